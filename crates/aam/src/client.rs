@@ -1,0 +1,158 @@
+//! A client for the services, as a person's: with the operator's key, and the services' problems as
+//! errors.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use contracts::{ConnectionView, Problem};
+use reqwest::Method;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use shared::settings::{Settings, variables};
+use url::Url;
+use uuid::Uuid;
+
+/// A discover and a wait for a job may be part of a call.
+const TIMEOUT: Duration = Duration::from_secs(13 * 60);
+
+/// A service answered with a problem.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.detail)]
+pub(crate) struct Refused(pub(crate) Problem);
+
+/// A client for one service.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    base: Url,
+    /// The variable that says where the service is.
+    variable: &'static str,
+    key: Option<SecretString>,
+    http: reqwest::Client,
+}
+
+impl Client {
+    /// A client for the orchestrator.
+    pub(crate) fn orchestrator(settings: &Settings) -> anyhow::Result<Self> {
+        let base = settings.service_urls.orchestrator.clone();
+        Self::new(settings, base, variables::ORCHESTRATOR_URL)
+    }
+
+    /// A client for the auth broker.
+    pub(crate) fn auth_broker(settings: &Settings) -> anyhow::Result<Self> {
+        let base = settings.service_urls.auth_broker.clone();
+        Self::new(settings, base, variables::AUTH_BROKER_URL)
+    }
+
+    /// A client for the drift-repair agent.
+    pub(crate) fn drift_repair(settings: &Settings) -> anyhow::Result<Self> {
+        let base = settings.service_urls.drift_repair.clone();
+        Self::new(settings, base, variables::DRIFT_REPAIR_URL)
+    }
+
+    fn new(settings: &Settings, base: Url, variable: &'static str) -> anyhow::Result<Self> {
+        let http = shared::http::client::build().context("making an HTTP client")?;
+        Ok(Self {
+            base,
+            variable,
+            key: settings.api_key.clone(),
+            http,
+        })
+    }
+
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.call(Method::GET, path, None::<&()>).await
+    }
+
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    pub(crate) async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> anyhow::Result<T> {
+        let url = self.base.join(path).context("building a URL")?;
+        let mut request = self.http.request(method, url).timeout(TIMEOUT);
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key.expose_secret());
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let place = place(&self.base);
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            // What the operating system says about it would tell nothing more.
+            Err(error) if error.is_connect() => anyhow::bail!(
+                "nothing answers at {place}; `aam up` starts the stack, {} says where it is",
+                self.variable
+            ),
+            Err(error) => return Err(error).with_context(|| format!("asking {place}")),
+        };
+        let status = answer.status();
+        let bytes = answer.bytes().await.context("reading the answer")?;
+        if status.is_success() {
+            let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
+            return serde_json::from_slice(bytes)
+                .with_context(|| format!("{place} answers like something else"));
+        }
+        match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(problem) => Err(Refused(problem).into()),
+            Err(_) => anyhow::bail!(
+                "{place} answered {status} and is no service of AAM's; {} says where it is",
+                self.variable
+            ),
+        }
+    }
+
+    /// The connection a person means: by id or by name.
+    pub(crate) async fn connection(&self, text: &str) -> anyhow::Result<ConnectionView> {
+        if Uuid::parse_str(text).is_ok() {
+            return self.get(&format!("/connections/{text}")).await;
+        }
+        let query: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("name", text)
+            .finish();
+        let found: Vec<ConnectionView> = self.get(&format!("/connections?{query}")).await?;
+        found.into_iter().next().with_context(|| {
+            format!("no connection is called `{text}`; `aam connections` lists them")
+        })
+    }
+}
+
+/// A base URL as people write it.
+pub(crate) fn place(url: &Url) -> &str {
+    url.as_str().trim_end_matches('/')
+}
+
+/// A path that ends in `last`, whatever characters that has.
+pub(crate) fn path_to(collection: &str, last: &str) -> String {
+    let mut path = format!("/{collection}/");
+    for byte in last.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_stays_one_segment_of_the_path() {
+        assert_eq!(path_to("credentials", "shop-1_a"), "/credentials/shop-1_a");
+        assert_eq!(path_to("credentials", "a/b?c"), "/credentials/a%2Fb%3Fc");
+        assert_eq!(path_to("credentials", "a b"), "/credentials/a%20b");
+    }
+}

@@ -1,0 +1,105 @@
+//! `aam connections`.
+
+use std::process::ExitCode;
+
+use contracts::{CatalogVersion, ConnectionView, JobView};
+use serde_json::json;
+use shared::settings::Settings;
+
+use crate::client::Client;
+use crate::output::{self, Format};
+
+/// Lists connections, or shows one with its catalog versions and jobs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// A connection's id or name.
+    connection: Option<String>,
+}
+
+pub(crate) async fn run(
+    settings: &Settings,
+    format: Format,
+    arguments: Arguments,
+) -> anyhow::Result<ExitCode> {
+    let client = Client::orchestrator(settings)?;
+    match arguments.connection {
+        None => list(&client, format).await?,
+        Some(connection) => show(&client, format, &connection).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(client: &Client, format: Format) -> anyhow::Result<()> {
+    let all: Vec<ConnectionView> = client.get("/connections").await?;
+    match format {
+        Format::Json => output::json(&all),
+        Format::Table if all.is_empty() => {
+            println!("No connections yet; `aam onboard` makes one.");
+            Ok(())
+        }
+        Format::Table => {
+            output::table(
+                ["ID", "NAME", "SOURCE", "STATUS", "CATALOG"],
+                all.into_iter().map(|connection| {
+                    [
+                        connection.id.to_string(),
+                        connection.name,
+                        connection.source_type,
+                        connection.status,
+                        format!("v{}", connection.catalog_version),
+                    ]
+                }),
+            );
+            Ok(())
+        }
+    }
+}
+
+async fn show(client: &Client, format: Format, connection: &str) -> anyhow::Result<()> {
+    let connection = client.connection(connection).await?;
+    let versions: Vec<CatalogVersion> = client
+        .get(&format!("/connections/{}/catalogs", connection.id))
+        .await?;
+    let jobs: Vec<JobView> = client
+        .get(&format!("/connections/{}/jobs", connection.id))
+        .await?;
+    if format == Format::Json {
+        return output::json(
+            &json!({"connection": connection, "catalogs": versions, "jobs": jobs}),
+        );
+    }
+    println!(
+        "{} ({}) is {}",
+        connection.name, connection.source_type, connection.status
+    );
+    if let Some(reason) = &connection.status_reason {
+        println!("{reason}");
+    }
+    println!();
+    output::table(
+        ["CATALOG", "ORIGIN", "SINCE"],
+        versions.into_iter().map(|version| {
+            [
+                format!("v{}", version.version),
+                version.origin,
+                output::time(version.created_at),
+            ]
+        }),
+    );
+    println!();
+    output::table(
+        ["JOB", "TYPE", "STATUS", "ROWS", "ENDED", "ERROR"],
+        jobs.into_iter().map(|job| {
+            [
+                job.job_id,
+                job.job_type,
+                job.status,
+                job.rows_synced
+                    .map_or_else(String::new, |rows| rows.to_string()),
+                job.completed_at.map(output::time).unwrap_or_default(),
+                job.error_message.unwrap_or_default(),
+            ]
+        }),
+    );
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! `aam doctor`: looks for what is wrong with this installation, and says what to do.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use shared::airbyte::Airbyte;
+use shared::registry::Registry;
+use shared::settings::{Settings, Source};
+
+use crate::output::{self, Format};
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    ok: bool,
+    said: String,
+}
+
+pub(crate) async fn run(source: &Source, format: Format) -> anyhow::Result<ExitCode> {
+    let findings = match Settings::from_source(source) {
+        Ok(settings) => look(&settings).await,
+        Err(error) => vec![Finding {
+            check: "settings",
+            ok: false,
+            said: error.to_string(),
+        }],
+    };
+    let all_ok = findings.iter().all(|finding| finding.ok);
+    match format {
+        Format::Json => output::json(&findings)?,
+        Format::Table => output::table(
+            ["CHECK", "STATE", "FOUND"],
+            findings.into_iter().map(|finding| {
+                let state = if finding.ok { "ok" } else { "PROBLEM" };
+                [finding.check.to_owned(), state.to_owned(), finding.said]
+            }),
+        ),
+    }
+    Ok(if all_ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn look(settings: &Settings) -> Vec<Finding> {
+    let mut findings = vec![Finding {
+        check: "settings",
+        ok: true,
+        said: format!("data directory {}", settings.home.path().display()),
+    }];
+    findings.push(keys(settings));
+    findings.push(registry(settings).await);
+    findings.extend(airbyte(settings).await);
+    if let Some(url) = &settings.redis_url {
+        findings.push(finding("redis", shared::redis::ping(url).await, "answers"));
+    }
+    findings
+}
+
+fn finding<E: std::error::Error + 'static>(
+    check: &'static str,
+    result: Result<(), E>,
+    fine: &str,
+) -> Finding {
+    match result {
+        Ok(()) => Finding {
+            check,
+            ok: true,
+            said: fine.to_owned(),
+        },
+        Err(error) => Finding {
+            check,
+            ok: false,
+            said: shared::http::problem::chain(&error),
+        },
+    }
+}
+
+fn keys(settings: &Settings) -> Finding {
+    let folder = settings.home.path().join("keys");
+    let loose: Vec<String> = std::fs::read_dir(&folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| {
+            entry
+                .metadata()
+                .is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+        })
+        .map(|entry| entry.path().display().to_string())
+        .collect();
+    if loose.is_empty() {
+        return Finding {
+            check: "keys",
+            ok: true,
+            said: "readable by their owner alone".to_owned(),
+        };
+    }
+    let said = format!(
+        "others can read {}: chmod 600 them, and replace them if others may have",
+        loose.join(", ")
+    );
+    Finding {
+        check: "keys",
+        ok: false,
+        said,
+    }
+}
+
+async fn registry(settings: &Settings) -> Finding {
+    let check = "registry";
+    let opened = match Registry::connect(&settings.database, settings.pooler) {
+        Ok(registry) => registry.migration_states().await,
+        Err(error) => Err(error),
+    };
+    match opened {
+        Err(error) => Finding {
+            check,
+            ok: false,
+            said: format!(
+                "{}; check DATABASE_URL",
+                shared::http::problem::chain(&error)
+            ),
+        },
+        Ok(states) => {
+            let missing = states.iter().filter(|state| !state.applied).count();
+            let said = match missing {
+                0 => "answers and is up to date".to_owned(),
+                n => format!(
+                    "{n} migrations are missing; services apply them when they start, or: aam migrate up"
+                ),
+            };
+            Finding {
+                check,
+                ok: true,
+                said,
+            }
+        }
+    }
+}
+
+async fn airbyte(settings: &Settings) -> Vec<Finding> {
+    let (client, http) = match (settings.airbyte_client(), shared::http::client::build()) {
+        (Ok(client), Ok(http)) => (client, http),
+        (Err(error), _) => return vec![finding("airbyte", Err(error), "")],
+        (_, Err(error)) => return vec![finding("airbyte", Err(error), "")],
+    };
+    let airbyte = Airbyte::new(settings.airbyte.urls.clone(), client, http);
+    let reached = airbyte.health().await;
+    if reached.is_err() && settings.airbyte.embedded {
+        return vec![Finding {
+            check: "airbyte",
+            ok: true,
+            said: format!(
+                "no embedded one answers at {}; `aam up` starts it",
+                airbyte.instance()
+            ),
+        }];
+    }
+    let is_there = reached.is_ok();
+    let mut findings = vec![finding("airbyte", reached, airbyte.instance())];
+    if is_there {
+        let workspaces = airbyte.workspace_list().await.map(|_| ());
+        findings.push(finding("airbyte credentials", workspaces, "accepted"));
+    }
+    findings
+}

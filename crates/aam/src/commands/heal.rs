@@ -1,0 +1,90 @@
+//! `aam heal`.
+
+use std::process::ExitCode;
+
+use catalog::plan::{Acceptance, Decision};
+use contracts::{HealAnswer, HealOutcome};
+use serde_json::json;
+use shared::settings::Settings;
+
+use crate::client::Client;
+use crate::output::{self, Format, counted};
+
+/// Compares a connection with its source, applies what is harmless or accepted, and shows the rest.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// A connection's id or name.
+    connection: String,
+    /// Accepts proposals: `all`, or ids of changes, separated by commas.
+    #[arg(long, value_delimiter = ',', num_args = 1.., value_name = "all|ID")]
+    accept: Vec<String>,
+    /// Only if this is still the plan.
+    #[arg(long)]
+    plan_hash: Option<String>,
+}
+
+pub(crate) async fn run(
+    settings: &Settings,
+    format: Format,
+    arguments: Arguments,
+) -> anyhow::Result<ExitCode> {
+    let client = Client::orchestrator(settings)?;
+    let connection = client.connection(&arguments.connection).await?;
+    let accept = match arguments.accept.as_slice() {
+        [] => Acceptance::Nothing,
+        [word] if word == "all" => Acceptance::All,
+        ids => Acceptance::Ids(ids.to_vec()),
+    };
+    let mut body = json!({"accept": accept});
+    if let Some(hash) = arguments.plan_hash {
+        body["plan_hash"] = hash.into();
+    }
+    let answer: HealAnswer = client
+        .post(&format!("/connections/{}/heal", connection.id), &body)
+        .await?;
+    match format {
+        Format::Json => output::json(&answer)?,
+        Format::Table => print(&arguments.connection, &answer),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(connection: &str, answer: &HealAnswer) {
+    if let Some(text) = &answer.text {
+        print!("{text}");
+    }
+    for note in &answer.notes {
+        println!("{note}");
+    }
+    let proposed = answer.plan.iter().flat_map(|plan| &plan.changes);
+    let accepted = proposed
+        .filter(|change| change.decision == Decision::NeedsAcceptance)
+        .filter(|change| !answer.pending.contains(&change.id))
+        .count();
+    if answer.outcome == HealOutcome::Healed && accepted > 0 {
+        println!("Accepted {}.", counted(accepted, "change"));
+    }
+    match answer.outcome {
+        HealOutcome::NoDrift => {}
+        HealOutcome::Healed => println!(
+            "Healed: catalog v{} -> v{}. A sync follows.",
+            answer.previous_version.unwrap_or_default(),
+            answer.new_version.unwrap_or_default()
+        ),
+        HealOutcome::Proposed => println!("Nothing was changed."),
+        HealOutcome::Paused => println!("The connection was switched off."),
+        HealOutcome::Waiting => println!("A job is running; the heal goes on when it has ended."),
+    }
+    if !answer.pending.is_empty() {
+        let waits = if answer.pending.len() == 1 {
+            "waits"
+        } else {
+            "wait"
+        };
+        println!(
+            "{} {waits} for acceptance: aam heal {connection:?} --accept all   (or --accept {})",
+            counted(answer.pending.len(), "change"),
+            answer.pending.join(",")
+        );
+    }
+}

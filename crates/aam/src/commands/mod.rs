@@ -1,0 +1,14 @@
+//! One module per subcommand.
+
+pub(crate) mod catalog;
+pub(crate) mod connections;
+pub(crate) mod credentials;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod heal;
+pub(crate) mod migrate;
+pub(crate) mod onboard;
+pub(crate) mod probe;
+pub(crate) mod status;
+pub(crate) mod sync;
+pub(crate) mod up;

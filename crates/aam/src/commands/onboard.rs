@@ -1,0 +1,103 @@
+//! `aam onboard`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use contracts::ConnectionView;
+use serde_json::{Map, Value, json};
+use shared::settings::Settings;
+use uuid::Uuid;
+
+use crate::client::Client;
+use crate::output::{self, Format};
+
+/// Makes a connection: source, schema, connection, version 1.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The connection's name, unique.
+    name: String,
+    /// The source's type, for instance `sqlite` or `Salesforce`.
+    #[arg(long = "source-type", short = 't')]
+    source_type: String,
+    /// A credential of the auth broker.
+    #[arg(long)]
+    credential: Option<String>,
+    /// The connector's configuration as JSON, or `@FILE`. Secrets belong into a credential, or at
+    /// least into a file: a command line is kept in the shell's history.
+    #[arg(long)]
+    config: Option<String>,
+    /// One member of the configuration; a value that is JSON is read as such.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// The streams to sync; default: all.
+    #[arg(long = "stream")]
+    streams: Vec<String>,
+    /// The Airbyte destination; default: the only one.
+    #[arg(long)]
+    destination: Option<Uuid>,
+    /// The Airbyte workspace; default: the only one.
+    #[arg(long)]
+    workspace: Option<Uuid>,
+    /// Put before every table's name.
+    #[arg(long)]
+    prefix: Option<String>,
+}
+
+pub(crate) async fn run(
+    settings: &Settings,
+    format: Format,
+    arguments: Arguments,
+) -> anyhow::Result<ExitCode> {
+    let mut config: Map<String, Value> = match arguments.config.as_deref() {
+        None => Map::new(),
+        Some(text) => {
+            let text = match text.strip_prefix('@') {
+                Some(path) => std::fs::read_to_string(PathBuf::from(path))
+                    .with_context(|| format!("reading {path}"))?,
+                None => text.to_owned(),
+            };
+            serde_json::from_str(&text).context("--config is not a JSON object")?
+        }
+    };
+    for pair in &arguments.set {
+        let (name, value) = pair.split_once('=').context("--set wants NAME=VALUE")?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+        config.insert(name.to_owned(), value);
+    }
+    let mut body = json!({
+        "source_type": arguments.source_type,
+        "connection_name": arguments.name,
+    });
+    let mut member = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            body[name] = value;
+        }
+    };
+    member("credential_id", arguments.credential.map(Value::from));
+    member(
+        "source_config",
+        (!config.is_empty()).then(|| Value::from(config)),
+    );
+    member(
+        "streams",
+        (!arguments.streams.is_empty()).then(|| json!(arguments.streams)),
+    );
+    member("destination_id", arguments.destination.map(|id| json!(id)));
+    member("workspace_id", arguments.workspace.map(|id| json!(id)));
+    member("prefix", arguments.prefix.map(Value::from));
+    let made: ConnectionView = Client::orchestrator(settings)?
+        .post("/connections/onboard", &body)
+        .await?;
+    match format {
+        Format::Json => output::json(&made)?,
+        Format::Table => println!(
+            "{name} is {} with catalog v{}: {}\nNext: aam sync {name:?} --wait",
+            made.status,
+            made.catalog_version,
+            made.id,
+            name = made.name
+        ),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,162 @@
+#![doc = include_str!("../README.md")]
+#![allow(clippy::print_stdout, reason = "a command line tool prints")]
+
+mod client;
+mod commands;
+mod output;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use shared::settings::{Settings, Source, variables};
+
+use crate::output::Format;
+
+/// Keeps Airbyte connections alive.
+#[derive(Debug, Parser)]
+#[command(name = "aam", version, arg_required_else_help = true)]
+struct Arguments {
+    /// The data directory (AAM_HOME); default: `.aam`, searched upwards.
+    #[arg(long, global = true)]
+    home: Option<PathBuf>,
+    /// How answers are printed.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    output: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Starts the whole stack in this process.
+    Up(commands::up::Arguments),
+    /// Onboards, syncs, drifts, heals and compares, in a folder of its own.
+    Demo(commands::demo::Arguments),
+    /// Makes a connection.
+    Onboard(commands::onboard::Arguments),
+    /// Lists connections, or shows one.
+    Connections(commands::connections::Arguments),
+    /// Starts a sync.
+    Sync(commands::sync::Arguments),
+    /// Compares a connection with its source and repairs it.
+    Heal(commands::heal::Arguments),
+    /// Looks at catalogs.
+    #[command(subcommand)]
+    Catalog(commands::catalog::Command),
+    /// Stores, lists and removes credentials.
+    #[command(subcommand)]
+    Credentials(commands::credentials::Command),
+    /// Shows every service and its dependencies.
+    Status,
+    /// Looks for what is wrong with this installation.
+    Doctor,
+    /// Brings the registry's database up to date.
+    #[command(subcommand)]
+    Migrate(commands::migrate::Command),
+    /// Makes the sample database that `aam up` makes on its first start.
+    Sample {
+        /// Where; default: `sample.db` in the data directory.
+        path: Option<PathBuf>,
+    },
+    /// Succeeds when a GET of the URL answers 2xx within 3 s; what containers are probed with.
+    #[command(hide = true)]
+    Probe {
+        /// For instance `http://127.0.0.1:8001/health`.
+        url: reqwest::Url,
+    },
+    /// Runs a native connector: `aam connector source-sqlite discover --config FILE`.
+    #[command(disable_help_flag = true)]
+    Connector {
+        /// The connector's name.
+        name: String,
+        /// The protocol's command and its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    let mut raw = std::env::args_os().skip(1);
+    if raw
+        .next()
+        .is_some_and(|first| first == embedded_airbyte::exec::SUBCOMMAND)
+    {
+        return embedded_airbyte::exec::run(raw);
+    }
+    let arguments = Arguments::parse();
+    if let Command::Connector { name, args } = arguments.command {
+        return connectors::run(&name, args);
+    }
+    shared::install_tls_provider();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(arguments)) {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let Arguments {
+        home,
+        output,
+        command,
+    } = arguments;
+    let source = || -> anyhow::Result<Source> {
+        let home = home
+            .as_ref()
+            .map(|path| path.to_string_lossy().into_owned());
+        Ok(Source::process()?.with(home.map(|path| (variables::AAM_HOME, path))))
+    };
+    let settings = || -> anyhow::Result<Settings> { Ok(Settings::from_source(&source()?)?) };
+    match command {
+        Command::Up(arguments) => commands::up::run(settings()?, arguments).await,
+        Command::Demo(arguments) => commands::demo::run(arguments).await,
+        Command::Onboard(arguments) => {
+            commands::onboard::run(&settings()?, output, arguments).await
+        }
+        Command::Connections(arguments) => {
+            commands::connections::run(&settings()?, output, arguments).await
+        }
+        Command::Sync(arguments) => commands::sync::run(&settings()?, output, arguments).await,
+        Command::Heal(arguments) => commands::heal::run(&settings()?, output, arguments).await,
+        // As `diff` does it: 1 says that they differ, 2 that there was trouble.
+        Command::Catalog(command) => Ok(commands::catalog::run(command).unwrap_or_else(|error| {
+            output::error(&error);
+            ExitCode::from(2)
+        })),
+        Command::Credentials(command) => {
+            commands::credentials::run(&settings()?, output, command).await
+        }
+        Command::Status => commands::status::run(&settings()?, output).await,
+        Command::Doctor => commands::doctor::run(&source()?, output).await,
+        Command::Migrate(command) => commands::migrate::run(&settings, output, command).await,
+        Command::Sample { path } => {
+            let path = match path {
+                Some(path) => path,
+                None => settings()?.home.sample_db(),
+            };
+            stack::sample::ensure(&path)
+                .await
+                .with_context(|| format!("making {}", path.display()))?;
+            println!("{}", path.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Probe { url } => commands::probe::run(url).await,
+        Command::Connector { .. } => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,111 @@
+//! How answers and errors are printed.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use comfy_table::{Table, presets};
+use serde::Serialize;
+use shared::settings;
+
+use crate::client::Refused;
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs: what the services answered.
+    Json,
+}
+
+/// Prints an answer as JSON.
+pub(crate) fn json(answer: &impl Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(answer)?);
+    Ok(())
+}
+
+/// Prints rows under their headings.
+pub(crate) fn table<const N: usize>(
+    headings: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(headings);
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    println!("{}", table.trim_fmt());
+}
+
+/// A point in time, to the second.
+pub(crate) fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// A number of bytes, in the unit that suits it.
+pub(crate) fn size(bytes: i64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "kB", "MB", "GB"] {
+        if value < 1000.0 {
+            let digits = usize::from(unit != "B" && value < 100.0);
+            return format!("{value:.digits$} {unit}");
+        }
+        value /= 1000.0;
+    }
+    format!("{value:.1} TB")
+}
+
+/// `1 change`, `2 changes`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Prints an error with everything that caused it, and a service's problem with its fields.
+pub(crate) fn error(error: &anyhow::Error) {
+    if let Some(settings::Error::Invalid(faults)) = error.downcast_ref::<settings::Error>() {
+        eprintln!(
+            "error: {} cannot be used:",
+            counted(faults.len(), "setting")
+        );
+        for fault in faults {
+            eprintln!("  {fault}");
+        }
+        return;
+    }
+    eprintln!("error: {}", shared::http::problem::chain(error.as_ref()));
+    if let Some(Refused(problem)) = error.downcast_ref::<Refused>() {
+        if problem.errors.len() > 1 {
+            for fault in &problem.errors {
+                eprintln!("  {}: {}", fault.field, fault.message);
+            }
+        }
+        eprintln!(
+            "  code {}, request {}",
+            problem.code.as_str(),
+            problem.request_id
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_told_in_the_unit_that_suits_them() {
+        assert_eq!(size(0), "0 B");
+        assert_eq!(size(999), "999 B");
+        assert_eq!(size(1_250), "1.2 kB");
+        assert_eq!(size(14_400_000), "14.4 MB");
+        assert_eq!(size(328_000_000), "328 MB");
+        assert_eq!(size(2_000_000_000_000), "2.0 TB");
+    }
+
+    #[test]
+    fn one_is_told_as_one() {
+        assert_eq!(counted(1, "change"), "1 change");
+        assert_eq!(counted(0, "change"), "0 changes");
+    }
+}

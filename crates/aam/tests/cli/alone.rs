@@ -1,0 +1,191 @@
+//! Commands that need no stack: catalogs compared, the registry migrated, the sample made.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::given::{Folder, number, sqlite};
+
+/// What `discover` prints of a SQLite file, kept in a file.
+fn discovered(folder: &Folder, database: &Path, name: &str) -> String {
+    let config = serde_json::json!({ "path": database }).to_string();
+    let config = folder.write("config.json", &config);
+    let args = ["connector", "source-sqlite", "discover", "--config"];
+    let mut args: Vec<&str> = args.to_vec();
+    args.push(config.to_str().unwrap());
+    let catalog = folder.aam(&args).fine();
+    folder.write(name, &catalog).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn two_catalogs_are_compared_in_three_formats() {
+    let folder = Folder::new();
+    let database = folder.path().join("shop.db");
+    sqlite(
+        &database,
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT); CREATE TABLE other (id INTEGER PRIMARY KEY)",
+    );
+    let old = discovered(&folder, &database, "old.txt");
+    sqlite(
+        &database,
+        "ALTER TABLE orders DROP COLUMN note; ALTER TABLE orders ADD COLUMN total REAL",
+    );
+    let new = discovered(&folder, &database, "new.txt");
+    let diff = |rest: &[&str]| {
+        let mut args = vec!["catalog", "diff"];
+        args.extend(rest);
+        folder.aam(&args)
+    };
+
+    let text = diff(&[&old, &new]);
+    assert_eq!(text.code, Some(1), "{text:?}");
+    assert!(text.out.contains("- column note: text"), "{text:?}");
+    assert!(text.out.contains("+ column total: number"), "{text:?}");
+
+    let json = diff(&[&old, &new, "--format", "json"]);
+    assert_eq!(json.code, Some(1));
+    let plan: Value = serde_json::from_str(&json.out).unwrap();
+    let kinds: Vec<&str> = plan["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| change["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, ["field_removed", "field_added"], "{plan}");
+
+    let airbyte = diff(&[&old, &new, "--format", "airbyte"]);
+    assert_eq!(airbyte.code, Some(1));
+    let airbyte: Value = serde_json::from_str(&airbyte.out).unwrap();
+    let transforms = airbyte["transforms"].as_array().unwrap();
+    assert_eq!(transforms.len(), 1, "{airbyte}");
+    assert_eq!(transforms[0]["transformType"], "update_stream");
+    assert_eq!(transforms[0]["streamDescriptor"]["name"], "orders");
+
+    for format in ["text", "json", "airbyte"] {
+        diff(&[&old, &old, "--format", format]).fine();
+    }
+}
+
+#[test]
+fn what_is_not_configured_is_not_missed() {
+    let folder = Folder::new();
+    let database = folder.path().join("shop.db");
+    sqlite(
+        &database,
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY); CREATE TABLE other (id INTEGER PRIMARY KEY)",
+    );
+    let old = discovered(&folder, &database, "old.txt");
+    sqlite(&database, "DROP TABLE other");
+    let new = discovered(&folder, &database, "new.txt");
+    let plain = folder.aam(&["catalog", "diff", &old, &new]);
+    assert!(plain.out.contains("to be accepted"), "{plain:?}");
+    let configured = folder.aam(&["catalog", "diff", &old, &new, "--configured", &new]);
+    assert!(
+        !configured.out.contains("to be accepted as"),
+        "{configured:?}"
+    );
+}
+
+#[test]
+fn trouble_with_a_catalog_is_told_apart_from_a_difference() {
+    let folder = Folder::new();
+    let broken = folder.write("broken.json", "{");
+    let broken = broken.to_str().unwrap();
+    let said = folder.aam(&["catalog", "diff", broken, broken]).failed(2);
+    assert!(said.contains("broken.json is not a catalog"), "{said}");
+    let said = folder
+        .aam(&["catalog", "diff", "nowhere.json", broken])
+        .failed(2);
+    assert!(said.contains("reading nowhere.json"), "{said}");
+}
+
+#[test]
+fn the_registry_is_migrated_once() {
+    let folder = Folder::new();
+    let states = folder
+        .aam(&["migrate", "status", "--output", "json"])
+        .json();
+    let count = states.as_array().unwrap().len();
+    assert!(count > 0);
+    assert!(
+        states
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|state| state["applied"] == false)
+    );
+    let first = folder.aam(&["migrate", "up", "--output", "json"]).json();
+    assert_eq!(first["applied"], count);
+    assert_eq!(
+        folder.aam(&["migrate", "up"]).fine(),
+        "The registry was up to date.\n"
+    );
+    let shown = folder.aam(&["migrate", "status"]).fine();
+    assert!(shown.starts_with("MIGRATION "), "{shown}");
+    assert!(!shown.contains("missing"), "{shown}");
+}
+
+#[test]
+fn a_new_migration_is_made_and_listed_last() {
+    let folder = Folder::new();
+    let source = test_support::workspace_root().join("migrations/src");
+    let copy = folder.path().join("migrations/src");
+    std::fs::create_dir_all(&copy).unwrap();
+    for entry in std::fs::read_dir(&source).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+    }
+    let list = || std::fs::read_to_string(copy.join("lib.rs")).unwrap();
+    let before = list();
+    let mut modules = Vec::new();
+    for name in ["add_notes", "add_more_notes"] {
+        let told = folder.aam(&["migrate", "new", name]).fine();
+        let path = told.split_whitespace().nth(1).unwrap().to_owned();
+        assert!(path.ends_with(&format!("_{name}.rs")), "{told}");
+        let made = std::fs::read_to_string(folder.path().join(&path)).unwrap();
+        assert!(made.starts_with("//! "), "{made}");
+        modules.push(
+            Path::new(&path)
+                .file_stem()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned(),
+        );
+    }
+    let after = list();
+    let entries: Vec<&str> = after
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Box::new("))
+        .collect();
+    let known = before.matches("::Migration)").count();
+    assert_eq!(entries.len(), known + 2, "{after}");
+    for (module, entry) in modules.iter().zip(&entries[known..]) {
+        assert_eq!(*entry, format!("{module}::Migration),"));
+        assert!(after.contains(&format!("\nmod {module};\n")), "{after}");
+    }
+
+    let said = folder.aam(&["migrate", "new", "Add Notes"]).failed(1);
+    assert!(said.contains("is no snake_case name"), "{said}");
+    let elsewhere = Folder::new();
+    let said = elsewhere.aam(&["migrate", "new", "add_notes"]).failed(1);
+    assert!(said.contains("run it at the top of a checkout"), "{said}");
+}
+
+#[test]
+fn the_sample_is_made_once_and_then_left_alone() {
+    let folder = Folder::new();
+    let printed = folder.aam(&["sample", "airports.db"]).fine();
+    assert_eq!(printed, "airports.db\n");
+    let path = folder.path().join("airports.db");
+    assert_eq!(number(&path, "SELECT count(*) FROM countries"), 249);
+    assert_eq!(number(&path, "SELECT count(*) FROM regions"), 3987);
+    assert_eq!(number(&path, "SELECT count(*) FROM navaids"), 4077);
+    sqlite(&path, "DELETE FROM countries");
+    folder.aam(&["sample", "airports.db"]).fine();
+    assert_eq!(number(&path, "SELECT count(*) FROM countries"), 0);
+    let said = folder
+        .aam(&["sample", "no/such/folder/airports.db"])
+        .failed(1);
+    assert!(said.contains("making no/such/folder/airports.db"), "{said}");
+}

@@ -1,0 +1,81 @@
+//! `aam demo`: it passes, can be run again, and the commands it ends with work as they are printed.
+
+use std::path::Path;
+
+use crate::given::{FREE_PORTS, Folder, Up};
+
+#[test]
+fn the_demo_passes_and_can_be_run_again_in_the_same_folder() {
+    let folder = Folder::new();
+    for run in ["first", "second"] {
+        let told = folder.aam(&["demo", "--dir", "here"]).fine();
+        for said in [
+            "catalog v1 -> v2",
+            "Source and destination are equal, cell by cell.",
+        ] {
+            assert!(told.contains(said), "{run} run: {told}");
+        }
+        let compared: Vec<&str> = told
+            .lines()
+            .filter(|line| line.contains(" columns: "))
+            .collect();
+        assert_eq!(compared.len(), 4, "{run} run: {told}");
+        for line in compared {
+            assert!(line.ends_with(": equal"), "{run} run: {line}");
+        }
+    }
+    assert!(
+        !folder.path().join(".aam").exists(),
+        "it wrote outside its folder"
+    );
+}
+
+#[test]
+fn the_commands_that_the_demo_ends_with_work_as_they_are_printed() {
+    let folder = Folder::new();
+    let told = folder.aam(&["demo", "--dir", "here"]).fine();
+    let (_, rest) = told.split_once("Go on from here").expect("commands follow");
+    let commands: Vec<&str> = rest
+        .lines()
+        .filter_map(|line| line.strip_prefix("  "))
+        .collect();
+    let [up, others @ ..] = commands.as_slice() else {
+        panic!("{told}");
+    };
+    // The line's own assignments win over the free ports. Without `exec` a shell would stay between
+    // the test and the program.
+    let words: Vec<&str> = up.split(' ').collect();
+    let program = words.iter().position(|word| !word.contains('=')).unwrap();
+    let line = format!(
+        "{} exec {}",
+        words[..program].join(" "),
+        words[program..].join(" ")
+    );
+    let mut command = folder.command(Path::new("sh"), FREE_PORTS);
+    let up = Up::of(command.args(["-c", &line]), &folder);
+    let mut printed = Vec::new();
+    for command in others {
+        printed.push(folder.shell(command, &up.addresses()).fine());
+    }
+    assert_eq!(printed.len(), 4, "{commands:?}");
+    assert!(
+        printed[0].contains("airports (SQLite) is ACTIVE"),
+        "{printed:?}"
+    );
+    assert!(printed[1].contains("succeeded"), "{printed:?}");
+    assert!(printed[3].contains("+ column capital: text"), "{printed:?}");
+    assert!(printed[3].contains("catalog v2 -> v3"), "{printed:?}");
+}
+
+#[test]
+fn a_folder_that_is_no_demos_is_left_alone() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path().join("mine")).unwrap();
+    let kept = folder.write("mine/precious.txt", "do not empty me");
+    let said = folder.aam(&["demo", "--dir", "mine"]).failed(1);
+    assert!(
+        said.contains("mine is not an earlier demo's folder"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), "do not empty me");
+}

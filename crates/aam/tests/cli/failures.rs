@@ -1,0 +1,179 @@
+//! What the command says when something is wrong: the fact, and what to do about it.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
+use crate::given::{FREE_PORTS, Folder, Up};
+
+#[test]
+fn without_a_stack_each_command_says_where_it_looked_and_what_to_do() {
+    let folder = Folder::new();
+    // Port 1 is nobody's.
+    let nowhere = [
+        ("ORCHESTRATOR_URL", "http://127.0.0.1:1"),
+        ("AUTH_BROKER_URL", "http://127.0.0.1:1"),
+    ];
+    let commands: &[&[&str]] = &[
+        &["connections"],
+        &["onboard", "x", "-t", "sqlite"],
+        &["sync", "x"],
+        &["heal", "x"],
+        &["credentials", "list"],
+    ];
+    for command in commands {
+        let said = folder.aam_with(command, &nowhere, "").failed(1);
+        let variable = if command[0] == "credentials" {
+            "AUTH_BROKER_URL"
+        } else {
+            "ORCHESTRATOR_URL"
+        };
+        let expected = format!(
+            "error: nothing answers at http://127.0.0.1:1; `aam up` starts the stack, {variable} says where it is\n"
+        );
+        assert_eq!(said, expected, "{command:?}");
+    }
+    let status = folder.aam_with(&["status"], &nowhere, "");
+    assert_eq!(status.code, Some(1));
+    assert!(status.out.contains("NOT READY"), "{status:?}");
+}
+
+#[test]
+fn an_unknown_connection_is_named() {
+    let folder = Folder::new();
+    let up = Up::start(&folder);
+    for command in ["sync", "heal", "connections"] {
+        let said = up.aam(&folder, &[command, "nobody"]).failed(1);
+        assert_eq!(
+            said,
+            "error: no connection is called `nobody`; `aam connections` lists them\n"
+        );
+    }
+    let id = "01a1fba9-f869-71dd-b4ca-069c69cb9f0c";
+    let said = up.aam(&folder, &["sync", id]).failed(1);
+    assert!(
+        said.contains(id) && said.contains("code connection_not_found"),
+        "{said}"
+    );
+}
+
+#[test]
+fn every_field_that_an_onboarding_has_wrong_is_told() {
+    let folder = Folder::new();
+    let up = Up::start(&folder);
+    let said = up.aam(&folder, &["onboard", "x", "-t", "sqlit"]).failed(1);
+    assert!(said.contains("code source_type_unknown"), "{said}");
+    assert!(
+        said.contains("the nearest are") && said.contains("SQLite"),
+        "{said}"
+    );
+    let said = up
+        .aam(&folder, &["onboard", "", "-t", "", "--set", "path=1"])
+        .failed(1);
+    assert!(
+        said.contains("connection_name") && said.contains("source_type"),
+        "{said}"
+    );
+    let said = up
+        .aam(&folder, &["onboard", "x", "-t", "sqlite", "--set", "path"])
+        .failed(1);
+    assert!(said.contains("--set wants NAME=VALUE"), "{said}");
+}
+
+#[test]
+fn every_setting_that_cannot_be_used_is_told_at_once() {
+    let folder = Folder::new();
+    let wrong = [
+        ("SERVICE_PORT_ORCHESTRATOR", "eight"),
+        ("SECRET_KEY", "short-and-secret"),
+        ("ENVIRONMENT", "prod"),
+        ("DATABASE_URL", "mysql://u:hidden-password@h/d"),
+    ];
+    for command in [&["up"][..], &["connections"][..]] {
+        let said = folder.aam_with(command, &wrong, "").failed(1);
+        assert!(
+            said.starts_with("error: 4 settings cannot be used:\n"),
+            "{said}"
+        );
+        for (variable, _) in wrong {
+            let line = format!("\n  {variable}: ");
+            assert!(said.contains(&line), "{variable} is not told: {said}");
+        }
+        assert!(!said.contains("short-and-secret"), "{said}");
+        assert!(!said.contains("hidden-password"), "{said}");
+    }
+    let looked = folder.aam_with(&["doctor"], &wrong, "");
+    assert_eq!(looked.code, Some(1));
+    assert!(
+        looked.out.contains("SERVICE_PORT_ORCHESTRATOR"),
+        "{looked:?}"
+    );
+}
+
+#[test]
+fn a_taken_port_is_told_with_its_variable() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for (variable, _) in FREE_PORTS {
+        let folder = Folder::new();
+        let mut variables = FREE_PORTS.to_vec();
+        variables.push((variable, &port));
+        let said = folder.aam_with(&["up"], &variables, "").failed(1);
+        assert!(said.contains(&format!("127.0.0.1:{port}")), "{said}");
+        assert!(said.contains(variable), "{said}");
+        assert!(said.contains("in use"), "{said}");
+    }
+}
+
+#[test]
+fn a_second_stack_on_the_same_data_directory_is_refused() {
+    let folder = Folder::new();
+    let up = Up::start(&folder);
+    let said = folder.aam_with(&["up"], FREE_PORTS, "").failed(1);
+    assert!(said.contains("another stack already uses"), "{said}");
+    assert!(said.contains("AAM_HOME"), "{said}");
+    // The first one is none the worse for it.
+    up.aam(&folder, &["status"]).fine();
+}
+
+#[test]
+fn what_is_no_service_of_aams_is_told_so() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(
+                b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello",
+            );
+        }
+    });
+    let folder = Folder::new();
+    let variables = [("ORCHESTRATOR_URL", url.as_str())];
+    let said = folder.aam_with(&["connections"], &variables, "").failed(1);
+    let expected = format!(
+        "error: {url} answered 404 Not Found and is no service of AAM's; ORCHESTRATOR_URL says where it is\n"
+    );
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_missing_key_is_told_as_such() {
+    let folder = Folder::new();
+    let up = Up::start_with(&folder, &[("AAM_API_KEY", "aam_0123456789abcdef")]);
+    let said = up.aam(&folder, &["connections"]).failed(1);
+    assert!(said.contains("code unauthenticated"), "{said}");
+    let mut variables = up.addresses();
+    variables.push(("AAM_API_KEY", "aam_0123456789abcdef"));
+    folder.aam_with(&["connections"], &variables, "").fine();
+}
+
+#[test]
+fn a_wrong_command_line_is_explained() {
+    let folder = Folder::new();
+    let said = folder.aam(&["onboard"]).failed(2);
+    assert!(said.contains("--source-type"), "{said}");
+    let said = folder.aam(&["conections"]).failed(2);
+    assert!(said.contains("connections"), "{said}");
+    assert!(folder.aam(&["--version"]).fine().starts_with("aam "));
+}

@@ -1,0 +1,10 @@
+//! The `aam` command as a person or a script uses it: the real program, in folders of its own, on
+//! free ports.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod alone;
+mod demo;
+mod failures;
+mod given;
+mod stack;

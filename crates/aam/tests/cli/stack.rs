@@ -1,0 +1,320 @@
+//! A stack with its commands: onboard, list, sync, heal, credentials, status, doctor; and how it
+//! starts and stops.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::given::{Folder, Up, ended, interrupt, number, sqlite, until};
+
+#[test]
+fn a_connection_is_onboarded_synced_and_healed() {
+    let folder = Folder::new();
+    let up = Up::start(&folder);
+    let sample = folder.path().join(".aam/sample.db");
+    let path = format!("path={}", sample.display());
+
+    let none = up.aam(&folder, &["connections"]).fine();
+    assert!(none.contains("No connections yet"), "{none}");
+    let made = up.aam(
+        &folder,
+        &["onboard", "airports", "-t", "sqlite", "--set", &path],
+    );
+    let made = made.fine();
+    assert!(
+        made.starts_with("airports is ACTIVE with catalog v1: "),
+        "{made}"
+    );
+    let again = up.aam(
+        &folder,
+        &[
+            "onboard",
+            "airports",
+            "-t",
+            "sqlite",
+            "--set",
+            "path=other.db",
+        ],
+    );
+    let said = again.failed(1);
+    assert!(
+        said.contains("code connection_name_taken, request "),
+        "{said}"
+    );
+
+    let listed = up.aam(&folder, &["connections"]).fine();
+    let lines: Vec<Vec<&str>> = listed
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(lines[0], ["ID", "NAME", "SOURCE", "STATUS", "CATALOG"]);
+    assert_eq!(lines[1][1..], ["airports", "SQLite", "ACTIVE", "v1"]);
+    assert_eq!(lines.len(), 2);
+    let listed = up.aam(&folder, &["connections", "--output", "json"]).json();
+    assert_eq!(listed[0]["id"], lines[1][0]);
+    assert_eq!(listed[0]["status"], "ACTIVE");
+
+    let synced = up.aam(&folder, &["sync", "airports", "--wait"]).fine();
+    assert!(
+        synced.starts_with("sync job 1 succeeded: 8313 rows, "),
+        "{synced}"
+    );
+
+    sqlite(
+        &sample,
+        "ALTER TABLE countries DROP COLUMN wikipedia_link;
+         UPDATE countries SET name = 'Türkiye', updated_at = '2026-02-01T00:00:00Z' WHERE code = 'TR'",
+    );
+    let proposed = up.aam(&folder, &["heal", "airports"]).fine();
+    assert!(
+        proposed.contains("- column wikipedia_link: text"),
+        "{proposed}"
+    );
+    assert!(proposed.contains("Nothing was changed."), "{proposed}");
+    assert!(
+        proposed.contains("1 change waits for acceptance: aam heal \"airports\" --accept all"),
+        "{proposed}"
+    );
+    let healed = up
+        .aam(&folder, &["heal", "airports", "--accept", "all"])
+        .fine();
+    assert!(healed.contains("Accepted 1 change."), "{healed}");
+    assert!(
+        healed.contains("Healed: catalog v1 -> v2. A sync follows."),
+        "{healed}"
+    );
+    let calm = up
+        .aam(&folder, &["heal", "airports", "--output", "json"])
+        .json();
+    assert_eq!(calm["outcome"], "no_drift");
+
+    up.aam(&folder, &["sync", "airports", "--wait"]).fine();
+    let warehouse = folder.path().join(".aam/warehouse.db");
+    let renamed = "SELECT count(*) FROM countries WHERE name = 'Türkiye'";
+    assert_eq!(number(&warehouse, renamed), 1);
+    let shown = up.aam(&folder, &["connections", "airports"]).fine();
+    assert!(
+        shown.starts_with("airports (SQLite) is ACTIVE\n"),
+        "{shown}"
+    );
+    for heading in ["CATALOG  ORIGIN", "JOB  TYPE"] {
+        assert!(shown.contains(heading), "{shown}");
+    }
+    assert!(
+        shown
+            .lines()
+            .any(|line| line.starts_with("v2 ") && line.contains("repair")),
+        "{shown}"
+    );
+    let all = up
+        .aam(&folder, &["connections", "airports", "--output", "json"])
+        .json();
+    assert_eq!(all["catalogs"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn accepting_by_id_accepts_nothing_else() {
+    let folder = Folder::new();
+    let up = Up::start(&folder);
+    let shop = folder.path().join("shop.db");
+    sqlite(
+        &shop,
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, a TEXT, b TEXT)",
+    );
+    let config = folder.write("config.json", r#"{"path": "shop.db"}"#);
+    let config = format!("@{}", config.display());
+    // A relative path is the connector's matter; an absolute one is always clear.
+    let path = format!("path={}", shop.display());
+    let both = [
+        "onboard", "shop", "-t", "sqlite", "--config", &config, "--set", &path,
+    ];
+    up.aam(&folder, &both).fine();
+    sqlite(
+        &shop,
+        "ALTER TABLE orders DROP COLUMN a; ALTER TABLE orders DROP COLUMN b",
+    );
+    let proposed = up
+        .aam(&folder, &["heal", "shop", "--output", "json"])
+        .json();
+    let pending = proposed["pending"].as_array().unwrap();
+    assert_eq!(pending.len(), 2, "{proposed}");
+    let (first, second) = (pending[0].as_str().unwrap(), pending[1].as_str().unwrap());
+    let healed = up.aam(&folder, &["heal", "shop", "--accept", first]).fine();
+    assert!(healed.contains(&format!("--accept {second})")), "{healed}");
+    assert!(healed.contains("Healed: catalog v1 -> v2."), "{healed}");
+    let unknown = up
+        .aam(&folder, &["heal", "shop", "--accept", "000000000000"])
+        .failed(1);
+    assert!(unknown.contains("000000000000"), "{unknown}");
+}
+
+#[test]
+fn interrupting_a_waiting_sync_detaches_and_leaves_the_job_running() {
+    let folder = Folder::new();
+    let up = Up::start(&folder);
+    let large = folder.path().join("large.db");
+    sqlite(
+        &large,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT);
+         INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400000)
+         SELECT i, 'some text that takes its time ' || i FROM n",
+    );
+    let path = format!("path={}", large.display());
+    up.aam(
+        &folder,
+        &["onboard", "large", "-t", "sqlite", "--set", &path],
+    )
+    .fine();
+    let mut command = folder.command(Path::new(env!("CARGO_BIN_EXE_aam")), &up.addresses());
+    let mut waiting = command
+        .args(["sync", "large", "--wait"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let job = || -> Value {
+        let shown = up
+            .aam(&folder, &["connections", "large", "--output", "json"])
+            .json();
+        shown["jobs"][0].clone()
+    };
+    until("the job runs", || {
+        (job()["status"] == "running").then_some(())
+    });
+    interrupt(&waiting);
+    assert_eq!(ended(&mut waiting), Some(0));
+    let said = std::io::read_to_string(waiting.stderr.take().unwrap()).unwrap();
+    assert!(said.contains("Detached; job 1 goes on."), "{said}");
+    let end = until("the job ends", || {
+        Some(job()).filter(|job| job["status"] != "running" && job["status"] != "pending")
+    });
+    assert_eq!(end["status"], "succeeded", "{end}");
+    assert_eq!(end["rows_synced"], 400_000);
+}
+
+#[test]
+fn credentials_are_stored_listed_used_and_removed_and_never_printed() {
+    let folder = Folder::new();
+    let up = Up::start(&folder);
+    let shop = folder.path().join("shop.db");
+    sqlite(&shop, "CREATE TABLE orders (id INTEGER PRIMARY KEY)");
+    let secret = serde_json::json!({ "path": shop }).to_string();
+    let put = ["credentials", "put", "shop", "-t", "sqlite"];
+    let list = ["credentials", "list"];
+    let mut printed = up.aam(&folder, &list).fine();
+    assert!(printed.contains("No credentials yet"), "{printed}");
+    printed += &folder.aam_with(&put, &up.addresses(), &secret).fine();
+    printed += &up.aam(&folder, &list).fine();
+    assert!(printed.contains("path"), "members are named: {printed}");
+    let listed = up
+        .aam(&folder, &["credentials", "list", "--output", "json"])
+        .fine();
+    let value: Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(value[0]["credential_id"], "shop");
+    let onboard = ["onboard", "shop", "-t", "sqlite", "--credential", "shop"];
+    printed += &up.aam(&folder, &onboard).fine();
+    printed += &up.aam(&folder, &["credentials", "rm", "shop"]).fine();
+    assert!(printed.contains("Removed credential shop."), "{printed}");
+    let gone = up.aam(&folder, &["credentials", "rm", "shop"]).failed(1);
+    assert!(gone.contains("code credential_unknown"), "{gone}");
+    let hidden = shop.to_str().unwrap();
+    for text in [&printed, &listed, &up.log()] {
+        assert!(!text.contains(hidden), "a secret was printed: {text}");
+    }
+}
+
+#[test]
+fn status_and_doctor_tell_of_a_stack_that_is_well() {
+    let folder = Folder::new();
+    let up = Up::start(&folder);
+    let shown = up.aam(&folder, &["status"]).fine();
+    let heading: Vec<&str> = shown.lines().next().unwrap().split_whitespace().collect();
+    let columns = ["SERVICE", "ADDRESS", "DEPENDENCY", "STATE", "MS", "ERROR"];
+    assert_eq!(heading, columns, "{shown}");
+    for (_, url) in &up.variables {
+        assert!(shown.contains(url), "{url} is missing: {shown}");
+    }
+    assert!(!shown.contains("NOT READY"), "{shown}");
+    let status = up.aam(&folder, &["status", "--output", "json"]).json();
+    let services: Vec<&str> = status
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|service| service["service"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        services,
+        ["orchestrator", "auth_broker", "drift_repair_agent"]
+    );
+    let looked = up.aam(&folder, &["doctor", "--output", "json"]).json();
+    let checks: Vec<&str> = looked
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["check"].as_str().unwrap())
+        .collect();
+    assert_eq!(checks[..3], ["settings", "keys", "registry"], "{looked}");
+}
+
+#[test]
+fn doctor_names_a_key_that_others_can_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new();
+    drop(Up::start(&folder));
+    assert!(folder.aam(&["doctor"]).fine().contains("keys"));
+    let key = folder.path().join(".aam/keys/secret_key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let looked = folder.aam(&["doctor"]);
+    assert_eq!(looked.code, Some(1), "{looked:?}");
+    assert!(looked.out.contains("PROBLEM"), "{looked:?}");
+    assert!(looked.out.contains("keys/secret_key"), "{looked:?}");
+}
+
+#[test]
+fn the_stack_starts_quietly_and_stops_at_ctrl_c() {
+    let folder = Folder::new();
+    let up = Up::start(&folder);
+    assert!(
+        up.greeting.starts_with("AAM is up after "),
+        "{}",
+        up.greeting
+    );
+    let home = folder.path().join(".aam");
+    assert!(
+        up.greeting.contains(home.to_str().unwrap()),
+        "{}",
+        up.greeting
+    );
+    assert_eq!(up.log(), "", "nothing to complain about, nothing said");
+    let (code, took) = up.interrupt();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn what_was_made_is_there_after_a_restart() {
+    let folder = Folder::new();
+    let port = free_port();
+    let fixed = [("SERVICE_PORT_EMBEDDED_AIRBYTE", port.as_str())];
+    let path = format!("path={}", folder.path().join(".aam/sample.db").display());
+    let up = Up::start_with(&folder, &fixed);
+    up.aam(
+        &folder,
+        &["onboard", "airports", "-t", "sqlite", "--set", &path],
+    )
+    .fine();
+    assert_eq!(up.interrupt().0, Some(0));
+    let up = Up::start_with(&folder, &fixed);
+    let synced = up
+        .aam(&folder, &["sync", "airports", "--wait", "--output", "json"])
+        .json();
+    assert_eq!(synced["status"], "succeeded");
+    assert_eq!(synced["rows_synced"], 8313);
+}
+
+/// A port that nobody listens on now.
+fn free_port() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port().to_string()
+}

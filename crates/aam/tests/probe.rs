@@ -1,0 +1,63 @@
+//! `aam probe`: what answers 2xx succeeds, anything else fails and says why.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::process::{Command, Output};
+
+/// Answers one request with `status`, and gives its address.
+fn answering(status: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+            head.push(byte[0]);
+        }
+        write!(
+            stream,
+            "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        )
+        .unwrap();
+    });
+    format!("http://{address}/health")
+}
+
+fn probe(url: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_aam"))
+        .args(["probe", url])
+        // A proxy that is not there: the probe asks the address itself.
+        .env("http_proxy", "http://127.0.0.1:1")
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn an_answer_of_2xx_succeeds_silently() {
+    let output = probe(&answering("200 OK"));
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stdout.is_empty() && output.stderr.is_empty());
+}
+
+#[test]
+fn another_answer_fails_and_is_named() {
+    let output = probe(&answering("503 Service Unavailable"));
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("503"), "{said}");
+}
+
+#[test]
+fn nobody_there_fails() {
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let url = format!("http://{free}/health");
+    let output = probe(&url);
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains(&url), "{said}");
+}

@@ -1,0 +1,73 @@
+//! What is wrong with a catalog or with a request about one: every fault, not only the first.
+
+use airbyte_protocol::StreamDescriptor;
+use serde::{Deserialize, Serialize};
+
+/// One fault: where it is and what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Where: `$.streams[2].stream.json_schema`.
+    pub path: String,
+    /// The stream it concerns, when that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamDescriptor>,
+    /// What: words that stand without the path and name the stream.
+    pub message: String,
+}
+
+impl Fault {
+    pub(crate) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            stream: None,
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn of(
+        path: impl Into<String>,
+        stream: StreamDescriptor,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            path: path.into(),
+            stream: Some(stream),
+            message: message.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}
+
+/// All faults of one document. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults(pub Vec<Fault>);
+
+impl std::fmt::Display for Faults {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, fault) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("; ")?;
+            }
+            write!(f, "{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+impl Faults {
+    /// `value`, unless there are faults.
+    pub(crate) fn unless_any<T>(faults: Vec<Fault>, value: T) -> Result<T, Self> {
+        if faults.is_empty() {
+            Ok(value)
+        } else {
+            Err(Self(faults))
+        }
+    }
+}

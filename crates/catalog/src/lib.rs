@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+pub mod diff;
+mod fault;
+mod fingerprint;
+mod model;
+pub mod modes;
+mod node;
+pub mod plan;
+mod read;
+pub mod request;
+pub mod schema;
+pub mod select;
+mod validate;
+mod write;
+
+pub use fault::{Fault, Faults};
+pub use model::{Extra, Mappers, Schema, StreamConfig, StreamDef, SyncCatalog, SyncStream};
+pub use write::{PublicField, PublicStream, combined_mode, split_mode};

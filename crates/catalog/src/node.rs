@@ -1,0 +1,231 @@
+//! A JSON document as a borrowed tree. Cheaper than `serde_json::Value`: member names and most
+//! texts point into the document, and objects are lists.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Number, Value};
+
+/// One JSON value.
+#[derive(Debug, Clone)]
+pub(crate) enum Node<'a> {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(Cow<'a, str>),
+    List(Vec<Node<'a>>),
+    /// Members in document order, each name once.
+    Object(Vec<(Cow<'a, str>, Node<'a>)>),
+}
+
+impl<'a> Node<'a> {
+    /// The tree of a document that is known to be JSON. One that a tree cannot hold (nested
+    /// deeper than the parser allows, numbers beyond a double) is one opaque text: such schemas
+    /// still compare equal to themselves and differ from others.
+    pub(crate) fn of(raw: &'a RawValue) -> Self {
+        serde_json::from_str(raw.get()).unwrap_or_else(|_| Node::Text(Cow::Borrowed(raw.get())))
+    }
+
+    /// The member of that name of an object.
+    pub(crate) fn get(&self, name: &str) -> Option<&Node<'a>> {
+        self.members()
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The members of an object; nothing for other values.
+    pub(crate) fn members(&self) -> &[(Cow<'a, str>, Node<'a>)] {
+        match self {
+            Node::Object(members) => members,
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn is_object(&self) -> bool {
+        matches!(self, Node::Object(_))
+    }
+
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Node::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn to_value(&self) -> Value {
+        match self {
+            Node::Null => Value::Null,
+            Node::Bool(value) => Value::Bool(*value),
+            Node::Number(number) => Value::Number(number.clone()),
+            Node::Text(text) => Value::String(text.to_string()),
+            Node::List(items) => Value::Array(items.iter().map(Node::to_value).collect()),
+            Node::Object(members) => Value::Object(
+                members
+                    .iter()
+                    .map(|(key, value)| (key.to_string(), value.to_value()))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+/// Equality as JSON: the order of members does not count, the order of lists does.
+impl PartialEq for Node<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Node::Null, Node::Null) => true,
+            (Node::Bool(a), Node::Bool(b)) => a == b,
+            (Node::Number(a), Node::Number(b)) => a == b,
+            (Node::Text(a), Node::Text(b)) => a == b,
+            (Node::List(a), Node::List(b)) => a == b,
+            (Node::Object(a), Node::Object(b)) => {
+                a.len() == b.len()
+                    && a.iter().enumerate().all(|(index, (key, value))| {
+                        // Most often both documents have the same order.
+                        match b.get(index).filter(|(other, _)| other == key) {
+                            Some((_, other)) => value == other,
+                            None => b.iter().any(|(name, other)| name == key && value == other),
+                        }
+                    })
+            }
+            _ => false,
+        }
+    }
+}
+
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a member name")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Node<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Node::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(Node::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Node::Number(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(Number::from_f64(value).map_or(Node::Null, Node::Number))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Node::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Node::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Node::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        Ok(Node::Object(last_wins(collect(map)?)))
+    }
+}
+
+/// The members of an object, each value as raw text.
+pub(crate) struct Members<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                Ok(Members(last_wins(collect(map)?)))
+            }
+        }
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+fn collect<'de, A, T>(mut map: A) -> Result<Vec<(Cow<'de, str>, T)>, A::Error>
+where
+    A: MapAccess<'de>,
+    T: Deserialize<'de>,
+{
+    let mut members = Vec::with_capacity(map.size_hint().unwrap_or(4));
+    while let Some((Key(key), value)) = map.next_entry::<Key<'de>, T>()? {
+        members.push((key, value));
+    }
+    Ok(members)
+}
+
+/// A repeated name keeps its place and takes its last value, as every JSON library does.
+fn last_wins<'a, T>(members: Vec<(Cow<'a, str>, T)>) -> Vec<(Cow<'a, str>, T)> {
+    let repeated = if members.len() <= 16 {
+        let names = members.iter().map(|(key, _)| key);
+        names
+            .enumerate()
+            .any(|(i, key)| members.iter().take(i).any(|(other, _)| other == key))
+    } else {
+        let mut seen = std::collections::HashSet::with_capacity(members.len());
+        members.iter().any(|(key, _)| !seen.insert(key.as_ref()))
+    };
+    if !repeated {
+        return members;
+    }
+    members
+        .into_iter()
+        .collect::<indexmap::IndexMap<_, _>>()
+        .into_iter()
+        .collect()
+}

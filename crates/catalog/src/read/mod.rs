@@ -1,0 +1,205 @@
+//! Reading catalogs in any of three notations: Airbyte's camelCase `{stream, config}`, the
+//! protocol's configured streams (settings beside `stream`) and the protocol's discovered streams.
+//! Each entry is read for what it is; every fault is collected.
+
+mod entry;
+mod root;
+
+use airbyte_protocol::{DestinationSyncMode, StreamDescriptor, SyncMode};
+use serde_json::Value;
+use serde_json::error::Category;
+
+use crate::fault::{Fault, Faults};
+use crate::model::{Extra, Mappers, Schema, StreamConfig, StreamDef, SyncCatalog, SyncStream};
+use crate::modes;
+use entry::Reader;
+use root::{List, Root};
+
+/// Which notation an entry was written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Notation {
+    ConfigApi,
+    Configured,
+    Discovered,
+}
+
+/// An entry of `streams` as it was written: what was not is absent.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) path: String,
+    pub(crate) notation: Notation,
+    pub(crate) name: String,
+    pub(crate) namespace: Option<String>,
+    pub(crate) json_schema: Option<Schema>,
+    pub(crate) supported_sync_modes: Option<Vec<SyncMode>>,
+    pub(crate) source_defined_cursor: Option<bool>,
+    pub(crate) default_cursor_field: Option<Vec<String>>,
+    pub(crate) source_defined_primary_key: Option<Vec<Vec<String>>>,
+    pub(crate) is_resumable: Option<bool>,
+    pub(crate) is_file_based: Option<bool>,
+    pub(crate) extra: Extra,
+    pub(crate) settings: Settings,
+}
+
+/// The configuration of an entry as it was written.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    pub(crate) sync_mode: Option<SyncMode>,
+    pub(crate) destination_sync_mode: Option<DestinationSyncMode>,
+    pub(crate) cursor_field: Option<Vec<String>>,
+    pub(crate) primary_key: Option<Vec<Vec<String>>>,
+    pub(crate) selected: Option<bool>,
+    pub(crate) field_selection_enabled: Option<bool>,
+    pub(crate) selected_fields: Option<Vec<Vec<String>>>,
+    pub(crate) hashed_fields: Option<Vec<Vec<String>>>,
+    pub(crate) mappers: Option<Vec<Value>>,
+    /// The members that need no interpretation.
+    pub(crate) rest: StreamConfig,
+}
+
+impl Entry {
+    pub(crate) fn descriptor(&self) -> StreamDescriptor {
+        StreamDescriptor {
+            name: self.name.clone(),
+            namespace: self.namespace.clone(),
+        }
+    }
+}
+
+impl SyncCatalog {
+    /// Reads a catalog in any notation.
+    ///
+    /// # Errors
+    /// All faults: what is not JSON or no object, `streams` missing or no list, a stream without
+    /// a name or schema, a stream named twice, an unknown mode, a path that is no list of texts,
+    /// a NUL character anywhere.
+    pub fn parse(text: &str) -> Result<Self, Faults> {
+        let entries = entries(text)?;
+        let mut faults = Vec::new();
+        let mut seen = std::collections::HashSet::with_capacity(entries.len());
+        let mut streams = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let descriptor = entry.descriptor();
+            if !seen.insert(descriptor.clone()) {
+                let message = format!("stream {descriptor} is listed twice");
+                faults.push(Fault::of(&entry.path, descriptor.clone(), message));
+            }
+            match strict(entry) {
+                Ok(stream) => streams.push(stream),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        Faults::unless_any(faults, Self { streams })
+    }
+}
+
+fn strict(entry: Entry) -> Result<SyncStream, Fault> {
+    let descriptor = entry.descriptor();
+    let Some(json_schema) = entry.json_schema else {
+        let message = format!("stream {descriptor} has no json_schema");
+        return Err(Fault::of(
+            format!("{}.json_schema", entry.path),
+            descriptor,
+            message,
+        ));
+    };
+    let stream = StreamDef {
+        name: entry.name,
+        namespace: entry.namespace,
+        json_schema,
+        supported_sync_modes: entry.supported_sync_modes.unwrap_or_default(),
+        source_defined_cursor: entry.source_defined_cursor,
+        default_cursor_field: entry.default_cursor_field.unwrap_or_default(),
+        source_defined_primary_key: entry.source_defined_primary_key.unwrap_or_default(),
+        is_resumable: entry.is_resumable,
+        is_file_based: entry.is_file_based,
+        extra: entry.extra,
+    };
+    let settings = entry.settings;
+    let mut config = settings.rest;
+    let (sync_mode, destination_sync_mode) = match entry.notation {
+        // The protocol's own defaults.
+        Notation::Configured => (SyncMode::FullRefresh, DestinationSyncMode::Append),
+        Notation::ConfigApi | Notation::Discovered => modes::suggested(&stream),
+    };
+    config.sync_mode = settings.sync_mode.unwrap_or(sync_mode);
+    config.destination_sync_mode = settings
+        .destination_sync_mode
+        .unwrap_or(destination_sync_mode);
+    if entry.notation == Notation::Discovered {
+        config.cursor_field.clone_from(&stream.default_cursor_field);
+        config
+            .primary_key
+            .clone_from(&stream.source_defined_primary_key);
+    } else {
+        config.cursor_field = settings.cursor_field.unwrap_or_default();
+        config.primary_key = settings.primary_key.unwrap_or_default();
+    }
+    config.selected = settings
+        .selected
+        .unwrap_or(entry.notation == Notation::Configured);
+    config.selected_fields = match (settings.field_selection_enabled, settings.selected_fields) {
+        (Some(true), fields) => Some(fields.unwrap_or_default()),
+        (None, Some(fields)) if !fields.is_empty() => Some(fields),
+        _ => None,
+    };
+    config.hashed_fields = settings.hashed_fields.filter(|fields| !fields.is_empty());
+    config.mappers = Mappers(settings.mappers.unwrap_or_default());
+    Ok(SyncStream { stream, config })
+}
+
+/// The entries of `streams`. Faults here are of shape alone; duplicates are the caller's.
+pub(crate) fn entries(text: &str) -> Result<Vec<Entry>, Faults> {
+    let one = |path: &str, message: String| Faults(vec![Fault::new(path, message)]);
+    let root = serde_json::from_str::<Root<'_>>(text).map_err(|e| match e.classify() {
+        Category::Data => one("$", "the catalog is not an object".to_owned()),
+        _ => one("$", format!("the catalog is not JSON: {e}")),
+    })?;
+    let streams = match root.streams {
+        Some(List::Items(streams)) => streams,
+        Some(List::Other) => return Err(one("$.streams", "streams is not a list".to_owned())),
+        None => return Err(one("$.streams", "streams is missing".to_owned())),
+    };
+    let mut faults = Vec::new();
+    if holds_nul(text) {
+        let held = streams
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| holds_nul(entry.get()));
+        faults.extend(held.map(|(index, _)| {
+            Fault::new(
+                format!("$.streams[{index}]"),
+                "holds a NUL character, which no database stores",
+            )
+        }));
+        if faults.is_empty() {
+            faults.push(Fault::new(
+                "$",
+                "holds a NUL character, which no database stores",
+            ));
+        }
+    }
+    let mut entries = Vec::with_capacity(streams.len());
+    for (index, raw) in streams.into_iter().enumerate() {
+        let mut reader = Reader {
+            faults: &mut faults,
+            path: format!("$.streams[{index}]"),
+        };
+        entries.extend(reader.entry(raw));
+    }
+    Faults::unless_any(faults, entries)
+}
+
+/// Whether the JSON text holds an escaped NUL; a bare one is not JSON.
+fn holds_nul(text: &str) -> bool {
+    text.match_indices("\\u0000").any(|(at, _)| {
+        let before = &text.as_bytes()[..at];
+        before
+            .iter()
+            .rev()
+            .take_while(|byte| **byte == b'\\')
+            .count()
+            % 2
+            == 0
+    })
+}

@@ -1,0 +1,81 @@
+//! Looking into a stream's JSON schema without keeping it parsed.
+
+use std::sync::Arc;
+
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::model::Schema;
+use crate::node::{Members, Node};
+
+/// Names of the top-level columns, in document order.
+pub fn columns(schema: &RawValue) -> Vec<String> {
+    let Some(properties) = member(schema, "properties") else {
+        return Vec::new();
+    };
+    let members = serde_json::from_str::<Members<'_>>(properties.get());
+    members.map_or_else(
+        |_| Vec::new(),
+        |Members(members)| {
+            members
+                .into_iter()
+                .map(|(name, _)| name.into_owned())
+                .collect()
+        },
+    )
+}
+
+/// Whether the path leads to a column: a top-level one, or one inside nested `properties`.
+pub fn has_path(schema: &RawValue, path: &[String]) -> bool {
+    let mut here = schema;
+    for name in path {
+        match member(here, "properties").and_then(|properties| member(properties, name)) {
+            Some(next) => here = next,
+            None => return false,
+        }
+    }
+    !path.is_empty()
+}
+
+/// Whether a record can hold the path: as [`has_path`], and always where the schema names no
+/// columns at all.
+pub fn may_have(schema: &RawValue, path: &[String]) -> bool {
+    has_path(schema, path) || columns(schema).is_empty()
+}
+
+/// The schema with only those top-level columns, in the schema's order.
+pub fn narrowed(schema: &Schema, selected: &[Vec<String>]) -> Schema {
+    let chosen: std::collections::HashSet<&str> = selected
+        .iter()
+        .filter_map(|path| path.first())
+        .map(String::as_str)
+        .collect();
+    let Node::Object(mut members) = Node::of(schema) else {
+        return Arc::clone(schema);
+    };
+    for (name, value) in &mut members {
+        if name == "properties"
+            && let Node::Object(properties) = value
+        {
+            properties.retain(|(column, _)| chosen.contains(column.as_ref()));
+        }
+    }
+    raw(&Node::Object(members).to_value()).map_or_else(|| Arc::clone(schema), Arc::from)
+}
+
+/// The value as raw JSON text; absent only where a serializer refuses, which values never do.
+pub(crate) fn raw(value: &serde_json::Value) -> Option<Box<RawValue>> {
+    to_raw_value(value).ok()
+}
+
+/// Whether the schema says nothing: `{}`.
+pub(crate) fn is_empty(schema: &RawValue) -> bool {
+    serde_json::from_str::<Members<'_>>(schema.get()).is_ok_and(|members| members.0.is_empty())
+}
+
+fn member<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
+    let Members(members) = serde_json::from_str(object.get()).ok()?;
+    members
+        .into_iter()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value)
+}

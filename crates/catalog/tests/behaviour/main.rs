@@ -1,0 +1,11 @@
+//! The crate through its public surface.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod diff;
+mod given;
+mod notations;
+mod plan;
+mod plan_streams;
+mod properties;
+mod requests;

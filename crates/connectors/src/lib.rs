@@ -1,0 +1,107 @@
+#![doc = include_str!("../README.md")]
+
+mod arguments;
+mod destination_sqlite;
+mod failure;
+mod output;
+mod paths;
+mod source_sqlite;
+mod sqlite;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use airbyte_protocol::{ConnectionStatus, Message};
+use arguments::Command;
+use failure::Failure;
+use output::Output;
+
+/// Names of the native connectors.
+pub const NAMES: [&str; 2] = [SOURCE_SQLITE, DESTINATION_SQLITE];
+
+const SOURCE_SQLITE: &str = "source-sqlite";
+const DESTINATION_SQLITE: &str = "destination-sqlite";
+
+/// Runs a connector's command (`spec`, `check --config F`, …) on this process's stdin and stdout,
+/// on a runtime of its own. A failure is told on stdout as the protocol says and is exit code 1; a
+/// failed check is exit code 0.
+pub fn run(name: &str, args: Vec<OsString>) -> ExitCode {
+    let mut output = Output::stdout();
+    let outcome = runtime().and_then(|runtime| {
+        runtime.block_on(async {
+            let command = Command::parse(args)?;
+            dispatch(name, command, &mut output).await
+        })
+    });
+    let told = match &outcome {
+        Ok(()) => output.flush(),
+        Err(failure) => output.failure(failure).and_then(|()| output.flush()),
+    };
+    match (outcome, told) {
+        (Ok(()), Ok(())) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.map_err(|e| Failure::system("the connector could not start").because(e))
+}
+
+async fn dispatch(name: &str, command: Command, output: &mut Output) -> Result<(), Failure> {
+    match (name, command) {
+        (SOURCE_SQLITE, Command::Spec) => output.send(&Message::spec(source_sqlite::spec())),
+        (SOURCE_SQLITE, Command::Check { config }) => {
+            let verdict = source_sqlite::check(&config).await;
+            checked(verdict, output)
+        }
+        (SOURCE_SQLITE, Command::Discover { config }) => {
+            source_sqlite::discover(&config, output).await
+        }
+        (
+            SOURCE_SQLITE,
+            Command::Read {
+                config,
+                catalog,
+                state,
+            },
+        ) => source_sqlite::read(&config, &catalog, state.as_deref(), output).await,
+        (DESTINATION_SQLITE, Command::Spec) => {
+            output.send(&Message::spec(destination_sqlite::spec()))
+        }
+        (DESTINATION_SQLITE, Command::Check { config }) => {
+            let verdict = destination_sqlite::check(&config).await;
+            checked(verdict, output)
+        }
+        (DESTINATION_SQLITE, Command::Write { config, catalog }) => {
+            destination_sqlite::write(&config, &catalog, output).await
+        }
+        (SOURCE_SQLITE | DESTINATION_SQLITE, command) => Err(Failure::config(format!(
+            "{name} has no command {}",
+            command.name()
+        ))),
+        _ => {
+            let known = NAMES.join(", ");
+            Err(Failure::config(format!(
+                "there is no native connector {name:?}; there are {known}"
+            )))
+        }
+    }
+}
+
+fn checked(verdict: Result<(), Failure>, output: &mut Output) -> Result<(), Failure> {
+    use airbyte_protocol::CheckStatus;
+    let status = match verdict {
+        Ok(()) => ConnectionStatus {
+            status: CheckStatus::Succeeded,
+            message: None,
+        },
+        Err(failure) => ConnectionStatus {
+            status: CheckStatus::Failed,
+            message: Some(failure.message),
+        },
+    };
+    output.send(&Message::connection_status(status))
+}

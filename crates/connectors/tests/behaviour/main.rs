@@ -1,0 +1,13 @@
+//! The connectors through their binary: arguments, stdin, stdout, exit codes.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod commands;
+mod destination;
+mod destination_input;
+mod evolution;
+mod generations;
+mod given;
+mod incremental;
+mod interruption;
+mod source;

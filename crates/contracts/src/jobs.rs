@@ -1,0 +1,54 @@
+//! Syncs and jobs as they are shown.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// What came of asking for a sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncStatus {
+    /// A job was started.
+    Triggered,
+    /// One ran already; this is it.
+    Attached,
+}
+
+/// The answer to `POST /connections/{id}/sync`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SyncTriggered {
+    /// The connection.
+    pub connection_id: Uuid,
+    /// Airbyte's id of the job.
+    pub job_id: String,
+    /// Whether it was started now or ran already.
+    pub status: SyncStatus,
+    /// The same in words.
+    pub message: String,
+}
+
+/// A job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JobView {
+    /// Airbyte's id of the job.
+    pub job_id: String,
+    /// The connection.
+    pub connection_id: Uuid,
+    /// `sync`, `refresh`, `reset` or `clear`.
+    pub job_type: String,
+    /// `pending`, `running`, `succeeded`, `failed` or `cancelled`.
+    pub status: String,
+    /// Rows that arrived.
+    pub rows_synced: Option<i64>,
+    /// Bytes that arrived.
+    pub bytes_synced: Option<i64>,
+    /// Attempts so far.
+    pub attempts: i32,
+    /// When it began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub completed_at: Option<DateTime<Utc>>,
+    /// Why it failed.
+    pub error_message: Option<String>,
+}

@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+
+mod connections;
+mod credentials;
+mod errors;
+mod health;
+mod jobs;
+mod operations;
+mod repair;
+
+pub use connections::{
+    CatalogVersion, CatalogVersionDetail, ConnectionView, DriftPolicy, NamespaceDefinition,
+    OnboardRequest, Schedule, ScheduleType,
+};
+pub use credentials::{
+    CredentialKind, CredentialMetadata, CredentialRequest, CredentialValues, REDACTED,
+};
+pub use errors::{ErrorCode, FieldError, Problem};
+pub use health::{DependencyState, Health, HealthStatus, Readiness};
+pub use jobs::{JobView, SyncStatus, SyncTriggered};
+pub use operations::{OperationView, StepView};
+pub use repair::{
+    ApplyAnswer, ApplyStatus, HealAnswer, HealOutcome, HealRequest, PlanAnswer, PlanRequest,
+    SyncRequest,
+};

@@ -1,0 +1,304 @@
+//! Discover, check, definitions and specifications.
+
+use actix_web::{HttpResponse, web};
+use airbyte_protocol::CheckStatus;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::answer;
+use crate::api::{Reply, Shared, body};
+use crate::definitions::Definition;
+use crate::discovery::SynchronousJob;
+use crate::fault::{Fault, stored};
+use crate::notation::{SyncCatalog, with_suggestions};
+use crate::options::ConnectorKind;
+use crate::time::seconds;
+
+pub(super) fn configure(services: &mut web::ServiceConfig) {
+    services
+        .route("/sources/discover_schema", web::post().to(discover))
+        .route(
+            "/sources/most_recent_source_actor_catalog",
+            web::post().to(most_recent),
+        )
+        .route(
+            "/actor_definition_versions/get_for_destination",
+            web::post().to(version_for_destination),
+        )
+        .route(
+            "/actor_definition_versions/get_for_source",
+            web::post().to(version_for_source),
+        );
+    for kind in [ConnectorKind::Source, ConnectorKind::Destination] {
+        let word = kind.as_str();
+        services
+            .route(
+                &format!("/{word}s/check_connection"),
+                web::post().to(move |e, b| check(kind, e, b)),
+            )
+            .route(
+                &format!("/{word}_definitions/list_for_workspace"),
+                web::post().to(move |e, b| list(kind, e, b)),
+            )
+            .route(
+                &format!("/{word}_definition_specifications/get"),
+                web::post().to(move |e, b| specification(kind, e, b)),
+            );
+    }
+}
+
+#[derive(Deserialize)]
+struct Discover {
+    #[serde(rename = "sourceId")]
+    source_id: Uuid,
+    #[serde(default, deserialize_with = "crate::notation::nullable")]
+    disable_cache: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DiscoverRead {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    catalog: Option<SyncCatalog>,
+    job_info: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    catalog_id: Option<Uuid>,
+}
+
+/// An actor by either of the two names that requests use.
+#[derive(Deserialize)]
+struct ActorId {
+    #[serde(alias = "sourceId", alias = "destinationId")]
+    id: Uuid,
+}
+
+#[derive(Deserialize)]
+struct WorkspaceId {
+    #[serde(rename = "workspaceId")]
+    workspace_id: Uuid,
+}
+
+#[derive(Deserialize)]
+struct DefinitionId {
+    #[serde(alias = "sourceDefinitionId", alias = "destinationDefinitionId")]
+    id: Uuid,
+    #[serde(rename = "workspaceId")]
+    workspace_id: Uuid,
+}
+
+/// `SynchronousJobRead`.
+fn job_info(job: &SynchronousJob) -> Value {
+    let mut info = json!({
+        "id": job.id,
+        "configType": job.config_type,
+        "configId": job.config_id.map_or("NoConfiguration".to_owned(), |id| id.to_string()),
+        "createdAt": seconds(job.created_at),
+        "endedAt": seconds(job.ended_at),
+        "succeeded": job.failure.is_none(),
+        "connectorConfigurationUpdated": job.configuration_updated,
+        "logType": "formatted",
+        "logs": {"logLines": job.log},
+    });
+    if let Some(failure) = &job.failure {
+        info["failureReason"] = json!(failure);
+    }
+    info
+}
+
+async fn discover(engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    answer(engine, |engine| async move {
+        let asked: Discover = body(&bytes)?;
+        let found = engine
+            .discover(asked.source_id, asked.disable_cache)
+            .await?;
+        let (catalog_id, catalog) = match found.catalog {
+            Some((id, text)) => (Some(id), Some(with_suggestions(stored("catalog", &text)?))),
+            None => (None, None),
+        };
+        Ok(Reply::json(&DiscoverRead {
+            catalog,
+            job_info: job_info(&found.job),
+            catalog_id,
+        }))
+    })
+    .await
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MostRecent {
+    catalog: Box<serde_json::value::RawValue>,
+}
+
+async fn most_recent(engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    answer(engine, |engine| async move {
+        let asked: ActorId = body(&bytes)?;
+        engine.actor(ConnectorKind::Source, asked.id).await?;
+        let latest = engine.latest_catalog_id(asked.id).await?;
+        let text = match latest {
+            Some(id) => engine.catalog(id).await?,
+            None => None,
+        };
+        match text {
+            Some(text) => Ok(Reply::json(&MostRecent {
+                catalog: stored("catalog", &text)?,
+            })),
+            None => Ok(Reply::json(&json!({}))),
+        }
+    })
+    .await
+}
+
+async fn check(kind: ConnectorKind, engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    answer(engine, move |engine| async move {
+        let asked: ActorId = body(&bytes)?;
+        let checked = engine.check(kind, asked.id).await?;
+        let mut read = json!({"jobInfo": job_info(&checked.job)});
+        if let Some(verdict) = checked.verdict {
+            read["status"] = json!(match verdict.status {
+                CheckStatus::Succeeded => "succeeded",
+                CheckStatus::Failed => "failed",
+            });
+            if let Some(message) = verdict.message {
+                read["message"] = json!(message);
+            }
+        }
+        Ok(Reply::json(&read))
+    })
+    .await
+}
+
+fn definition_view(kind: ConnectorKind, definition: &Definition) -> Value {
+    let mut view = json!({
+        "name": definition.name,
+        "dockerRepository": definition.docker_repository,
+        "dockerImageTag": definition.version,
+        "documentationUrl": definition.documentation_url(),
+        "protocolVersion": "0.2.0",
+        "custom": false,
+        "enterprise": false,
+        "supportLevel": "community",
+        "releaseStage": "generally_available",
+    });
+    view[match kind {
+        ConnectorKind::Source => "sourceDefinitionId",
+        ConnectorKind::Destination => "destinationDefinitionId",
+    }] = json!(definition.id);
+    view
+}
+
+async fn list(kind: ConnectorKind, engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    answer(engine, move |engine| async move {
+        let asked: WorkspaceId = body(&bytes)?;
+        engine.workspace(asked.workspace_id).await?;
+        let definitions: Vec<Value> = engine
+            .definitions
+            .list(kind)
+            .map(|definition| definition_view(kind, definition))
+            .collect();
+        let member = format!("{}Definitions", kind.as_str());
+        Ok(Reply::json(&json!({ member: definitions })))
+    })
+    .await
+}
+
+async fn specification(kind: ConnectorKind, engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    answer(engine, move |engine| async move {
+        let asked: DefinitionId = body(&bytes)?;
+        engine.workspace(asked.workspace_id).await?;
+        let definition = engine.definitions.get(kind, asked.id)?;
+        let spec = engine.spec(&definition).await?;
+        let documentation = spec.message.documentation_url.as_deref();
+        let mut read = json!({
+            "documentationUrl": documentation.unwrap_or(definition.documentation_url()),
+            "connectionSpecification": spec.schema,
+            "advancedAuthGlobalCredentialsAvailable": false,
+            "jobInfo": job_info(&SynchronousJob::remembered("get_spec")),
+        });
+        match kind {
+            ConnectorKind::Source => read["sourceDefinitionId"] = json!(definition.id),
+            ConnectorKind::Destination => {
+                read["destinationDefinitionId"] = json!(definition.id);
+                let modes = spec.destination_modes(definition.supports_refreshes);
+                read["supportedDestinationSyncModes"] = json!(modes);
+            }
+        }
+        if let Some(auth) = &spec.message.advanced_auth {
+            read["advancedAuth"] = advanced_auth(&stored("specification", auth.get())?);
+        }
+        Ok(Reply::json(&read))
+    })
+    .await
+}
+
+/// The protocol's `advanced_auth` under the Config API's names.
+fn advanced_auth(auth: &Value) -> Value {
+    let config = &auth["oauth_config_specification"];
+    let mut names = serde_json::Map::new();
+    for (theirs, ours) in [
+        (
+            "oauth_user_input_from_connector_config_specification",
+            "oauthUserInputFromConnectorConfigSpecification",
+        ),
+        (
+            "complete_oauth_output_specification",
+            "completeOAuthOutputSpecification",
+        ),
+        (
+            "complete_oauth_server_input_specification",
+            "completeOAuthServerInputSpecification",
+        ),
+        (
+            "complete_oauth_server_output_specification",
+            "completeOAuthServerOutputSpecification",
+        ),
+    ] {
+        if let Some(value) = config.get(theirs).filter(|value| !value.is_null()) {
+            names.insert(ours.to_owned(), value.clone());
+        }
+    }
+    let mut read = json!({"oauthConfigSpecification": names});
+    for (theirs, ours) in [
+        ("auth_flow_type", "authFlowType"),
+        ("predicate_key", "predicateKey"),
+        ("predicate_value", "predicateValue"),
+    ] {
+        if let Some(value) = auth.get(theirs).filter(|value| !value.is_null()) {
+            read[ours] = value.clone();
+        }
+    }
+    read
+}
+
+/// `ActorDefinitionVersionRead`.
+pub(super) fn version_view(definition: &Definition) -> Value {
+    json!({
+        "dockerRepository": definition.docker_repository,
+        "dockerImageTag": definition.version,
+        "supportsRefreshes": definition.supports_refreshes,
+        "isVersionOverrideApplied": false,
+        "supportLevel": "community",
+        "supportState": "supported",
+        "supportsFileTransfer": false,
+        "supportsDataActivation": false,
+    })
+}
+
+async fn version_for_destination(engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    version(ConnectorKind::Destination, engine, bytes).await
+}
+
+async fn version_for_source(engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    version(ConnectorKind::Source, engine, bytes).await
+}
+
+async fn version(kind: ConnectorKind, engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    answer(engine, move |engine| async move {
+        let asked: ActorId = body(&bytes)?;
+        let row = engine.actor(kind, asked.id).await?;
+        let definition = engine.definitions.get(kind, row.definition_id)?;
+        Ok::<_, Fault>(Reply::json(&version_view(&definition)))
+    })
+    .await
+}

@@ -1,0 +1,338 @@
+//! Connections: reading, updating, syncing, refreshing.
+
+use std::collections::HashSet;
+
+use actix_web::{HttpResponse, web};
+use airbyte_protocol::StreamDescriptor;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::answer;
+use super::connection_views::{View, connection_read, web_backend_read};
+use super::jobs::job_info;
+use crate::actors::Page;
+use crate::api::{Reply, Shared, body};
+use crate::connections::ConnectionChange;
+use crate::engine::Engine;
+use crate::fault::Fault;
+use crate::jobs::{Refresh, RefreshMode, Work};
+use crate::notation::{SelectedField, SyncCatalog};
+use crate::options::ConnectorKind;
+use crate::schedule::Schedule;
+use crate::selection::{missing_columns, refuse_mappers};
+
+pub(super) fn configure(services: &mut web::ServiceConfig) {
+    services
+        .route("/connections/get", web::post().to(get))
+        .route("/connections/list", web::post().to(list))
+        .route("/connections/update", web::post().to(update))
+        .route("/connections/sync", web::post().to(sync))
+        .route("/connections/refresh", web::post().to(refresh))
+        .route("/connections/clear", web::post().to(clear))
+        .route("/connections/reset", web::post().to(clear))
+        .route("/connections/clear/stream", web::post().to(clear))
+        .route("/connections/reset/stream", web::post().to(clear))
+        .route("/web_backend/connections/get", web::post().to(web_backend));
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConnectionId {
+    connection_id: Uuid,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WorkspaceId {
+    workspace_id: Uuid,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Streams {
+    connection_id: Uuid,
+    refresh_mode: Option<RefreshMode>,
+    streams: Option<Vec<ConnectionStream>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConnectionStream {
+    stream_name: String,
+    stream_namespace: Option<String>,
+}
+
+/// `ConnectionUpdate`. Members that mean nothing here are tolerated, as Airbyte tolerates them.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Update {
+    connection_id: Uuid,
+    name: Option<String>,
+    namespace_definition: Option<String>,
+    namespace_format: Option<String>,
+    prefix: Option<String>,
+    sync_catalog: Option<SyncCatalog>,
+    schedule: Option<Value>,
+    schedule_type: Option<String>,
+    schedule_data: Option<Value>,
+    status: Option<String>,
+    source_catalog_id: Option<Uuid>,
+    breaking_change: Option<bool>,
+    non_breaking_changes_preference: Option<String>,
+    backfill_preference: Option<String>,
+    notify_schema_changes: Option<bool>,
+    notify_schema_changes_by_email: Option<bool>,
+    tags: Option<Value>,
+}
+
+async fn get(engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    answer(engine, |engine| async move {
+        let asked: ConnectionId = body(&bytes)?;
+        let row = engine.connection(asked.connection_id).await?;
+        Ok(Reply::json(&connection_read(&row)?))
+    })
+    .await
+}
+
+#[derive(Serialize)]
+struct Connections {
+    connections: Vec<View>,
+}
+
+async fn list(engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    answer(engine, |engine| async move {
+        let asked: WorkspaceId = body(&bytes)?;
+        engine.workspace(asked.workspace_id).await?;
+        let page = Page {
+            workspace_ids: vec![asked.workspace_id],
+            include_deleted: false,
+            limit: i64::MAX.unsigned_abs(),
+            offset: 0,
+        };
+        let rows = engine.connection_list(&page).await?;
+        let connections: Result<Vec<_>, _> = rows.iter().map(connection_read).collect();
+        Ok(Reply::json(&Connections {
+            connections: connections?,
+        }))
+    })
+    .await
+}
+
+async fn web_backend(engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    answer(engine, |engine| async move {
+        let asked: ConnectionId = body(&bytes)?;
+        let row = engine.connection(asked.connection_id).await?;
+        Ok(Reply::json(&web_backend_read(&engine, &row).await?))
+    })
+    .await
+}
+
+async fn update(engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    answer(engine, |engine| async move {
+        let asked: Update = body(&bytes)?;
+        let id = asked.connection_id;
+        let row = engine.connection(id).await?;
+        let change = change(&engine, asked, row.destination_id).await?;
+        let row = engine.connection_update(id, change).await?;
+        Ok(Reply::json(&connection_read(&row)?))
+    })
+    .await
+}
+
+fn one_of(what: &str, value: Option<String>, known: &[&str]) -> Result<Option<String>, Fault> {
+    match value {
+        Some(value) if !known.contains(&value.as_str()) => Err(Fault::Unprocessable(format!(
+            "{value} is not a {what}: {}",
+            known.join(", ")
+        ))),
+        other => Ok(other),
+    }
+}
+
+async fn change(
+    engine: &Engine,
+    asked: Update,
+    destination: Uuid,
+) -> Result<ConnectionChange, Fault> {
+    if asked.schedule.is_some_and(|schedule| !schedule.is_null()) {
+        return Err(Fault::Unprocessable(
+            "schedule is no longer supported, use scheduleType and scheduleData".to_owned(),
+        ));
+    }
+    let schedule = match (asked.schedule_type, asked.schedule_data) {
+        (Some(kind), data) => Some(Schedule::config(&kind, data)?),
+        (None, Some(data)) if !data.is_null() => {
+            return Err(Fault::Unprocessable(
+                "scheduleData needs a scheduleType".to_owned(),
+            ));
+        }
+        (None, _) => None,
+    };
+    if let Some(id) = asked.source_catalog_id
+        && engine.catalog(id).await?.is_none()
+    {
+        return Err(Fault::not_found("source catalog", id));
+    }
+    let catalog = match asked.sync_catalog {
+        Some(catalog) => Some(checked(engine, catalog, destination).await?),
+        None => None,
+    };
+    Ok(ConnectionChange {
+        name: asked.name,
+        namespace_definition: one_of(
+            "namespaceDefinition",
+            asked.namespace_definition,
+            &["source", "destination", "customformat"],
+        )?,
+        namespace_format: asked.namespace_format,
+        prefix: asked.prefix,
+        status: one_of(
+            "status",
+            asked.status,
+            &["active", "inactive", "deprecated", "locked"],
+        )?,
+        catalog,
+        source_catalog_id: asked.source_catalog_id,
+        breaking_change: asked.breaking_change,
+        schedule,
+        non_breaking_preference: one_of(
+            "nonBreakingChangesPreference",
+            asked.non_breaking_changes_preference,
+            &["ignore", "disable", "propagate_columns", "propagate_fully"],
+        )?,
+        backfill_preference: one_of(
+            "backfillPreference",
+            asked.backfill_preference,
+            &["enabled", "disabled"],
+        )?,
+        notify_schema_changes: asked.notify_schema_changes,
+        notify_schema_changes_by_email: asked.notify_schema_changes_by_email,
+        tags: asked.tags.filter(|tags| !tags.is_null()),
+    })
+}
+
+/// Refuses what could not be run. Schemas are taken as they were sent.
+async fn checked(
+    engine: &Engine,
+    catalog: SyncCatalog,
+    destination: Uuid,
+) -> Result<SyncCatalog, Fault> {
+    let row = engine
+        .actor(ConnectorKind::Destination, destination)
+        .await?;
+    let definition = engine
+        .definitions
+        .get(ConnectorKind::Destination, row.definition_id)?;
+    let spec = engine.spec(&definition).await?;
+    let modes = spec.destination_modes(definition.supports_refreshes);
+    for entry in &catalog.streams {
+        let (name, config) = (&entry.stream.name, &entry.config);
+        let Some(selected) = config.selected else {
+            // Airbyte reads it without looking.
+            return Err(Fault::Unexpected(format!(
+                "config.selected of stream {name} is missing"
+            )));
+        };
+        if !selected {
+            continue;
+        }
+        refuse_mappers(name, &config.mappers)?;
+        if !modes.contains(&config.destination_sync_mode) {
+            return Err(Fault::BadRequest(format!(
+                "stream {name}: the destination does not support the sync mode {}",
+                json!(config.destination_sync_mode)
+            )));
+        }
+        if config.field_selection_enabled {
+            let columns: HashSet<&String> = config
+                .selected_fields
+                .iter()
+                .filter_map(|field: &SelectedField| field.field_path.first())
+                .collect();
+            if let Some(missing) = missing_columns(config, &columns) {
+                return Err(Fault::Unprocessable(format!(
+                    "selectedFields of stream {name} must contain {missing}, its cursor or key \
+                     needs it"
+                )));
+            }
+        }
+    }
+    Ok(catalog)
+}
+
+async fn sync(engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    answer(engine, |engine| async move {
+        let asked: ConnectionId = body(&bytes)?;
+        let job = engine.job_start(asked.connection_id, Work::Sync).await?;
+        Ok(Reply::json(&job_info(&engine, job.id, true).await?))
+    })
+    .await
+}
+
+/// The streams that were named, or all of the connection's.
+fn named(
+    streams: Option<Vec<ConnectionStream>>,
+    catalog: &SyncCatalog,
+) -> Result<Vec<StreamDescriptor>, Fault> {
+    let all = catalog
+        .streams
+        .iter()
+        .map(|entry| entry.stream.descriptor());
+    let Some(streams) = streams else {
+        return Ok(all.collect());
+    };
+    let all: HashSet<StreamDescriptor> = all.collect();
+    streams
+        .into_iter()
+        .map(|stream| StreamDescriptor {
+            name: stream.stream_name,
+            namespace: stream.stream_namespace,
+        })
+        .map(|stream| {
+            if all.contains(&stream) {
+                Ok(stream)
+            } else {
+                Err(Fault::Unprocessable(format!(
+                    "stream {stream} is not selected by the connection"
+                )))
+            }
+        })
+        .collect()
+}
+
+async fn refresh(engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    answer(engine, |engine| async move {
+        let asked: Streams = body(&bytes)?;
+        let Some(mode) = asked.refresh_mode else {
+            return Err(Fault::Unprocessable("refreshMode is required".to_owned()));
+        };
+        let row = engine.connection(asked.connection_id).await?;
+        let destination = engine
+            .actor(ConnectorKind::Destination, row.destination_id)
+            .await?;
+        let definition = engine
+            .definitions
+            .get(ConnectorKind::Destination, destination.definition_id)?;
+        if !definition.supports_refreshes {
+            return Ok(Reply::json(&json!({})));
+        }
+        let streams = named(asked.streams, &row.catalog()?)?;
+        let work = Work::Refresh(Refresh { mode, streams });
+        let job = engine.job_start(row.id, work).await?;
+        let job = engine.job_view(job.id).await?;
+        Ok(Reply::json(&json!({ "job": super::jobs::job_read(&job)? })))
+    })
+    .await
+}
+
+async fn clear(engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    answer(engine, |engine| async move {
+        let asked: Streams = body(&bytes)?;
+        let row = engine.connection(asked.connection_id).await?;
+        let streams = named(asked.streams, &row.catalog()?)?;
+        let job = engine.job_start(row.id, Work::Clear(streams)).await?;
+        Ok(Reply::json(&job_info(&engine, job.id, true).await?))
+    })
+    .await
+}

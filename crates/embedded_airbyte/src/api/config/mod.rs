@@ -1,0 +1,44 @@
+//! The Config API, `/api/v1`: every call is a POST with a JSON object.
+
+mod actors;
+mod connection_views;
+mod connections;
+mod error;
+mod jobs;
+mod state;
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+
+use super::{Reply, Shared, token};
+use crate::engine::Engine;
+use crate::fault::Fault;
+
+pub(super) fn configure(services: &mut web::ServiceConfig) {
+    services
+        .route("/health", web::get().to(health))
+        .route("/applications/token", web::post().to(token::config))
+        .configure(actors::configure)
+        .configure(connections::configure)
+        .configure(jobs::configure)
+        .configure(state::configure);
+}
+
+async fn health() -> HttpResponse {
+    HttpResponse::Ok().json(json!({"available": true}))
+}
+
+/// Does the work on the engine's runtime and words its failure as this API does.
+async fn answer<F, W>(engine: Shared, work: W) -> HttpResponse
+where
+    W: FnOnce(Arc<Engine>) -> F,
+    F: Future<Output = Result<Reply, Fault>> + Send + 'static,
+{
+    let engine = engine.into_inner();
+    match engine.run(work(engine.clone())).await {
+        Ok(reply) => reply.into_response(),
+        Err(fault) => error::response(&fault),
+    }
+}

@@ -1,0 +1,106 @@
+//! The public API, `/api/public/v1`.
+
+mod actors;
+mod connections;
+mod definitions;
+mod jobs;
+mod streams;
+mod workspaces;
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use super::{Reply, Shared, problem, token};
+use crate::actors::Page;
+use crate::engine::Engine;
+use crate::fault::Fault;
+
+pub(super) fn configure(services: &mut web::ServiceConfig) {
+    services
+        .route("/health", web::get().to(health))
+        .route("/applications/token", web::post().to(token::public))
+        .configure(workspaces::configure)
+        .configure(definitions::configure)
+        .configure(actors::configure)
+        .configure(connections::configure)
+        .configure(jobs::configure)
+        .configure(streams::configure);
+}
+
+async fn health(engine: Shared) -> HttpResponse {
+    answer(engine, |engine| async move {
+        let page = Page {
+            workspace_ids: Vec::new(),
+            include_deleted: true,
+            limit: 1,
+            offset: 0,
+        };
+        engine.workspace_list(&page).await?;
+        Ok(Reply::Text("Successful operation"))
+    })
+    .await
+}
+
+/// Does the work on the engine's runtime and words its failure as a problem.
+async fn answer<F, W>(engine: Shared, work: W) -> HttpResponse
+where
+    W: FnOnce(Arc<Engine>) -> F,
+    F: Future<Output = Result<Reply, Fault>> + Send + 'static,
+{
+    let engine = engine.into_inner();
+    match engine.run(work(engine.clone())).await {
+        Ok(reply) => reply.into_response(),
+        Err(fault) => problem::public(&fault),
+    }
+}
+
+/// The base that `next` and `previous` are built on.
+fn base(request: &HttpRequest) -> String {
+    let connection = request.connection_info();
+    format!(
+        "{}://{}{}",
+        connection.scheme(),
+        connection.host(),
+        request.path()
+    )
+}
+
+#[derive(Serialize)]
+struct Envelope<T> {
+    previous: String,
+    next: String,
+    data: Vec<T>,
+}
+
+/// A page of a list. `next` is there whenever the page is not empty, also on the last one.
+fn envelope<T: Serialize>(base: &str, page: &Page, data: Vec<T>) -> Reply {
+    let link = |offset: u64| {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        if !page.workspace_ids.is_empty() {
+            let ids: Vec<String> = page.workspace_ids.iter().map(ToString::to_string).collect();
+            query.append_pair("workspaceIds", &ids.join(","));
+        }
+        if page.include_deleted {
+            query.append_pair("includeDeleted", "true");
+        }
+        query.append_pair("limit", &page.limit.to_string());
+        query.append_pair("offset", &offset.to_string());
+        format!("{base}?{}", query.finish())
+    };
+    let next = if data.is_empty() {
+        String::new()
+    } else {
+        link(page.offset + page.limit)
+    };
+    let previous = match page.offset {
+        0 => String::new(),
+        offset => link(offset.saturating_sub(page.limit)),
+    };
+    Reply::json(&Envelope {
+        previous,
+        next,
+        data,
+    })
+}

@@ -1,0 +1,72 @@
+//! Misbehaviour on demand: each is a file in a directory, so that tests switch it on and off
+//! between two runs of the same connector.
+//!
+//! | file | effect |
+//! |---|---|
+//! | `fail_check` | check answers FAILED with the file's text |
+//! | `hang_check` | check hangs until the file is gone |
+//! | `crash_check`, `crash_discover` | exit code 3 without a result |
+//! | `fail_discover` | a TRACE ERROR with the file's text, exit code 1 |
+//! | `garbage_discover` | a catalog that is none |
+//! | `extra_column`, `extra_stream` | discover finds one more |
+//! | `records` | records per stream, 3 without |
+//! | `gate` | read stops half-way until a file `open` appears |
+//! | `ignore_sigterm` | does so |
+//! | `rotate` | sends a CONTROL message with the text as `refresh_token` |
+//! | `fail_read` | after half of the records a TRACE ERROR of the named `failure_type`, exit 1 |
+//! | `exit_read` | after half of the records exit with the named code |
+//! | `foreign_record`, `no_key` | a record of an unknown stream, one without its key |
+//! | `leave_child` | starts a process of its own that outlives it; its id goes to `child` |
+//! | `say_secret` | logs its secrets |
+//! | `exit_write` | the destination exits with the named code after its first record |
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The directory, if there is one.
+#[derive(Default)]
+pub(crate) struct Control {
+    directory: Option<PathBuf>,
+}
+
+impl Control {
+    pub(crate) fn new(directory: PathBuf) -> Self {
+        Self {
+            directory: Some(directory),
+        }
+    }
+
+    /// The text of a file, if it is there.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        let path = self.directory.as_ref()?.join(name);
+        let text = std::fs::read_to_string(path).ok()?;
+        Some(text.trim().to_owned())
+    }
+
+    /// Whether a file is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.text(name).is_some()
+    }
+
+    /// Leaves a file for the test.
+    pub(crate) fn leave(&self, name: &str, text: &str) {
+        if let Some(directory) = &self.directory {
+            // A test that waits for the file says that it is missing.
+            let _ = std::fs::write(directory.join(name), text);
+        }
+    }
+
+    /// Waits until a file is gone.
+    pub(crate) fn wait_without(&self, name: &str) {
+        while self.has(name) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits for a file.
+    pub(crate) fn wait_for(&self, name: &str) {
+        while !self.has(name) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}

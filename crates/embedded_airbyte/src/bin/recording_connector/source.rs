@@ -1,0 +1,249 @@
+//! The source: two streams of Salesforce's kind, incremental by a cursor of their own.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::{Arguments, say};
+
+const CURSOR: &str = "SystemModstamp";
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    match arguments.command.as_str() {
+        "spec" => {
+            say(&spec());
+            Ok(ExitCode::SUCCESS)
+        }
+        "check" => Ok(check(arguments)),
+        "discover" => Ok(discover(arguments)),
+        "read" => read(arguments),
+        other => anyhow::bail!("unknown command {other}"),
+    }
+}
+
+fn spec() -> Value {
+    let secret = |title: &str| json!({"type": "string", "title": title, "airbyte_secret": true});
+    json!({"type": "SPEC", "spec": {
+        "documentationUrl": "https://docs.airbyte.com/integrations/sources/salesforce",
+        "supportsIncremental": true,
+        "connectionSpecification": {
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "title": "Salesforce Source Spec",
+            "type": "object",
+            "required": ["client_id", "client_secret", "refresh_token"],
+            "properties": {
+                "is_sandbox": {"type": "boolean", "default": false},
+                "auth_type": {"type": "string", "const": "Client"},
+                "client_id": {"type": "string", "title": "Client ID"},
+                "client_secret": secret("Client Secret"),
+                "refresh_token": secret("Refresh Token"),
+                "start_date": {"type": "string", "format": "date-time"},
+            },
+        },
+    }})
+}
+
+fn check(arguments: &Arguments) -> ExitCode {
+    let control = &arguments.control;
+    if control.has("crash_check") {
+        return ExitCode::from(3);
+    }
+    control.wait_without("hang_check");
+    say(&match control.text("fail_check") {
+        Some(message) => json!({"type": "CONNECTION_STATUS",
+            "connectionStatus": {"status": "FAILED", "message": message}}),
+        None => json!({"type": "CONNECTION_STATUS", "connectionStatus": {"status": "SUCCEEDED"}}),
+    });
+    ExitCode::SUCCESS
+}
+
+fn schema(stream: &str, extra: bool) -> Value {
+    let text = json!({"type": ["null", "string"]});
+    let mut properties = json!({"Id": {"type": "string"}});
+    let names: &[&str] = match stream {
+        "Account" => &["Name", "Industry", "BillingCity"],
+        _ => &["AccountId", "FirstName", "LastName", "Email"],
+    };
+    for name in names {
+        properties[*name] = text.clone();
+    }
+    properties["AnnualRevenue"] = json!({"type": ["null", "number"]});
+    properties["IsDeleted"] = json!({"type": ["null", "boolean"]});
+    properties[CURSOR] = json!({"type": ["null", "string"], "format": "date-time"});
+    if extra {
+        properties["Region__c"] = text;
+    }
+    json!({"$schema": "http://json-schema.org/draft-07/schema#", "type": "object",
+        "properties": properties})
+}
+
+fn discover(arguments: &Arguments) -> ExitCode {
+    let control = &arguments.control;
+    if control.has("crash_discover") {
+        return ExitCode::from(3);
+    }
+    if let Some(message) = control.text("fail_discover") {
+        say(&error(&message, "config_error"));
+        return ExitCode::FAILURE;
+    }
+    if control.has("garbage_discover") {
+        say(&json!({"type": "CATALOG", "catalog": {"streams": [{"no": "name"}]}}));
+        return ExitCode::SUCCESS;
+    }
+    if let Some(token) = control.text("rotate") {
+        rotate(arguments, &token);
+    }
+    let mut names = vec!["Account", "Contact"];
+    if control.has("extra_stream") {
+        names.push("Lead");
+    }
+    let streams: Vec<Value> = names
+        .iter()
+        .map(|name| {
+            let extra = *name == "Account" && control.has("extra_column");
+            json!({"name": name, "json_schema": schema(name, extra),
+                "supported_sync_modes": ["full_refresh", "incremental"],
+                "source_defined_cursor": true, "default_cursor_field": [CURSOR],
+                "source_defined_primary_key": [["Id"]]})
+        })
+        .collect();
+    say(&json!({"type": "CATALOG", "catalog": {"streams": streams}}));
+    ExitCode::SUCCESS
+}
+
+fn error(message: &str, kind: &str) -> Value {
+    json!({"type": "TRACE", "trace": {"type": "ERROR", "emitted_at": now(),
+        "error": {"message": message, "internal_message": "on demand", "failure_type": kind}}})
+}
+
+fn rotate(arguments: &Arguments, token: &str) {
+    let config = arguments.config.as_ref();
+    let text = config.and_then(|path| std::fs::read_to_string(path).ok());
+    let parsed = text.and_then(|text| serde_json::from_str::<Value>(&text).ok());
+    if let Some(mut configuration) = parsed {
+        configuration["refresh_token"] = json!(token);
+        say(
+            &json!({"type": "CONTROL", "control": {"type": "CONNECTOR_CONFIG",
+            "emitted_at": now(), "connectorConfig": {"config": configuration}}}),
+        );
+    }
+}
+
+fn now() -> i64 {
+    chrono::Utc::now().timestamp_millis()
+}
+
+fn cursor(index: u32) -> String {
+    let base = chrono::DateTime::from_timestamp(1_704_067_200 + i64::from(index), 0);
+    base.unwrap_or_default().to_rfc3339()
+}
+
+fn record(stream: &str, index: u32) -> Value {
+    json!({"type": "RECORD", "record": {"stream": stream, "emitted_at": now(), "data": {
+        "attributes": {"url": "not in the schema"},
+        "Id": format!("{stream}-{index:08}"), "Name": format!("Company {index}"),
+        "Email": format!("{index}@example.org"), "AnnualRevenue": f64::from(index) + 0.5,
+        "IsDeleted": false, "Region__c": "north", "SystemModstamp": cursor(index)}}})
+}
+
+fn state(stream: &str, index: u32) -> Value {
+    json!({"type": "STATE", "state": {"type": "STREAM", "stream": {
+        "stream_descriptor": {"name": stream},
+        "stream_state": {"SystemModstamp": cursor(index), "index": index}}}})
+}
+
+fn read(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let control = &arguments.control;
+    let path = arguments.catalog.as_ref();
+    let path = path.ok_or_else(|| anyhow::anyhow!("read needs --catalog"))?;
+    let catalog: Value = serde_json::from_slice(&std::fs::read(path)?)?;
+    let saved: Value = match &arguments.state {
+        Some(path) => serde_json::from_slice(&std::fs::read(path)?)?,
+        None => json!([]),
+    };
+    control.leave("state_given", &saved.to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let _entered = runtime.enter();
+    // Listening for the signal is what keeps it from ending the process.
+    let _ignored = if control.has("ignore_sigterm") {
+        use tokio::signal::unix::{SignalKind, signal};
+        Some(signal(SignalKind::terminate())?)
+    } else {
+        None
+    };
+    if let Some(token) = control.text("rotate") {
+        rotate(arguments, &token);
+    }
+    if control.has("leave_child") {
+        let child = std::process::Command::new("sleep").arg("600").spawn()?;
+        control.leave("child", &child.id().to_string());
+    }
+    if control.has("say_secret") {
+        let config = arguments.config.as_ref();
+        let text = config.and_then(|path| std::fs::read_to_string(path).ok());
+        let text = text.unwrap_or_default();
+        say(&json!({"type": "LOG", "log": {"level": "INFO", "message": text}}));
+        eprintln!("on stderr: {text}");
+    }
+    if control.has("foreign_record") {
+        say(&record("Stranger", 1));
+    }
+    let count: u32 = control
+        .text("records")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(3);
+    let streams = catalog["streams"].as_array().cloned().unwrap_or_default();
+    for stream in &streams {
+        if let Some(code) = read_stream(arguments, stream, &saved, count) {
+            return Ok(ExitCode::from(code));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Sends one stream; answers an exit code when it is to end early.
+fn read_stream(arguments: &Arguments, stream: &Value, saved: &Value, count: u32) -> Option<u8> {
+    let control = &arguments.control;
+    let name = stream["stream"]["name"].as_str().unwrap_or_default();
+    let incremental = stream["sync_mode"] == "incremental";
+    let from = saved
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|state| state["stream"]["stream_descriptor"]["name"] == name)
+        .and_then(|state| state["stream"]["stream_state"]["index"].as_u64())
+        .filter(|_| incremental)
+        .and_then(|index| u32::try_from(index).ok())
+        .unwrap_or(0);
+    if control.has("no_key") {
+        let mut record = record(name, 0);
+        record["record"]["data"]["Id"] = Value::Null;
+        say(&record);
+    }
+    let half = from + (count - from.min(count)).div_ceil(2);
+    for index in from + 1..=count {
+        say(&record(name, index));
+        if index == half {
+            if incremental {
+                say(&state(name, index));
+            }
+            if let Some(kind) = control.text("fail_read") {
+                say(&error("the source gave up", &kind));
+                return Some(1);
+            }
+            if let Some(code) = control.text("exit_read") {
+                return code.parse().ok();
+            }
+            if control.has("gate") {
+                control.leave("waiting", "");
+                control.wait_for("open");
+            }
+        }
+    }
+    if incremental {
+        say(&state(name, count.max(from)));
+    }
+    None
+}

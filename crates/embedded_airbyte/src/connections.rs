@@ -1,0 +1,332 @@
+//! Connections: what is kept of them and how they change.
+
+use airbyte_protocol::StreamDescriptor;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, Set,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::actors::{Page, live_actor};
+use crate::engine::Engine;
+use crate::fault::{Fault, stored, to_json};
+use crate::jobs::stream_key;
+use crate::naming::Naming;
+use crate::notation::{SyncCatalog, narrowed};
+use crate::options::ConnectorKind;
+use crate::schedule::Schedule;
+use crate::store::entities::{connection, connection_state};
+use crate::time::now_ms;
+
+/// What a connection is made of.
+pub(crate) struct NewConnection {
+    pub(crate) name: Option<String>,
+    pub(crate) source_id: Uuid,
+    pub(crate) destination_id: Uuid,
+    pub(crate) status: String,
+    pub(crate) catalog: SyncCatalog,
+    pub(crate) source_catalog_id: Uuid,
+    pub(crate) naming: Naming,
+    pub(crate) schedule: Schedule,
+    pub(crate) non_breaking_preference: String,
+    pub(crate) tags: Value,
+}
+
+/// What a connection becomes; `None` stays as it is.
+#[derive(Default)]
+pub(crate) struct ConnectionChange {
+    pub(crate) name: Option<String>,
+    pub(crate) namespace_definition: Option<String>,
+    pub(crate) namespace_format: Option<String>,
+    pub(crate) prefix: Option<String>,
+    pub(crate) status: Option<String>,
+    pub(crate) catalog: Option<SyncCatalog>,
+    pub(crate) source_catalog_id: Option<Uuid>,
+    pub(crate) breaking_change: Option<bool>,
+    pub(crate) schedule: Option<Schedule>,
+    pub(crate) non_breaking_preference: Option<String>,
+    pub(crate) backfill_preference: Option<String>,
+    pub(crate) notify_schema_changes: Option<bool>,
+    pub(crate) notify_schema_changes_by_email: Option<bool>,
+    pub(crate) tags: Option<Value>,
+}
+
+impl connection::Model {
+    /// The configured catalog: selected streams only, schemas narrowed.
+    pub(crate) fn catalog(&self) -> Result<SyncCatalog, Fault> {
+        stored("catalog", &self.sync_catalog)
+    }
+
+    /// How the destination's streams are named.
+    pub(crate) fn naming(&self) -> Naming {
+        Naming {
+            definition: self.namespace_definition.clone(),
+            format: self.namespace_format.clone(),
+            prefix: self.prefix.clone(),
+        }
+    }
+
+    /// The schedule.
+    pub(crate) fn schedule(&self) -> Result<Schedule, Fault> {
+        let data = self.schedule_data.as_deref();
+        Ok(Schedule {
+            kind: self.schedule_type.clone(),
+            data: data.map(|text| stored("schedule", text)).transpose()?,
+        })
+    }
+}
+
+impl Engine {
+    /// A connection, also a deleted one, whose status is then `deprecated`.
+    pub(crate) async fn connection(&self, id: Uuid) -> Result<connection::Model, Fault> {
+        find(self.store.read(), id).await
+    }
+
+    /// Connections in the order they were made.
+    pub(crate) async fn connection_list(
+        &self,
+        page: &Page,
+    ) -> Result<Vec<connection::Model>, Fault> {
+        let mut query = connection::Entity::find();
+        if !page.workspace_ids.is_empty() {
+            let ids = page.workspace_ids.iter().copied();
+            query = query.filter(connection::Column::WorkspaceId.is_in(ids));
+        }
+        if !page.include_deleted {
+            query = query.filter(connection::Column::Status.ne("deprecated"));
+        }
+        Ok(query
+            .order_by_asc(connection::Column::CreatedAt)
+            .order_by_asc(connection::Column::Id)
+            .limit(page.limit)
+            .offset(page.offset)
+            .all(self.store.read())
+            .await?)
+    }
+
+    /// Makes a connection from a catalog that was already validated.
+    pub(crate) async fn connection_create(
+        &self,
+        new: NewConnection,
+    ) -> Result<connection::Model, Fault> {
+        let catalog = configured(new.catalog)?;
+        let transaction = self.store.write().await?;
+        let source = live_actor(&transaction, ConnectorKind::Source, new.source_id).await?;
+        let destination =
+            live_actor(&transaction, ConnectorKind::Destination, new.destination_id).await?;
+        let written = written_streams(&catalog, &new.naming)?;
+        let id = Uuid::new_v4();
+        refuse_conflicts(&transaction, id, destination.id, &written).await?;
+        let now = now_ms();
+        let name = new
+            .name
+            .unwrap_or_else(|| format!("{} <> {}", source.name, destination.name));
+        let row = connection::ActiveModel {
+            id: Set(id),
+            workspace_id: Set(source.workspace_id),
+            name: Set(name),
+            source_id: Set(source.id),
+            destination_id: Set(destination.id),
+            status: Set(new.status),
+            sync_catalog: Set(to_json(&catalog)),
+            written_streams: Set(to_json(&written)),
+            namespace_definition: Set(new.naming.definition),
+            namespace_format: Set(new.naming.format),
+            prefix: Set(new.naming.prefix),
+            schedule_type: Set(new.schedule.kind),
+            schedule_data: Set(new.schedule.data.map(|data| data.to_string())),
+            non_breaking_preference: Set(new.non_breaking_preference),
+            backfill_preference: Set("disabled".to_owned()),
+            source_catalog_id: Set(Some(new.source_catalog_id)),
+            breaking_change: Set(false),
+            notify_schema_changes: Set(false),
+            notify_schema_changes_by_email: Set(false),
+            tags: Set(new.tags.to_string()),
+            created_at: Set(now),
+            updated_at: Set(now),
+        }
+        .insert(&transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(row)
+    }
+
+    /// Changes a connection. Nothing is reset or refreshed; a stream whose source mode changed
+    /// loses its saved state.
+    pub(crate) async fn connection_update(
+        &self,
+        id: Uuid,
+        change: ConnectionChange,
+    ) -> Result<connection::Model, Fault> {
+        let catalog = change.catalog.map(configured).transpose()?;
+        let transaction = self.store.write().await?;
+        let row = find(&transaction, id).await?;
+        let before = row.catalog()?;
+        let mut update = row.clone().into_active_model();
+        macro_rules! set {
+            ($($field:ident),*) => {
+                $(if let Some(value) = change.$field { update.$field = Set(value); })*
+            };
+        }
+        set!(
+            name,
+            namespace_definition,
+            status,
+            breaking_change,
+            non_breaking_preference,
+            backfill_preference,
+            notify_schema_changes,
+            notify_schema_changes_by_email
+        );
+        if let Some(format) = change.namespace_format {
+            update.namespace_format = Set(Some(format));
+        }
+        if let Some(prefix) = change.prefix {
+            update.prefix = Set(Some(prefix));
+        }
+        if let Some(id) = change.source_catalog_id {
+            update.source_catalog_id = Set(Some(id));
+        }
+        if let Some(schedule) = change.schedule {
+            update.schedule_type = Set(schedule.kind);
+            update.schedule_data = Set(schedule.data.map(|data| data.to_string()));
+        }
+        if let Some(tags) = change.tags {
+            update.tags = Set(tags.to_string());
+        }
+        if let Some(catalog) = &catalog {
+            update.sync_catalog = Set(to_json(catalog));
+            for changed in changed_modes(&before, catalog) {
+                connection_state::Entity::delete_by_id((id, stream_key(&changed)))
+                    .exec(&transaction)
+                    .await?;
+            }
+        }
+        update.updated_at = Set(now_ms());
+        let row = update.update(&transaction).await?;
+        let written = written_streams(catalog.as_ref().unwrap_or(&before), &row.naming())?;
+        if row.status != "deprecated" {
+            refuse_conflicts(&transaction, id, row.destination_id, &written).await?;
+        }
+        let mut update = row.into_active_model();
+        update.written_streams = Set(to_json(&written));
+        let row = update.update(&transaction).await?;
+        transaction.commit().await?;
+        Ok(row)
+    }
+
+    /// Deletes a connection: what runs is stopped, the row stays as `deprecated`.
+    pub(crate) async fn connection_delete(&self, id: Uuid) -> Result<(), Fault> {
+        let change = ConnectionChange {
+            status: Some("deprecated".to_owned()),
+            ..ConnectionChange::default()
+        };
+        self.connection_update(id, change).await?;
+        self.jobs.give_up(id).await;
+        self.jobs_cancel_waiting(id).await
+    }
+}
+
+/// A connection by its id, deleted or not.
+pub(crate) async fn find<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<connection::Model, Fault> {
+    connection::Entity::find_by_id(id)
+        .one(db)
+        .await?
+        .ok_or_else(|| Fault::not_found("connection", id))
+}
+
+/// A catalog as it is kept: selected streams only, schemas narrowed to the selected columns.
+fn configured(catalog: SyncCatalog) -> Result<SyncCatalog, Fault> {
+    let mut streams = Vec::with_capacity(catalog.streams.len());
+    for mut entry in catalog.streams {
+        if entry.config.selected != Some(true) {
+            continue;
+        }
+        if entry.config.field_selection_enabled {
+            entry.stream.json_schema =
+                narrowed(&entry.stream.json_schema, &entry.config.selected_fields).map_err(
+                    |error| {
+                        Fault::Unprocessable(format!(
+                            "the schema of stream {} is no JSON schema: {error}",
+                            entry.stream.name
+                        ))
+                    },
+                )?;
+        } else {
+            entry.config.selected_fields.clear();
+        }
+        streams.push(entry);
+    }
+    Ok(SyncCatalog { streams })
+}
+
+/// The destination's names of all streams; two of the same name would overwrite each other.
+fn written_streams(catalog: &SyncCatalog, naming: &Naming) -> Result<Vec<StreamDescriptor>, Fault> {
+    let mut written: Vec<StreamDescriptor> = catalog
+        .streams
+        .iter()
+        .map(|entry| naming.apply(&entry.stream.descriptor()))
+        .collect();
+    written.sort();
+    if let Some(twice) = written.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(conflict(&twice[..1]));
+    }
+    Ok(written)
+}
+
+async fn refuse_conflicts<C: ConnectionTrait>(
+    db: &C,
+    connection: Uuid,
+    destination: Uuid,
+    written: &[StreamDescriptor],
+) -> Result<(), Fault> {
+    let others: Vec<String> = connection::Entity::find()
+        .select_only()
+        .column(connection::Column::WrittenStreams)
+        .filter(connection::Column::DestinationId.eq(destination))
+        .filter(connection::Column::Id.ne(connection))
+        .filter(connection::Column::Status.ne("deprecated"))
+        .into_tuple()
+        .all(db)
+        .await?;
+    let mut shared = Vec::new();
+    for other in others {
+        let other: Vec<StreamDescriptor> = stored("list of streams", &other)?;
+        shared.extend(other.into_iter().filter(|stream| written.contains(stream)));
+    }
+    if shared.is_empty() {
+        return Ok(());
+    }
+    Err(conflict(&shared))
+}
+
+fn conflict(streams: &[StreamDescriptor]) -> Fault {
+    let names: Vec<String> = streams.iter().map(ToString::to_string).collect();
+    let streams: Vec<Value> = streams
+        .iter()
+        .map(|stream| json!({"streamName": stream.name, "streamNamespace": stream.namespace}))
+        .collect();
+    Fault::Typed {
+        kind: "error:connection-conflicting-destination-stream",
+        detail: format!(
+            "these streams would be written by more than one stream of the destination: {}",
+            names.join(", ")
+        ),
+        data: json!({ "streams": streams }),
+    }
+}
+
+fn changed_modes(before: &SyncCatalog, after: &SyncCatalog) -> Vec<StreamDescriptor> {
+    after
+        .streams
+        .iter()
+        .filter(|new| {
+            before.streams.iter().any(|old| {
+                old.stream.descriptor() == new.stream.descriptor()
+                    && old.config.sync_mode != new.config.sync_mode
+            })
+        })
+        .map(|new| new.stream.descriptor())
+        .collect()
+}

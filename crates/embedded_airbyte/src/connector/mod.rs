@@ -1,0 +1,11 @@
+//! Running connectors: their processes, their directories, their one-shot commands.
+
+pub(crate) mod command;
+pub(crate) mod failure;
+pub(crate) mod lines;
+pub(crate) mod process;
+mod sweep;
+
+pub(crate) use failure::{FailureReason, Kind, Origin};
+pub(crate) use lines::LineReader;
+pub(crate) use process::{Connector, Environment, RunDirectory, Runner};

@@ -1,0 +1,251 @@
+//! A connector's process: a group of its own, a cleared environment, a private directory, and no
+//! way to outlive the engine.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+
+use super::sweep;
+use crate::definitions::Launch;
+
+/// Variables that connectors get from the engine's own environment.
+const INHERITED: [&str; 12] = [
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "https_proxy",
+    "no_proxy",
+];
+
+/// Marks every process of a run, so that stragglers of a dead engine can be found.
+pub(crate) const RUN_VARIABLE: &str = "AAM_CONNECTOR_RUN";
+
+/// Starts connectors.
+pub(crate) struct Runner {
+    program: PathBuf,
+    home: PathBuf,
+    runs: PathBuf,
+    data_roots: OsString,
+    home_files: OsString,
+}
+
+/// What a connector is told about the job it works for.
+pub(crate) struct Environment {
+    pub(crate) image: String,
+    pub(crate) job: String,
+    pub(crate) attempt: i32,
+}
+
+impl Runner {
+    /// A runner that keeps its directories under `home/runs`.
+    pub(crate) fn new(
+        home: &Path,
+        program: PathBuf,
+        data_roots: &[PathBuf],
+    ) -> std::io::Result<Self> {
+        let join = |paths: &[PathBuf]| {
+            std::env::join_paths(paths)
+                .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, error))
+        };
+        let runs = home.join("runs");
+        crate::private_directory(&runs)?;
+        Ok(Self {
+            program,
+            home: home.to_owned(),
+            data_roots: join(data_roots)?,
+            home_files: join(&[home.join("warehouse.db"), home.join("sample.db")])?,
+            runs,
+        })
+    }
+
+    /// Kills what an engine that died left running, and removes its directories.
+    pub(crate) fn sweep(&self) -> std::io::Result<()> {
+        sweep::sweep(&self.runs)
+    }
+
+    /// A new directory for one run, removed when dropped.
+    pub(crate) fn directory(&self) -> std::io::Result<RunDirectory> {
+        let directory = tempfile::Builder::new()
+            .prefix("run-")
+            .tempdir_in(&self.runs)?;
+        Ok(RunDirectory { directory })
+    }
+
+    /// Starts `<connector> <args>` in a run's directory.
+    pub(crate) fn start(
+        &self,
+        launch: &Launch,
+        run: &RunDirectory,
+        environment: &Environment,
+        args: &[OsString],
+    ) -> std::io::Result<Connector> {
+        let mut command = Command::new(&self.program);
+        command
+            .arg(crate::exec::SUBCOMMAND)
+            .arg(std::process::id().to_string())
+            .arg("--")
+            .arg(&launch.program)
+            .args(&launch.args)
+            .args(args)
+            .env_clear()
+            .envs(INHERITED.iter().filter_map(|name| {
+                let value = std::env::var_os(name)?;
+                Some((*name, value))
+            }))
+            .env(RUN_VARIABLE, run.name())
+            .env("AAM_HOME", &self.home)
+            .env("AAM_DATA_ROOTS", &self.data_roots)
+            .env("AAM_HOME_FILES", &self.home_files)
+            .env("AIRBYTE_STAGING_DIRECTORY", run.directory.path())
+            .env("DATA_CHANNEL_FORMAT", "JSONL")
+            .env("DATA_CHANNEL_MEDIUM", "STDIO")
+            .env("DEPLOYMENT_MODE", "OSS")
+            .env("LOG_LEVEL", "INFO")
+            .env("USE_FILE_TRANSFER", "false")
+            .env("USE_STREAM_CAPABLE_STATE", "true")
+            .env("WORKER_CONNECTOR_IMAGE", &environment.image)
+            .env("WORKER_JOB_ATTEMPT", environment.attempt.to_string())
+            .env("WORKER_JOB_ID", &environment.job)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        // A native connector reads relative paths as the engine does; others get no hold on the
+        // engine's working directory.
+        if launch.program != self.program {
+            command.current_dir(run.directory.path());
+        }
+        let mut child = command.spawn()?;
+        let pid = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .expect("a child that was not waited for has a process id");
+        let group = Group {
+            id: Pid::from_raw(pid),
+            running: Arc::new(AtomicBool::new(true)),
+        };
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+            unreachable!("all three pipes were asked for");
+        };
+        let connector = Connector {
+            child,
+            group,
+            stdin: Some(stdin),
+            stdout: Some(stdout),
+            stderr: Some(stderr),
+        };
+        // An engine killed before this line leaves the connector to the parent-death signal.
+        sweep::record(run.directory.path(), pid)?;
+        Ok(connector)
+    }
+}
+
+/// A directory that only the engine's user may enter, for one run's files.
+pub(crate) struct RunDirectory {
+    directory: tempfile::TempDir,
+}
+
+impl RunDirectory {
+    /// Writes a file that only the engine's user may read and answers its path.
+    pub(crate) fn file(&self, name: &str, content: &[u8]) -> std::io::Result<PathBuf> {
+        use std::io::Write;
+        use std::os::unix::fs::OpenOptionsExt;
+        let path = self.directory.path().join(name);
+        let mut file = std::fs::OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)?;
+        file.write_all(content)?;
+        Ok(path)
+    }
+
+    fn name(&self) -> &std::ffi::OsStr {
+        self.directory.path().file_name().unwrap_or_default()
+    }
+}
+
+/// A connector's process group, for whoever may have to stop it.
+#[derive(Clone)]
+pub(crate) struct Group {
+    id: Pid,
+    running: Arc<AtomicBool>,
+}
+
+impl Group {
+    /// Asks the group to stop.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Stops the group.
+    pub(crate) fn kill(&self) {
+        self.signal(Signal::SIGKILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        // Once its leader was waited for, the id may belong to somebody else. A group that is
+        // already gone is what a signal is meant to bring about.
+        if self.running.load(Ordering::SeqCst) {
+            let _ = killpg(self.id, signal);
+        }
+    }
+}
+
+/// A running connector. Dropping it kills its group.
+pub(crate) struct Connector {
+    child: Child,
+    group: Group,
+    pub(crate) stdin: Option<ChildStdin>,
+    pub(crate) stdout: Option<ChildStdout>,
+    pub(crate) stderr: Option<ChildStderr>,
+}
+
+impl Connector {
+    /// A handle to stop it with.
+    pub(crate) fn group(&self) -> Group {
+        self.group.clone()
+    }
+
+    /// Waits for its exit and stops whatever it left behind in its group.
+    pub(crate) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
+        let status = self.child.wait().await;
+        self.group.kill();
+        self.group.running.store(false, Ordering::SeqCst);
+        status
+    }
+}
+
+impl Drop for Connector {
+    fn drop(&mut self) {
+        self.group.kill();
+    }
+}
+
+/// The exit as people say it.
+pub(crate) fn describe(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with code {code}"),
+        (None, Some(signal)) => match Signal::try_from(signal) {
+            Ok(signal) => format!("was ended by {signal}"),
+            Err(_) => format!("was ended by signal {signal}"),
+        },
+        (None, None) => "ended".to_owned(),
+    }
+}

@@ -1,0 +1,175 @@
+//! The connectors this engine can run: the native ones and those of this machine.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use sha2::{Digest, Sha256};
+use uuid::{Uuid, uuid};
+
+use crate::options::{ConnectorKind, LocalConnector};
+use crate::{Error, fault::Fault};
+
+/// Definition id of the native `source-sqlite`.
+pub const SOURCE_SQLITE: Uuid = uuid!("a3a4f2f8-8f2e-4d0e-9c55-0d1c2f4b7e01");
+/// Definition id of the native `destination-sqlite`.
+pub const DESTINATION_SQLITE: Uuid = uuid!("a3a4f2f8-8f2e-4d0e-9c55-0d1c2f4b7e02");
+
+const DOCUMENTATION: &str =
+    "https://docs.airbyte.com/platform/understanding-airbyte/airbyte-protocol";
+
+/// How a connector is started.
+#[derive(Debug, Clone)]
+pub(crate) struct Launch {
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<OsString>,
+}
+
+impl Launch {
+    /// Changes whenever the executable or its arguments do, so that cached specs follow.
+    pub(crate) fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.program.as_os_str().as_bytes());
+        for arg in &self.args {
+            hash.update([0]);
+            hash.update(arg.as_bytes());
+        }
+        let changed = std::fs::metadata(&self.program)
+            .and_then(|metadata| metadata.modified())
+            .ok()
+            .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+        if let Some(changed) = changed {
+            hash.update(changed.as_nanos().to_le_bytes());
+        }
+        hex::encode(&hash.finalize()[..8])
+    }
+}
+
+/// One connector.
+#[derive(Debug)]
+pub(crate) struct Definition {
+    pub(crate) id: Uuid,
+    pub(crate) kind: ConnectorKind,
+    pub(crate) name: String,
+    pub(crate) docker_repository: String,
+    pub(crate) version: String,
+    pub(crate) supports_refreshes: bool,
+    pub(crate) launch: Launch,
+}
+
+impl Definition {
+    /// What `configuration.sourceType` and `destinationType` say.
+    pub(crate) fn short_name(&self) -> &str {
+        let last = self
+            .docker_repository
+            .rsplit('/')
+            .next()
+            .unwrap_or(&self.docker_repository);
+        last.strip_prefix("source-")
+            .or_else(|| last.strip_prefix("destination-"))
+            .unwrap_or(last)
+    }
+
+    /// `repository:version`.
+    pub(crate) fn image(&self) -> String {
+        format!("{}:{}", self.docker_repository, self.version)
+    }
+
+    /// Where the protocol it speaks is documented.
+    pub(crate) fn documentation_url(&self) -> &'static str {
+        DOCUMENTATION
+    }
+}
+
+/// All connectors, native ones first.
+pub(crate) struct Definitions {
+    by_id: IndexMap<Uuid, Arc<Definition>>,
+}
+
+impl Definitions {
+    /// The native connectors and `local`.
+    pub(crate) fn new(program: &Path, local: &[LocalConnector]) -> Result<Self, Error> {
+        let native = |id, kind, image: &str, supports_refreshes| Definition {
+            id,
+            kind,
+            name: "SQLite".to_owned(),
+            docker_repository: format!("aam/{image}"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            supports_refreshes,
+            launch: Launch {
+                program: program.to_owned(),
+                args: vec!["connector".into(), image.into()],
+            },
+        };
+        let mut by_id = IndexMap::new();
+        for definition in [
+            native(SOURCE_SQLITE, ConnectorKind::Source, "source-sqlite", false),
+            native(
+                DESTINATION_SQLITE,
+                ConnectorKind::Destination,
+                "destination-sqlite",
+                true,
+            ),
+        ]
+        .into_iter()
+        .chain(local.iter().map(from_local))
+        {
+            let id = definition.id;
+            if by_id.insert(id, Arc::new(definition)).is_some() {
+                return Err(Error::DefinedTwice(id));
+            }
+        }
+        Ok(Self { by_id })
+    }
+
+    /// The definition with this id, if it is of this kind.
+    pub(crate) fn get(&self, kind: ConnectorKind, id: Uuid) -> Result<Arc<Definition>, Fault> {
+        self.by_id
+            .get(&id)
+            .filter(|definition| definition.kind == kind)
+            .cloned()
+            .ok_or_else(|| {
+                let what = match kind {
+                    ConnectorKind::Source => "source definition",
+                    ConnectorKind::Destination => "destination definition",
+                };
+                Fault::not_found(what, id)
+            })
+    }
+
+    /// The definition that a configuration calls by its short name.
+    pub(crate) fn by_short_name(
+        &self,
+        kind: ConnectorKind,
+        name: &str,
+    ) -> Result<Arc<Definition>, Fault> {
+        self.list(kind)
+            .find(|definition| definition.short_name() == name)
+            .cloned()
+            .ok_or_else(|| Fault::UnknownType(name.to_owned()))
+    }
+
+    /// All definitions of a kind.
+    pub(crate) fn list(&self, kind: ConnectorKind) -> impl Iterator<Item = &Arc<Definition>> {
+        self.by_id
+            .values()
+            .filter(move |definition| definition.kind == kind)
+    }
+}
+
+fn from_local(local: &LocalConnector) -> Definition {
+    Definition {
+        id: local.definition_id,
+        kind: local.kind,
+        name: local.name.clone(),
+        docker_repository: local.docker_repository.clone(),
+        version: local.version.clone(),
+        supports_refreshes: local.supports_refreshes,
+        launch: Launch {
+            program: local.program.clone(),
+            args: local.args.iter().map(Into::into).collect(),
+        },
+    }
+}

@@ -1,0 +1,53 @@
+//! Why the engine could not start or had to stop. What callers of the API are told is `fault`.
+
+use std::path::PathBuf;
+
+/// A failure of the engine as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The data directory or a file in it could not be made or read.
+    #[error("using {path}")]
+    Home {
+        /// What was used.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// Another process has the data directory open.
+    #[error(
+        "{path} is in use by another embedded Airbyte: stop it, or choose another AAM_HOME for this one"
+    )]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The database could not be opened, migrated or read.
+    #[error("opening the engine's database")]
+    Database(#[source] sea_orm::DbErr),
+    /// The address is taken or not ours.
+    #[error("listening on {address} (SERVICE_PORT_EMBEDDED_AIRBYTE, BIND_ADDRESS)")]
+    Bind {
+        /// Host and port.
+        address: String,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The stored signing key was sealed with another key.
+    #[error("airbyte.db was sealed with another key: restore the key, or move airbyte.db away")]
+    SealKey,
+    /// The HTTP server failed.
+    #[error("serving HTTP")]
+    Serve(#[source] std::io::Error),
+    /// The engine must run on a tokio runtime.
+    #[error("no tokio runtime")]
+    Runtime(#[source] tokio::runtime::TryCurrentError),
+    /// A local connector's definition clashes with another one.
+    #[error("connector definition {0} is defined twice")]
+    DefinedTwice(uuid::Uuid),
+}
+
+impl From<sea_orm::DbErr> for Error {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Self::Database(error)
+    }
+}

@@ -1,0 +1,41 @@
+#![doc = include_str!("../README.md")]
+
+mod actors;
+mod api;
+mod application;
+mod connections;
+mod connector;
+mod definitions;
+mod discovery;
+mod engine;
+mod error;
+pub mod exec;
+mod fault;
+mod job_views;
+mod jobs;
+mod naming;
+mod notation;
+mod options;
+mod replication;
+mod schedule;
+mod secrets;
+mod selection;
+mod specs;
+mod store;
+mod time;
+mod tokens;
+mod workspaces;
+
+pub use application::Application;
+pub use definitions::{DESTINATION_SQLITE, SOURCE_SQLITE};
+pub use error::Error;
+pub use options::{ConnectorKind, LocalConnector, Options, RetryPolicy, Timing};
+
+/// Makes a directory that only its owner may enter, parents included.
+fn private_directory(path: &std::path::Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}

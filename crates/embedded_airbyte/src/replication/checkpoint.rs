@@ -1,0 +1,56 @@
+//! Keeping echoed states and counts while an attempt runs and when it ends.
+
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, Set,
+    sea_query::{Expr, OnConflict},
+};
+
+use super::tracker::Tracker;
+use crate::engine::Engine;
+use crate::fault::{Fault, to_json};
+use crate::store::entities::{attempt, connection_state, job};
+use crate::time::now_ms;
+
+/// Writes what was echoed since the last call, and the counts so far.
+pub(super) async fn write(
+    engine: &Engine,
+    job: &job::Model,
+    number: i32,
+    tracker: &Tracker,
+) -> Result<(), Fault> {
+    let kept = tracker.take_kept();
+    let transaction = engine.store.write().await?;
+    for (stream, state) in kept {
+        connection_state::Entity::insert(connection_state::ActiveModel {
+            connection_id: Set(job.connection_id),
+            stream: Set(stream),
+            kind: Set(state.kind.to_owned()),
+            state: Set(state.text),
+        })
+        .on_conflict(
+            OnConflict::columns([
+                connection_state::Column::ConnectionId,
+                connection_state::Column::Stream,
+            ])
+            .update_columns([
+                connection_state::Column::Kind,
+                connection_state::Column::State,
+            ])
+            .to_owned(),
+        )
+        .exec(&transaction)
+        .await?;
+    }
+    attempt::Entity::update_many()
+        .col_expr(
+            attempt::Column::Stats,
+            Expr::value(to_json(&tracker.stats())),
+        )
+        .col_expr(attempt::Column::UpdatedAt, Expr::value(now_ms()))
+        .filter(attempt::Column::JobId.eq(job.id))
+        .filter(attempt::Column::Number.eq(number))
+        .exec(&transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! One attempt of a job: source and destination run side by side, records stream between them,
+//! states are kept once the destination has echoed them.
+
+mod attempt;
+mod checkpoint;
+mod ends;
+mod generations;
+mod log;
+mod plan;
+mod source;
+mod tracker;
+mod write;
+
+pub(crate) use attempt::attempt;
+pub(crate) use generations::begin as begin_generations;
+pub(crate) use log::lines as log_lines;
+pub(crate) use tracker::{StreamStats, Tracker};
+
+use crate::connector::FailureReason;
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Succeeded,
+    Failed,
+    /// Somebody asked for it.
+    Cancelled,
+    /// The engine stops; the attempt is failed and repeated at the next start.
+    Interrupted,
+}
+
+/// An attempt that ended.
+pub(crate) struct Ended {
+    pub(crate) outcome: Outcome,
+    pub(crate) failures: Vec<FailureReason>,
+    pub(crate) stats: Vec<StreamStats>,
+}

@@ -1,0 +1,169 @@
+//! What survives a stop, a crash and a second engine.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use embedded_airbyte::{Application, Error};
+use serde_json::json;
+use shared::seal::SealingKey;
+
+use crate::harness::{Api, CLIENT_ID, CLIENT_SECRET, Engine, Place, alive, eventually, left};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_engine_on_the_same_data_is_refused_and_so_is_another_key() {
+    let engine = Engine::start().await;
+    let refused = Application::build(engine.place.options())
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, Error::InUse { .. }), "{refused}");
+    assert!(refused.to_string().contains("airbyte.db"));
+    let place = engine.stop().await;
+    let mut options = place.options();
+    options.seal_key = SealingKey::derive(&[9; 32], "another");
+    let refused = Application::build(options).await.unwrap_err();
+    assert!(matches!(refused, Error::SealKey), "{refused}");
+    Engine::start_at(place, |_| {}).await.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_is_told_with_the_variable_that_moves_it() {
+    let engine = Engine::start().await;
+    let port = engine.api.root.rsplit_once(':').unwrap().1.parse().unwrap();
+    let other = Place::new();
+    let mut options = other.options();
+    options.bind.1 = port;
+    let refused = Application::build(options).await.unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("SERVICE_PORT_EMBEDDED_AIRBYTE"),
+        "{refused}"
+    );
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_a_stop_interrupts_goes_on_after_the_restart() {
+    let engine = Engine::start().await;
+    let connection = engine.api.accounts("recorder").await;
+    engine.place.set("records", "6");
+    engine.place.set("gate", "");
+    let job = engine.api.start_sync(&connection).await;
+    engine.api.state_at(&connection, 3).await;
+    let place = engine.stop().await;
+    place.set("open", "");
+    let engine = Engine::start_at(place, |_| {}).await;
+    let info = engine.api.ended(job).await;
+    assert_eq!(info["job"]["status"], "succeeded", "{info:#}");
+    let attempts = info["attempts"].as_array().unwrap();
+    assert_eq!(attempts.len(), 2);
+    assert_eq!(attempts[0]["attempt"]["status"], "failed");
+    let ids = engine.place.written_ids();
+    assert_eq!(ids.len(), 6, "{ids:?}");
+    engine.stop().await;
+}
+
+/// The engine as a process of its own.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) api: Api,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Process {
+    /// As a signal that cannot be caught does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) async fn start(place: &Arc<Place>) -> Self {
+        let connectors = place.path("connectors.json");
+        std::fs::write(
+            &connectors,
+            serde_json::to_vec(&place.connectors()).unwrap(),
+        )
+        .unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_embedded_airbyte"))
+            .arg("--local-connectors")
+            .arg(connectors)
+            .current_dir(place.path(""))
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("AAM_HOME", place.home())
+            .env("AIRBYTE_CLIENT_ID", CLIENT_ID)
+            .env("AIRBYTE_CLIENT_SECRET", CLIENT_SECRET)
+            .env("SERVICE_PORT_EMBEDDED_AIRBYTE", "0")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut seen = String::new();
+        let address = lines.map_while(Result::ok).find_map(|line| {
+            seen.push_str(&line);
+            seen.push('\n');
+            let line: serde_json::Value = serde_json::from_str(&line).ok()?;
+            let address = line["address"].as_str()?;
+            (line["message"] == "listening").then(|| format!("http://{address}"))
+        });
+        let address = address.unwrap_or_else(|| panic!("the engine did not start: {seen}"));
+        let api = Api::connect(address).await;
+        Self { child, api }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_kill_nothing_is_orphaned_doubled_or_lost() {
+    let place = Arc::new(Place::new());
+    let mut engine = Process::start(&place).await;
+    let connection = engine.api.accounts("recorder").await;
+    place.set("records", "6");
+    for misbehaviour in ["gate", "leave_child", "ignore_sigterm"] {
+        place.set(misbehaviour, "");
+    }
+    let job = engine.api.start_sync(&connection).await;
+    left(&place, "waiting").await;
+    let child = left(&place, "child").await;
+    let state = json!({"connectionId": connection});
+    eventually("the destination has the first state", async || {
+        let echoed = place.written().iter().any(|line| line["type"] == "STATE");
+        if echoed {
+            Ok(())
+        } else {
+            Err("no state yet".to_owned())
+        }
+    })
+    .await;
+    engine.kill();
+    assert!(
+        alive(&child),
+        "the source's own child outlives the engine until the sweep"
+    );
+    place.set("open", "");
+    place.unset("leave_child");
+
+    let engine = Process::start(&place).await;
+    assert!(
+        !alive(&child),
+        "the sweep ends what the dead engine's connectors started"
+    );
+    let info = engine.api.ended(job).await;
+    assert_eq!(info["job"]["status"], "succeeded", "{info:#}");
+    assert_eq!(info["attempts"][0]["attempt"]["status"], "failed");
+    assert_eq!(info["attempts"][1]["attempt"]["status"], "succeeded");
+    let mut ids = place.written_ids();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 6, "every record arrived");
+    let state = engine.api.config_ok("/state/get", state).await;
+    assert_eq!(state["streamState"][0]["streamState"]["index"], 6);
+    let runs = place.home().join("runs");
+    assert_eq!(std::fs::read_dir(runs).unwrap().count(), 0);
+}

@@ -1,0 +1,317 @@
+//! One call to Airbyte: token, time-out, retries where repeating is safe, and the answer's body.
+
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
+use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::{self, Error, ErrorKind};
+use super::{Airbyte, Inner};
+use crate::http::client::DEFAULT_TIMEOUT;
+use crate::http::request_id;
+
+/// Whether a call may be made twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeat {
+    /// It reads, or its effect is the same the second time.
+    Safe,
+    /// Only when it certainly was not received.
+    Unsafe,
+}
+
+/// A call to be made.
+pub(super) struct Call<'a, B: Serialize + Sync + ?Sized> {
+    /// In words, for errors.
+    pub(super) name: &'static str,
+    pub(super) method: Method,
+    pub(super) url: String,
+    pub(super) query: &'a [(&'a str, String)],
+    pub(super) body: Option<&'a B>,
+    pub(super) timeout: Duration,
+    pub(super) repeat: Repeat,
+}
+
+impl Airbyte {
+    /// A GET of the public API.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        name: &'static str,
+        path: &str,
+        query: &[(&str, String)],
+        timeout: Duration,
+    ) -> Result<T, Error> {
+        let url = format!("{}{path}", self.inner.urls.public);
+        let call: Call<'_, ()> = Call {
+            name,
+            method: Method::GET,
+            url,
+            query,
+            body: None,
+            timeout,
+            repeat: Repeat::Safe,
+        };
+        decode(name, &call.url, &self.inner.send(&call).await?)
+    }
+
+    /// A write to the public API.
+    pub(super) async fn write<T: DeserializeOwned>(
+        &self,
+        name: &'static str,
+        method: Method,
+        path: &str,
+        body: &(impl Serialize + Sync + ?Sized),
+        timeout: Duration,
+    ) -> Result<T, Error> {
+        let url = format!("{}{path}", self.inner.urls.public);
+        let call = Call {
+            name,
+            method,
+            url,
+            query: &[],
+            body: Some(body),
+            timeout,
+            repeat: Repeat::Unsafe,
+        };
+        decode(name, &call.url, &self.inner.send(&call).await?)
+    }
+
+    /// A DELETE of the public API; one that is gone already counts as deleted.
+    pub(super) async fn delete(&self, name: &'static str, path: &str) -> Result<(), Error> {
+        let call: Call<'_, ()> = Call {
+            name,
+            method: Method::DELETE,
+            url: format!("{}{path}", self.inner.urls.public),
+            query: &[],
+            body: None,
+            timeout: DEFAULT_TIMEOUT * 2,
+            repeat: Repeat::Safe,
+        };
+        match self.inner.send(&call).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A call of the Config API; every one is a POST, also those that only read.
+    pub(super) async fn config<T: DeserializeOwned>(
+        &self,
+        name: &'static str,
+        path: &str,
+        body: &(impl Serialize + Sync + ?Sized),
+        timeout: Duration,
+        repeat: Repeat,
+    ) -> Result<T, Error> {
+        let url = format!("{}{path}", self.inner.urls.config);
+        let call = Call {
+            name,
+            method: Method::POST,
+            url,
+            query: &[],
+            body: Some(body),
+            timeout,
+            repeat,
+        };
+        decode(name, &call.url, &self.inner.send(&call).await?)
+    }
+
+    /// Answers when Airbyte does. Touches no token.
+    ///
+    /// # Errors
+    /// When it cannot be reached or something else answers.
+    pub async fn health(&self) -> Result<(), Error> {
+        const NAME: &str = "asking for its health";
+        let url = format!("{}/health", self.inner.urls.public);
+        let answer = self
+            .inner
+            .http
+            .get(&url)
+            .timeout(Duration::from_secs(5))
+            .send()
+            .await
+            .map_err(|error| from_transport(NAME, &url, &error))?;
+        let status = answer.status();
+        let html = is_html(&answer);
+        let body = answer.text().await.unwrap_or_default();
+        if html {
+            let said = "a web page".to_owned();
+            return Err(Error {
+                call: NAME,
+                kind: ErrorKind::NotAirbyte { url, said },
+            });
+        }
+        if status.is_success() {
+            return Ok(());
+        }
+        Err(error::from_answer(NAME, &url, status.as_u16(), &body))
+    }
+}
+
+impl Inner {
+    async fn send<B: Serialize + Sync + ?Sized>(
+        &self,
+        call: &Call<'_, B>,
+    ) -> Result<Vec<u8>, Error> {
+        let backoff = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_delay(Duration::from_secs(2))
+            .with_max_times(2)
+            .with_jitter();
+        (|| self.send_with_fresh_token(call))
+            .retry(backoff)
+            .when(|error: &Error| match call.repeat {
+                // A second wait of minutes helps nobody.
+                Repeat::Safe => {
+                    error.is_transient() && !matches!(error.kind, ErrorKind::TimedOut { .. })
+                }
+                Repeat::Unsafe => {
+                    matches!(
+                        error.kind,
+                        ErrorKind::Unreachable { .. } | ErrorKind::RateLimited
+                    )
+                }
+            })
+            .await
+    }
+
+    async fn send_with_fresh_token<B: Serialize + Sync + ?Sized>(
+        &self,
+        call: &Call<'_, B>,
+    ) -> Result<Vec<u8>, Error> {
+        let Some(tokens) = &self.tokens else {
+            return self.send_once(call, None).await;
+        };
+        let told = |error: std::sync::Arc<Error>| Error {
+            call: call.name,
+            kind: repeat_kind(&error.kind),
+        };
+        let token = tokens.get(None).await.map_err(told)?;
+        match self.send_once(call, Some(&token)).await {
+            Err(Error {
+                kind: ErrorKind::Unauthorized { .. },
+                ..
+            }) => {
+                let token = tokens.get(Some(&token)).await.map_err(told)?;
+                self.send_once(call, Some(&token)).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn send_once<B: Serialize + Sync + ?Sized>(
+        &self,
+        call: &Call<'_, B>,
+        token: Option<&SecretString>,
+    ) -> Result<Vec<u8>, Error> {
+        let mut request = self
+            .http
+            .request(call.method.clone(), &call.url)
+            .timeout(call.timeout)
+            .header("accept", "application/json");
+        if !call.query.is_empty() {
+            request = request.query(call.query);
+        }
+        if let Some(body) = call.body {
+            request = request.json(body);
+        }
+        if let Some(token) = token {
+            request = request.bearer_auth(token.expose_secret());
+        }
+        if let Some(id) = request_id::current() {
+            request = request.header(request_id::HEADER, id);
+        }
+        let failed = |error: &reqwest::Error| {
+            let mut failed = from_transport(call.name, &call.url, error);
+            if let ErrorKind::TimedOut { seconds } = &mut failed.kind {
+                *seconds = call.timeout.as_secs();
+            }
+            failed
+        };
+        let answer = request.send().await.map_err(|error| failed(&error))?;
+        let status = answer.status();
+        let html = is_html(&answer);
+        let body = answer.bytes().await.map_err(|error| failed(&error))?;
+        tracing::debug!(call = call.name, status = status.as_u16(), "called Airbyte");
+        if status.is_success() && html {
+            let said = "a web page".to_owned();
+            let kind = ErrorKind::NotAirbyte {
+                url: call.url.clone(),
+                said,
+            };
+            return Err(Error {
+                call: call.name,
+                kind,
+            });
+        }
+        if status.is_success() || status == StatusCode::NO_CONTENT {
+            return Ok(body.into());
+        }
+        Err(error::from_answer(
+            call.name,
+            &call.url,
+            status.as_u16(),
+            &String::from_utf8_lossy(&body),
+        ))
+    }
+}
+
+fn is_html(answer: &reqwest::Response) -> bool {
+    answer
+        .headers()
+        .get("content-type")
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.starts_with("text/html"))
+}
+
+fn decode<T: DeserializeOwned>(name: &'static str, url: &str, body: &[u8]) -> Result<T, Error> {
+    let body = if body.is_empty() { b"null" } else { body };
+    serde_json::from_slice(body).map_err(|error| Error {
+        call: name,
+        kind: ErrorKind::NotAirbyte {
+            url: url.to_owned(),
+            said: error.to_string(),
+        },
+    })
+}
+
+/// A failed token is told to each of its waiters.
+fn repeat_kind(kind: &ErrorKind) -> ErrorKind {
+    match kind {
+        ErrorKind::Unreachable { url } => ErrorKind::Unreachable { url: url.clone() },
+        ErrorKind::TimedOut { .. } | ErrorKind::Broken => {
+            // The token's call failed, so this one was never sent.
+            ErrorKind::Unreachable {
+                url: "its token endpoint".to_owned(),
+            }
+        }
+        ErrorKind::Unauthorized { said } => ErrorKind::Unauthorized { said: said.clone() },
+        ErrorKind::Forbidden { said } => ErrorKind::Forbidden { said: said.clone() },
+        ErrorKind::RateLimited => ErrorKind::RateLimited,
+        ErrorKind::NotAirbyte { url, said } => ErrorKind::NotAirbyte {
+            url: url.clone(),
+            said: said.clone(),
+        },
+        other => ErrorKind::NotAirbyte {
+            url: "its token endpoint".to_owned(),
+            said: other.to_string(),
+        },
+    }
+}
+
+pub(super) fn from_transport(call: &'static str, url: &str, error: &reqwest::Error) -> Error {
+    let kind = if error.is_connect() {
+        ErrorKind::Unreachable {
+            url: url.to_owned(),
+        }
+    } else if error.is_timeout() {
+        ErrorKind::TimedOut {
+            seconds: DEFAULT_TIMEOUT.as_secs(),
+        }
+    } else {
+        ErrorKind::Broken
+    };
+    Error { call, kind }
+}

@@ -1,0 +1,261 @@
+//! Calls of the Config API: the only way to full catalogs, checks, refreshes and failure reasons.
+
+use chrono::DateTime;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::call::Repeat;
+use super::types::{
+    CheckAnswer, ConnectionRead, DiscoverAnswer, Discovered, JobDetail, JobInfo, RefreshAnswer,
+    SpecificationAnswer,
+};
+use super::{Airbyte, CONNECTOR_TIMEOUT, Error, ErrorKind};
+use crate::http::client::DEFAULT_TIMEOUT;
+
+/// What is changed about a connection; absent members stay.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionUpdate<'a> {
+    /// The connection.
+    pub connection_id: Uuid,
+    /// Replaces the whole catalog; entries that are not selected are dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sync_catalog: Option<&'a RawValue>,
+    /// The discovered catalog that counts as accepted from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_catalog_id: Option<Uuid>,
+    /// `false` acknowledges a breaking change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaking_change: Option<bool>,
+    /// `active` switches it on again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<&'static str>,
+}
+
+/// What a refresh does with the rows that are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshMode {
+    /// Reads everything again and keeps the rows.
+    Merge,
+    /// Reads everything again and drops older rows when the stream is complete.
+    Truncate,
+}
+
+impl RefreshMode {
+    /// As Airbyte spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Merge => "Merge",
+            Self::Truncate => "Truncate",
+        }
+    }
+}
+
+impl Airbyte {
+    /// Reads a source's schema anew. Without a connection id, so that nothing is changed.
+    ///
+    /// # Errors
+    /// `ErrorKind::Connector` when the discover failed, which Airbyte reports inside a 200.
+    pub async fn discover(&self, source: Uuid) -> Result<Discovered, Error> {
+        const NAME: &str = "discovering the source's schema";
+        let body = json!({"sourceId": source, "disable_cache": true});
+        let answer: DiscoverAnswer = self
+            .config(
+                NAME,
+                "/sources/discover_schema",
+                &body,
+                CONNECTOR_TIMEOUT,
+                Repeat::Safe,
+            )
+            .await?;
+        let succeeded = answer
+            .job_info
+            .as_ref()
+            .and_then(|job| job.succeeded)
+            .unwrap_or(true);
+        match answer.catalog {
+            Some(catalog) if succeeded => Ok(Discovered {
+                catalog: catalog.get().to_owned(),
+                catalog_id: answer.catalog_id,
+            }),
+            _ => {
+                let said = answer
+                    .job_info
+                    .and_then(|job| job.failure_reason)
+                    .map_or_else(|| "no reason given".to_owned(), |reason| reason.in_words());
+                Err(Error {
+                    call: NAME,
+                    kind: ErrorKind::Connector { said },
+                })
+            }
+        }
+    }
+
+    /// Tries whether a source works.
+    ///
+    /// # Errors
+    /// `ErrorKind::Connector` when it does not, with the connector's words.
+    pub async fn source_check(&self, source: Uuid) -> Result<(), Error> {
+        const NAME: &str = "checking the source";
+        let body = json!({"sourceId": source});
+        let answer: CheckAnswer = self
+            .config(
+                NAME,
+                "/sources/check_connection",
+                &body,
+                CONNECTOR_TIMEOUT,
+                Repeat::Safe,
+            )
+            .await?;
+        if answer.status.as_deref() == Some("succeeded") {
+            return Ok(());
+        }
+        let said = answer
+            .message
+            .or_else(|| {
+                answer
+                    .job_info?
+                    .failure_reason
+                    .map(|reason| reason.in_words())
+            })
+            .unwrap_or_else(|| "the check itself crashed without a reason".to_owned());
+        Err(Error {
+            call: NAME,
+            kind: ErrorKind::Connector { said },
+        })
+    }
+
+    /// The JSON schema of a source connector's configuration.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn source_specification(
+        &self,
+        definition: Uuid,
+        workspace: Uuid,
+    ) -> Result<Option<Value>, Error> {
+        let body = json!({"sourceDefinitionId": definition, "workspaceId": workspace});
+        let answer: SpecificationAnswer = self
+            .config(
+                "reading the connector's specification",
+                "/source_definition_specifications/get",
+                &body,
+                DEFAULT_TIMEOUT * 4,
+                Repeat::Safe,
+            )
+            .await?;
+        Ok(answer.connection_specification)
+    }
+
+    /// A connection with its configured catalog: selected streams only, schemas narrowed.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn connection_read(&self, id: Uuid) -> Result<ConnectionRead, Error> {
+        let body = json!({"connectionId": id});
+        let timeout = DEFAULT_TIMEOUT * 2;
+        self.config(
+            "reading the connection",
+            "/connections/get",
+            &body,
+            timeout,
+            Repeat::Safe,
+        )
+        .await
+    }
+
+    /// Changes a connection. The same change twice is one change, so it may be repeated.
+    ///
+    /// # Errors
+    /// When the call fails or Airbyte refuses the change.
+    pub async fn connection_update(
+        &self,
+        update: &ConnectionUpdate<'_>,
+    ) -> Result<ConnectionRead, Error> {
+        let timeout = DEFAULT_TIMEOUT * 4;
+        self.config(
+            "updating the connection",
+            "/connections/update",
+            update,
+            timeout,
+            Repeat::Safe,
+        )
+        .await
+    }
+
+    /// Starts a refresh of some streams; it is also a sync of the others. `None` when the
+    /// destination cannot refresh.
+    ///
+    /// # Errors
+    /// A conflict when a job runs already.
+    pub async fn connection_refresh(
+        &self,
+        connection: Uuid,
+        mode: RefreshMode,
+        streams: &[airbyte_protocol::StreamDescriptor],
+    ) -> Result<Option<String>, Error> {
+        let streams: Vec<Value> = streams
+            .iter()
+            .map(|stream| match &stream.namespace {
+                Some(namespace) => {
+                    json!({"streamName": stream.name, "streamNamespace": namespace})
+                }
+                None => json!({"streamName": stream.name}),
+            })
+            .collect();
+        let body = json!({
+            "connectionId": connection,
+            "refreshMode": mode.as_str(),
+            "streams": streams,
+        });
+        let answer: RefreshAnswer = self
+            .config(
+                "starting a refresh",
+                "/connections/refresh",
+                &body,
+                DEFAULT_TIMEOUT * 2,
+                Repeat::Unsafe,
+            )
+            .await?;
+        Ok(answer.job.map(|job| job.id))
+    }
+
+    /// A job's attempts: how many, since when, and why the last one failed.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn job_detail(&self, id: &str) -> Result<JobDetail, Error> {
+        let Ok(number) = id.parse::<i64>() else {
+            return Ok(JobDetail::default());
+        };
+        let body = json!({"id": number});
+        let info: JobInfo = self
+            .config(
+                "reading a job's attempts",
+                "/jobs/get_without_logs",
+                &body,
+                DEFAULT_TIMEOUT,
+                Repeat::Safe,
+            )
+            .await?;
+        debug_assert_eq!(info.job.id, id, "Airbyte answered for another job");
+        let started_at = info
+            .attempts
+            .first()
+            .and_then(|first| first.attempt.created_at)
+            .and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        let failure = info
+            .attempts
+            .last()
+            .and_then(|last| last.attempt.failure_summary.as_ref())
+            .and_then(|summary| summary.failures.first())
+            .map(super::types::FailureReason::in_words);
+        Ok(JobDetail {
+            attempts: i32::try_from(info.attempts.len()).unwrap_or(i32::MAX),
+            started_at,
+            failure,
+        })
+    }
+}

@@ -1,0 +1,217 @@
+//! What a call to Airbyte can come to.
+
+use serde_json::Value;
+
+/// A call to Airbyte that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("Airbyte: {call}: {kind}")]
+pub struct Error {
+    /// Which call, in words.
+    pub call: &'static str,
+    /// What happened.
+    #[source]
+    pub kind: ErrorKind,
+}
+
+/// What happened to a call.
+#[derive(Debug, thiserror::Error)]
+pub enum ErrorKind {
+    /// No connection could be opened; nothing was sent.
+    #[error("cannot be reached at {url}")]
+    Unreachable {
+        /// Where it was tried.
+        url: String,
+    },
+    /// No answer in time; the call may have had its effect.
+    #[error("did not answer within {seconds} s")]
+    TimedOut {
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// The connection broke; the call may have had its effect.
+    #[error("the connection broke before the answer was complete")]
+    Broken,
+    /// The client id or secret is wrong, or the token is refused.
+    #[error(
+        "refused the credentials ({said}); check AIRBYTE_CLIENT_ID and AIRBYTE_CLIENT_SECRET (`abctl local credentials` prints them)"
+    )]
+    Unauthorized {
+        /// Airbyte's words.
+        said: String,
+    },
+    /// The credentials are right and not allowed this.
+    #[error("not allowed: {said}")]
+    Forbidden {
+        /// Airbyte's words.
+        said: String,
+    },
+    /// It does not exist there.
+    #[error("not found: {said}")]
+    NotFound {
+        /// Airbyte's words.
+        said: String,
+    },
+    /// Not possible in the current state.
+    #[error("{said}")]
+    Conflict {
+        /// The last part of Airbyte's problem type, for instance `try-again-later`.
+        problem: String,
+        /// Airbyte's words.
+        said: String,
+    },
+    /// The request itself is refused.
+    #[error("refused the request ({status}): {said}")]
+    Rejected {
+        /// The HTTP status.
+        status: u16,
+        /// The last part of Airbyte's problem type.
+        problem: String,
+        /// Airbyte's words.
+        said: String,
+    },
+    /// Too many calls.
+    #[error("asks to slow down")]
+    RateLimited,
+    /// Airbyte itself failed.
+    #[error("failed ({status}): {said}")]
+    Failed {
+        /// The HTTP status.
+        status: u16,
+        /// Airbyte's words.
+        said: String,
+    },
+    /// Whatever answered is not Airbyte.
+    #[error("{url} does not answer like Airbyte: {said}; check AIRBYTE_API_URL")]
+    NotAirbyte {
+        /// What was called.
+        url: String,
+        /// What came instead.
+        said: String,
+    },
+    /// A connector ran and failed; Airbyte reports it inside a 200.
+    #[error("{said}")]
+    Connector {
+        /// The connector's words.
+        said: String,
+    },
+}
+
+impl Error {
+    /// Whether trying later may help.
+    pub fn is_transient(&self) -> bool {
+        match &self.kind {
+            ErrorKind::Unreachable { .. }
+            | ErrorKind::TimedOut { .. }
+            | ErrorKind::Broken
+            | ErrorKind::RateLimited => true,
+            ErrorKind::Failed { status, .. } => matches!(status, 502..=504),
+            ErrorKind::Unauthorized { .. }
+            | ErrorKind::Forbidden { .. }
+            | ErrorKind::NotFound { .. }
+            | ErrorKind::Conflict { .. }
+            | ErrorKind::Rejected { .. }
+            | ErrorKind::NotAirbyte { .. }
+            | ErrorKind::Connector { .. } => false,
+        }
+    }
+
+    /// Whether the call may have had its effect although it failed.
+    pub fn is_ambiguous(&self) -> bool {
+        matches!(
+            self.kind,
+            ErrorKind::TimedOut { .. } | ErrorKind::Broken | ErrorKind::Failed { .. }
+        )
+    }
+
+    /// Whether the thing asked for does not exist.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.kind, ErrorKind::NotFound { .. })
+    }
+}
+
+/// Reads a failure's words from any of the bodies Airbyte and what stands before it answer with.
+pub(super) fn from_answer(call: &'static str, url: &str, status: u16, body: &str) -> Error {
+    let parsed: Option<Value> = serde_json::from_str(body).ok();
+    let problem = parsed
+        .as_ref()
+        .and_then(|value| value.get("type")?.as_str())
+        .map(|kind| {
+            kind.rsplit(['#', '/', ':'])
+                .next()
+                .unwrap_or(kind)
+                .to_owned()
+        })
+        .unwrap_or_default();
+    let said = parsed.as_ref().and_then(words).unwrap_or_else(|| {
+        let text = body.trim();
+        if text.is_empty() {
+            "no further words".to_owned()
+        } else {
+            text.chars().take(300).collect()
+        }
+    });
+    let kind = match status {
+        401 => ErrorKind::Unauthorized { said },
+        403 => ErrorKind::Forbidden { said },
+        404 if parsed.is_none() => ErrorKind::NotAirbyte {
+            url: url.to_owned(),
+            said,
+        },
+        404 => ErrorKind::NotFound { said },
+        409 => ErrorKind::Conflict { problem, said },
+        429 => ErrorKind::RateLimited,
+        400..=499 => ErrorKind::Rejected {
+            status,
+            problem,
+            said,
+        },
+        _ => ErrorKind::Failed { status, said },
+    };
+    Error { call, kind }
+}
+
+fn words(body: &Value) -> Option<String> {
+    let text = |value: Option<&Value>| {
+        value
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
+    let data = body.get("data");
+    text(data.and_then(|data| data.get("message")))
+        .or_else(|| {
+            let data = data.filter(|data| data.as_object().is_some_and(|map| !map.is_empty()))?;
+            let detail = text(body.get("detail")).or_else(|| text(body.get("title")))?;
+            Some(format!("{detail} {data}"))
+        })
+        .or_else(|| text(body.get("detail")))
+        .or_else(|| text(body.pointer("/_embedded/errors/0/message")))
+        .or_else(|| text(body.get("message")))
+        .or_else(|| text(body.get("title")))
+        .or_else(|| text(body.get("errorId")).map(|id| format!("error {id} in Airbyte's log")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(status: u16, body: &str) -> String {
+        from_answer("x", "http://h", status, body).to_string()
+    }
+
+    #[test]
+    fn the_words_are_found_in_every_kind_of_body() {
+        let problem = r#"{"status":409,"type":"https://reference.airbyte.com/reference/errors#try-again-later","title":"try-again-later","detail":"d","data":{"message":"A sync is already running for: 7"}}"#;
+        assert!(said(409, problem).contains("A sync is already running for: 7"));
+        let framework = r#"{"message":"Bad Request","_embedded":{"errors":[{"message":"Invalid client id or token"}]}}"#;
+        assert!(said(400, framework).contains("Invalid client id or token"));
+        assert!(said(500, r#"{"errorId":"abc"}"#).contains("error abc"));
+        assert!(said(502, "<html>Bad Gateway</html>").contains("Bad Gateway"));
+    }
+
+    #[test]
+    fn the_problem_type_is_its_last_part() {
+        let error = from_answer("x", "u", 409, r#"{"type":"error:connection/locked"}"#);
+        assert!(matches!(error.kind, ErrorKind::Conflict { problem, .. } if problem == "locked"));
+    }
+}

@@ -1,0 +1,67 @@
+//! A client for both of Airbyte's APIs.
+//!
+//! Decoding is lenient: members that are missing or new do not matter unless they are needed.
+//! What fails is told in Airbyte's own words. Ids of jobs are integers there and strings here.
+
+mod call;
+mod config_api;
+mod error;
+mod public_api;
+mod token;
+pub mod types;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::settings::AirbyteUrls;
+
+pub use config_api::{ConnectionUpdate, RefreshMode};
+pub use error::{Error, ErrorKind};
+pub use public_api::{Configurations, NewConnection};
+
+/// Discover and check wait for a connector; Airbyte itself gives up after about ten minutes.
+pub const CONNECTOR_TIMEOUT: Duration = Duration::from_secs(11 * 60);
+
+/// A client for one Airbyte; cheap to clone.
+#[derive(Clone)]
+pub struct Airbyte {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    urls: AirbyteUrls,
+    http: reqwest::Client,
+    tokens: Option<token::Tokens>,
+}
+
+impl std::fmt::Debug for Airbyte {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Airbyte({})", self.inner.urls.public)
+    }
+}
+
+impl Airbyte {
+    /// A client for the Airbyte at `urls`. Without client credentials no token is sent, which is
+    /// what an Airbyte with authentication switched off wants.
+    pub fn new(
+        urls: AirbyteUrls,
+        client: Option<(String, SecretString)>,
+        http: reqwest::Client,
+    ) -> Self {
+        let tokens = client
+            .map(|(id, secret)| token::Tokens::new(urls.public.clone(), id, secret, http.clone()));
+        Self {
+            inner: Arc::new(Inner { urls, http, tokens }),
+        }
+    }
+
+    /// Base URL of the public API; names the instance.
+    pub fn instance(&self) -> &str {
+        &self.inner.urls.public
+    }
+}
+
+#[cfg(test)]
+mod tests;

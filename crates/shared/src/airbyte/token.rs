@@ -1,0 +1,252 @@
+//! OAuth2 client credentials for Airbyte, through the `oauth2` crate over our HTTP client.
+//!
+//! A token lives min(`expires_in`, `exp − iat`) from its receipt on a monotonic clock, 180 s when
+//! neither is known. It is refreshed ahead by min(60 s, a third), by one caller at a time; the
+//! others wait for that one's answer.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
+use oauth2::basic::BasicClient;
+use oauth2::{
+    AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, TokenResponse as _, TokenUrl,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::error::{self, Error, ErrorKind};
+
+const CALL: &str = "getting a token";
+const UNKNOWN_LIFETIME: Duration = Duration::from_secs(180);
+const MARGIN_MAX: Duration = Duration::from_secs(60);
+
+type Refresh = Shared<BoxFuture<'static, Result<SecretString, Arc<Error>>>>;
+
+/// The tokens of one client.
+pub(super) struct Tokens {
+    shared: Arc<TokenState>,
+}
+
+struct TokenState {
+    url: String,
+    id: String,
+    secret: SecretString,
+    http: reqwest::Client,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    token: Option<Token>,
+    refresh: Option<Refresh>,
+}
+
+struct Token {
+    value: SecretString,
+    refresh_at: Instant,
+}
+
+impl Tokens {
+    pub(super) fn new(
+        public_base: String,
+        id: String,
+        secret: SecretString,
+        http: reqwest::Client,
+    ) -> Self {
+        let url = format!("{public_base}/applications/token");
+        let state = Mutex::default();
+        Self {
+            shared: Arc::new(TokenState {
+                url,
+                id,
+                secret,
+                http,
+                state,
+            }),
+        }
+    }
+
+    /// A token that is fresh, and not the one Airbyte just refused.
+    pub(super) async fn get(
+        &self,
+        refused: Option<&SecretString>,
+    ) -> Result<SecretString, Arc<Error>> {
+        let refresh = {
+            let mut state = self
+                .shared
+                .state
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if let Some(token) = &state.token {
+                let is_refused = refused
+                    .is_some_and(|refused| refused.expose_secret() == token.value.expose_secret());
+                if !is_refused && Instant::now() < token.refresh_at {
+                    return Ok(token.value.clone());
+                }
+            }
+            match &state.refresh {
+                Some(refresh) => refresh.clone(),
+                None => {
+                    let refresh = refresh(Arc::clone(&self.shared)).boxed().shared();
+                    // Driven by a task of its own: a caller that goes away takes nothing with it.
+                    tokio::spawn(refresh.clone());
+                    state.refresh = Some(refresh.clone());
+                    refresh
+                }
+            }
+        };
+        refresh.await
+    }
+}
+
+async fn refresh(shared: Arc<TokenState>) -> Result<SecretString, Arc<Error>> {
+    let fetched = fetch(&shared).await;
+    let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+    state.refresh = None;
+    match fetched {
+        Ok((value, lifetime)) => {
+            let margin = MARGIN_MAX.min(lifetime / 3);
+            let refresh_at = Instant::now() + (lifetime - margin);
+            state.token = Some(Token {
+                value: value.clone(),
+                refresh_at,
+            });
+            Ok(value)
+        }
+        Err(error) => {
+            state.token = None;
+            Err(Arc::new(error))
+        }
+    }
+}
+
+async fn fetch(shared: &TokenState) -> Result<(SecretString, Duration), Error> {
+    let fail = |kind| Error { call: CALL, kind };
+    let token_url = TokenUrl::new(shared.url.clone()).map_err(|error| {
+        fail(ErrorKind::NotAirbyte {
+            url: shared.url.clone(),
+            said: error.to_string(),
+        })
+    })?;
+    let client = BasicClient::new(ClientId::new(shared.id.clone()))
+        .set_client_secret(ClientSecret::new(shared.secret.expose_secret().to_owned()))
+        .set_auth_type(AuthType::RequestBody)
+        .set_token_uri(token_url);
+    let http = shared.http.clone();
+    let send = move |request: HttpRequest| send_as_json(http.clone(), request);
+    let answer = client
+        .exchange_client_credentials()
+        .request_async(&send)
+        .await;
+    let answer = answer.map_err(|error| match error {
+        oauth2::RequestTokenError::Request(error) => error,
+        oauth2::RequestTokenError::Parse(_, body) => fail(ErrorKind::NotAirbyte {
+            url: shared.url.clone(),
+            said: format!(
+                "a token answer of {} bytes without a usable token",
+                body.len()
+            ),
+        }),
+        other => fail(ErrorKind::NotAirbyte {
+            url: shared.url.clone(),
+            said: other.to_string(),
+        }),
+    })?;
+    let value = answer.access_token().secret().to_owned();
+    let lifetime = lifetime(answer.expires_in(), &value);
+    Ok((value.into(), lifetime))
+}
+
+/// Airbyte's token endpoint reads JSON, with `grant-type` spelt with a hyphen, and wants no
+/// Authorization header; some versions answer 401 to the form body the standard asks for.
+async fn send_as_json(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, Error> {
+    let url = request.uri().to_string();
+    let mut body: BTreeMap<String, String> = url::form_urlencoded::parse(request.body())
+        .into_owned()
+        .collect();
+    if let Some(grant) = body.get("grant_type").cloned() {
+        body.insert("grant-type".to_owned(), grant);
+    }
+    let sent = http
+        .post(&url)
+        .header("accept", "application/json")
+        .json(&body)
+        .send()
+        .await
+        .map_err(|error| super::call::from_transport(CALL, &url, &error))?;
+    let status = sent.status();
+    let bytes = sent
+        .bytes()
+        .await
+        .map_err(|error| super::call::from_transport(CALL, &url, &error))?;
+    if !status.is_success() {
+        let failed = error::from_answer(
+            CALL,
+            &url,
+            status.as_u16(),
+            &String::from_utf8_lossy(&bytes),
+        );
+        // Community answers a wrong id or secret with a 400.
+        return Err(match failed.kind {
+            ErrorKind::Rejected { said, .. } => Error {
+                call: CALL,
+                kind: ErrorKind::Unauthorized { said },
+            },
+            _ => failed,
+        });
+    }
+    oauth2::http::Response::builder()
+        .status(200)
+        .header("content-type", "application/json")
+        .body(bytes.to_vec())
+        .map_err(|error| Error {
+            call: CALL,
+            kind: ErrorKind::NotAirbyte {
+                url,
+                said: error.to_string(),
+            },
+        })
+}
+
+fn lifetime(expires_in: Option<Duration>, token: &str) -> Duration {
+    match (expires_in, jwt_lifetime(token)) {
+        (Some(told), Some(signed)) => told.min(signed),
+        (Some(told), None) => told,
+        (None, Some(signed)) => signed,
+        (None, None) => UNKNOWN_LIFETIME,
+    }
+}
+
+/// `exp − iat`: the difference does not care whether our clock and Airbyte's agree.
+fn jwt_lifetime(token: &str) -> Option<Duration> {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
+    let seconds = claims.get("exp")?.as_f64()? - claims.get("iat")?.as_f64()?;
+    (seconds > 0.0).then(|| Duration::from_secs_f64(seconds.min(86_400.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jwt(claims: &str) -> String {
+        format!("e30.{}.x", URL_SAFE_NO_PAD.encode(claims))
+    }
+
+    #[test]
+    fn a_token_lives_as_long_as_the_shorter_claim_says() {
+        let seconds = |expires_in: Option<u64>, token: &str| {
+            lifetime(expires_in.map(Duration::from_secs), token).as_secs()
+        };
+        assert_eq!(seconds(Some(900), &jwt(r#"{"iat":100,"exp":400}"#)), 300);
+        assert_eq!(seconds(Some(200), &jwt(r#"{"iat":100,"exp":400}"#)), 200);
+        assert_eq!(seconds(None, &jwt(r#"{"iat":100,"exp":400}"#)), 300);
+        assert_eq!(seconds(Some(900), "opaque"), 900);
+        assert_eq!(seconds(None, "opaque"), 180);
+        assert_eq!(seconds(None, &jwt(r#"{"exp":400}"#)), 180);
+    }
+}

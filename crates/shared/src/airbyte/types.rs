@@ -1,0 +1,351 @@
+//! What Airbyte answers, as far as AAM reads it. Members that are not read are not required.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+/// A workspace.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Workspace {
+    /// Its id.
+    pub workspace_id: Uuid,
+    /// Its name.
+    pub name: String,
+}
+
+/// A connector that this Airbyte offers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Definition {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name, for instance `Salesforce`.
+    pub name: String,
+    /// Its image, for instance `airbyte/source-salesforce`.
+    #[serde(default)]
+    pub docker_repository: String,
+}
+
+impl Definition {
+    /// The short name people type: the image's last part without `source-` or `destination-`.
+    pub fn short_name(&self) -> &str {
+        let image = self
+            .docker_repository
+            .rsplit('/')
+            .next()
+            .unwrap_or_default();
+        image
+            .strip_prefix("source-")
+            .or_else(|| image.strip_prefix("destination-"))
+            .unwrap_or(image)
+    }
+}
+
+/// A source.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Source {
+    /// Its id.
+    pub source_id: Uuid,
+    /// Its name.
+    pub name: String,
+}
+
+/// A destination.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Destination {
+    /// Its id.
+    pub destination_id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// Its workspace.
+    pub workspace_id: Uuid,
+    /// Its connector.
+    #[serde(default)]
+    pub definition_id: Option<Uuid>,
+}
+
+/// A connection, as the public API tells it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Connection {
+    /// Its id.
+    pub connection_id: Uuid,
+    /// Its source.
+    pub source_id: Uuid,
+    /// Its destination.
+    pub destination_id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// `active`, `inactive`, `deprecated` or `locked`.
+    pub status: String,
+    /// Its streams.
+    #[serde(default)]
+    pub configurations: ConnectionStreams,
+    /// `source`, `destination` or `custom_format`.
+    #[serde(default)]
+    pub namespace_definition: Option<String>,
+    /// Set with `custom_format`.
+    #[serde(default)]
+    pub namespace_format: Option<String>,
+    /// Put before every table's name.
+    #[serde(default)]
+    pub prefix: Option<String>,
+}
+
+/// The streams of a connection.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct ConnectionStreams {
+    /// Each selected stream.
+    #[serde(default)]
+    pub streams: Vec<ConnectionStream>,
+}
+
+/// A stream of a connection, as far as its identity goes.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ConnectionStream {
+    /// The stream's name.
+    pub name: String,
+    /// The stream's namespace.
+    #[serde(default)]
+    pub namespace: Option<String>,
+}
+
+/// A stream of `GET /streams`, with the modes the pair of source and destination supports.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamProperties {
+    /// The stream's name.
+    pub stream_name: String,
+    /// The stream's namespace; the server spells it with a small n, the document does not.
+    #[serde(default, alias = "streamnamespace")]
+    pub stream_namespace: Option<String>,
+    /// Combined modes, for instance `incremental_deduped_history`.
+    #[serde(default)]
+    pub sync_modes: Vec<String>,
+}
+
+/// The write modes of the destination, by the pairs Airbyte offers for a source's streams.
+pub fn destination_modes(
+    streams: &[StreamProperties],
+) -> Vec<airbyte_protocol::DestinationSyncMode> {
+    let mut modes = Vec::new();
+    for word in streams.iter().flat_map(|stream| &stream.sync_modes) {
+        match catalog::split_mode(word) {
+            Some((_, mode)) if !modes.contains(&mode) => modes.push(mode),
+            _ => {}
+        }
+    }
+    modes
+}
+
+/// A job.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// Its id; an integer in Airbyte.
+    #[serde(deserialize_with = "text_or_integer")]
+    pub job_id: String,
+    /// Airbyte's word for where it is.
+    pub status: String,
+    /// `sync`, `refresh`, `reset` or `clear`.
+    #[serde(default)]
+    pub job_type: String,
+    /// When it was made.
+    #[serde(default, deserialize_with = "lenient_time")]
+    pub start_time: Option<DateTime<Utc>>,
+    /// When it ended.
+    #[serde(default, deserialize_with = "lenient_time")]
+    pub last_updated_at: Option<DateTime<Utc>>,
+    /// Bytes that arrived.
+    #[serde(default)]
+    pub bytes_synced: Option<i64>,
+    /// Rows that arrived.
+    #[serde(default)]
+    pub rows_synced: Option<i64>,
+}
+
+/// The catalog of a discover that succeeded.
+#[derive(Debug, Clone)]
+pub struct Discovered {
+    /// The catalog in the Config API's notation, as text in Airbyte's order.
+    pub catalog: String,
+    /// Its id, which a connection's `sourceCatalogId` can be moved to.
+    pub catalog_id: Option<Uuid>,
+}
+
+/// A connection, as the Config API tells it: the configured catalog, selected streams only.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionRead {
+    /// Its id.
+    pub connection_id: Uuid,
+    /// Its source.
+    pub source_id: Uuid,
+    /// Its destination.
+    pub destination_id: Uuid,
+    /// `active`, `inactive`, `deprecated` or `locked`.
+    pub status: String,
+    /// The configured catalog in the Config API's notation.
+    pub sync_catalog: Box<RawValue>,
+    /// The discovered catalog the connection has accepted.
+    #[serde(default)]
+    pub source_catalog_id: Option<Uuid>,
+    /// Whether a breaking change waits for somebody.
+    #[serde(default)]
+    pub breaking_change: bool,
+}
+
+/// What went wrong in an attempt.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureReason {
+    /// `source`, `destination`, `airbyte_platform`, …
+    #[serde(default)]
+    pub failure_origin: Option<String>,
+    /// The text for users.
+    #[serde(default)]
+    pub external_message: Option<String>,
+    /// The text for developers.
+    #[serde(default)]
+    pub internal_message: Option<String>,
+}
+
+/// A job's attempts, as far as they tell when it began and why it failed.
+#[derive(Debug, Clone, Default)]
+pub struct JobDetail {
+    /// How many attempts there were.
+    pub attempts: i32,
+    /// When the first one began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// Why the last one failed, in words.
+    pub failure: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Page<T> {
+    #[serde(default = "Vec::new")]
+    pub(super) data: Vec<T>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SynchronousJob {
+    #[serde(default)]
+    pub(super) succeeded: Option<bool>,
+    #[serde(default)]
+    pub(super) failure_reason: Option<FailureReason>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DiscoverAnswer {
+    #[serde(default)]
+    pub(super) catalog: Option<Box<RawValue>>,
+    #[serde(default)]
+    pub(super) catalog_id: Option<Uuid>,
+    #[serde(default)]
+    pub(super) job_info: Option<SynchronousJob>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CheckAnswer {
+    #[serde(default)]
+    pub(super) status: Option<String>,
+    #[serde(default)]
+    pub(super) message: Option<String>,
+    #[serde(default)]
+    pub(super) job_info: Option<SynchronousJob>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SpecificationAnswer {
+    #[serde(default)]
+    pub(super) connection_specification: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct JobInfo {
+    pub(super) job: JobRead,
+    #[serde(default)]
+    pub(super) attempts: Vec<AttemptInfo>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct JobRead {
+    #[serde(deserialize_with = "text_or_integer")]
+    pub(super) id: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct AttemptInfo {
+    pub(super) attempt: Attempt,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Attempt {
+    #[serde(default)]
+    pub(super) created_at: Option<i64>,
+    #[serde(default)]
+    pub(super) failure_summary: Option<FailureSummary>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct FailureSummary {
+    #[serde(default)]
+    pub(super) failures: Vec<FailureReason>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RefreshAnswer {
+    #[serde(default)]
+    pub(super) job: Option<JobRead>,
+}
+
+impl FailureReason {
+    /// The failure in one sentence: whose it is and what it says.
+    pub fn in_words(&self) -> String {
+        let said = self
+            .external_message
+            .as_deref()
+            .or(self.internal_message.as_deref())
+            .unwrap_or("no reason given");
+        match self.failure_origin.as_deref() {
+            Some(origin) => format!("{origin}: {said}"),
+            None => said.to_owned(),
+        }
+    }
+}
+
+fn text_or_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Id {
+        Text(String),
+        Integer(i64),
+    }
+    Ok(match Id::deserialize(deserializer)? {
+        Id::Text(text) => text,
+        Id::Integer(number) => number.to_string(),
+    })
+}
+
+/// A time that does not read is no reason to lose the rest.
+fn lenient_time<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<DateTime<Utc>>, D::Error> {
+    let value = Option::<serde_json::Value>::deserialize(deserializer)?;
+    Ok(value.and_then(|value| match value {
+        serde_json::Value::String(text) => DateTime::parse_from_rfc3339(&text)
+            .ok()
+            .map(|time| time.with_timezone(&Utc)),
+        serde_json::Value::Number(number) => DateTime::from_timestamp(number.as_i64()?, 0),
+        _ => None,
+    }))
+}

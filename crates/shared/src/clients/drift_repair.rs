@@ -1,0 +1,41 @@
+//! The drift-repair agent: heals.
+
+use std::time::Duration;
+
+use contracts::{HealAnswer, HealRequest};
+use reqwest::Method;
+use url::Url;
+
+use super::{Error, ServiceClient};
+use crate::airbyte::CONNECTOR_TIMEOUT;
+use crate::service_token::ServiceTokens;
+
+/// A client for the drift-repair agent.
+#[derive(Debug, Clone)]
+pub struct DriftRepair(ServiceClient);
+
+impl DriftRepair {
+    /// A client for the agent at `base`.
+    pub fn new(base: Url, tokens: ServiceTokens, http: reqwest::Client) -> Self {
+        Self(ServiceClient::new("drift_repair_agent", base, tokens, http))
+    }
+
+    /// Heals a connection. Waits as long as a discover may take, and a job is waited for.
+    ///
+    /// # Errors
+    /// The agent's problems, under their own codes.
+    pub async fn heal(&self, request: &HealRequest) -> Result<HealAnswer, Error> {
+        let timeout = CONNECTOR_TIMEOUT + Duration::from_secs(120);
+        self.0
+            .call(Method::POST, &["repair", "heal"], Some(request), timeout)
+            .await
+    }
+
+    /// Whether it answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn health(&self) -> Result<(), Error> {
+        self.0.health().await
+    }
+}

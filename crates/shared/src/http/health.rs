@@ -1,0 +1,41 @@
+//! `GET /health` and `GET /ready`.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use chrono::{SubsecRound as _, Utc};
+use contracts::{DependencyState, Health, HealthStatus};
+
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// That the process answers. Touches no dependency.
+pub fn health(service: &str) -> Health {
+    Health {
+        service: service.to_owned(),
+        status: HealthStatus::Healthy,
+        timestamp: Utc::now().trunc_subsecs(6),
+    }
+}
+
+/// Asks one dependency whether it answers, for at most 3 s.
+pub async fn probe<E: std::error::Error>(
+    name: &str,
+    required: bool,
+    ask: impl Future<Output = Result<(), E>>,
+) -> DependencyState {
+    let begun = Instant::now();
+    let answer = tokio::time::timeout(PATIENCE, ask).await;
+    let latency_ms = (begun.elapsed().as_secs_f64() * 1_000_000.0).round() / 1000.0;
+    let error = match answer {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(super::problem::chain(&error)),
+        Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
+    };
+    DependencyState {
+        name: name.to_owned(),
+        ready: error.is_none(),
+        required,
+        latency_ms,
+        error,
+    }
+}

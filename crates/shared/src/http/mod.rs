@@ -1,0 +1,17 @@
+//! The kit every service serves and calls with.
+
+mod access;
+pub mod client;
+mod guard;
+pub mod health;
+mod json;
+mod metrics;
+pub mod problem;
+pub mod request_id;
+mod run;
+pub mod server;
+
+pub use access::{Access, AccessError, Principal};
+pub use json::{Body, JSON_LIMIT, JSON_LIMIT_CATALOG, OptionalBody};
+pub use problem::ApiError;
+pub use run::Runtime;

@@ -1,0 +1,216 @@
+//! Serving: the same order of middleware, the same common paths and the same way to stop for every
+//! service.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, HttpResponse, HttpServer};
+use contracts::{DependencyState, Readiness};
+use futures::future::LocalBoxFuture;
+
+use super::access::Access;
+use super::guard::{Guard, guard};
+use super::{health, metrics};
+
+/// How long requests under way may take to end when the service stops, in seconds.
+const SHUTDOWN_SECONDS: u64 = 10;
+
+/// Asks a service's dependencies whether they answer.
+pub type ReadyCheck = dyn Fn() -> LocalBoxFuture<'static, Vec<DependencyState>> + Send + Sync;
+
+/// Why a service cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The port is taken or not allowed.
+    #[error("{service} cannot listen on {address}: {source}; {variable} chooses another port")]
+    Bind {
+        /// The service.
+        service: &'static str,
+        /// Where it was to listen.
+        address: String,
+        /// The variable that holds the port.
+        variable: &'static str,
+        /// The operating system's words.
+        source: std::io::Error,
+    },
+}
+
+/// Why a service does not start, or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Who may call is not settled.
+    #[error(transparent)]
+    Access(#[from] super::AccessError),
+    /// A key cannot be had.
+    #[error("a key of the data directory cannot be had")]
+    Home(#[from] crate::home::Error),
+    /// The HTTP client cannot be made.
+    #[error("the HTTP client cannot be made")]
+    Client(#[from] reqwest::Error),
+    /// The registry does not answer.
+    #[error(transparent)]
+    Registry(#[from] crate::registry::Error),
+    /// The port cannot be bound.
+    #[error(transparent)]
+    Bind(#[from] Error),
+    /// Serving failed.
+    #[error("serving failed")]
+    Io(#[from] std::io::Error),
+}
+
+/// What a service serves.
+pub struct Service {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it listens.
+    pub bind: (String, u16),
+    /// The variable that holds its port.
+    pub port_variable: &'static str,
+    /// Threads that answer.
+    pub workers: usize,
+    /// Who may call.
+    pub access: Access,
+    /// Its OpenAPI document.
+    pub openapi: utoipa::openapi::OpenApi,
+    /// Asks its dependencies.
+    pub ready: std::sync::Arc<ReadyCheck>,
+}
+
+/// A service that listens and does not serve yet.
+pub struct Listening {
+    /// The server; it serves when awaited.
+    pub server: Server,
+    /// Where it listens; with port 0, which one it got.
+    pub address: SocketAddr,
+}
+
+/// Binds the service's port; `routes` adds its own paths.
+///
+/// # Errors
+/// When the port cannot be bound.
+pub fn listen(
+    service: Service,
+    routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+) -> Result<Listening, Error> {
+    metrics::install();
+    let Service {
+        name,
+        bind,
+        port_variable,
+        workers,
+        access,
+        openapi,
+        ready,
+    } = service;
+    let guard_state = Data::new(Guard {
+        service: name,
+        access,
+    });
+    let ready: Data<ReadyCheck> = Data::from(ready);
+    let server = HttpServer::new(move || {
+        let docs =
+            utoipa_swagger_ui::SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi.clone());
+        App::new()
+            .app_data(guard_state.clone())
+            .app_data(ready.clone())
+            .wrap(from_fn(guard))
+            .wrap(Compress::default())
+            .route("/health", web::get().to(move || health_answer(name)))
+            .service(
+                web::resource("/ready")
+                    .route(web::get().to(move |ready: Data<ReadyCheck>| ready_answer(name, ready))),
+            )
+            .route("/metrics", web::get().to(async || metrics::render()))
+            .route(
+                "/docs",
+                web::get().to(async || {
+                    HttpResponse::PermanentRedirect()
+                        .insert_header(("location", "/docs/"))
+                        .finish()
+                }),
+            )
+            .service(docs)
+            .configure(routes.clone())
+    })
+    .workers(workers)
+    .shutdown_timeout(SHUTDOWN_SECONDS)
+    .client_request_timeout(Duration::from_secs(10))
+    .disable_signals()
+    .bind(bind.clone())
+    .map_err(|source| Error::Bind {
+        service: name,
+        address: format!("{}:{}", bind.0, bind.1),
+        variable: port_variable,
+        source,
+    })?;
+    let address = server
+        .addrs()
+        .first()
+        .copied()
+        .expect("a bound server has an address");
+    tracing::info!(service = name, %address, "listening");
+    Ok(Listening {
+        server: server.run(),
+        address,
+    })
+}
+
+async fn health_answer(name: &'static str) -> HttpResponse {
+    HttpResponse::Ok().json(health::health(name))
+}
+
+async fn ready_answer(name: &'static str, check: Data<ReadyCheck>) -> HttpResponse {
+    let dependencies = check().await;
+    let ready = dependencies
+        .iter()
+        .all(|dependency| dependency.ready || !dependency.required);
+    let answer = Readiness {
+        service: name.to_owned(),
+        ready,
+        dependencies,
+    };
+    if ready {
+        HttpResponse::Ok().json(answer)
+    } else {
+        HttpResponse::ServiceUnavailable()
+            .insert_header(("retry-after", "5"))
+            .json(answer)
+    }
+}
+
+/// Resolves when the process is told to stop (SIGTERM, SIGINT).
+///
+/// # Errors
+/// When signals cannot be listened for.
+pub async fn stop_signal() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        result = tokio::signal::ctrl_c() => result,
+    }
+}
+
+/// Serves until the process is to stop: no new requests, those under way answered, flows given
+/// `patience` to end.
+///
+/// # Errors
+/// When serving fails.
+pub async fn serve(
+    listening: Listening,
+    runtime: &super::Runtime,
+    patience: Duration,
+) -> std::io::Result<()> {
+    let handle = listening.server.handle();
+    let stopping = runtime.stopping().clone();
+    let stopper = tokio::spawn(async move {
+        stopping.cancelled().await;
+        handle.stop(true).await;
+    });
+    let served = listening.server.await;
+    stopper.abort();
+    runtime.drain(patience).await;
+    served
+}

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+pub mod airbyte;
+pub mod clients;
+pub mod flow;
+pub mod home;
+pub mod http;
+pub mod process;
+pub mod random;
+pub mod redis;
+pub mod registry;
+pub mod seal;
+pub mod service_token;
+pub mod settings;
+
+pub mod source_type;
+pub mod telemetry;
+
+/// Installs the one TLS provider of the process. Call it first thing in `main`.
+pub fn install_tls_provider() {
+    // A second call finds the provider in place, which is what it wanted.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}

@@ -1,0 +1,86 @@
+//! What the `main` of every service does: settings, logs, signals, and one message when it fails.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::registry::{self, Registry};
+use crate::settings::Settings;
+
+/// What a service's life may end with.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs a service as a process of its own: reads the settings, starts logging, calls `serve`, and
+/// stops it on SIGTERM or SIGINT.
+pub async fn run<F>(service: &'static str, serve: F) -> ExitCode
+where
+    F: AsyncFnOnce(Settings, CancellationToken) -> Result<(), Failure>,
+{
+    crate::install_tls_provider();
+    match start(serve).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{service}: {}", crate::http::problem::chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start<F>(serve: F) -> Result<(), Failure>
+where
+    F: AsyncFnOnce(Settings, CancellationToken) -> Result<(), Failure>,
+{
+    let settings = Settings::load()?;
+    crate::telemetry::init(&settings.log)?;
+    let stopping = CancellationToken::new();
+    let on_signal = stopping.clone();
+    tokio::spawn(async move {
+        match crate::http::server::stop_signal().await {
+            Ok(()) => tracing::info!("stopping"),
+            Err(error) => tracing::error!(%error, "cannot listen for signals"),
+        }
+        on_signal.cancel();
+    });
+    serve(settings, stopping).await
+}
+
+/// The registry, brought up to date. Waits a while for a database that is still starting.
+///
+/// # Errors
+/// When it cannot be reached or migrated.
+pub async fn registry(settings: &Settings) -> Result<Registry, registry::Error> {
+    migrated(Registry::connect(&settings.database, settings.pooler)?).await
+}
+
+/// The same through the broker's own way into the database.
+///
+/// # Errors
+/// When it cannot be reached or migrated.
+pub async fn broker_registry(settings: &Settings) -> Result<Registry, registry::Error> {
+    migrated(Registry::connect(
+        &settings.broker_database,
+        settings.pooler,
+    )?)
+    .await
+}
+
+async fn migrated(registry: Registry) -> Result<Registry, registry::Error> {
+    let mut patience = 20_u32;
+    loop {
+        match registry.migrate().await {
+            Ok(applied) => {
+                if applied > 0 {
+                    tracing::info!(applied, "applied migrations");
+                }
+                return Ok(registry);
+            }
+            Err(error) if error.is_unavailable() && patience > 0 => {
+                tracing::warn!(error = %crate::http::problem::chain(&error), "waiting for the database");
+                patience -= 1;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Opening the registry's database.
+
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::{Error, Inner, Registry};
+use crate::settings::{DatabaseTarget, Pooler};
+
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection idle for longer is pinged before use; younger ones are trusted, which saves a
+/// round trip per query.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+const POSTGRES_CONNECTIONS: u32 = 16;
+const SQLITE_READERS: u32 = 4;
+
+impl Registry {
+    /// Prepares the pools. No connection is opened yet, so a database that is down is found by
+    /// the first use.
+    ///
+    /// # Errors
+    /// When the URL or the file cannot be used.
+    pub fn connect(target: &DatabaseTarget, pooler: Pooler) -> Result<Self, Error> {
+        let (write, read) = match target {
+            DatabaseTarget::Postgres { url } => {
+                let pool = postgres(url.expose_secret(), pooler)?;
+                (pool.clone().into(), pool.into())
+            }
+            DatabaseTarget::Sqlite { path } => {
+                if let Some(directory) = path.parent() {
+                    std::fs::create_dir_all(directory).map_err(|source| Error::File {
+                        path: directory.to_owned(),
+                        source,
+                    })?;
+                }
+                let options = sqlite_options(path);
+                let writer = SqlitePoolOptions::new()
+                    .max_connections(1)
+                    .acquire_timeout(Duration::from_secs(30))
+                    .test_before_acquire(false)
+                    .connect_lazy_with(options.clone());
+                let readers = SqlitePoolOptions::new()
+                    .max_connections(SQLITE_READERS)
+                    .acquire_timeout(ACQUIRE_TIMEOUT)
+                    .test_before_acquire(false)
+                    .connect_lazy_with(options);
+                (writer.into(), readers.into())
+            }
+        };
+        let pooler = if matches!(target, DatabaseTarget::Sqlite { .. }) {
+            Pooler::Session
+        } else {
+            pooler
+        };
+        Ok(Self {
+            inner: Arc::new(Inner {
+                write,
+                read,
+                target: target.clone(),
+                pooler,
+            }),
+        })
+    }
+}
+
+fn postgres(url: &str, pooler: Pooler) -> Result<sqlx::PgPool, Error> {
+    let mut options = PgConnectOptions::from_str(url)
+        .map_err(|error| Error::Url(error.to_string()))?
+        .application_name("aam");
+    if pooler == Pooler::Transaction {
+        // Poolers refuse start-up parameters they do not track.
+        options = options.statement_cache_capacity(0).extra_float_digits(None);
+    }
+    Ok(PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(IDLE_TIMEOUT * 10)
+        .test_before_acquire(false)
+        .before_acquire(|connection, idle| {
+            Box::pin(async move {
+                use sqlx::Connection as _;
+                if idle.idle_for < IDLE_TIMEOUT {
+                    return Ok(true);
+                }
+                Ok(connection.ping().await.is_ok())
+            })
+        })
+        .connect_lazy_with(options))
+}
+
+fn sqlite_options(path: &std::path::Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(Duration::from_secs(5))
+        .foreign_keys(true)
+}

@@ -1,0 +1,174 @@
+//! `connections`, written by the orchestrator; `HEALING ↔ ACTIVE` and versions by [`super::versions`].
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, TransactionTrait as _, sea_query::Expr,
+};
+use uuid::Uuid;
+
+use super::entities::connection::{ActiveModel, Column, Entity, Model};
+use super::operations::Lease;
+use super::status::ConnectionStatus;
+use super::{Conflict, Error, Registry, now};
+
+/// A connection to be, before anything is made for it.
+#[derive(Debug, Clone)]
+pub struct NewConnection {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name, unique in the registry.
+    pub name: String,
+    /// The source's type, as Airbyte's definition is named.
+    pub source_type: String,
+    /// Base URL of the Airbyte it is made on.
+    pub airbyte_instance: String,
+    /// The Airbyte workspace.
+    pub workspace_id: Uuid,
+    /// The Airbyte destination.
+    pub destination_id: Uuid,
+    /// The credential its source uses.
+    pub credential_id: Option<String>,
+    /// What is done about drift.
+    pub drift_policy: String,
+    /// When it syncs, a JSON document.
+    pub schedule: String,
+    /// Tells whether a repeated onboarding asks for the same thing.
+    pub request_hash: String,
+}
+
+/// Which connections a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectionFilter {
+    /// Only this status.
+    pub status: Option<ConnectionStatus>,
+    /// Only this source type, compared without regard to case.
+    pub source_type: Option<String>,
+    /// Only this name.
+    pub name: Option<String>,
+}
+
+impl Registry {
+    /// One connection.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn connection_get(&self, id: Uuid) -> Result<Option<Model>, Error> {
+        let reader = self.reader().await?;
+        Ok(Entity::find_by_id(id).one(&reader).await?)
+    }
+
+    /// The connection of that name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn connection_by_name(&self, name: &str) -> Result<Option<Model>, Error> {
+        let reader = self.reader().await?;
+        Ok(Entity::find()
+            .filter(Column::Name.eq(name))
+            .one(&reader)
+            .await?)
+    }
+
+    /// At most `limit` connections after the one with id `after`, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn connection_page(
+        &self,
+        filter: &ConnectionFilter,
+        after: Option<Uuid>,
+        limit: u64,
+    ) -> Result<Vec<Model>, Error> {
+        let mut query = Entity::find().order_by_asc(Column::Id).limit(limit);
+        if let Some(status) = filter.status {
+            query = query.filter(Column::Status.eq(status));
+        }
+        if let Some(source_type) = &filter.source_type {
+            let lower = Expr::expr(sea_orm::sea_query::Func::lower(Expr::col(
+                Column::SourceType,
+            )));
+            query = query.filter(sea_orm::sea_query::ExprTrait::eq(
+                lower,
+                source_type.to_lowercase(),
+            ));
+        }
+        if let Some(name) = &filter.name {
+            query = query.filter(Column::Name.eq(name.as_str()));
+        }
+        if let Some(after) = after {
+            query = query.filter(Column::Id.gt(after));
+        }
+        let reader = self.reader().await?;
+        Ok(query.all(&reader).await?)
+    }
+
+    /// Stores the source that an onboarding made.
+    ///
+    /// # Errors
+    /// `Conflict::LeaseLost` when the lease is not held any more.
+    pub async fn connection_set_source(&self, lease: &Lease, source_id: Uuid) -> Result<(), Error> {
+        let writer = self.writer().await?;
+        super::operations::assert_held(&writer, lease).await?;
+        Entity::update_many()
+            .col_expr(Column::AirbyteSourceId, Expr::value(source_id))
+            .col_expr(Column::UpdatedAt, Expr::value(now()))
+            .filter(Column::Id.eq(lease.connection_id))
+            .exec(&writer)
+            .await?;
+        writer.commit().await?;
+        Ok(())
+    }
+}
+
+/// Inserts the row of an onboarding that begins, within its transaction.
+///
+/// # Errors
+/// `Conflict::Name` when the name is taken.
+pub(super) async fn insert(
+    writer: &sea_orm::DatabaseTransaction,
+    new: &NewConnection,
+    at: DateTime<Utc>,
+) -> Result<Model, Error> {
+    let row = ActiveModel {
+        id: Set(new.id),
+        name: Set(new.name.clone()),
+        source_type: Set(new.source_type.clone()),
+        airbyte_source_id: Set(None),
+        airbyte_connection_id: Set(None),
+        status: Set(ConnectionStatus::Pending),
+        status_reason: Set(None),
+        airbyte_instance: Set(new.airbyte_instance.clone()),
+        workspace_id: Set(Some(new.workspace_id)),
+        destination_id: Set(Some(new.destination_id)),
+        source_catalog_id: Set(None),
+        credential_id: Set(new.credential_id.clone()),
+        drift_policy: Set(new.drift_policy.clone()),
+        schedule: Set(new.schedule.clone()),
+        request_hash: Set(new.request_hash.clone()),
+        current_version: Set(0),
+        created_at: Set(at),
+        updated_at: Set(at),
+    };
+    // A savepoint, so that PostgreSQL keeps the transaction usable after a refused insert.
+    let savepoint = writer.begin().await?;
+    match Entity::insert(row).exec_with_returning(&savepoint).await {
+        Ok(model) => {
+            savepoint.commit().await?;
+            Ok(model)
+        }
+        Err(error) if is_unique_violation(&error) => {
+            savepoint.rollback().await?;
+            Err(Error::Conflict(Conflict::Name))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a unique index refused the write.
+pub(super) fn is_unique_violation(error: &sea_orm::DbErr) -> bool {
+    matches!(
+        error.sql_err(),
+        Some(sea_orm::SqlErr::UniqueConstraintViolation(_))
+    )
+}

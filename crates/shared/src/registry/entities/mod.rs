@@ -1,0 +1,7 @@
+//! The tables as SeaORM sees them. Who writes which is said at the top of the registry's modules.
+
+pub mod connection;
+pub mod drift_event;
+pub mod job;
+pub mod operation;
+pub mod operation_step;

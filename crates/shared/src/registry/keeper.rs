@@ -1,0 +1,41 @@
+//! Holding on to an operation while a step takes long.
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::Registry;
+use super::operations::Lease;
+
+const RENEW_EVERY: Duration = Duration::from_secs(10);
+
+/// Renews a lease until dropped.
+#[derive(Debug)]
+pub struct LeaseKeeper {
+    task: JoinHandle<()>,
+}
+
+impl LeaseKeeper {
+    /// Renews `lease` from now on. When it is lost, or the registry stays away, renewing stops;
+    /// the next guarded write finds out.
+    pub fn start(registry: Registry, lease: Lease) -> Self {
+        let task = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(RENEW_EVERY).await;
+                if let Err(error) = registry.operation_renew(&lease).await {
+                    tracing::warn!(operation.id = %lease.operation_id, %error, "could not renew a lease");
+                    if matches!(error, super::Error::Conflict(_)) {
+                        return;
+                    }
+                }
+            }
+        });
+        Self { task }
+    }
+}
+
+impl Drop for LeaseKeeper {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,186 @@
+//! The registry: connections, catalog versions, jobs and operations, on PostgreSQL or SQLite.
+//!
+//! Reads and writes begin with [`Registry::reader`] and [`Registry::writer`], which know what each
+//! database needs: SQLite has one writer connection per process and `BEGIN IMMEDIATE` for every
+//! write; behind a transaction-mode pooler every statement, a lone SELECT too, runs inside a
+//! transaction.
+
+mod connect;
+pub mod connections;
+pub mod drift;
+pub mod entities;
+pub mod installation;
+pub mod jobs;
+pub mod keeper;
+pub mod migrate;
+mod onboarding;
+pub mod operations;
+pub mod status;
+mod steps;
+pub mod versions;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound as _, Utc};
+use sea_orm::{
+    AccessMode, ConnectionTrait as _, DatabaseConnection, DatabaseExecutor, DatabaseTransaction,
+    DbBackend, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+};
+
+use crate::settings::Pooler;
+
+pub use sea_orm;
+
+/// Why the registry could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database cannot be reached or refused the statement.
+    #[error("the registry's database failed")]
+    Database(#[source] DbErr),
+    /// A guarded write found that somebody else was first.
+    #[error("{0}")]
+    Conflict(Conflict),
+    /// The database file or lock cannot be used.
+    #[error("cannot use {path}")]
+    File {
+        /// The file.
+        path: std::path::PathBuf,
+        /// The operating system's words.
+        source: std::io::Error,
+    },
+    /// The URL cannot be used.
+    #[error("the database URL cannot be used: {0}")]
+    Url(String),
+    /// A stored document does not read.
+    #[error("a stored document does not read: {0}")]
+    Document(String),
+}
+
+/// What a guarded write collided with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// The connection's name is taken.
+    #[error("the connection's name is taken")]
+    Name,
+    /// Another operation of the connection is under way.
+    #[error("another operation of the connection is under way")]
+    OperationInProgress,
+    /// The connection has moved on to another version.
+    #[error("the connection has moved on to another version")]
+    Version,
+    /// The operation's lease belongs to another process now.
+    #[error("the operation's lease belongs to another process")]
+    LeaseLost,
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl Error {
+    /// Whether the database could not be reached, so that trying later may help.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(
+            self,
+            Self::Database(DbErr::Conn(_) | DbErr::ConnectionAcquire(_))
+        ) || matches!(self, Self::Database(error) if {
+            let text = error.to_string();
+            text.contains("Connection refused")
+                || text.contains("expected to read")
+                || text.contains("Broken pipe")
+                || text.contains("terminating connection")
+                || text.contains("database is locked")
+                || text.contains("timed out")
+        })
+    }
+}
+
+/// The registry; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    write: DatabaseConnection,
+    read: DatabaseConnection,
+    target: crate::settings::DatabaseTarget,
+    pooler: Pooler,
+}
+
+/// The moment, in the precision both databases keep (microseconds).
+pub fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
+}
+
+impl Registry {
+    /// Which database this is.
+    pub fn backend(&self) -> DbBackend {
+        self.inner.write.get_database_backend()
+    }
+
+    /// Begins a write. Nothing is stored until it is committed.
+    ///
+    /// # Errors
+    /// When the database cannot be reached in time.
+    pub async fn writer(&self) -> Result<DatabaseTransaction, Error> {
+        let options = TransactionOptions {
+            isolation_level: None,
+            access_mode: None,
+            sqlite_transaction_mode: (self.backend() == DbBackend::Sqlite)
+                .then_some(SqliteTransactionMode::Immediate),
+        };
+        let transaction = self.inner.write.begin_with_options(options).await?;
+        self.forget_statements(&transaction).await?;
+        Ok(transaction)
+    }
+
+    /// Behind a transaction-mode pooler a transaction begins on a server connection that others
+    /// prepared statements on. sqlx names its statements by a counter of its own, closes none when
+    /// it caches none, and would meet names that are taken.
+    async fn forget_statements(&self, transaction: &DatabaseTransaction) -> Result<(), Error> {
+        if self.inner.pooler == Pooler::Transaction {
+            transaction.execute_unprepared("DEALLOCATE ALL").await?;
+        }
+        Ok(())
+    }
+
+    /// Begins a read.
+    ///
+    /// # Errors
+    /// When the database cannot be reached in time.
+    pub async fn reader(&self) -> Result<DatabaseExecutor<'_>, Error> {
+        if self.inner.pooler == Pooler::Session {
+            return Ok(DatabaseExecutor::Connection(&self.inner.read));
+        }
+        let options = TransactionOptions {
+            isolation_level: None,
+            access_mode: Some(AccessMode::ReadOnly),
+            sqlite_transaction_mode: None,
+        };
+        let transaction = self.inner.read.begin_with_options(options).await?;
+        self.forget_statements(&transaction).await?;
+        Ok(DatabaseExecutor::OwnedTransaction(transaction))
+    }
+
+    /// Answers when the database does.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.reader().await?.execute_unprepared("SELECT 1").await?;
+        Ok(())
+    }
+
+    /// Closes every connection to the database.
+    pub async fn close(&self) {
+        let _ = self.inner.read.close_by_ref().await;
+        let _ = self.inner.write.close_by_ref().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

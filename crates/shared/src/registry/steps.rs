@@ -1,0 +1,92 @@
+//! `operation_steps`: what an operation is about to do and did, so that another process can finish
+//! or undo it.
+
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    sea_query::Expr,
+};
+use uuid::Uuid;
+
+use super::entities::operation_step;
+use super::operations::{Lease, assert_held};
+use super::status::StepStatus;
+use super::{Error, Registry, now};
+
+impl Registry {
+    /// Writes down what a step is about to do, before it does it.
+    ///
+    /// # Errors
+    /// `Conflict::LeaseLost` when the operation belongs to another process now.
+    pub async fn step_intend(&self, lease: &Lease, step: &str, intent: &str) -> Result<(), Error> {
+        let at = now();
+        let writer = self.writer().await?;
+        assert_held(&writer, lease).await?;
+        let attempt = operation_step::Entity::find()
+            .filter(operation_step::Column::OperationId.eq(lease.operation_id))
+            .filter(operation_step::Column::Step.eq(step))
+            .order_by_desc(operation_step::Column::Attempt)
+            .one(&writer)
+            .await?
+            .map_or(0, |last| last.attempt + 1);
+        operation_step::Entity::insert(operation_step::ActiveModel {
+            operation_id: Set(lease.operation_id),
+            step: Set(step.to_owned()),
+            attempt: Set(attempt),
+            intent: Set(Some(intent.to_owned())),
+            external_ref: Set(None),
+            status: Set(StepStatus::Intended),
+            error: Set(None),
+            created_at: Set(at),
+            updated_at: Set(at),
+        })
+        .exec_without_returning(&writer)
+        .await?;
+        writer.commit().await?;
+        Ok(())
+    }
+
+    /// Writes down what came of a step's latest attempt.
+    ///
+    /// # Errors
+    /// `Conflict::LeaseLost` when the operation belongs to another process now.
+    pub async fn step_end(
+        &self,
+        lease: &Lease,
+        step: &str,
+        status: StepStatus,
+        external_ref: Option<&str>,
+        error: Option<&str>,
+    ) -> Result<(), Error> {
+        let writer = self.writer().await?;
+        assert_held(&writer, lease).await?;
+        let mut update = operation_step::Entity::update_many()
+            .col_expr(operation_step::Column::Status, Expr::value(status))
+            .col_expr(
+                operation_step::Column::Error,
+                Expr::value(error.map(str::to_owned)),
+            )
+            .col_expr(operation_step::Column::UpdatedAt, Expr::value(now()))
+            .filter(operation_step::Column::OperationId.eq(lease.operation_id))
+            .filter(operation_step::Column::Step.eq(step))
+            .filter(operation_step::Column::Status.is_in([StepStatus::Intended, StepStatus::Done]));
+        if let Some(reference) = external_ref {
+            update = update.col_expr(operation_step::Column::ExternalRef, Expr::value(reference));
+        }
+        update.exec(&writer).await?;
+        writer.commit().await?;
+        Ok(())
+    }
+
+    /// The steps of an operation, in the order they began.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn step_list(&self, operation_id: Uuid) -> Result<Vec<operation_step::Model>, Error> {
+        let reader = self.reader().await?;
+        Ok(operation_step::Entity::find()
+            .filter(operation_step::Column::OperationId.eq(operation_id))
+            .order_by_asc(operation_step::Column::CreatedAt)
+            .all(&reader)
+            .await?)
+    }
+}

@@ -1,0 +1,239 @@
+//! `sync_catalog_versions` and the one function that moves a connection from version to version.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, DbBackend, EntityTrait as _,
+    QueryFilter as _, Statement, sea_query::Expr,
+};
+use uuid::Uuid;
+
+use super::entities::connection;
+use super::operations::Lease;
+use super::status::ConnectionStatus;
+use super::{Conflict, Error, Registry, now};
+
+/// Where a version came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The first one.
+    Onboarding,
+    /// A repair.
+    Repair,
+    /// Somebody changed the connection in Airbyte itself.
+    External,
+}
+
+impl Origin {
+    /// As the table spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Onboarding => "onboarding",
+            Self::Repair => "repair",
+            Self::External => "external",
+        }
+    }
+}
+
+/// A catalog to be stored.
+#[derive(Debug, Clone)]
+pub struct NewVersion<'a> {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Its fingerprint.
+    pub fingerprint: &'a str,
+    /// The catalog in the Config API's notation, in document order.
+    pub document: &'a str,
+}
+
+/// A stored version without its catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionSummary {
+    /// Its number, from 1.
+    pub number: i32,
+    /// Where it came from.
+    pub origin: String,
+    /// Its fingerprint.
+    pub fingerprint: String,
+    /// When it was stored.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A stored version.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// Everything but the catalog.
+    pub summary: VersionSummary,
+    /// The catalog in the Config API's notation, in document order.
+    pub document: String,
+}
+
+impl Registry {
+    /// The versions of a connection, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn version_list(&self, connection_id: Uuid) -> Result<Vec<VersionSummary>, Error> {
+        let reader = self.reader().await?;
+        let rows = reader
+            .query_all_raw(Statement::from_sql_and_values(
+                self.backend(),
+                "SELECT version_number, origin, fingerprint, created_at \
+                 FROM sync_catalog_versions WHERE connection_id = $1 ORDER BY version_number DESC",
+                [connection_id.into()],
+            ))
+            .await?;
+        rows.iter().map(|row| Ok(summary(row)?)).collect()
+    }
+
+    /// One version of a connection.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn version_get(
+        &self,
+        connection_id: Uuid,
+        number: i32,
+    ) -> Result<Option<Version>, Error> {
+        let reader = self.reader().await?;
+        let row = reader
+            .query_one_raw(Statement::from_sql_and_values(
+                self.backend(),
+                "SELECT version_number, origin, fingerprint, created_at, document \
+                 FROM sync_catalog_versions WHERE connection_id = $1 AND version_number = $2",
+                [connection_id.into(), number.into()],
+            ))
+            .await?;
+        row.map(|row| {
+            Ok(Version {
+                summary: summary(&row)?,
+                document: row.try_get("", "document")?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Stores the next version of a connection, by whoever holds its operation's lease.
+    ///
+    /// # Errors
+    /// `Conflict::LeaseLost` when the lease is not held any more, `Conflict::Version` when the
+    /// connection is not at `expected`.
+    pub async fn version_commit(
+        &self,
+        lease: &Lease,
+        expected: i32,
+        status: ConnectionStatus,
+        source_catalog_id: Option<Uuid>,
+        version: &NewVersion<'_>,
+    ) -> Result<i32, Error> {
+        let writer = self.writer().await?;
+        super::operations::assert_held(&writer, lease).await?;
+        let number = transition(
+            &writer,
+            lease.connection_id,
+            expected,
+            status,
+            source_catalog_id,
+            version,
+        )
+        .await?;
+        writer.commit().await?;
+        Ok(number)
+    }
+
+    /// Changes a connection's status without a new version, by whoever holds its operation's
+    /// lease.
+    ///
+    /// # Errors
+    /// `Conflict::LeaseLost` when the lease is not held any more.
+    pub async fn connection_set_status(
+        &self,
+        lease: &Lease,
+        status: ConnectionStatus,
+        reason: Option<&str>,
+        source_catalog_id: Option<Uuid>,
+    ) -> Result<(), Error> {
+        let writer = self.writer().await?;
+        super::operations::assert_held(&writer, lease).await?;
+        let mut update = connection::Entity::update_many()
+            .col_expr(connection::Column::Status, Expr::value(status))
+            .col_expr(
+                connection::Column::StatusReason,
+                Expr::value(reason.map(str::to_owned)),
+            )
+            .col_expr(connection::Column::UpdatedAt, Expr::value(now()))
+            .filter(connection::Column::Id.eq(lease.connection_id));
+        if let Some(catalog_id) = source_catalog_id {
+            update = update.col_expr(connection::Column::SourceCatalogId, Expr::value(catalog_id));
+        }
+        update.exec(&writer).await?;
+        writer.commit().await?;
+        Ok(())
+    }
+}
+
+/// The one way from version to version: numbers never collide and never skip, because the counter
+/// on the connection's row moves in the same transaction, from the number the caller saw.
+pub(super) async fn transition(
+    writer: &DatabaseTransaction,
+    connection_id: Uuid,
+    expected: i32,
+    status: ConnectionStatus,
+    source_catalog_id: Option<Uuid>,
+    version: &NewVersion<'_>,
+) -> Result<i32, Error> {
+    let at = now();
+    let number = expected + 1;
+    let mut update = connection::Entity::update_many()
+        .col_expr(connection::Column::CurrentVersion, Expr::value(number))
+        .col_expr(connection::Column::Status, Expr::value(status))
+        .col_expr(
+            connection::Column::StatusReason,
+            Expr::value(Option::<String>::None),
+        )
+        .col_expr(connection::Column::UpdatedAt, Expr::value(at))
+        .filter(connection::Column::Id.eq(connection_id))
+        .filter(connection::Column::CurrentVersion.eq(expected));
+    if let Some(catalog_id) = source_catalog_id {
+        update = update.col_expr(connection::Column::SourceCatalogId, Expr::value(catalog_id));
+    }
+    if update.exec(writer).await?.rows_affected != 1 {
+        return Err(Error::Conflict(Conflict::Version));
+    }
+    let backend = writer.get_database_backend();
+    // Text goes in as it is: a catalog of many megabytes never becomes a tree of values here.
+    let catalog = if backend == DbBackend::Postgres {
+        "$3::jsonb"
+    } else {
+        "$3"
+    };
+    writer
+        .execute_raw(Statement::from_sql_and_values(
+            backend,
+            format!(
+                "INSERT INTO sync_catalog_versions \
+                 (id, connection_id, sync_catalog, version_number, origin, fingerprint, document, created_at) \
+                 VALUES ($1, $2, {catalog}, $4, $5, $6, $7, $8)"
+            ),
+            [
+                Uuid::now_v7().into(),
+                connection_id.into(),
+                version.document.into(),
+                number.into(),
+                version.origin.as_str().into(),
+                version.fingerprint.into(),
+                version.document.into(),
+                at.into(),
+            ],
+        ))
+        .await?;
+    Ok(number)
+}
+
+fn summary(row: &sea_orm::QueryResult) -> Result<VersionSummary, sea_orm::DbErr> {
+    Ok(VersionSummary {
+        number: row.try_get("", "version_number")?,
+        origin: row.try_get("", "origin")?,
+        fingerprint: row.try_get("", "fingerprint")?,
+        created_at: row.try_get("", "created_at")?,
+    })
+}

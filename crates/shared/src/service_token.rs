@@ -1,0 +1,112 @@
+//! The tokens services show one another: signed with a key that every service has (HS256 and
+//! nothing else), for one audience, for at most 60 s.
+
+use chrono::Utc;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+
+const LIFETIME_SECONDS: i64 = 60;
+const LEEWAY_SECONDS: u64 = 5;
+const SERVICES: &[&str] = &["orchestrator", "auth_broker", "drift_repair_agent"];
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    iat: i64,
+    exp: i64,
+}
+
+/// Makes tokens of one service for others, and checks those meant for it.
+#[derive(Clone)]
+pub struct ServiceTokens {
+    key: SecretString,
+    service: &'static str,
+}
+
+impl std::fmt::Debug for ServiceTokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ServiceTokens({})", self.service)
+    }
+}
+
+impl ServiceTokens {
+    /// The tokens of `service`.
+    pub fn new(key: SecretString, service: &'static str) -> Self {
+        Self { key, service }
+    }
+
+    /// A token for calls to `audience`.
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn issue(&self, audience: &str) -> Result<SecretString, jsonwebtoken::errors::Error> {
+        let now = Utc::now().timestamp();
+        let claims = Claims {
+            iss: self.service.to_owned(),
+            aud: audience.to_owned(),
+            iat: now,
+            exp: now + LIFETIME_SECONDS,
+        };
+        let key = EncodingKey::from_secret(self.key.expose_secret().as_bytes());
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).map(Into::into)
+    }
+
+    /// The service that made the token, when it is genuine, fresh and meant for this one.
+    pub fn verify(&self, token: &str) -> Option<String> {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_audience(&[self.service]);
+        validation.set_issuer(SERVICES);
+        validation.set_required_spec_claims(&["iss", "aud", "exp", "iat"]);
+        validation.leeway = LEEWAY_SECONDS;
+        let key = DecodingKey::from_secret(self.key.expose_secret().as_bytes());
+        let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation)
+            .ok()?
+            .claims;
+        let longest = LIFETIME_SECONDS + LEEWAY_SECONDS as i64;
+        (claims.exp - claims.iat <= longest).then_some(claims.iss)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(key: &str, service: &'static str) -> ServiceTokens {
+        crate::install_tls_provider();
+        ServiceTokens::new(key.to_owned().into(), service)
+    }
+
+    #[test]
+    fn a_token_is_for_one_audience_and_one_key() {
+        let orchestrator = tokens("k", "orchestrator");
+        let token = orchestrator.issue("auth_broker").unwrap();
+        let token = token.expose_secret();
+        assert_eq!(
+            tokens("k", "auth_broker").verify(token).as_deref(),
+            Some("orchestrator")
+        );
+        assert_eq!(tokens("k", "drift_repair_agent").verify(token), None);
+        assert_eq!(tokens("other", "auth_broker").verify(token), None);
+        assert_eq!(tokens("k", "auth_broker").verify("aam_key"), None);
+    }
+
+    #[test]
+    fn an_old_or_long_lived_token_is_refused() {
+        crate::install_tls_provider();
+        let key = EncodingKey::from_secret(b"k");
+        let now = Utc::now().timestamp();
+        for (iat, exp) in [(now - 120, now - 60), (now, now + 3600)] {
+            let claims = Claims {
+                iss: "orchestrator".into(),
+                aud: "auth_broker".into(),
+                iat,
+                exp,
+            };
+            let token =
+                jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap();
+            assert_eq!(tokens("k", "auth_broker").verify(&token), None);
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Where settings come from, and reading single values with their faults collected.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use url::Url;
+use uuid::Uuid;
+
+use super::airbyte_urls::AirbyteUrls;
+use super::database_url::DatabaseTarget;
+use super::{AirbyteSettings, Error, Fault, variables};
+
+/// The merged variables of a process.
+#[derive(Clone)]
+pub struct Source {
+    values: BTreeMap<String, String>,
+    working_directory: PathBuf,
+}
+
+impl Source {
+    /// The variables given, and nothing else.
+    pub fn of(
+        values: impl IntoIterator<Item = (String, String)>,
+        working_directory: PathBuf,
+    ) -> Self {
+        let values = values
+            .into_iter()
+            .map(|(name, value)| (name.to_lowercase(), value))
+            .collect();
+        Self {
+            values,
+            working_directory,
+        }
+    }
+
+    /// `aam.toml`, `.env` and the environment of this process, the later winning.
+    ///
+    /// # Errors
+    /// When a file is there and cannot be read.
+    pub fn process() -> Result<Self, Error> {
+        let working_directory =
+            std::env::current_dir().map_err(|error| Error::Unreadable(error.to_string()))?;
+        let unreadable = |error: config::ConfigError| Error::Unreadable(error.to_string());
+        let file = config::Config::builder()
+            .add_source(
+                config::File::from(working_directory.join("aam.toml"))
+                    .format(config::FileFormat::Toml)
+                    .required(false),
+            )
+            .build()
+            .map_err(unreadable)?;
+        let mut values: BTreeMap<String, String> = file
+            .try_deserialize::<BTreeMap<String, config::Value>>()
+            .map_err(unreadable)?
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_lowercase(), value.into_string().ok()?)))
+            .collect();
+        let dotenv = working_directory.join(".env");
+        if dotenv.exists() {
+            let unreadable = |error: dotenvy::Error| Error::Unreadable(format!(".env: {error}"));
+            for line in dotenvy::from_path_iter(&dotenv).map_err(unreadable)? {
+                let (name, value) = line.map_err(unreadable)?;
+                values.insert(name.to_lowercase(), value);
+            }
+        }
+        for (name, value) in std::env::vars_os() {
+            if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) {
+                values.insert(name.to_lowercase(), value);
+            }
+        }
+        Ok(Self {
+            values,
+            working_directory,
+        })
+    }
+
+    /// The same with some variables set, as flags do.
+    #[must_use]
+    pub fn with(mut self, overrides: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        self.values.extend(
+            overrides
+                .into_iter()
+                .map(|(name, value)| (name.to_lowercase(), value)),
+        );
+        self
+    }
+
+    /// The directory relative paths start from.
+    pub fn working_directory(&self) -> &Path {
+        &self.working_directory
+    }
+
+    /// One value, trimmed; an empty one counts as absent.
+    pub fn get(&self, variable: &str) -> Option<&str> {
+        let value = self.values.get(&variable.to_lowercase())?.trim();
+        (!value.is_empty()).then_some(value)
+    }
+
+    pub(super) fn reader(&self) -> Reader<'_> {
+        Reader {
+            source: self,
+            faults: Vec::new(),
+        }
+    }
+}
+
+/// Reads values and remembers what is wrong with them.
+pub(super) struct Reader<'a> {
+    source: &'a Source,
+    faults: Vec<Fault>,
+}
+
+impl Reader<'_> {
+    pub(super) fn fault(&mut self, variable: &'static str, problem: impl Into<String>) {
+        let example = variables::example(variable);
+        self.faults.push(Fault {
+            variable,
+            problem: problem.into(),
+            example,
+        });
+    }
+
+    pub(super) fn finish(self) -> Result<(), Error> {
+        if self.faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Invalid(self.faults))
+        }
+    }
+
+    pub(super) fn text(&self, variable: &'static str) -> Option<String> {
+        self.source.get(variable).map(str::to_owned)
+    }
+
+    pub(super) fn list(&self, variable: &'static str) -> Vec<String> {
+        self.source
+            .get(variable)
+            .map(|text| {
+                text.split(',')
+                    .map(|item| item.trim().to_lowercase())
+                    .filter(|i| !i.is_empty())
+                    .collect()
+            })
+            .unwrap_or_default()
+    }
+
+    /// A secret: the variable itself, else the file its `_FILE` twin names.
+    pub(super) fn secret(&mut self, variable: &'static str) -> Option<SecretString> {
+        if let Some(value) = self.source.get(variable) {
+            return Some(value.to_owned().into());
+        }
+        let path = self.source.get(&format!("{variable}_FILE"))?.to_owned();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Some(text.trim().to_owned().into()),
+            Err(error) => {
+                self.fault(
+                    variable,
+                    format!("{variable}_FILE names {path}, which cannot be read: {error}"),
+                );
+                None
+            }
+        }
+    }
+
+    pub(super) fn optional_choice<T: Copy>(
+        &mut self,
+        variable: &'static str,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
+        let text = self.text(variable)?;
+        let found = choices
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(&text));
+        if found.is_none() {
+            let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+            self.fault(
+                variable,
+                format!("`{text}` is none of {}", names.join(", ")),
+            );
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        variable: &'static str,
+        choices: &[(&str, T)],
+        default: T,
+    ) -> T {
+        self.optional_choice(variable, choices).unwrap_or(default)
+    }
+
+    pub(super) fn port(&mut self, variable: &'static str, default: u16) -> u16 {
+        let Some(text) = self.text(variable) else {
+            return default;
+        };
+        text.parse().unwrap_or_else(|_| {
+            self.fault(variable, format!("`{text}` is not a port (0 to 65535)"));
+            default
+        })
+    }
+
+    fn url(&mut self, variable: &'static str) -> Option<Url> {
+        let text = self.text(variable)?;
+        match Url::parse(&text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
+            Ok(_) => {
+                self.fault(variable, format!("`{text}` is not an http or https URL"));
+                None
+            }
+            Err(error) => {
+                self.fault(variable, format!("`{text}` is not a URL: {error}"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn service_url(&mut self, variable: &'static str, port: u16) -> Url {
+        self.url(variable).unwrap_or_else(|| loopback(port))
+    }
+
+    fn id(&mut self, variable: &'static str) -> Option<Uuid> {
+        let text = self.text(variable)?;
+        let id = Uuid::parse_str(&text).ok();
+        if id.is_none() {
+            self.fault(variable, format!("`{text}` is not a UUID"));
+        }
+        id
+    }
+
+    pub(super) fn database(&mut self, variables: &[&'static str]) -> Option<DatabaseTarget> {
+        let variable = *variables.iter().find(|name| {
+            self.source.get(name).is_some() || self.source.get(&format!("{name}_FILE")).is_some()
+        })?;
+        let text = self.secret(variable)?;
+        match DatabaseTarget::parse(&text, self.source.working_directory()) {
+            Ok(target) => Some(target),
+            Err(error) => {
+                self.fault(variable, error.to_string());
+                None
+            }
+        }
+    }
+
+    pub(super) fn airbyte(&mut self, embedded_port: u16) -> AirbyteSettings {
+        let variable = if self.source.get(variables::AIRBYTE_API_URL).is_some() {
+            variables::AIRBYTE_API_URL
+        } else {
+            variables::AIRBYTE_BASE_URL
+        };
+        let embedded = self.source.get(variable).is_none();
+        let config = self.url(variables::AIRBYTE_CONFIG_API_URL);
+        let embedded_urls = AirbyteUrls::of_instance(&loopback(embedded_port));
+        let urls = match self.url(variable) {
+            None => embedded_urls,
+            Some(given) => AirbyteUrls::derive(&given, config).unwrap_or_else(|| {
+                self.fault(
+                    variables::AIRBYTE_CONFIG_API_URL,
+                    format!("is required: the Config API's base does not follow from {variable}={given}, which does not end in /api/public/v1"),
+                );
+                embedded_urls
+            }),
+        };
+        let client_id = self.text(variables::AIRBYTE_CLIENT_ID);
+        let client_secret = self.secret(variables::AIRBYTE_CLIENT_SECRET);
+        if client_id.is_some() != client_secret.is_some() {
+            let missing = if client_id.is_some() {
+                variables::AIRBYTE_CLIENT_SECRET
+            } else {
+                variables::AIRBYTE_CLIENT_ID
+            };
+            self.fault(
+                missing,
+                "the client id and the client secret go together; this one is unset",
+            );
+        }
+        AirbyteSettings {
+            urls,
+            embedded,
+            client_id,
+            client_secret,
+            workspace_id: self.id(variables::AIRBYTE_WORKSPACE_ID),
+            destination_id: self.id(variables::AIRBYTE_DESTINATION_ID),
+        }
+    }
+}
+
+fn loopback(port: u16) -> Url {
+    Url::parse(&format!("http://127.0.0.1:{port}"))
+        .expect("a loopback address and a port make a URL")
+}

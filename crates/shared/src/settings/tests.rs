@@ -1,0 +1,90 @@
+//! What settings are made of, and how faults are told.
+
+use super::*;
+
+fn load(values: &[(&str, &str)]) -> Result<Settings, Error> {
+    let home = tempfile::tempdir().unwrap();
+    let values = values
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Settings::from_source(&Source::of(values, home.path().to_owned()))
+}
+
+#[test]
+fn nothing_set_means_a_laptop() {
+    let settings = load(&[]).unwrap();
+    assert!(settings.airbyte.embedded);
+    assert_eq!(
+        settings.airbyte.urls.public,
+        "http://127.0.0.1:8000/api/public/v1"
+    );
+    assert!(matches!(settings.database, DatabaseTarget::Sqlite { .. }));
+    assert_eq!(settings.ports.orchestrator, 8001);
+    assert_eq!(
+        settings.service_urls.drift_repair.as_str(),
+        "http://127.0.0.1:8003/"
+    );
+    assert!(settings.airbyte_client().unwrap().is_some());
+}
+
+#[test]
+fn all_faults_are_told_together_with_the_variable_and_an_example() {
+    let error = load(&[
+        ("SERVICE_PORT_ORCHESTRATOR", "eighty"),
+        ("AIRBYTE_WORKSPACE_ID", "mine"),
+        ("SECRET_KEY", "short"),
+        ("DATABASE_URL", "mysql://x"),
+        ("AIRBYTE_CLIENT_ID", "only-the-id"),
+        ("AIRBYTE_API_URL", "https://proxy.example.com/airbyte"),
+        ("LOG_FORMAT", "xml"),
+    ])
+    .unwrap_err();
+    let text = error.to_string();
+    for expected in [
+        "SERVICE_PORT_ORCHESTRATOR: `eighty` is not a port",
+        "for example: SERVICE_PORT_ORCHESTRATOR=8001",
+        "AIRBYTE_WORKSPACE_ID",
+        "SECRET_KEY: must hold at least 32 bytes",
+        "DATABASE_URL: `mysql`",
+        "AIRBYTE_CLIENT_SECRET",
+        "AIRBYTE_CONFIG_API_URL: is required",
+        "LOG_FORMAT: `xml` is none of pretty, json",
+    ] {
+        assert!(text.contains(expected), "{expected} is missing in:\n{text}");
+    }
+}
+
+#[test]
+fn secrets_may_come_from_files_and_never_show() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "aam_0123456789abcdef\n").unwrap();
+    let settings = load(&[("AAM_API_KEY_FILE", file.path().to_str().unwrap())]).unwrap();
+    assert_eq!(
+        settings.api_key.as_ref().unwrap().expose_secret(),
+        "aam_0123456789abcdef"
+    );
+    assert!(!format!("{settings:?}").contains("0123456789abcdef"));
+}
+
+#[test]
+fn aliases_name_the_same_setting() {
+    let settings = load(&[
+        ("AIRBYTE_BASE_URL", "http://airbyte:8000/api/v1"),
+        ("SUPABASE_DB_URL", "postgresql+asyncpg://u:p@h/d"),
+    ])
+    .unwrap();
+    assert_eq!(
+        settings.airbyte.urls.public,
+        "http://airbyte:8000/api/public/v1"
+    );
+    assert!(!settings.airbyte.embedded);
+    assert!(matches!(settings.database, DatabaseTarget::Postgres { .. }));
+}
+
+#[test]
+fn production_needs_an_api_key() {
+    let text = load(&[("ENVIRONMENT", "production")])
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("AAM_API_KEY"), "{text}");
+}

@@ -1,0 +1,54 @@
+//! The names of all variables, in one list.
+
+macro_rules! variables {
+    ($($name:ident = $example:literal, $doc:literal;)*) => {
+        $(#[doc = $doc] pub const $name: &str = stringify!($name);)*
+
+        /// Every variable with a value that works and what it is for.
+        pub const ALL: &[(&str, &str, &str)] = &[$((stringify!($name), $example, $doc)),*];
+    };
+}
+
+variables! {
+    AIRBYTE_API_URL = "http://localhost:8000/api/public/v1", "Base URL of Airbyte's public API; unset: the embedded Airbyte.";
+    AIRBYTE_BASE_URL = "http://localhost:8000/api/public/v1", "Another name of AIRBYTE_API_URL.";
+    AIRBYTE_CONFIG_API_URL = "http://localhost:8000/api/v1", "Base URL of Airbyte's Config API where it does not follow from AIRBYTE_API_URL.";
+    AIRBYTE_CLIENT_ID = "5b2e0c9f-0000-4000-8000-000000000000", "OAuth2 client id for Airbyte.";
+    AIRBYTE_CLIENT_SECRET = "the secret that abctl local credentials prints", "OAuth2 client secret for Airbyte.";
+    AIRBYTE_WORKSPACE_ID = "9924bcd0-99be-453d-ba47-c2c9766f7da5", "Airbyte workspace to use where a request names none.";
+    AIRBYTE_DESTINATION_ID = "9924bcd0-99be-453d-ba47-c2c9766f7da5", "Airbyte destination to use where a request names none.";
+    DATABASE_URL = "postgresql://aam:password@localhost:5432/aam", "The registry; unset: SQLite in the data directory.";
+    SUPABASE_DB_URL = "postgresql://aam:password@localhost:5432/aam", "Another name of DATABASE_URL.";
+    AUTH_BROKER_DATABASE_URL = "postgresql://aam_broker:password@localhost:5432/aam", "The auth broker's own way into the registry; unset: DATABASE_URL.";
+    AAM_DATABASE_POOLER = "transaction", "`transaction` behind a transaction-mode pooler, else `session`.";
+    REDIS_URL = "redis://localhost:6379", "Redis; unset: none.";
+    SECRET_KEY = "the output of: openssl rand -base64 48", "Root key of the auth broker's vault.";
+    SERVICE_TOKEN_KEY = "the output of: openssl rand -base64 48", "Key that signs the tokens services show one another.";
+    AIRBYTE_SECRET_KEY = "the output of: openssl rand -base64 48", "Root key of the embedded Airbyte's connector secrets.";
+    AAM_API_KEY = "aam_9f86d081884c7d659a2feaa0c55ad015", "Admin key accepted by every service.";
+    BIND_ADDRESS = "127.0.0.1", "Address the services listen on.";
+    AAM_ALLOWED_HOSTS = "aam.example.com,orchestrator", "`Host` values answered besides loopback names and the bind address.";
+    SERVICE_PORT_ORCHESTRATOR = "8001", "Port of the orchestrator.";
+    SERVICE_PORT_AUTH_BROKER = "8002", "Port of the auth broker.";
+    SERVICE_PORT_DRIFT_REPAIR = "8003", "Port of the drift-repair agent.";
+    SERVICE_PORT_EMBEDDED_AIRBYTE = "8000", "Port of the embedded Airbyte.";
+    ORCHESTRATOR_URL = "http://127.0.0.1:8001", "Where the orchestrator is.";
+    AUTH_BROKER_URL = "http://127.0.0.1:8002", "Where the auth broker is.";
+    DRIFT_REPAIR_URL = "http://127.0.0.1:8003", "Where the drift-repair agent is.";
+    SALESFORCE_CLIENT_ID = "the connected app's consumer key", "Salesforce credentials from the environment.";
+    SALESFORCE_CLIENT_SECRET = "the connected app's consumer secret", "Salesforce credentials from the environment.";
+    SALESFORCE_REFRESH_TOKEN = "a refresh token", "Salesforce credentials from the environment.";
+    AAM_HOME = "/var/lib/aam", "The data directory; unset: `.aam`, searched upwards from the working directory.";
+    AAM_DATA_ROOTS = "/srv/data:/srv/exports", "Where native file and SQLite connectors may read and write.";
+    LOG_LEVEL = "info", "What is logged.";
+    RUST_LOG = "info,orchestrator=debug", "What is logged, by module; wins over LOG_LEVEL.";
+    LOG_FORMAT = "json", "`pretty` or `json`.";
+    ENVIRONMENT = "development", "`development` or `production`.";
+}
+
+/// A value of `variable` that works.
+pub fn example(variable: &str) -> &'static str {
+    ALL.iter()
+        .find(|(name, ..)| *name == variable)
+        .map_or("", |(_, example, _)| example)
+}

@@ -1,0 +1,43 @@
+//! The program behind scripts/bench.sh: measures the release build beside it and prints a table.
+//!
+//! `figures all FOLDER` runs everything; the other forms are the processes it measures.
+
+#![allow(clippy::print_stdout, reason = "a program that prints figures")]
+
+mod catalogs;
+mod process;
+mod rows;
+mod starts;
+mod table;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use crate::table::Table;
+
+fn main() -> anyhow::Result<()> {
+    let mut args = std::env::args().skip(1);
+    let form = args.next().unwrap_or_default();
+    let mut path = |what: &str| -> anyhow::Result<PathBuf> {
+        Ok(args.next().with_context(|| format!("no {what}"))?.into())
+    };
+    match form.as_str() {
+        "all" => all(&path("folder")?),
+        "bare-insert" => rows::bare(&path("source")?, &path("destination")?),
+        "catalogs" => catalogs::plan(&path("old")?, &path("new")?),
+        "skim" => catalogs::skim(&path("old")?, &path("new")?),
+        _ => anyhow::bail!("usage: figures all FOLDER; scripts/bench.sh makes the folder"),
+    }
+}
+
+fn all(folder: &std::path::Path) -> anyhow::Result<()> {
+    let mut table = Table::default();
+    starts::sizes(&mut table)?;
+    starts::one_process(&mut table, folder)?;
+    let services = starts::four_processes(&mut table, folder)?;
+    rows::measure(&mut table, folder, services)?;
+    catalogs::measure(&mut table, folder)?;
+    table.print();
+    Ok(())
+}

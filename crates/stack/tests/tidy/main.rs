@@ -1,0 +1,10 @@
+//! The rules of this repository, as tests: who may use whom, what has to be written down, and how
+//! files look. Each failure says what to do.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod arrows;
+mod documents;
+mod example;
+mod files;
+mod tree;

@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a fixture that fails is a test that fails"
+)]
+
+mod api;
+mod database;
+mod process;
+mod proxy;
+mod stack;
+mod wait;
+
+pub use api::{Answer, Api};
+pub use database::Database;
+pub use process::{Process, binary, workspace_root};
+pub use proxy::{Fault, Proxy};
+pub use stack::{KEY, Stack, StackBuilder};
+pub use wait::{eventually, eventually_within};

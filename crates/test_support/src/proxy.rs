@@ -1,0 +1,139 @@
+//! A proxy before the embedded Airbyte that fails on demand: before a call has its effect, or after.
+
+use std::sync::{Arc, Mutex};
+
+use actix_web::web::{Bytes, Data};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use reqwest::Method;
+
+/// When a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It never reaches Airbyte.
+    Before(u16),
+    /// Airbyte does it, and the caller is told that it failed.
+    After(u16),
+}
+
+#[derive(Debug)]
+struct Rule {
+    method: Method,
+    path: &'static str,
+    fault: Fault,
+    times: usize,
+}
+
+/// The proxy; it goes with the test.
+#[derive(Debug)]
+pub struct Proxy {
+    /// Its base URL.
+    pub base: String,
+    rules: Arc<Mutex<Vec<Rule>>>,
+    handle: actix_web::dev::ServerHandle,
+}
+
+struct State {
+    upstream: String,
+    http: reqwest::Client,
+    rules: Arc<Mutex<Vec<Rule>>>,
+}
+
+impl Proxy {
+    /// Starts a proxy before `upstream`.
+    pub async fn start(upstream: &str) -> Self {
+        shared::install_tls_provider();
+        let rules = Arc::new(Mutex::new(Vec::new()));
+        let state = Data::new(State {
+            upstream: upstream.to_owned(),
+            http: reqwest::Client::builder().build().unwrap(),
+            rules: Arc::clone(&rules),
+        });
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(state.clone())
+                .app_data(actix_web::web::PayloadConfig::new(64 << 20))
+                .default_service(actix_web::web::to(forward))
+        })
+        .workers(1)
+        .disable_signals()
+        .bind("127.0.0.1:0")
+        .unwrap();
+        let base = format!("http://{}", server.addrs()[0]);
+        let server = server.run();
+        let handle = server.handle();
+        tokio::spawn(server);
+        Self {
+            base,
+            rules,
+            handle,
+        }
+    }
+
+    /// The next `times` calls of `method` whose path ends in `path` fail.
+    pub fn fail(&self, method: Method, path: &'static str, fault: Fault, times: usize) {
+        self.rules.lock().unwrap().push(Rule {
+            method,
+            path,
+            fault,
+            times,
+        });
+    }
+
+    /// Nothing fails any more.
+    pub fn mend(&self) {
+        self.rules.lock().unwrap().clear();
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        drop(self.handle.stop(false));
+    }
+}
+
+async fn forward(request: HttpRequest, body: Bytes, state: Data<State>) -> HttpResponse {
+    let method: Method = request.method().as_str().parse().unwrap();
+    let fault = {
+        let mut rules = state.rules.lock().unwrap();
+        rules
+            .iter_mut()
+            .find(|rule| {
+                rule.times > 0 && rule.method == method && request.path().ends_with(rule.path)
+            })
+            .map(|rule| {
+                rule.times -= 1;
+                rule.fault
+            })
+    };
+    let failed = |status: u16| {
+        HttpResponse::build(status.try_into().unwrap())
+            .json(serde_json::json!({"message": "made to fail", "errorId": "test"}))
+    };
+    if let Some(Fault::Before(status)) = fault {
+        return failed(status);
+    }
+    let url = format!("{}{}", state.upstream, request.uri());
+    let mut forwarded = state.http.request(method, url).body(body);
+    for name in ["authorization", "content-type", "accept", "x-request-id"] {
+        if let Some(value) = request.headers().get(name) {
+            forwarded = forwarded.header(name, value.to_str().unwrap());
+        }
+    }
+    let Ok(answer) = forwarded.send().await else {
+        return failed(502);
+    };
+    let status = answer.status().as_u16();
+    let kind = answer
+        .headers()
+        .get("content-type")
+        .map(|v| v.to_str().unwrap().to_owned());
+    let body = answer.bytes().await.unwrap();
+    if let Some(Fault::After(status)) = fault {
+        return failed(status);
+    }
+    let mut response = HttpResponse::build(status.try_into().unwrap());
+    if let Some(kind) = kind {
+        response.content_type(kind);
+    }
+    response.body(body)
+}

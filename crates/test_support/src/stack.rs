@@ -1,0 +1,388 @@
+//! A whole stack for one test: one process or four, on free ports, with a folder of its own.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::api::Api;
+use crate::database::Database;
+use crate::process::Process;
+use crate::proxy::Proxy;
+
+/// The operator's key of every test stack.
+pub const KEY: &str = "aam_test_0123456789abcdef";
+
+/// What a test's stack is made of.
+#[derive(Debug)]
+pub struct StackBuilder {
+    database: Database,
+    four: bool,
+    variables: Vec<(String, String)>,
+    local_connectors: Option<Value>,
+    proxied: bool,
+}
+
+/// A running stack. Its processes end before its database and its folder go.
+#[derive(Debug)]
+pub struct Stack {
+    /// `aam up`, when it is one process.
+    pub up: Option<Process>,
+    /// The embedded Airbyte, when it is a process of its own.
+    pub airbyte: Option<Process>,
+    /// The auth broker, when it is a process of its own.
+    pub broker: Option<Process>,
+    /// The drift-repair agent, when it is a process of its own.
+    pub agent: Option<Process>,
+    /// The orchestrator, when it is a process of its own.
+    pub orchestrator: Option<Process>,
+    /// The orchestrator's API.
+    pub api: Api,
+    /// The auth broker's API.
+    pub broker_api: Api,
+    /// The drift-repair agent's API.
+    pub agent_api: Api,
+    /// Where the embedded Airbyte is.
+    pub airbyte_root: String,
+    /// What fails on demand between it and the services.
+    pub proxy: Option<Proxy>,
+    /// The registry's database.
+    pub database: Database,
+    variables: Vec<(String, String)>,
+    local_connectors: Option<PathBuf>,
+    folder: tempfile::TempDir,
+}
+
+impl Default for StackBuilder {
+    fn default() -> Self {
+        Self {
+            database: Database::Sqlite,
+            four: false,
+            variables: Vec::new(),
+            local_connectors: None,
+            proxied: false,
+        }
+    }
+}
+
+impl StackBuilder {
+    /// One process (`aam up`) on SQLite.
+    pub fn one_process() -> Self {
+        Self::default()
+    }
+
+    /// Four processes on `database`.
+    pub fn four_processes(database: Database) -> Self {
+        Self {
+            database,
+            four: true,
+            ..Self::default()
+        }
+    }
+
+    /// With a variable set.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With executables offered as connectors.
+    #[must_use]
+    pub fn local_connectors(mut self, connectors: Value) -> Self {
+        self.local_connectors = Some(connectors);
+        self
+    }
+
+    /// With a proxy between the services and the embedded Airbyte that fails on demand; four
+    /// processes only.
+    #[must_use]
+    pub fn proxied(mut self) -> Self {
+        self.proxied = true;
+        self
+    }
+
+    /// Starts it.
+    pub async fn start(self) -> Stack {
+        let folder = tempfile::tempdir().unwrap();
+        // Logs and outputs of the processes are no data of theirs.
+        std::fs::create_dir(folder.path().join("data")).unwrap();
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let mut variables = vec![
+            ("AAM_HOME".to_owned(), text(folder.path().join("home"))),
+            (
+                "AAM_DATA_ROOTS".to_owned(),
+                text(folder.path().join("data")),
+            ),
+            ("AAM_API_KEY".to_owned(), KEY.to_owned()),
+            ("LOG_FORMAT".to_owned(), "json".to_owned()),
+            ("LOG_LEVEL".to_owned(), "info".to_owned()),
+        ];
+        for port in [
+            "ORCHESTRATOR",
+            "AUTH_BROKER",
+            "DRIFT_REPAIR",
+            "EMBEDDED_AIRBYTE",
+        ] {
+            variables.push((format!("SERVICE_PORT_{port}"), "0".to_owned()));
+        }
+        variables.extend(self.database.variables());
+        variables.extend(self.variables);
+        let local_connectors = self.local_connectors.map(|connectors| {
+            let path = folder.path().join("connectors.json");
+            std::fs::write(&path, connectors.to_string()).unwrap();
+            path
+        });
+        let unset = Api::new("http://127.0.0.1:1", None);
+        let mut stack = Stack {
+            up: None,
+            airbyte: None,
+            broker: None,
+            agent: None,
+            orchestrator: None,
+            api: unset.clone(),
+            broker_api: unset.clone(),
+            agent_api: unset,
+            airbyte_root: String::new(),
+            proxy: None,
+            database: self.database,
+            variables,
+            local_connectors,
+            folder,
+        };
+        if self.four {
+            stack.start_four(self.proxied).await;
+        } else {
+            stack.start_one().await;
+        }
+        stack
+    }
+}
+
+impl Stack {
+    /// The folder that connectors may read and write.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The data directory.
+    pub fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    /// The embedded Airbyte's first destination.
+    pub fn warehouse(&self) -> PathBuf {
+        self.home().join("warehouse.db")
+    }
+
+    /// The variables its processes were started with.
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn connectors_flag(&self) -> Vec<String> {
+        match &self.local_connectors {
+            Some(path) => vec![
+                "--local-connectors".to_owned(),
+                path.to_string_lossy().into_owned(),
+            ],
+            None => Vec::new(),
+        }
+    }
+
+    fn set(&mut self, name: &str, value: String) {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value));
+    }
+
+    async fn start_one(&mut self) {
+        let mut args = vec!["up".to_owned()];
+        args.extend(self.connectors_flag());
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let mut up = Process::start("aam", &args, &self.variables, self.folder());
+        up.wait_for(|text| text.contains("Stop with Ctrl-C").then_some(()))
+            .await;
+        let printed = up.printed();
+        let url = |name: &str| {
+            printed
+                .lines()
+                .find_map(|line| line.trim().strip_prefix(name)?.split_whitespace().next())
+                .unwrap_or_else(|| panic!("no address of {name} in {printed}"))
+                .to_owned()
+        };
+        self.api = Api::new(&url("orchestrator"), Some(KEY));
+        self.broker_api = Api::new(&url("auth broker"), Some(KEY));
+        self.agent_api = Api::new(&url("drift-repair agent"), Some(KEY));
+        self.airbyte_root = url("Airbyte").trim_end_matches("/api/public/v1").to_owned();
+        self.up = Some(up);
+    }
+
+    async fn start_four(&mut self, proxied: bool) {
+        self.start_airbyte().await;
+        if proxied {
+            let proxy = Proxy::start(&self.airbyte_root).await;
+            let (id, secret) = self.airbyte_client();
+            self.set("AIRBYTE_API_URL", format!("{}/api/public/v1", proxy.base));
+            self.set("AIRBYTE_CLIENT_ID", id);
+            self.set("AIRBYTE_CLIENT_SECRET", secret);
+            self.proxy = Some(proxy);
+        }
+        let mut broker = Process::start("auth_broker", &[], &self.variables, self.folder());
+        let address = format!("http://{}", broker.address().await);
+        self.broker_api = Api::new(&address, Some(KEY));
+        self.set("AUTH_BROKER_URL", address);
+        self.broker = Some(broker);
+        self.start_agent().await;
+        self.start_orchestrator().await;
+    }
+
+    /// Starts the embedded Airbyte; again on its old port when it ran before.
+    pub async fn start_airbyte(&mut self) {
+        let mut args = self.connectors_flag();
+        args.push("serve".to_owned());
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let mut airbyte = Process::start("embedded_airbyte", &args, &self.variables, self.folder());
+        let address = airbyte.address().await;
+        let port = address.rsplit(':').next().unwrap().to_owned();
+        self.set("SERVICE_PORT_EMBEDDED_AIRBYTE", port);
+        self.airbyte_root = format!("http://{address}");
+        self.airbyte = Some(airbyte);
+    }
+
+    /// Starts the drift-repair agent; again on its old port when it ran before.
+    pub async fn start_agent(&mut self) {
+        let mut agent = Process::start("drift_repair_agent", &[], &self.variables, self.folder());
+        let address = agent.address().await;
+        let port = address.rsplit(':').next().unwrap().to_owned();
+        self.set("SERVICE_PORT_DRIFT_REPAIR", port);
+        self.agent_api = Api::new(&format!("http://{address}"), Some(KEY));
+        self.set("DRIFT_REPAIR_URL", format!("http://{address}"));
+        self.agent = Some(agent);
+    }
+
+    /// Starts the orchestrator; again on its old port when it ran before.
+    pub async fn start_orchestrator(&mut self) {
+        let mut process = Process::start("orchestrator", &[], &self.variables, self.folder());
+        let address = process.address().await;
+        let port = address.rsplit(':').next().unwrap().to_owned();
+        self.set("SERVICE_PORT_ORCHESTRATOR", port);
+        self.set("ORCHESTRATOR_URL", format!("http://{address}"));
+        self.api = Api::new(&format!("http://{address}"), Some(KEY));
+        self.orchestrator = Some(process);
+    }
+
+    /// Waits for a job's end and returns it as the orchestrator tells it.
+    pub async fn job_ended(&self, job_id: &str) -> Value {
+        crate::eventually_within(std::time::Duration::from_secs(120), async || {
+            let job = self.api.get(&format!("/jobs/{job_id}")).await.expect(200);
+            match job["status"].as_str().unwrap() {
+                "succeeded" | "failed" | "cancelled" => Ok(job),
+                _ => Err(job),
+            }
+        })
+        .await
+    }
+
+    /// Syncs a connection to its end; panics when it does not succeed.
+    pub async fn sync(&self, connection: &str) -> Value {
+        let path = format!("/connections/{connection}/sync");
+        let started = self.api.post_empty(&path).await.expect(200);
+        let job = self.job_ended(started["job_id"].as_str().unwrap()).await;
+        assert_eq!(job["status"], "succeeded", "{job}");
+        job
+    }
+
+    /// Onboards a SQLite file of the data folder; returns the connection's id.
+    pub async fn onboard_sqlite(&self, name: &str, file: &str) -> String {
+        let made = self
+            .api
+            .post(
+                "/connections/onboard",
+                &serde_json::json!({
+                    "source_type": "sqlite",
+                    "connection_name": name,
+                    "source_config": {"path": self.data().join(file)},
+                    "prefix": format!("{name}_"),
+                }),
+            )
+            .await
+            .expect(201);
+        made["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Runs statements on a SQLite file of the data folder, which is made when it is not there.
+    pub async fn sqlite(&self, file: &str, statements: &str) {
+        use sqlx::{ConnectOptions as _, Connection as _};
+        let mut connection = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(self.data().join(file))
+            .create_if_missing(true)
+            .connect()
+            .await
+            .unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements.to_owned()))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// One value of the warehouse, as text.
+    pub async fn warehouse_value(&self, query: &str) -> Option<String> {
+        self.query_warehouse(query).await.unwrap()
+    }
+
+    /// The same where the table may not be there yet.
+    pub async fn try_warehouse_value(&self, query: &str) -> Option<String> {
+        self.query_warehouse(query).await.ok().flatten()
+    }
+
+    async fn query_warehouse(&self, query: &str) -> Result<Option<String>, sqlx::Error> {
+        use sqlx::ConnectOptions as _;
+        let mut connection = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(self.warehouse())
+            .read_only(true)
+            .connect()
+            .await?;
+        sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+            "SELECT CAST(({query}) AS TEXT)"
+        )))
+        .fetch_one(&mut connection)
+        .await
+    }
+
+    fn airbyte_client(&self) -> (String, String) {
+        let text = std::fs::read_to_string(self.home().join("keys/airbyte_client")).unwrap();
+        let mut lines = text.lines().map(str::to_owned);
+        (lines.next().unwrap(), lines.next().unwrap())
+    }
+
+    /// How many sources and connections Airbyte has.
+    pub async fn airbyte_objects(&self) -> (usize, usize) {
+        let airbyte = self.airbyte_api().await;
+        let count = async |path: &str| {
+            airbyte.get(path).await.expect(200)["data"]
+                .as_array()
+                .unwrap()
+                .len()
+        };
+        (
+            count("/api/public/v1/sources").await,
+            count("/api/public/v1/connections").await,
+        )
+    }
+
+    /// A client for the embedded Airbyte's own APIs, with a token.
+    pub async fn airbyte_api(&self) -> Api {
+        let (id, secret) = self.airbyte_client();
+        let open = Api::new(&self.airbyte_root, None);
+        let body = serde_json::json!({"client_id": id, "client_secret": secret});
+        let token = open
+            .post("/api/public/v1/applications/token", &body)
+            .await
+            .expect(200);
+        Api::new(&self.airbyte_root, token["access_token"].as_str())
+    }
+}

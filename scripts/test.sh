@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Runs every test, stage by stage, against a throw-away PostgreSQL and Redis started for the run.
+#
+#   --install   as root on Debian: installs the packages that are missing
+#
+# Without it, missing programs are named together with the command that installs them.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+INSTALL=no
+for argument in "$@"; do
+  case $argument in
+    --install) INSTALL=yes ;;
+    *) die "unknown argument $argument" ;;
+  esac
+done
+
+pg_bin() { # the newest PostgreSQL's programs; Debian keeps them off the PATH
+  local found
+  found=$(command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | sort -V | tail -n 1 || true)
+  [ -n "$found" ] && dirname "$found"
+  return 0
+}
+missing=()
+wants() { # PROGRAM PACKAGE
+  command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || missing+=("$2")
+}
+[ -n "$(pg_bin)" ] || missing+=(postgresql)
+wants redis-server redis-server
+wants pgbouncer pgbouncer
+wants curl curl
+wants jq jq
+wants sqlite3 sqlite3
+wants openssl openssl
+if [ ${#missing[@]} -gt 0 ]; then
+  command="apt-get install -y --no-install-recommends ${missing[*]}"
+  if [ "$INSTALL" = yes ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "Installing ${missing[*]}"
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive $command -qq >/dev/null
+  else
+    die "missing: ${missing[*]}. Install them: sudo apt-get update && sudo $command"
+  fi
+fi
+need cargo
+
+# PostgreSQL refuses to run as root.
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/aam-test.XXXXXX")
+as_owner() { "$@"; }
+if [ "$(id -u)" = 0 ]; then
+  owner=$(id -un postgres 2>/dev/null || echo nobody)
+  chown "$owner" "$scratch"
+  as_owner() { setpriv --reuid "$owner" --regid "$(id -g "$owner")" --clear-groups env HOME="$scratch" "$@"; }
+fi
+chmod 755 "$scratch"
+PG=$(pg_bin)
+cleanup() {
+  [ -n "${redis_pid:-}" ] && kill "$redis_pid" 2>/dev/null
+  [ -d "$scratch/pg" ] && as_owner "$PG/pg_ctl" -D "$scratch/pg" -m immediate stop >/dev/null 2>&1
+  rm -rf "$scratch"
+}
+trap cleanup EXIT
+
+free_port() { # one that nobody listens on now
+  local port
+  for _ in $(seq 100); do
+    port=$((20000 + RANDOM % 20000))
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+  done
+  die "no free port"
+}
+
+say "Starting a throw-away PostgreSQL and Redis"
+pg_port=$(free_port)
+printf 'aam' >"$scratch/password" && chmod 644 "$scratch/password"
+as_owner "$PG/initdb" -D "$scratch/pg" -U aam -A scram-sha-256 --pwfile "$scratch/password" -E UTF8 --no-sync >/dev/null
+# With TLS, since hosted databases insist on it.
+as_owner openssl req -new -x509 -days 2 -nodes -subj /CN=localhost \
+  -keyout "$scratch/pg/server.key" -out "$scratch/pg/server.crt" 2>/dev/null
+as_owner "$PG/pg_ctl" -D "$scratch/pg" -l "$scratch/pg.log" -w -o "-p $pg_port -k $scratch -c listen_addresses=127.0.0.1 -c ssl=on -c fsync=off -c max_connections=400" start >/dev/null ||
+  { cat "$scratch/pg.log"; die "PostgreSQL did not start"; }
+redis_port=$(free_port)
+redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --dir "$scratch" >/dev/null &
+redis_pid=$!
+export AAM_TEST_POSTGRES_URL="postgresql://aam:aam@127.0.0.1:$pg_port/postgres"
+export AAM_TEST_REDIS_URL="redis://127.0.0.1:$redis_port"
+
+say "Building"
+# The tests start the real binaries.
+cargo build --locked --workspace --bins
+say "Tests"
+if cargo nextest --version >/dev/null 2>&1; then
+  cargo nextest run --locked --workspace
+else
+  cargo test --locked --workspace --lib --bins --tests
+fi
+say "Stage compose"
+scripts/test_compose.sh
+say "All tests passed"

@@ -1,0 +1,161 @@
+//! A credential: bound to one source type, its secret members apart from the others.
+
+use chrono::{DateTime, Utc};
+use contracts::{CredentialKind, CredentialMetadata, CredentialRequest, FieldError, REDACTED};
+use serde_json::{Map, Value};
+use shared::source_type;
+
+/// Where a credential comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Environment,
+    Vault,
+}
+
+/// A credential with its secret.
+#[derive(Clone)]
+pub(crate) struct Credential {
+    pub(crate) id: String,
+    pub(crate) source_type: String,
+    pub(crate) kind: CredentialKind,
+    pub(crate) origin: Origin,
+    pub(crate) secret: Map<String, Value>,
+    pub(crate) config: Map<String, Value>,
+    pub(crate) stored: Option<(DateTime<Utc>, DateTime<Utc>)>,
+}
+
+/// Whether a text can be a credential's id.
+pub(crate) fn is_id(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+impl Credential {
+    /// Reads a request to store one.
+    pub(crate) fn new(id: &str, request: CredentialRequest) -> Result<Self, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let mut fault = |field: &str, message: &str| {
+            errors.push(FieldError {
+                field: field.to_owned(),
+                message: message.to_owned(),
+            });
+        };
+        if !is_id(id) {
+            fault(
+                "credential_id",
+                "use 1 to 128 letters, digits, dots, dashes and underscores",
+            );
+        }
+        if source_type::normalised(&request.source_type).is_empty() {
+            fault(
+                "source_type",
+                "name the source type the credential is for, for instance `salesforce`",
+            );
+        }
+        if request.secret.is_empty() {
+            fault(
+                "secret",
+                "give at least one member of the connector's configuration",
+            );
+        }
+        for name in request
+            .config
+            .keys()
+            .filter(|name| request.secret.contains_key(*name))
+        {
+            fault(
+                &format!("config.{name}"),
+                "is in `secret` too; give it once",
+            );
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Self {
+            id: id.to_owned(),
+            source_type: request.source_type,
+            kind: request.kind,
+            origin: Origin::Vault,
+            secret: request.secret,
+            config: request.config,
+            stored: None,
+        })
+    }
+
+    /// Whether the credential may be used for that source type.
+    pub(crate) fn is_for(&self, source_type: &str) -> bool {
+        source_type::normalised(&self.source_type) == source_type::normalised(source_type)
+    }
+
+    /// The connector's configuration as far as the credential holds it.
+    pub(crate) fn configuration(&self) -> Map<String, Value> {
+        let mut all = self.config.clone();
+        all.extend(self.secret.clone());
+        all
+    }
+
+    /// What may be shown; `starred` puts stars where secrets are.
+    pub(crate) fn metadata(&self, starred: bool) -> CredentialMetadata {
+        let mut configuration = self.configuration();
+        if starred {
+            for name in self.secret.keys() {
+                configuration.insert(name.clone(), Value::from(REDACTED));
+            }
+        }
+        CredentialMetadata {
+            credential_id: self.id.clone(),
+            source_type: self.source_type.clone(),
+            kind: self.kind,
+            origin: match self.origin {
+                Origin::Environment => "environment",
+                Origin::Vault => "vault",
+            }
+            .to_owned(),
+            configuration,
+            created_at: self.stored.map(|(created, _)| created),
+            updated_at: self.stored.map(|(_, updated)| updated),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(body: Value) -> CredentialRequest {
+        serde_json::from_value(body).unwrap()
+    }
+
+    #[test]
+    fn a_secret_is_starred_and_the_rest_is_not() {
+        let credential = Credential::new(
+            "lake",
+            request(json!({"source_type": "source-sqlite", "kind": "raw",
+                "secret": {"password": "hunter2"}, "config": {"path": "/data/x.db"}})),
+        )
+        .unwrap_or_else(|_| panic!("valid"));
+        let shown = credential.metadata(true).configuration;
+        assert_eq!(
+            Value::from(shown),
+            json!({"path": "/data/x.db", "password": REDACTED})
+        );
+        assert!(credential.is_for("SQLite") && credential.is_for("airbyte/source-sqlite"));
+        assert!(!credential.is_for("postgres"));
+    }
+
+    #[test]
+    fn every_fault_is_told() {
+        let faults = Credential::new(
+            "a/b",
+            request(json!({"source_type": " ", "kind": "raw", "secret": {}, "config": {}})),
+        )
+        .err()
+        .unwrap();
+        let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(fields, ["credential_id", "source_type", "secret"]);
+    }
+}

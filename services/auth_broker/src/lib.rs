@@ -1,0 +1,10 @@
+#![doc = include_str!("../README.md")]
+
+mod domain;
+mod openapi;
+mod routes;
+mod startup;
+mod state;
+mod store;
+
+pub use startup::Application;

@@ -1,0 +1,18 @@
+//! The auth broker as a process of its own.
+
+use std::process::ExitCode;
+
+use shared::settings::Settings;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    shared::process::run("auth_broker", async |settings: Settings, stopping| {
+        let registry = shared::process::broker_registry(&settings).await?;
+        auth_broker::Application::build(&settings, registry, stopping)
+            .await?
+            .run()
+            .await?;
+        Ok(())
+    })
+    .await
+}

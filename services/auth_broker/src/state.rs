@@ -1,0 +1,16 @@
+//! What handlers share.
+
+use std::sync::Arc;
+
+use shared::http::Runtime;
+
+use crate::domain::environment::EnvironmentCredentials;
+use crate::store::Vault;
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct State {
+    pub(crate) vault: Vault,
+    pub(crate) environment: Arc<EnvironmentCredentials>,
+    pub(crate) runtime: Runtime,
+}

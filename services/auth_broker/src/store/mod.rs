@@ -1,0 +1,152 @@
+//! The table `credentials`, which this service alone reads and writes. Secrets are sealed before
+//! they reach it.
+
+mod entity;
+
+use contracts::CredentialKind;
+use sea_orm::{ActiveValue::Set, EntityTrait as _, QueryOrder as _};
+use secrecy::ExposeSecret as _;
+use serde_json::{Map, Value};
+use shared::http::ApiError;
+use shared::registry::{self, Registry};
+use shared::seal::SealingKey;
+
+use crate::domain::credential::{Credential, Origin};
+
+/// Why the vault could not answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    #[error("credential `{id}` does not open; was SECRET_KEY changed?")]
+    Sealed {
+        id: String,
+        #[source]
+        source: shared::seal::Error,
+    },
+    #[error("credential `{0}` holds something that is not a configuration")]
+    Content(String),
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Registry(error) => error.into(),
+            error @ (Error::Sealed { .. } | Error::Content(_)) => {
+                Self::caused(contracts::ErrorCode::Internal, &error)
+            }
+        }
+    }
+}
+
+impl From<sea_orm::DbErr> for Error {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Self::Registry(error.into())
+    }
+}
+
+/// Stored credentials.
+#[derive(Clone)]
+pub(crate) struct Vault {
+    registry: Registry,
+    key: SealingKey,
+}
+
+impl Vault {
+    pub(crate) fn new(registry: Registry, key: SealingKey) -> Self {
+        Self { registry, key }
+    }
+
+    pub(crate) async fn list(&self) -> Result<Vec<Credential>, Error> {
+        let reader = self.registry.reader().await?;
+        let rows = entity::Entity::find()
+            .order_by_asc(entity::Column::Id)
+            .all(&reader)
+            .await?;
+        rows.into_iter().map(|row| self.open(row)).collect()
+    }
+
+    pub(crate) async fn get(&self, id: &str) -> Result<Option<Credential>, Error> {
+        let reader = self.registry.reader().await?;
+        let row = entity::Entity::find_by_id(id).one(&reader).await?;
+        row.map(|row| self.open(row)).transpose()
+    }
+
+    /// Stores a credential; tells whether its id is new.
+    pub(crate) async fn put(
+        &self,
+        mut credential: Credential,
+    ) -> Result<(Credential, bool), Error> {
+        let at = registry::now();
+        let writer = self.registry.writer().await?;
+        let known = entity::Entity::find_by_id(&credential.id)
+            .one(&writer)
+            .await?;
+        let created_at = known.as_ref().map_or(at, |row| row.created_at);
+        let secret = serde_json::to_vec(&credential.secret)
+            .map_err(|_| Error::Content(credential.id.clone()))?;
+        let config = serde_json::to_string(&credential.config)
+            .map_err(|_| Error::Content(credential.id.clone()))?;
+        let row = entity::ActiveModel {
+            id: Set(credential.id.clone()),
+            source_type: Set(credential.source_type.clone()),
+            kind: Set("raw".to_owned()),
+            sealed: Set(self.key.seal(&secret, &identity(&credential.id))),
+            config: Set(config),
+            created_at: Set(created_at),
+            updated_at: Set(at),
+        };
+        let on_conflict = sea_orm::sea_query::OnConflict::column(entity::Column::Id)
+            .update_columns([
+                entity::Column::SourceType,
+                entity::Column::Kind,
+                entity::Column::Sealed,
+                entity::Column::Config,
+                entity::Column::UpdatedAt,
+            ])
+            .to_owned();
+        entity::Entity::insert(row)
+            .on_conflict(on_conflict)
+            .exec_without_returning(&writer)
+            .await?;
+        writer.commit().await.map_err(registry::Error::from)?;
+        credential.stored = Some((created_at, at));
+        Ok((credential, known.is_none()))
+    }
+
+    /// Removes a credential; tells whether it was there.
+    pub(crate) async fn delete(&self, id: &str) -> Result<bool, Error> {
+        let writer = self.registry.writer().await?;
+        let deleted = entity::Entity::delete_by_id(id).exec(&writer).await?;
+        writer.commit().await.map_err(registry::Error::from)?;
+        Ok(deleted.rows_affected > 0)
+    }
+
+    fn open(&self, row: entity::Model) -> Result<Credential, Error> {
+        let opened = self
+            .key
+            .open(&row.sealed, &identity(&row.id))
+            .map_err(|source| Error::Sealed {
+                id: row.id.clone(),
+                source,
+            })?;
+        let content = |_| Error::Content(row.id.clone());
+        let secret: Map<String, Value> =
+            serde_json::from_slice(opened.expose_secret()).map_err(content)?;
+        let config = serde_json::from_str(&row.config).map_err(content)?;
+        Ok(Credential {
+            id: row.id,
+            source_type: row.source_type,
+            kind: CredentialKind::Raw,
+            origin: Origin::Vault,
+            secret,
+            config,
+            stored: Some((row.created_at, row.updated_at)),
+        })
+    }
+}
+
+/// What a sealed value is bound to: its row.
+fn identity(id: &str) -> Vec<u8> {
+    format!("credentials/{id}").into_bytes()
+}

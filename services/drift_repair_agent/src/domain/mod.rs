@@ -1,0 +1,3 @@
+//! Pure rules: no actix, no database, no network, no clock.
+
+pub(crate) mod configured;

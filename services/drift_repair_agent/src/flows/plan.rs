@@ -1,0 +1,53 @@
+//! A plan without its heal: nothing is changed, in Airbyte or in the registry.
+
+use catalog::SyncCatalog;
+use catalog::plan;
+use contracts::{ErrorCode, FieldError, PlanAnswer, PlanRequest};
+
+use super::observe::Offer;
+use super::{Error, heal, observe, repairable};
+use crate::domain::configured;
+use crate::state::State;
+
+pub(crate) async fn run(state: State, request: PlanRequest) -> Result<PlanAnswer, Error> {
+    let target = repairable(&state, request.connection_id).await?;
+    let version = observe::version(&state, &target).await?;
+    let read = state.airbyte.connection_read(target.connection_id).await?;
+    let configured = observe::configured(&read)?;
+    // A heal would first record what somebody changed in Airbyte itself.
+    let current = if configured::differences(&version, &configured).is_empty() {
+        version
+    } else {
+        configured::overlaid(&version, &configured)
+    };
+    let offer = match &request.new_sync_catalog {
+        None => observe::offer(&state, &target).await?,
+        Some(given) => Offer {
+            catalog: SyncCatalog::parse(given.get()).map_err(|faults| invalid(&faults))?,
+            catalog_id: None,
+            capabilities: plan::Capabilities::default(),
+        },
+    };
+    let plan = plan::plan(&current, &offer.catalog, &offer.capabilities);
+    Ok(PlanAnswer {
+        connection_id: target.row.id,
+        version: target.row.current_version,
+        plan_hash: plan.plan_hash.clone(),
+        text: plan.to_text(),
+        warnings: heal::pending_warnings(&plan, &current, &offer),
+        plan,
+    })
+}
+
+/// A catalog that does not read, or does not fit, with every fault by its path in the request.
+pub(crate) fn invalid(faults: &catalog::Faults) -> Error {
+    let fields = faults
+        .0
+        .iter()
+        .map(|fault| FieldError {
+            field: fault.path.replacen('$', "new_sync_catalog", 1),
+            message: fault.message.clone(),
+        })
+        .collect();
+    Error::fields(ErrorCode::CatalogInvalid, fields)
+}

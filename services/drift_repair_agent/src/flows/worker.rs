@@ -1,0 +1,46 @@
+//! What goes on without a caller: heals that wait for a job, and repairs whose process stopped.
+
+use std::time::Duration;
+
+use shared::http::problem::chain;
+use shared::http::request_id;
+use shared::registry::status::OperationKind;
+
+use super::{Error, recover};
+use crate::state::State;
+
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Works until the process stops.
+pub(crate) async fn run(state: State) {
+    let stopping = state.runtime.stopping().clone();
+    loop {
+        if let Err(error) = turn(&state).await {
+            tracing::warn!(error = %chain(&error), "a turn of the worker failed; it is tried again");
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}
+
+async fn turn(state: &State) -> Result<(), Error> {
+    while let Some((operation, lease)) = state
+        .registry
+        .operation_take(OperationKind::Heal, &state.owner)
+        .await?
+    {
+        let id = operation
+            .request_id
+            .clone()
+            .unwrap_or_else(|| request_id::accept(None));
+        let repaired = request_id::scope(id, recover::repair(state, &operation, &lease)).await;
+        if let Err(error) = repaired {
+            // The lease runs out by itself, and the repair is taken up again.
+            tracing::warn!(operation.id = %operation.id, error = %chain(&error), "could not take up a repair");
+            return Ok(());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! The OpenAPI document.
+
+use contracts::{ApplyAnswer, HealAnswer, HealRequest, PlanAnswer, PlanRequest, Problem};
+
+use crate::routes;
+
+/// The drift-repair agent's API.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "AAM drift-repair agent",
+        description = "Plans and applies catalog changes."
+    ),
+    paths(
+        routes::repair::apply_new_catalog,
+        routes::repair::plan,
+        routes::repair::heal
+    ),
+    components(schemas(ApplyAnswer, HealAnswer, HealRequest, PlanAnswer, PlanRequest, Problem))
+)]
+pub(crate) struct Document;

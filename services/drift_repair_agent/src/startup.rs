@@ -1,0 +1,96 @@
+//! From settings to a listening service.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::Data;
+use futures::FutureExt as _;
+use shared::airbyte::Airbyte;
+use shared::http::server::{self, Listening, Service, StartError};
+use shared::http::{Access, Runtime, client, health};
+use shared::registry::Registry;
+use shared::settings::{Settings, variables};
+use tokio_util::sync::CancellationToken;
+use utoipa::OpenApi as _;
+use uuid::Uuid;
+
+use crate::state::State;
+use crate::{flows, openapi, routes};
+
+/// How long flows under way may take to end when the service stops.
+const DRAIN: Duration = Duration::from_secs(15);
+
+/// The drift-repair agent, listening.
+pub struct Application {
+    listening: Listening,
+    state: State,
+}
+
+impl Application {
+    /// Binds the port; nothing is answered before [`Application::run`].
+    ///
+    /// # Errors
+    /// When the settings do not allow it or the port is taken.
+    pub async fn build(
+        settings: &Settings,
+        registry: Registry,
+        stopping: CancellationToken,
+    ) -> Result<Self, StartError> {
+        let http = client::build()?;
+        let airbyte = Airbyte::new(
+            settings.airbyte.urls.clone(),
+            settings.airbyte_client()?,
+            http,
+        );
+        let state = State {
+            registry,
+            airbyte,
+            runtime: Runtime::current(stopping),
+            owner: format!("drift_repair_agent/{}", Uuid::now_v7()).into(),
+        };
+        let data = Data::new(state.clone());
+        let probed = state.clone();
+        let service = Service {
+            name: "drift_repair_agent",
+            bind: (settings.bind_address.clone(), settings.ports.drift_repair),
+            port_variable: variables::SERVICE_PORT_DRIFT_REPAIR,
+            workers: 1,
+            access: Access::new(settings, "drift_repair_agent")?,
+            openapi: openapi::Document::openapi(),
+            ready: Arc::new(move || {
+                let state = probed.clone();
+                async move {
+                    let probes = futures::join!(
+                        health::probe("registry", true, state.registry.ping()),
+                        health::probe("airbyte", true, state.airbyte.health()),
+                    );
+                    vec![probes.0, probes.1]
+                }
+                .boxed_local()
+            }),
+        };
+        let listening = server::listen(service, move |config| {
+            config.app_data(data.clone()).configure(routes::configure);
+        })?;
+        Ok(Self { listening, state })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.listening.address
+    }
+
+    /// Serves and works until told to stop.
+    ///
+    /// # Errors
+    /// When serving fails.
+    pub async fn run(self) -> Result<(), StartError> {
+        let Self { listening, state } = self;
+        let runtime = state.runtime.clone();
+        let worker = tokio::spawn(flows::worker::run(state));
+        server::serve(listening, &runtime, DRAIN).await?;
+        worker.abort();
+        Ok(())
+    }
+}

@@ -1,0 +1,17 @@
+//! What handlers and flows share.
+
+use std::sync::Arc;
+
+use shared::airbyte::Airbyte;
+use shared::http::Runtime;
+use shared::registry::Registry;
+
+/// What handlers and flows share.
+#[derive(Clone)]
+pub(crate) struct State {
+    pub(crate) registry: Registry,
+    pub(crate) airbyte: Airbyte,
+    pub(crate) runtime: Runtime,
+    /// Names this process in leases.
+    pub(crate) owner: Arc<str>,
+}

@@ -1,0 +1,77 @@
+//! Rows as they are shown.
+
+use contracts::{ConnectionView, DriftPolicy, JobView, OperationView, StepView};
+use shared::registry::entities::{connection, job, operation, operation_step};
+
+/// A connection; `instance` is the Airbyte that is configured.
+pub(crate) fn connection(row: &connection::Model, instance: &str) -> ConnectionView {
+    ConnectionView {
+        id: row.id,
+        name: row.name.clone(),
+        source_type: row.source_type.clone(),
+        status: row.status.as_str().to_owned(),
+        status_reason: row.status_reason.clone(),
+        airbyte_source_id: row.airbyte_source_id,
+        airbyte_connection_id: row.airbyte_connection_id,
+        destination_id: row.destination_id,
+        workspace_id: row.workspace_id,
+        credential_id: row.credential_id.clone(),
+        drift_policy: match row.drift_policy.as_str() {
+            "auto" => DriftPolicy::Auto,
+            "pause" => DriftPolicy::Pause,
+            "ignore" => DriftPolicy::Ignore,
+            _ => DriftPolicy::Propose,
+        },
+        schedule: serde_json::from_str(&row.schedule).unwrap_or_default(),
+        catalog_version: row.current_version,
+        other_instance: row.airbyte_instance != instance,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    }
+}
+
+/// A job.
+pub(crate) fn job(row: &job::Model) -> JobView {
+    JobView {
+        job_id: row.airbyte_job_id.clone(),
+        connection_id: row.connection_id,
+        job_type: row.job_type.clone(),
+        status: row.status.as_str().to_owned(),
+        rows_synced: row.rows_synced,
+        bytes_synced: row.bytes_synced,
+        attempts: row.attempts,
+        started_at: row.started_at,
+        completed_at: row.completed_at,
+        error_message: row.error_message.clone(),
+    }
+}
+
+/// An operation with its steps. Intents stay inside: they may hold whole catalogs.
+pub(crate) fn operation(row: &operation::Model, steps: &[operation_step::Model]) -> OperationView {
+    OperationView {
+        id: row.id,
+        kind: row.kind.as_str().to_owned(),
+        connection_id: row.connection_id,
+        status: row.status.as_str().to_owned(),
+        result: row
+            .result
+            .as_deref()
+            .and_then(|text| serde_json::from_str(text).ok()),
+        error: row.error.clone(),
+        steps: steps.iter().map(step).collect(),
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    }
+}
+
+fn step(row: &operation_step::Model) -> StepView {
+    StepView {
+        step: row.step.clone(),
+        attempt: row.attempt,
+        status: row.status.as_str().to_owned(),
+        external_ref: row.external_ref.clone(),
+        error: row.error.clone(),
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    }
+}

@@ -1,0 +1,9 @@
+//! What orders I/O: steps, retries, undo.
+
+pub(crate) mod onboard;
+mod prepare;
+pub(crate) mod sync;
+mod undo;
+pub(crate) mod worker;
+
+pub(crate) use shared::flow::Error;

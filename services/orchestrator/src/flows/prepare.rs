@@ -1,0 +1,226 @@
+//! Everything an onboarding needs to know before its first effect: where, what, and with which
+//! configuration. Whatever is refused here leaves no trace.
+
+use contracts::{ErrorCode, FieldError, OnboardRequest};
+use serde_json::{Map, Value};
+use shared::airbyte::types::Definition;
+use shared::clients;
+use uuid::Uuid;
+
+use super::Error;
+use crate::domain::source_types;
+use crate::state::State;
+
+/// What is known before the first effect.
+pub(crate) struct Prepared {
+    pub(crate) workspace_id: Uuid,
+    pub(crate) destination_id: Uuid,
+    pub(crate) definition: Definition,
+    /// The connector's configuration. Holds secrets: never logged, never stored.
+    pub(crate) configuration: Value,
+}
+
+pub(crate) async fn prepare(state: &State, request: &OnboardRequest) -> Result<Prepared, Error> {
+    let destination_id = request.destination_id.or(state.default_destination);
+    let workspace_id = workspace(state, request, destination_id).await?;
+    let destination_id = destination(state, destination_id, workspace_id).await?;
+    let definitions = state.airbyte.source_definition_list(workspace_id).await?;
+    let definition = source_types::find(&definitions, &request.source_type)
+        .map_err(|nearest| unknown_type(&request.source_type, &nearest))?
+        .clone();
+    let configuration = configuration(state, request, &definition).await?;
+    if let Some(specification) = state
+        .airbyte
+        .source_specification(definition.id, workspace_id)
+        .await?
+    {
+        validate(&specification, &configuration)?;
+    }
+    Ok(Prepared {
+        workspace_id,
+        destination_id,
+        definition,
+        configuration,
+    })
+}
+
+fn unknown_type(source_type: &str, nearest: &[String]) -> Error {
+    let nearest = nearest.join(", ");
+    let message = format!(
+        "Source definition not found: this Airbyte has no source type `{source_type}`; the nearest are {nearest}"
+    );
+    Error::fields(
+        ErrorCode::SourceTypeUnknown,
+        vec![FieldError {
+            field: "source_type".to_owned(),
+            message,
+        }],
+    )
+}
+
+async fn workspace(
+    state: &State,
+    request: &OnboardRequest,
+    destination: Option<Uuid>,
+) -> Result<Uuid, Error> {
+    if let Some(id) = request.workspace_id.or(state.default_workspace) {
+        return Ok(id);
+    }
+    if let Some(destination) = destination {
+        return match state.airbyte.destination_get(destination).await {
+            Ok(found) => Ok(found.workspace_id),
+            Err(error) if error.is_not_found() => Err(no_destination(destination)),
+            Err(error) => Err(error.into()),
+        };
+    }
+    let all = state.airbyte.workspace_list().await?;
+    match all.as_slice() {
+        [only] => Ok(only.workspace_id),
+        [] => Err(ambiguous(
+            "workspace_id",
+            "Airbyte has no workspace: make one first",
+        )),
+        several => {
+            let list: Vec<_> = several
+                .iter()
+                .map(|w| format!("{} ({})", w.workspace_id, w.name))
+                .collect();
+            Err(ambiguous(
+                "workspace_id",
+                &format!(
+                    "several exist, name one (or set AIRBYTE_WORKSPACE_ID): {}",
+                    list.join(", ")
+                ),
+            ))
+        }
+    }
+}
+
+async fn destination(
+    state: &State,
+    destination: Option<Uuid>,
+    workspace: Uuid,
+) -> Result<Uuid, Error> {
+    if let Some(id) = destination {
+        return match state.airbyte.destination_get(id).await {
+            Ok(found) if found.workspace_id == workspace => Ok(id),
+            Ok(_) => Err(ambiguous("destination_id", "belongs to another workspace")),
+            Err(error) if error.is_not_found() => Err(no_destination(id)),
+            Err(error) => Err(error.into()),
+        };
+    }
+    let all = state.airbyte.destination_list(Some(workspace)).await?;
+    match all.as_slice() {
+        [only] => Ok(only.destination_id),
+        [] => Err(ambiguous(
+            "destination_id",
+            "the workspace has no destination: make one in Airbyte first",
+        )),
+        several => {
+            let list: Vec<_> = several
+                .iter()
+                .map(|d| format!("{} ({})", d.destination_id, d.name))
+                .collect();
+            Err(ambiguous(
+                "destination_id",
+                &format!(
+                    "several exist, name one (or set AIRBYTE_DESTINATION_ID): {}",
+                    list.join(", ")
+                ),
+            ))
+        }
+    }
+}
+
+fn no_destination(id: Uuid) -> Error {
+    Error::fields(
+        ErrorCode::Invalid,
+        vec![FieldError {
+            field: "destination_id".to_owned(),
+            message: format!("Airbyte has no destination {id}"),
+        }],
+    )
+}
+
+fn ambiguous(field: &str, message: &str) -> Error {
+    Error::fields(
+        ErrorCode::AmbiguousTarget,
+        vec![FieldError {
+            field: field.to_owned(),
+            message: message.to_owned(),
+        }],
+    )
+}
+
+/// The credential's part and the caller's; the caller may not override the credential's.
+async fn configuration(
+    state: &State,
+    request: &OnboardRequest,
+    definition: &Definition,
+) -> Result<Value, Error> {
+    let mut configuration: Map<String, Value> = match &request.credential_id {
+        None => Map::new(),
+        Some(id) => match state
+            .auth_broker
+            .fragment(definition.short_name(), id)
+            .await
+        {
+            Ok(values) => values.configuration,
+            Err(clients::Error::Problem { problem, .. })
+                if problem.code == ErrorCode::CredentialUnknown =>
+            {
+                return Err(Error::fields(
+                    ErrorCode::CredentialNotFound,
+                    vec![FieldError {
+                        field: "credential_id".to_owned(),
+                        message: problem.detail,
+                    }],
+                ));
+            }
+            Err(error) => return Err(error.into()),
+        },
+    };
+    let mut faults = Vec::new();
+    for (name, value) in request.source_config.iter().flatten() {
+        if configuration.contains_key(name) {
+            faults.push(FieldError {
+                field: format!("source_config.{name}"),
+                message: "is given by the credential and cannot be overridden".to_owned(),
+            });
+        } else {
+            configuration.insert(name.clone(), value.clone());
+        }
+    }
+    if faults.is_empty() {
+        Ok(Value::Object(configuration))
+    } else {
+        Err(Error::fields(ErrorCode::Invalid, faults))
+    }
+}
+
+fn validate(specification: &Value, configuration: &Value) -> Result<(), Error> {
+    let validator = match jsonschema::validator_for(specification) {
+        Ok(validator) => validator,
+        Err(error) => {
+            // Some connectors publish schemas that no validator takes; Airbyte decides then.
+            tracing::warn!(%error, "the connector's specification is not a usable JSON schema");
+            return Ok(());
+        }
+    };
+    let faults: Vec<FieldError> = validator
+        .iter_errors(configuration)
+        .map(|error| {
+            let path: String = error.instance_path().to_string().replace('/', ".");
+            FieldError {
+                field: format!("source_config{path}"),
+                // The masked form names the rule without repeating a value that may be secret.
+                message: error.masked_with("the value").to_string(),
+            }
+        })
+        .collect();
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::fields(ErrorCode::SourceConfigInvalid, faults))
+    }
+}

@@ -1,0 +1,245 @@
+//! What goes on without a caller: undoing onboardings that a stopped process left, starting the
+//! syncs the agent asked for, following jobs to their end. Each turn compares what is stored with
+//! what is, so a restart runs the same code.
+
+use std::time::Duration;
+
+use contracts::SyncRequest;
+use shared::airbyte::{self, ErrorKind, RefreshMode};
+use shared::http::problem::chain;
+use shared::registry::entities::{job, operation};
+use shared::registry::jobs::JobFacts;
+use shared::registry::now;
+use shared::registry::operations::Lease;
+use shared::registry::status::{JobStatus, OperationKind, OperationStatus};
+use uuid::Uuid;
+
+use super::{Error, sync, undo};
+use crate::state::State;
+
+/// Between two looks at jobs that run.
+const POLL: Duration = Duration::from_millis(500);
+/// Between two looks when nothing runs; a poke shortens it.
+const IDLE: Duration = Duration::from_secs(2);
+/// How often a sync the agent asked for is tried again while something else runs.
+const RETRY: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
+const OPEN_JOBS: u64 = 1000;
+
+/// Works until the process stops.
+pub(crate) async fn run(state: State) {
+    let stopping = state.runtime.stopping().clone();
+    loop {
+        let busy = match turn(&state).await {
+            Ok(busy) => busy,
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "a turn of the worker failed; it is tried again");
+                false
+            }
+        };
+        let pause = if busy { POLL } else { IDLE };
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+            () = state.wake.notified() => {}
+        }
+    }
+}
+
+/// One look at everything; tells whether jobs are under way.
+async fn turn(state: &State) -> Result<bool, Error> {
+    while let Some((operation, lease)) = state
+        .registry
+        .operation_take(OperationKind::Onboard, &state.owner)
+        .await?
+    {
+        recover_onboarding(state, &operation, &lease).await;
+    }
+    while let Some((operation, lease)) = state
+        .registry
+        .operation_take(OperationKind::Sync, &state.owner)
+        .await?
+    {
+        if let Err(error) = start_requested(state, &operation, &lease).await {
+            tracing::warn!(connection.id = %lease.connection_id, error = %chain(&error), "could not start a sync; it is tried again");
+            state
+                .registry
+                .operation_hand_back(&lease, now() + RETRY)
+                .await?;
+            break;
+        }
+    }
+    let open = state.registry.job_list_open(OPEN_JOBS).await?;
+    for job in &open {
+        if let Err(error) = follow(state, job).await {
+            tracing::warn!(job.id = %job.airbyte_job_id, error = %chain(&error), "could not follow a job");
+        }
+    }
+    let waiting = state
+        .registry
+        .operation_waiting(OperationKind::Sync)
+        .await?;
+    Ok(!open.is_empty() || waiting)
+}
+
+async fn recover_onboarding(state: &State, operation: &operation::Model, lease: &Lease) {
+    tracing::info!(operation.id = %operation.id, connection.id = %lease.connection_id, "undoing an onboarding whose process stopped");
+    let reason = "the process that onboarded it stopped; everything was undone, onboard it again";
+    if let Err(error) = undo::onboarding(state, lease, reason).await {
+        tracing::warn!(operation.id = %operation.id, error = %chain(&error), "could not undo it yet");
+    }
+}
+
+/// Starts what the agent asked for: refreshes by mode, one after the other, else a plain sync.
+async fn start_requested(
+    state: &State,
+    operation: &operation::Model,
+    lease: &Lease,
+) -> Result<(), Error> {
+    let row = state.connection(operation.connection_id).await?;
+    let connection = match sync::ready(&row) {
+        Ok(connection) => connection,
+        Err(error) => {
+            let said = chain(&error);
+            state
+                .registry
+                .operation_finish(lease, OperationStatus::Failed, None, Some(&said))
+                .await?;
+            return Ok(());
+        }
+    };
+    let newest = state.airbyte.job_list_newest(connection, 1).await?;
+    if newest.first().is_some_and(|job| !sync::is_final(job)) {
+        state
+            .registry
+            .operation_hand_back(lease, now() + RETRY)
+            .await?;
+        return Ok(());
+    }
+    let mut request: SyncRequest = serde_json::from_str(&operation.request)
+        .map_err(|error| shared::registry::Error::Document(error.to_string()))?;
+    let next_mode = request.refresh.first().map(|(_, mode)| *mode);
+    let Some(mode) = next_mode else {
+        let started = sync::start(state.clone(), row.id).await?;
+        finish(state, lease, &started.job_id).await?;
+        return Ok(());
+    };
+    // One refresh job takes one mode; the streams of the other wait for the next turn.
+    let (now_streams, later): (Vec<_>, Vec<_>) = request
+        .refresh
+        .into_iter()
+        .partition(|(_, other)| *other == mode);
+    let streams: Vec<_> = now_streams.into_iter().map(|(stream, _)| stream).collect();
+    let airbyte_mode = match mode {
+        catalog::plan::RefreshMode::Merge => RefreshMode::Merge,
+        catalog::plan::RefreshMode::Truncate => RefreshMode::Truncate,
+    };
+    let started = match state
+        .airbyte
+        .connection_refresh(connection, airbyte_mode, &streams)
+        .await
+    {
+        Err(airbyte::Error {
+            kind: ErrorKind::Conflict { .. },
+            ..
+        }) => {
+            state
+                .registry
+                .operation_hand_back(lease, now() + RETRY)
+                .await?;
+            return Ok(());
+        }
+        result => result?,
+    };
+    let job_id = match started {
+        Some(job_id) => {
+            let job = state.airbyte.job_get(&job_id).await?;
+            sync::record(state, row.id, &job).await?;
+            tracing::info!(connection.id = %row.id, job.id = %job_id, "started refresh job {job_id}");
+            job_id
+        }
+        // The destination cannot refresh: the new columns fill from now on.
+        None => sync::start(state.clone(), row.id).await?.job_id,
+    };
+    request = SyncRequest { refresh: later };
+    if request.refresh.is_empty() {
+        finish(state, lease, &job_id).await?;
+    } else {
+        let rest = serde_json::to_string(&request).unwrap_or_default();
+        state.registry.operation_set_request(lease, &rest).await?;
+        state
+            .registry
+            .operation_hand_back(lease, now() + RETRY)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn finish(state: &State, lease: &Lease, job_id: &str) -> Result<(), Error> {
+    let result = serde_json::json!({ "job_id": job_id }).to_string();
+    state
+        .registry
+        .operation_finish(lease, OperationStatus::Succeeded, Some(&result), None)
+        .await?;
+    Ok(())
+}
+
+/// Brings one job's row up to what Airbyte says.
+async fn follow(state: &State, row: &job::Model) -> Result<(), Error> {
+    let mut facts = JobFacts {
+        connection_id: row.connection_id,
+        airbyte_job_id: row.airbyte_job_id.clone(),
+        job_type: row.job_type.clone(),
+        status: row.status,
+        started_at: row.started_at,
+        completed_at: row.completed_at,
+        error_message: row.error_message.clone(),
+        rows_synced: row.rows_synced,
+        bytes_synced: row.bytes_synced,
+        attempts: row.attempts,
+    };
+    match state.airbyte.job_get(&row.airbyte_job_id).await {
+        Ok(job) => {
+            facts.status = JobStatus::from_airbyte(&job.status);
+            facts.rows_synced = job.rows_synced.or(facts.rows_synced);
+            facts.bytes_synced = job.bytes_synced.or(facts.bytes_synced);
+            if facts.status.is_final() {
+                let detail = state.airbyte.job_detail(&row.airbyte_job_id).await?;
+                facts.attempts = detail.attempts.max(1);
+                facts.started_at = detail.started_at.or(facts.started_at);
+                facts.completed_at = Some(job.last_updated_at.unwrap_or_else(now));
+                if facts.status != JobStatus::Succeeded {
+                    facts.error_message = detail.failure;
+                }
+            }
+        }
+        Err(error) if error.is_not_found() => {
+            facts.status = JobStatus::Failed;
+            facts.completed_at = Some(now());
+            facts.error_message = Some("Airbyte does not know the job any more".to_owned());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let changed = facts.status != row.status
+        || facts.rows_synced != row.rows_synced
+        || facts.bytes_synced != row.bytes_synced;
+    if changed {
+        state.registry.job_record(&facts).await?;
+    }
+    if facts.status.is_final() {
+        told(row.connection_id, &facts);
+    }
+    Ok(())
+}
+
+fn told(connection: Uuid, facts: &JobFacts) {
+    let (job, status) = (&facts.airbyte_job_id, facts.status.as_str());
+    let rows = facts.rows_synced.unwrap_or(0);
+    match &facts.error_message {
+        None => {
+            tracing::info!(connection.id = %connection, job.id = %job, status, rows, "job {job} ended")
+        }
+        Some(error) => {
+            tracing::warn!(connection.id = %connection, job.id = %job, status, rows, error, "job {job} ended");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The OpenAPI document.
+
+use contracts::{
+    CatalogVersion, CatalogVersionDetail, ConnectionView, HealAnswer, JobView, OnboardRequest,
+    OperationView, Problem, SyncTriggered,
+};
+
+use crate::routes;
+
+/// The orchestrator's API.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "AAM orchestrator",
+        description = "Connections, their catalogs, syncs and jobs."
+    ),
+    paths(
+        routes::connections::onboard,
+        routes::connections::list,
+        routes::connections::get,
+        routes::connections::sync,
+        routes::connections::heal,
+        routes::catalogs::list,
+        routes::catalogs::get,
+        routes::jobs::list,
+        routes::jobs::get,
+        routes::operations::get
+    ),
+    components(schemas(
+        CatalogVersion,
+        CatalogVersionDetail,
+        ConnectionView,
+        HealAnswer,
+        JobView,
+        OnboardRequest,
+        OperationView,
+        Problem,
+        SyncTriggered
+    ))
+)]
+pub(crate) struct Document;

@@ -1,0 +1,256 @@
+//! `/connections`.
+
+use actix_web::web::{Bytes, Data, Json, Path, Query};
+use actix_web::{HttpRequest, HttpResponse, Responder};
+use catalog::plan::Acceptance;
+use contracts::{
+    ConnectionView, ErrorCode, HealAnswer, HealRequest, OnboardRequest, Problem, SyncTriggered,
+};
+use futures::stream;
+use serde::Deserialize;
+use shared::http::{ApiError, Body, OptionalBody};
+use shared::registry::connections::ConnectionFilter;
+use uuid::Uuid;
+
+use super::connection_id;
+use crate::domain::view;
+use crate::flows;
+use crate::flows::onboard::Onboarded;
+use crate::state::State;
+
+/// Rows read at a time while a whole list is streamed.
+const CHUNK: u64 = 500;
+const LIMIT_MAX: u64 = 1000;
+
+/// Makes a connection: credentials, source, schema, connection, version 1.
+#[utoipa::path(
+    post,
+    path = "/connections/onboard",
+    request_body = OnboardRequest,
+    responses(
+        (status = 201, body = ConnectionView),
+        (status = 200, description = "it was onboarded before with the same request", body = ConnectionView),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
+)]
+pub(crate) async fn onboard(
+    state: Data<State>,
+    body: Body<OnboardRequest>,
+) -> Result<impl Responder, ApiError> {
+    let flow = flows::onboard::run(state.get_ref().clone(), body.0);
+    Ok(match state.runtime.run(flow).await? {
+        Onboarded::New(row) => HttpResponse::Created()
+            .insert_header(("location", format!("/connections/{}", row.id)))
+            .json(view::connection(&row, state.airbyte.instance())),
+        Onboarded::Existing(row) => {
+            HttpResponse::Ok().json(view::connection(&row, state.airbyte.instance()))
+        }
+    })
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListQuery {
+    /// Only this status.
+    status: Option<String>,
+    /// Only this source type.
+    source_type: Option<String>,
+    /// Only this name.
+    name: Option<String>,
+    /// At most so many, up to 1,000; absent means all.
+    limit: Option<u64>,
+    /// Where the page before ended; from its `Link` header.
+    cursor: Option<Uuid>,
+}
+
+/// Every connection, oldest first.
+#[utoipa::path(
+    get,
+    path = "/connections",
+    params(ListQuery),
+    responses((status = 200, body = Vec<ConnectionView>), (status = 422, body = Problem))
+)]
+pub(crate) async fn list(
+    state: Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let query = Query::<ListQuery>::from_query(request.query_string())
+        .map_err(|error| ApiError::new(ErrorCode::Malformed, error.to_string()))?
+        .into_inner();
+    let status = query
+        .status
+        .as_deref()
+        .map(|text| {
+            text.to_uppercase().parse().map_err(|()| {
+                ApiError::invalid(
+                    "status",
+                    "is none of PENDING, ACTIVE, HEALING, FAILED, INACTIVE",
+                )
+            })
+        })
+        .transpose()?;
+    let filter = ConnectionFilter {
+        status,
+        source_type: query.source_type,
+        name: query.name,
+    };
+    if let Some(limit) = query.limit {
+        if !(1..=LIMIT_MAX).contains(&limit) {
+            return Err(ApiError::invalid(
+                "limit",
+                format!("must be 1 to {LIMIT_MAX}"),
+            ));
+        }
+        let rows = state
+            .registry
+            .connection_page(&filter, query.cursor, limit)
+            .await?;
+        let mut response = HttpResponse::Ok();
+        if rows.len() as u64 == limit
+            && let Some(last) = rows.last()
+        {
+            response.insert_header(("link", next_link(&request, last.id)));
+        }
+        let page: Vec<_> = rows
+            .iter()
+            .map(|row| view::connection(row, state.airbyte.instance()))
+            .collect();
+        return Ok(response.json(page));
+    }
+    // The first chunk is read before the status is sent, so that a registry that is down is told.
+    let first = state
+        .registry
+        .connection_page(&filter, query.cursor, CHUNK)
+        .await?;
+    if (first.len() as u64) < CHUNK {
+        let all: Vec<_> = first
+            .iter()
+            .map(|row| view::connection(row, state.airbyte.instance()))
+            .collect();
+        return Ok(HttpResponse::Ok().json(all));
+    }
+    let state = state.get_ref().clone();
+    let chunks = stream::unfold(Some((Some(first), None)), move |step| {
+        let (state, filter) = (state.clone(), filter.clone());
+        async move {
+            let (ready, after): (Option<Vec<_>>, Option<Uuid>) = step?;
+            let rows = match ready {
+                Some(rows) => Ok(rows),
+                None => state.registry.connection_page(&filter, after, CHUNK).await,
+            };
+            Some(match rows {
+                Ok(rows) => {
+                    let last = rows.last().map(|row| row.id);
+                    let is_end = (rows.len() as u64) < CHUNK;
+                    let text = chunk(&rows, after.is_none(), is_end, state.airbyte.instance());
+                    (Ok(Bytes::from(text)), (!is_end).then_some((None, last)))
+                }
+                // The body breaks off, so that nobody takes a part for the whole.
+                Err(error) => (Err(error), None),
+            })
+        }
+    });
+    Ok(HttpResponse::Ok()
+        .content_type("application/json")
+        .streaming(chunks))
+}
+
+fn chunk(
+    rows: &[shared::registry::entities::connection::Model],
+    is_first: bool,
+    is_last: bool,
+    instance: &str,
+) -> Vec<u8> {
+    let mut text = Vec::with_capacity(rows.len() * 512);
+    text.extend_from_slice(if is_first { b"[" } else { b"" });
+    for (index, row) in rows.iter().enumerate() {
+        if !(is_first && index == 0) {
+            text.push(b',');
+        }
+        let view = view::connection(row, instance);
+        serde_json::to_writer(&mut text, &view).expect("a view is strings, numbers and ids");
+    }
+    text.extend_from_slice(if is_last { b"]" } else { b"" });
+    text
+}
+
+/// The next page's address: the same query from where this one ended.
+fn next_link(request: &HttpRequest, last: Uuid) -> String {
+    let mut pairs: Vec<String> = request
+        .query_string()
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="))
+        .map(str::to_owned)
+        .collect();
+    pairs.push(format!("cursor={last}"));
+    format!("<{}?{}>; rel=\"next\"", request.path(), pairs.join("&"))
+}
+
+/// One connection.
+#[utoipa::path(
+    get,
+    path = "/connections/{id}",
+    responses((status = 200, body = ConnectionView), (status = 404, body = Problem))
+)]
+pub(crate) async fn get(state: Data<State>, id: Path<String>) -> Result<impl Responder, ApiError> {
+    let row = state.connection(connection_id(&id)?).await?;
+    Ok(Json(view::connection(&row, state.airbyte.instance())))
+}
+
+/// Starts a sync, or attaches to the one that runs.
+#[utoipa::path(
+    post,
+    path = "/connections/{id}/sync",
+    responses((status = 200, body = SyncTriggered), (status = 404, body = Problem), (status = 409, body = Problem))
+)]
+pub(crate) async fn sync(state: Data<State>, id: Path<String>) -> Result<impl Responder, ApiError> {
+    let id = connection_id(&id)?;
+    let started = state
+        .runtime
+        .run(flows::sync::start(state.get_ref().clone(), id))
+        .await?;
+    Ok(Json(started))
+}
+
+/// What a heal is told here; the connection is in the path.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HealBody {
+    #[serde(default)]
+    plan_hash: Option<String>,
+    #[serde(default)]
+    accept: Option<Acceptance>,
+}
+
+/// Heals the connection; the drift-repair agent does the work.
+#[utoipa::path(
+    post,
+    path = "/connections/{id}/heal",
+    responses((status = 200, body = HealAnswer), (status = 404, body = Problem), (status = 409, body = Problem))
+)]
+pub(crate) async fn heal(
+    state: Data<State>,
+    id: Path<String>,
+    body: OptionalBody<HealBody>,
+) -> Result<impl Responder, ApiError> {
+    let id = connection_id(&id)?;
+    let HealBody { plan_hash, accept } = body.0.unwrap_or_default();
+    let request = HealRequest {
+        connection_id: id,
+        plan_hash,
+        accept,
+    };
+    let shared = state.get_ref().clone();
+    let answer = state
+        .runtime
+        .run(async move {
+            let answer = shared.drift_repair.heal(&request).await?;
+            if answer.sync_operation_id.is_some() {
+                shared.wake.notify_one();
+            }
+            Ok::<_, shared::clients::Error>(answer)
+        })
+        .await?;
+    Ok(Json(answer))
+}

@@ -1,0 +1,39 @@
+//! HTTP in, HTTP out.
+
+pub(crate) mod catalogs;
+pub(crate) mod connections;
+pub(crate) mod jobs;
+pub(crate) mod operations;
+
+use actix_web::web::{self, ServiceConfig};
+use contracts::ErrorCode;
+use shared::http::ApiError;
+use uuid::Uuid;
+
+/// Wires the service's own paths.
+pub(crate) fn configure(config: &mut ServiceConfig) {
+    config
+        .service(web::resource("/connections/onboard").route(web::post().to(connections::onboard)))
+        .service(web::resource("/connections").route(web::get().to(connections::list)))
+        .service(web::resource("/connections/{id}").route(web::get().to(connections::get)))
+        .service(web::resource("/connections/{id}/sync").route(web::post().to(connections::sync)))
+        .service(web::resource("/connections/{id}/heal").route(web::post().to(connections::heal)))
+        .service(web::resource("/connections/{id}/jobs").route(web::get().to(jobs::list)))
+        .service(web::resource("/connections/{id}/catalogs").route(web::get().to(catalogs::list)))
+        .service(
+            web::resource("/connections/{id}/catalogs/{version}")
+                .route(web::get().to(catalogs::get)),
+        )
+        .service(web::resource("/operations/{id}").route(web::get().to(operations::get)))
+        .service(web::resource("/jobs/{job_id}").route(web::get().to(jobs::get)));
+}
+
+/// A connection's id in a path; one that is no id names no connection.
+fn connection_id(text: &str) -> Result<Uuid, ApiError> {
+    Uuid::parse_str(text).map_err(|_| {
+        ApiError::new(
+            ErrorCode::ConnectionNotFound,
+            format!("no connection `{text}`; ids are UUIDs, and GET /connections lists them"),
+        )
+    })
+}

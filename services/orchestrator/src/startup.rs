@@ -1,0 +1,119 @@
+//! From settings to a listening service.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::Data;
+use futures::FutureExt as _;
+use shared::airbyte::Airbyte;
+use shared::clients::auth_broker::AuthBroker;
+use shared::clients::drift_repair::DriftRepair;
+use shared::http::server::{self, Listening, Service, StartError};
+use shared::http::{Access, Runtime, client, health};
+use shared::registry::Registry;
+use shared::service_token::ServiceTokens;
+use shared::settings::{Settings, variables};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use utoipa::OpenApi as _;
+use uuid::Uuid;
+
+use crate::state::State;
+use crate::{flows, openapi, routes};
+
+/// How long flows under way may take to end when the service stops.
+const DRAIN: Duration = Duration::from_secs(15);
+
+/// The orchestrator, listening.
+pub struct Application {
+    listening: Listening,
+    state: State,
+}
+
+impl Application {
+    /// Binds the port; nothing is answered before [`Application::run`].
+    ///
+    /// # Errors
+    /// When the settings do not allow it, the registry does not answer or the port is taken.
+    pub async fn build(
+        settings: &Settings,
+        registry: Registry,
+        stopping: CancellationToken,
+    ) -> Result<Self, StartError> {
+        let http = client::build()?;
+        let tokens = ServiceTokens::new(settings.service_token_key()?, "orchestrator");
+        let airbyte = Airbyte::new(
+            settings.airbyte.urls.clone(),
+            settings.airbyte_client()?,
+            http.clone(),
+        );
+        let urls = &settings.service_urls;
+        let installation = registry.installation_id().await?;
+        let state = State {
+            registry,
+            airbyte,
+            auth_broker: AuthBroker::new(urls.auth_broker.clone(), tokens.clone(), http.clone()),
+            drift_repair: DriftRepair::new(urls.drift_repair.clone(), tokens, http),
+            runtime: Runtime::current(stopping),
+            installation,
+            owner: format!("orchestrator/{}", Uuid::now_v7()).into(),
+            fingerprint_key: settings.service_token_key()?,
+            default_workspace: settings.airbyte.workspace_id,
+            default_destination: settings.airbyte.destination_id,
+            wake: Arc::new(Notify::new()),
+        };
+        let data = Data::new(state.clone());
+        let probed = state.clone();
+        let redis = settings.redis_url.clone();
+        let service = Service {
+            name: "orchestrator",
+            bind: (settings.bind_address.clone(), settings.ports.orchestrator),
+            port_variable: variables::SERVICE_PORT_ORCHESTRATOR,
+            workers: 2,
+            access: Access::new(settings, "orchestrator")?,
+            openapi: openapi::Document::openapi(),
+            ready: Arc::new(move || {
+                let state = probed.clone();
+                let redis = redis.clone();
+                async move {
+                    let probes = futures::join!(
+                        health::probe("registry", true, state.registry.ping()),
+                        health::probe("airbyte", true, state.airbyte.health()),
+                        health::probe("auth_broker", false, state.auth_broker.health()),
+                        health::probe("drift_repair_agent", false, state.drift_repair.health()),
+                    );
+                    let mut all = vec![probes.0, probes.1, probes.2, probes.3];
+                    if let Some(url) = redis {
+                        let ping = shared::redis::ping(&url);
+                        all.push(health::probe("redis", false, ping).await);
+                    }
+                    all
+                }
+                .boxed_local()
+            }),
+        };
+        let listening = server::listen(service, move |config| {
+            config.app_data(data.clone()).configure(routes::configure);
+        })?;
+        Ok(Self { listening, state })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.listening.address
+    }
+
+    /// Serves and works until told to stop.
+    ///
+    /// # Errors
+    /// When serving fails.
+    pub async fn run(self) -> Result<(), StartError> {
+        let Self { listening, state } = self;
+        let runtime = state.runtime.clone();
+        let worker = tokio::spawn(flows::worker::run(state));
+        server::serve(listening, &runtime, DRAIN).await?;
+        worker.abort();
+        Ok(())
+    }
+}

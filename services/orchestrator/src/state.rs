@@ -1,0 +1,46 @@
+//! What handlers and flows share.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use shared::airbyte::Airbyte;
+use shared::clients::auth_broker::AuthBroker;
+use shared::clients::drift_repair::DriftRepair;
+use shared::http::Runtime;
+use shared::registry::Registry;
+use shared::registry::entities::connection;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use shared::flow::Error;
+
+/// What handlers and flows share.
+#[derive(Clone)]
+pub(crate) struct State {
+    pub(crate) registry: Registry,
+    pub(crate) airbyte: Airbyte,
+    pub(crate) auth_broker: AuthBroker,
+    pub(crate) drift_repair: DriftRepair,
+    pub(crate) runtime: Runtime,
+    pub(crate) installation: Uuid,
+    /// Names this process in leases.
+    pub(crate) owner: Arc<str>,
+    /// Keys the fingerprints of requests, which may hold secrets.
+    pub(crate) fingerprint_key: SecretString,
+    pub(crate) default_workspace: Option<Uuid>,
+    pub(crate) default_destination: Option<Uuid>,
+    /// Wakes the worker.
+    pub(crate) wake: Arc<Notify>,
+}
+
+impl State {
+    /// The connection of that id.
+    pub(crate) async fn connection(&self, id: Uuid) -> Result<connection::Model, Error> {
+        shared::flow::connection(&self.registry, id).await
+    }
+
+    /// The same, if it belongs to the Airbyte that is configured.
+    pub(crate) async fn own_connection(&self, id: Uuid) -> Result<connection::Model, Error> {
+        shared::flow::own_connection(&self.registry, &self.airbyte, id).await
+    }
+}
