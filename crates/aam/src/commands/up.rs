@@ -12,7 +12,8 @@ use stack::{Options, Stack};
 use crate::client::place;
 
 /// `info` without what the greeting tells, a line for each answered request and libraries' own news.
-const QUIET: &str = "info,access=warn,shared::http::server=warn,actix_server=warn,sea_orm_migration=warn";
+const QUIET: &str =
+    "info,access=warn,shared::http::server=warn,actix_server=warn,sea_orm_migration=warn";
 
 /// Starts the whole stack in this process, on loopback, until Ctrl-C.
 #[derive(Debug, clap::Args)]
