@@ -63,7 +63,7 @@ impl Application {
                 async move {
                     let probes = futures::join!(
                         health::probe("registry", true, state.registry.ping()),
-                        health::probe("airbyte", true, state.airbyte.health()),
+                        health::probe("airbyte", true, state.airbyte.ready()),
                     );
                     vec![probes.0, probes.1]
                 }

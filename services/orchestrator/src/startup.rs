@@ -79,7 +79,7 @@ impl Application {
                 async move {
                     let probes = futures::join!(
                         health::probe("registry", true, state.registry.ping()),
-                        health::probe("airbyte", true, state.airbyte.health()),
+                        health::probe("airbyte", true, state.airbyte.ready()),
                         health::probe("auth_broker", false, state.auth_broker.health()),
                         health::probe("drift_repair_agent", false, state.drift_repair.health()),
                     );

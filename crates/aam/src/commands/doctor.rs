@@ -119,10 +119,7 @@ async fn registry(settings: &Settings) -> Finding {
         Err(error) => Finding {
             check,
             ok: false,
-            said: format!(
-                "{}; check DATABASE_URL",
-                shared::http::problem::chain(&error)
-            ),
+            said: shared::http::problem::chain(&error),
         },
         Ok(states) => {
             let missing = states.iter().filter(|state| !state.applied).count();

@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
-use crate::given::{FREE_PORTS, Folder, Up};
+use crate::given::{FREE_PORTS, Folder, Up, free_port};
 
 #[test]
 fn without_a_stack_each_command_says_where_it_looked_and_what_to_do() {
@@ -107,6 +107,36 @@ fn every_setting_that_cannot_be_used_is_told_at_once() {
         looked.out.contains("SERVICE_PORT_ORCHESTRATOR"),
         "{looked:?}"
     );
+}
+
+#[test]
+fn a_database_that_cannot_be_used_is_told_with_its_variable() {
+    let folder = Folder::new();
+    let server = std::env::var("AAM_TEST_POSTGRES_URL").unwrap();
+    let (scheme, place) = server.split_once("://").unwrap();
+    let (_, place) = place.rsplit_once('@').unwrap();
+    let closed = free_port();
+    for (url, cause) in [
+        (
+            format!("{scheme}://aam:hidden-password@{place}"),
+            "password authentication failed",
+        ),
+        (
+            format!("{scheme}://u:hidden-password@127.0.0.1:{closed}/aam"),
+            "Connection refused",
+        ),
+    ] {
+        let settings = [("DATABASE_URL", url.as_str())];
+        for command in [&["up"][..], &["migrate", "up"], &["migrate", "status"]] {
+            let said = folder.aam_with(command, &settings, "").failed(1);
+            assert!(said.contains("check DATABASE_URL"), "{said}");
+            assert!(said.contains(cause), "{said}");
+            assert!(!said.contains("hidden-password"), "{said}");
+        }
+        let looked = folder.aam_with(&["doctor"], &settings, "");
+        assert!(looked.out.contains("check DATABASE_URL"), "{looked:?}");
+        assert!(looked.out.contains(cause), "{looked:?}");
+    }
 }
 
 #[test]

@@ -282,3 +282,9 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
         .unwrap()
         .block_on(work)
 }
+
+/// A port that nobody listens on now.
+pub(crate) fn free_port() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port().to_string()
+}

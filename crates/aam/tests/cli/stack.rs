@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::given::{Folder, Up, ended, interrupt, number, sqlite, until};
+use crate::given::{Folder, Up, ended, free_port, interrupt, number, sqlite, until};
 
 #[test]
 fn a_connection_is_onboarded_synced_and_healed() {
@@ -311,10 +311,4 @@ fn what_was_made_is_there_after_a_restart() {
         .json();
     assert_eq!(synced["status"], "succeeded");
     assert_eq!(synced["rows_synced"], 8313);
-}
-
-/// A port that nobody listens on now.
-fn free_port() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port().to_string()
 }

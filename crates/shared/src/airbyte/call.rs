@@ -1,5 +1,6 @@
 //! One call to Airbyte: token, time-out, retries where repeating is safe, and the answer's body.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
@@ -116,6 +117,18 @@ impl Airbyte {
             repeat,
         };
         decode(name, &call.url, &self.inner.send(&call).await?)
+    }
+
+    /// Answers when Airbyte does and gives a token for our credentials.
+    ///
+    /// # Errors
+    /// When it cannot be reached, something else answers or the credentials are refused.
+    pub async fn ready(&self) -> Result<(), Arc<Error>> {
+        self.health().await?;
+        if let Some(tokens) = &self.inner.tokens {
+            tokens.get(None).await?;
+        }
+        Ok(())
     }
 
     /// Answers when Airbyte does. Touches no token.

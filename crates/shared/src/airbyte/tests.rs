@@ -90,14 +90,19 @@ async fn wrong_credentials_say_what_to_do() {
         })))
         .mount(&server)
         .await;
-    let error = airbyte(&server)
-        .await
-        .workspace_list()
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("Invalid client id or token"), "{error}");
-    assert!(error.contains("abctl local credentials"), "{error}");
+    Mock::given(method("GET"))
+        .and(path("/api/public/v1/health"))
+        .respond_with(ResponseTemplate::new(200).set_body_string("Successful operation"))
+        .mount(&server)
+        .await;
+    let airbyte = airbyte(&server).await;
+    airbyte.health().await.unwrap();
+    let listed = airbyte.workspace_list().await.unwrap_err().to_string();
+    let ready = airbyte.ready().await.unwrap_err().to_string();
+    for error in [listed, ready] {
+        assert!(error.contains("Invalid client id or token"), "{error}");
+        assert!(error.contains("abctl local credentials"), "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

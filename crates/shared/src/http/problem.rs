@@ -184,9 +184,11 @@ impl From<crate::registry::Error> for ApiError {
                 ErrorCode::ConnectionBusy
             }
             Error::Conflict(Conflict::Version) => ErrorCode::VersionConflict,
-            Error::Database(_) | Error::File { .. } | Error::Url(_) | Error::Document(_) => {
-                ErrorCode::Internal
-            }
+            Error::Database(_)
+            | Error::Unreachable { .. }
+            | Error::File { .. }
+            | Error::Url(_)
+            | Error::Document(_) => ErrorCode::Internal,
         };
         Self::caused(code, &error)
     }

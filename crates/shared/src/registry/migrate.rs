@@ -30,6 +30,7 @@ impl Registry {
     /// When the database cannot be reached or a migration fails; nothing is left half done on
     /// PostgreSQL.
     pub async fn migrate(&self) -> Result<usize, Error> {
+        self.reach().await?;
         match &self.inner.target {
             DatabaseTarget::Postgres { .. } => {
                 let transaction = self.writer().await?;
@@ -76,6 +77,7 @@ impl Registry {
     /// # Errors
     /// When the database cannot be reached.
     pub async fn migration_states(&self) -> Result<Vec<MigrationState>, Error> {
+        self.reach().await?;
         let transaction = self.writer().await?;
         let states = Migrator::get_migration_with_status(&transaction).await?;
         transaction.commit().await?;

@@ -15,6 +15,7 @@ pub mod keeper;
 pub mod migrate;
 mod onboarding;
 pub mod operations;
+mod reach;
 pub mod status;
 mod steps;
 pub mod versions;
@@ -37,6 +38,14 @@ pub enum Error {
     /// The database cannot be reached or refused the statement.
     #[error("the registry's database failed")]
     Database(#[source] DbErr),
+    /// No connection to the database can be opened.
+    #[error("the registry's database at {place} cannot be used; check DATABASE_URL")]
+    Unreachable {
+        /// Host, port and name of the database.
+        place: String,
+        /// The server's or the operating system's words.
+        source: sqlx::Error,
+    },
     /// A guarded write found that somebody else was first.
     #[error("{0}")]
     Conflict(Conflict),
@@ -84,7 +93,7 @@ impl Error {
     pub fn is_unavailable(&self) -> bool {
         matches!(
             self,
-            Self::Database(DbErr::Conn(_) | DbErr::ConnectionAcquire(_))
+            Self::Unreachable { .. } | Self::Database(DbErr::Conn(_) | DbErr::ConnectionAcquire(_))
         ) || matches!(self, Self::Database(error) if {
             let text = error.to_string();
             text.contains("Connection refused")
@@ -164,15 +173,6 @@ impl Registry {
         let transaction = self.inner.read.begin_with_options(options).await?;
         self.forget_statements(&transaction).await?;
         Ok(DatabaseExecutor::OwnedTransaction(transaction))
-    }
-
-    /// Answers when the database does.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub async fn ping(&self) -> Result<(), Error> {
-        self.reader().await?.execute_unprepared("SELECT 1").await?;
-        Ok(())
     }
 
     /// Closes every connection to the database.
