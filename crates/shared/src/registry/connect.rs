@@ -67,7 +67,8 @@ impl Registry {
     }
 }
 
-fn postgres(url: &str, pooler: Pooler) -> Result<sqlx::PgPool, Error> {
+/// How a connection to PostgreSQL is opened.
+pub(super) fn postgres_options(url: &str, pooler: Pooler) -> Result<PgConnectOptions, Error> {
     let mut options = PgConnectOptions::from_str(url)
         .map_err(|error| Error::Url(error.to_string()))?
         .application_name("aam");
@@ -75,6 +76,11 @@ fn postgres(url: &str, pooler: Pooler) -> Result<sqlx::PgPool, Error> {
         // Poolers refuse start-up parameters they do not track.
         options = options.statement_cache_capacity(0).extra_float_digits(None);
     }
+    Ok(options)
+}
+
+fn postgres(url: &str, pooler: Pooler) -> Result<sqlx::PgPool, Error> {
+    let options = postgres_options(url, pooler)?;
     Ok(PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
