@@ -58,6 +58,11 @@ async fn postgres(url: &str, id: &str) {
     .await
     .unwrap();
     let mut transaction = connection.begin().await.unwrap();
+    // A pooler gives us a server connection that others prepared statements on.
+    sqlx::raw_sql("DEALLOCATE ALL")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
     for (table, columns) in COLUMNS {
         let query = format!("SELECT {columns} FROM {table}");
         let rows = sqlx::query(AssertSqlSafe(query))
