@@ -24,8 +24,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 use sea_orm::{
-    AccessMode, ConnectionTrait as _, DatabaseConnection, DatabaseExecutor, DatabaseTransaction,
-    DbBackend, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
+    ConnectionTrait as _, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbBackend,
+    DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
 };
 
 use crate::settings::Pooler;
@@ -165,13 +165,12 @@ impl Registry {
         if self.inner.pooler == Pooler::Session {
             return Ok(DatabaseExecutor::Connection(&self.inner.read));
         }
-        let options = TransactionOptions {
-            isolation_level: None,
-            access_mode: Some(AccessMode::ReadOnly),
-            sqlite_transaction_mode: None,
-        };
-        let transaction = self.inner.read.begin_with_options(options).await?;
+        let transaction = self.inner.read.begin().await?;
         self.forget_statements(&transaction).await?;
+        // Not by the options of `begin`: those would be set by a prepared statement.
+        transaction
+            .execute_unprepared("SET TRANSACTION READ ONLY")
+            .await?;
         Ok(DatabaseExecutor::OwnedTransaction(transaction))
     }
 
