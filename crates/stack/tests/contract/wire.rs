@@ -223,3 +223,15 @@ pub(crate) async fn apply(stack: &Stack, id: &str) {
         .collect();
     assert_eq!(numbers, [2, 1]);
 }
+
+/// Several hundred reads of two services at once: they share a handful of server connections.
+pub(crate) async fn many_reads(stack: &Stack) {
+    let reads = (0..400).map(async |n| {
+        let (api, path) = match n % 2 {
+            0 => (&stack.api, "/connections"),
+            _ => (&stack.broker_api, "/credentials"),
+        };
+        api.get(path).await.expect(200);
+    });
+    futures::future::join_all(reads).await;
+}
