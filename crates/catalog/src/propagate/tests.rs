@@ -1,3 +1,5 @@
+//! Tables of what is taken over and what is not, with the reasons in the names.
+
 use serde_json::{Value, json};
 
 use super::*;
