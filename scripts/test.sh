@@ -31,6 +31,7 @@ wants curl curl
 wants jq jq
 wants sqlite3 sqlite3
 wants openssl openssl
+python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
   command="apt-get install -y --no-install-recommends ${missing[*]}"
   if [ "$INSTALL" = yes ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -92,6 +93,10 @@ if cargo nextest --version >/dev/null 2>&1; then
 else
   cargo test --locked --workspace --lib --bins --tests
 fi
+say "Stage SDK"
+scripts/test_sdk.sh
+say "Stage contract"
+scripts/test_contract.sh
 say "Stage compose"
 scripts/test_compose.sh
 say "All tests passed"

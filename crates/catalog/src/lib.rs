@@ -7,6 +7,7 @@ mod model;
 pub mod modes;
 mod node;
 pub mod plan;
+pub mod propagate;
 mod read;
 pub mod request;
 pub mod schema;

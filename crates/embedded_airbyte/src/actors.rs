@@ -54,6 +54,9 @@ pub(crate) struct Configured {
     pub(crate) redactor: Arc<Redactor>,
 }
 
+/// Where the runner of declarative sources looks for the manifest.
+const INJECTED_MANIFEST: &str = "__injected_declarative_manifest";
+
 fn noun(kind: ConnectorKind) -> &'static str {
     kind.as_str()
 }
@@ -70,6 +73,19 @@ impl Engine {
     /// An actor that was not deleted.
     pub(crate) async fn actor(&self, kind: ConnectorKind, id: Uuid) -> Result<actor::Model, Fault> {
         live_actor(self.store.read(), kind, id).await
+    }
+
+    /// The definition of an actor, also of a deleted one.
+    pub(crate) async fn actor_definition(
+        &self,
+        kind: ConnectorKind,
+        id: Uuid,
+    ) -> Result<Arc<Definition>, Fault> {
+        let row = actor::Entity::find_by_id(id)
+            .one(self.store.read())
+            .await?
+            .ok_or_else(|| Fault::not_found(noun(kind), id))?;
+        self.definitions.get(kind, row.definition_id)
     }
 
     /// Actors in the order they were made.
@@ -100,7 +116,7 @@ impl Engine {
         let mut configuration = new.configuration;
         let short_name = take_type(&mut configuration, new.kind);
         let definition = match (new.definition_id, short_name) {
-            (Some(id), _) => self.definitions.get(new.kind, id)?,
+            (Some(id), _) => self.definition_of(new.kind, new.workspace_id, id)?,
             (None, Some(name)) => self.definitions.by_short_name(new.kind, &name)?,
             (None, None) => {
                 let member = type_member(new.kind);
@@ -210,6 +226,10 @@ impl Engine {
         let configuration = secrets::open(&self.seal, id, &row.configuration, &row.secrets)?;
         let redactor = Arc::new(Redactor::default());
         redactor.learn(&spec.schema, &configuration);
+        let mut configuration = configuration;
+        if let Some(manifest) = definition.manifest() {
+            configuration[INJECTED_MANIFEST] = manifest.content.clone();
+        }
         Ok(Configured {
             row,
             definition,
@@ -225,7 +245,10 @@ impl Engine {
         configuration: &RawValue,
     ) -> Result<(), Fault> {
         let spec = self.spec(&actor.definition).await?;
-        let configuration: Value = stored("configuration", configuration.get())?;
+        let mut configuration: Value = stored("configuration", configuration.get())?;
+        if let Some(members) = configuration.as_object_mut() {
+            members.shift_remove(INJECTED_MANIFEST);
+        }
         actor.redactor.learn(&spec.schema, &configuration);
         spec.validate(&configuration)?;
         let id = actor.row.id;

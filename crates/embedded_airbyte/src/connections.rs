@@ -2,8 +2,8 @@
 
 use airbyte_protocol::StreamDescriptor;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -16,7 +16,8 @@ use crate::naming::Naming;
 use crate::notation::{SyncCatalog, narrowed};
 use crate::options::ConnectorKind;
 use crate::schedule::Schedule;
-use crate::store::entities::{connection, connection_state};
+use crate::store::entities::{connection, connection_state, connection_tag};
+use crate::tags;
 use crate::time::now_ms;
 
 /// What a connection is made of.
@@ -30,7 +31,7 @@ pub(crate) struct NewConnection {
     pub(crate) naming: Naming,
     pub(crate) schedule: Schedule,
     pub(crate) non_breaking_preference: String,
-    pub(crate) tags: Value,
+    pub(crate) tags: Vec<Uuid>,
 }
 
 /// What a connection becomes; `None` stays as it is.
@@ -49,7 +50,7 @@ pub(crate) struct ConnectionChange {
     pub(crate) backfill_preference: Option<String>,
     pub(crate) notify_schema_changes: Option<bool>,
     pub(crate) notify_schema_changes_by_email: Option<bool>,
-    pub(crate) tags: Option<Value>,
+    pub(crate) tags: Option<Vec<Uuid>>,
 }
 
 impl connection::Model {
@@ -83,12 +84,21 @@ impl Engine {
         find(self.store.read(), id).await
     }
 
-    /// Connections in the order they were made.
+    /// Connections in the order they were made, only those that carry one of `tags` if any.
     pub(crate) async fn connection_list(
         &self,
         page: &Page,
+        tags: &[Uuid],
     ) -> Result<Vec<connection::Model>, Fault> {
         let mut query = connection::Entity::find();
+        if !tags.is_empty() {
+            let carrying = connection_tag::Entity::find()
+                .select_only()
+                .column(connection_tag::Column::ConnectionId)
+                .filter(connection_tag::Column::TagId.is_in(tags.iter().copied()))
+                .into_query();
+            query = query.filter(connection::Column::Id.in_subquery(carrying));
+        }
         if !page.workspace_ids.is_empty() {
             let ids = page.workspace_ids.iter().copied();
             query = query.filter(connection::Column::WorkspaceId.is_in(ids));
@@ -142,12 +152,12 @@ impl Engine {
             breaking_change: Set(false),
             notify_schema_changes: Set(false),
             notify_schema_changes_by_email: Set(false),
-            tags: Set(new.tags.to_string()),
             created_at: Set(now),
             updated_at: Set(now),
         }
         .insert(&transaction)
         .await?;
+        tags::replace(&transaction, id, row.workspace_id, &new.tags).await?;
         transaction.commit().await?;
         Ok(row)
     }
@@ -159,59 +169,8 @@ impl Engine {
         id: Uuid,
         change: ConnectionChange,
     ) -> Result<connection::Model, Fault> {
-        let catalog = change.catalog.map(configured).transpose()?;
         let transaction = self.store.write().await?;
-        let row = find(&transaction, id).await?;
-        let before = row.catalog()?;
-        let mut update = row.clone().into_active_model();
-        macro_rules! set {
-            ($($field:ident),*) => {
-                $(if let Some(value) = change.$field { update.$field = Set(value); })*
-            };
-        }
-        set!(
-            name,
-            namespace_definition,
-            status,
-            breaking_change,
-            non_breaking_preference,
-            backfill_preference,
-            notify_schema_changes,
-            notify_schema_changes_by_email
-        );
-        if let Some(format) = change.namespace_format {
-            update.namespace_format = Set(Some(format));
-        }
-        if let Some(prefix) = change.prefix {
-            update.prefix = Set(Some(prefix));
-        }
-        if let Some(id) = change.source_catalog_id {
-            update.source_catalog_id = Set(Some(id));
-        }
-        if let Some(schedule) = change.schedule {
-            update.schedule_type = Set(schedule.kind);
-            update.schedule_data = Set(schedule.data.map(|data| data.to_string()));
-        }
-        if let Some(tags) = change.tags {
-            update.tags = Set(tags.to_string());
-        }
-        if let Some(catalog) = &catalog {
-            update.sync_catalog = Set(to_json(catalog));
-            for changed in changed_modes(&before, catalog) {
-                connection_state::Entity::delete_by_id((id, stream_key(&changed)))
-                    .exec(&transaction)
-                    .await?;
-            }
-        }
-        update.updated_at = Set(now_ms());
-        let row = update.update(&transaction).await?;
-        let written = written_streams(catalog.as_ref().unwrap_or(&before), &row.naming())?;
-        if row.status != "deprecated" {
-            refuse_conflicts(&transaction, id, row.destination_id, &written).await?;
-        }
-        let mut update = row.into_active_model();
-        update.written_streams = Set(to_json(&written));
-        let row = update.update(&transaction).await?;
+        let row = update_in(&transaction, id, change).await?;
         transaction.commit().await?;
         Ok(row)
     }
@@ -226,6 +185,67 @@ impl Engine {
         self.jobs.give_up(id).await;
         self.jobs_cancel_waiting(id).await
     }
+}
+
+/// Changes a connection within a transaction.
+pub(crate) async fn update_in(
+    transaction: &DatabaseTransaction,
+    id: Uuid,
+    change: ConnectionChange,
+) -> Result<connection::Model, Fault> {
+    let catalog = change.catalog.map(configured).transpose()?;
+    let row = find(transaction, id).await?;
+    let before = row.catalog()?;
+    let mut update = row.clone().into_active_model();
+    macro_rules! set {
+        ($($field:ident),*) => {
+            $(if let Some(value) = change.$field { update.$field = Set(value); })*
+        };
+    }
+    set!(
+        name,
+        namespace_definition,
+        status,
+        breaking_change,
+        non_breaking_preference,
+        backfill_preference,
+        notify_schema_changes,
+        notify_schema_changes_by_email
+    );
+    if let Some(format) = change.namespace_format {
+        update.namespace_format = Set(Some(format));
+    }
+    if let Some(prefix) = change.prefix {
+        update.prefix = Set(Some(prefix));
+    }
+    if let Some(id) = change.source_catalog_id {
+        update.source_catalog_id = Set(Some(id));
+    }
+    if let Some(schedule) = change.schedule {
+        update.schedule_type = Set(schedule.kind);
+        update.schedule_data = Set(schedule.data.map(|data| data.to_string()));
+    }
+    if let Some(catalog) = &catalog {
+        update.sync_catalog = Set(to_json(catalog));
+        for changed in changed_modes(&before, catalog) {
+            connection_state::Entity::delete_by_id((id, stream_key(&changed)))
+                .exec(transaction)
+                .await?;
+        }
+    }
+    update.updated_at = Set(now_ms());
+    let row = update.update(transaction).await?;
+    let written = written_streams(catalog.as_ref().unwrap_or(&before), &row.naming())?;
+    if row.status != "deprecated" {
+        refuse_conflicts(transaction, id, row.destination_id, &written).await?;
+    }
+    if let Some(tags) = change.tags {
+        tags::replace(transaction, id, row.workspace_id, &tags).await?;
+    }
+    let mut update = row.into_active_model();
+    update.written_streams = Set(to_json(&written));
+    let row = update.update(transaction).await?;
+    Ok(row)
 }
 
 /// A connection by its id, deleted or not.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
@@ -57,7 +57,29 @@ pub(crate) struct Definition {
     pub(crate) version: String,
     pub(crate) supports_refreshes: bool,
     pub(crate) launch: Launch,
+    /// What a user added to this Airbyte, instead of what it came with.
+    pub(crate) custom: Option<Custom>,
 }
+
+/// What only a definition has that a user made.
+#[derive(Debug)]
+pub(crate) struct Custom {
+    /// The workspace that may use it.
+    pub(crate) workspace_id: Uuid,
+    pub(crate) documentation_url: Option<String>,
+    /// A declarative source: what is run is the manifest, by the shared runner.
+    pub(crate) manifest: Option<Manifest>,
+}
+
+/// A declarative source's manifest and its version, counted from 1.
+#[derive(Debug)]
+pub(crate) struct Manifest {
+    pub(crate) content: serde_json::Value,
+    pub(crate) version: i64,
+}
+
+/// The image of all declarative sources.
+pub(crate) const MANIFEST_RUNNER: &str = "airbyte/source-declarative-manifest";
 
 impl Definition {
     /// What `configuration.sourceType` and `destinationType` say.
@@ -78,14 +100,28 @@ impl Definition {
     }
 
     /// Where the protocol it speaks is documented.
-    pub(crate) fn documentation_url(&self) -> &'static str {
-        DOCUMENTATION
+    pub(crate) fn documentation_url(&self) -> &str {
+        let own = self.custom.as_ref();
+        own.and_then(|custom| custom.documentation_url.as_deref())
+            .unwrap_or(DOCUMENTATION)
+    }
+
+    /// The manifest of a declarative source.
+    pub(crate) fn manifest(&self) -> Option<&Manifest> {
+        self.custom.as_ref()?.manifest.as_ref()
+    }
+
+    /// Whether a workspace may use it.
+    pub(crate) fn usable_in(&self, workspace: Uuid) -> bool {
+        let own = self.custom.as_ref();
+        own.is_none_or(|custom| custom.workspace_id == workspace)
     }
 }
 
 /// All connectors, native ones first.
 pub(crate) struct Definitions {
-    by_id: IndexMap<Uuid, Arc<Definition>>,
+    by_id: RwLock<IndexMap<Uuid, Arc<Definition>>>,
+    program: PathBuf,
 }
 
 impl Definitions {
@@ -102,6 +138,7 @@ impl Definitions {
                 program: program.to_owned(),
                 args: vec!["connector".into(), image.into()],
             },
+            custom: None,
         };
         let mut by_id = IndexMap::new();
         for definition in [
@@ -121,13 +158,50 @@ impl Definitions {
                 return Err(Error::DefinedTwice(id));
             }
         }
-        Ok(Self { by_id })
+        Ok(Self {
+            by_id: RwLock::new(by_id),
+            program: program.to_owned(),
+        })
+    }
+
+    /// How an image is run here: as the connector that came with the engine under that name, or
+    /// by asking the program for a native one, which says so where there is none.
+    pub(crate) fn launch_of(&self, repository: &str) -> (Launch, bool) {
+        let all = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        let own = all
+            .values()
+            .find(|known| known.custom.is_none() && known.docker_repository == repository);
+        match own {
+            Some(known) => (known.launch.clone(), known.supports_refreshes),
+            None => {
+                let name = repository.rsplit('/').next().unwrap_or(repository);
+                let launch = Launch {
+                    program: self.program.clone(),
+                    args: vec!["connector".into(), name.into()],
+                };
+                (launch, false)
+            }
+        }
+    }
+
+    /// Adds or replaces what a user defined.
+    pub(crate) fn put(&self, definition: Definition) -> Arc<Definition> {
+        let definition = Arc::new(definition);
+        let mut all = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(definition.id, definition.clone());
+        definition
+    }
+
+    /// Forgets what a user defined.
+    pub(crate) fn remove(&self, id: Uuid) {
+        let mut all = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
+        all.shift_remove(&id);
     }
 
     /// The definition with this id, if it is of this kind.
     pub(crate) fn get(&self, kind: ConnectorKind, id: Uuid) -> Result<Arc<Definition>, Fault> {
-        self.by_id
-            .get(&id)
+        let all = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        all.get(&id)
             .filter(|definition| definition.kind == kind)
             .cloned()
             .ok_or_else(|| {
@@ -146,16 +220,18 @@ impl Definitions {
         name: &str,
     ) -> Result<Arc<Definition>, Fault> {
         self.list(kind)
-            .find(|definition| definition.short_name() == name)
-            .cloned()
+            .into_iter()
+            .find(|definition| definition.custom.is_none() && definition.short_name() == name)
             .ok_or_else(|| Fault::UnknownType(name.to_owned()))
     }
 
     /// All definitions of a kind.
-    pub(crate) fn list(&self, kind: ConnectorKind) -> impl Iterator<Item = &Arc<Definition>> {
-        self.by_id
-            .values()
-            .filter(move |definition| definition.kind == kind)
+    pub(crate) fn list(&self, kind: ConnectorKind) -> Vec<Arc<Definition>> {
+        let all = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
+        all.values()
+            .filter(|definition| definition.kind == kind)
+            .cloned()
+            .collect()
     }
 }
 
@@ -171,5 +247,6 @@ fn from_local(local: &LocalConnector) -> Definition {
             program: local.program.clone(),
             args: local.args.iter().map(Into::into).collect(),
         },
+        custom: None,
     }
 }

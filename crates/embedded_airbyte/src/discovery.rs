@@ -51,6 +51,8 @@ impl SynchronousJob {
 pub(crate) struct Discovery {
     pub(crate) catalog: Option<(Uuid, String)>,
     pub(crate) job: SynchronousJob,
+    /// Whether the connector was asked.
+    pub(crate) ran: bool,
 }
 
 /// A check's verdict, or none when the connector crashed, and how it came about.
@@ -78,6 +80,7 @@ impl Engine {
                 return Ok(Discovery {
                     catalog: Some((row.id, row.catalog)),
                     job: SynchronousJob::remembered("discover_schema"),
+                    ran: false,
                 });
             }
         }
@@ -86,7 +89,11 @@ impl Engine {
             Ok(catalog) => catalog.get().to_owned(),
             Err(failure) => {
                 job.failure = Some(*failure);
-                return Ok(Discovery { catalog: None, job });
+                return Ok(Discovery {
+                    catalog: None,
+                    job,
+                    ran: true,
+                });
             }
         };
         if let Err(error) = serde_json::from_str::<Catalog>(&text) {
@@ -96,7 +103,11 @@ impl Engine {
                 Kind::SystemError,
                 message,
             ));
-            return Ok(Discovery { catalog: None, job });
+            return Ok(Discovery {
+                catalog: None,
+                job,
+                ran: true,
+            });
         }
         let id = catalog_id(source.row.id, &version, &hash, &text);
         let transaction = self.store.write().await?;
@@ -108,10 +119,14 @@ impl Engine {
             configuration_hash: Set(hash),
             catalog: Set(text.clone()),
             fetch: Set(fetch),
+            fetched_at: Set(now_ms()),
         })
         .on_conflict(
             OnConflict::column(discovered_catalog::Column::Id)
-                .update_column(discovered_catalog::Column::Fetch)
+                .update_columns([
+                    discovered_catalog::Column::Fetch,
+                    discovered_catalog::Column::FetchedAt,
+                ])
                 .to_owned(),
         )
         .exec(&transaction)
@@ -120,6 +135,7 @@ impl Engine {
         Ok(Discovery {
             catalog: Some((id, text)),
             job,
+            ran: true,
         })
     }
 
@@ -217,18 +233,6 @@ impl Engine {
             .one(self.store.read())
             .await?;
         Ok(row.map(|row| row.catalog))
-    }
-
-    /// The id of the catalog that was discovered last.
-    pub(crate) async fn latest_catalog_id(&self, source: Uuid) -> Result<Option<Uuid>, Fault> {
-        Ok(discovered_catalog::Entity::find()
-            .select_only()
-            .column(discovered_catalog::Column::Id)
-            .filter(discovered_catalog::Column::ActorId.eq(source))
-            .order_by_desc(discovered_catalog::Column::Fetch)
-            .into_tuple()
-            .one(self.store.read())
-            .await?)
     }
 }
 

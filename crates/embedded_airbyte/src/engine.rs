@@ -75,6 +75,10 @@ impl Engine {
             store,
         };
         engine.first_start(home).await?;
+        engine
+            .definitions_load()
+            .await
+            .map_err(|fault| Error::Definitions(fault.into()))?;
         Ok(Arc::new(engine))
     }
 

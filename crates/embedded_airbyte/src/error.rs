@@ -41,6 +41,9 @@ pub enum Error {
     /// The engine must run on a tokio runtime.
     #[error("no tokio runtime")]
     Runtime(#[source] tokio::runtime::TryCurrentError),
+    /// Definitions that users added could not be read.
+    #[error("reading the connector definitions that were added")]
+    Definitions(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A local connector's definition clashes with another one.
     #[error("connector definition {0} is defined twice")]
     DefinedTwice(uuid::Uuid),

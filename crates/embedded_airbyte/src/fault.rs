@@ -16,6 +16,12 @@ pub(crate) enum Fault {
     /// The request contradicts itself or what is known.
     #[error("{0}")]
     BadRequest(String),
+    /// Nobody may do this here.
+    #[error("{0}")]
+    Forbidden(String),
+    /// A state is in use by the sync that runs.
+    #[error("{0}")]
+    StateInUse(String),
     /// A parameter outside its bounds; refused before either API looks at it.
     #[error("{0}")]
     Constraint(String),

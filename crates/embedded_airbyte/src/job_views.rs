@@ -134,6 +134,37 @@ impl Engine {
         self.job_views(rows).await
     }
 
+    /// Widens a page, by whole pages from the first job, until it holds a job. Of a job that is
+    /// not in the list nothing is shown.
+    pub(crate) async fn job_page_with(&self, filter: &mut JobFilter, id: i64) -> Result<(), Fault> {
+        let size = filter.limit.max(1);
+        let column = if filter.by_update {
+            job::Column::UpdatedAt
+        } else {
+            job::Column::CreatedAt
+        };
+        let order = if filter.descending {
+            Order::Desc
+        } else {
+            Order::Asc
+        };
+        let ids: Vec<i64> = filter
+            .select()
+            .select_only()
+            .column(job::Column::Id)
+            .order_by(column, order.clone())
+            .order_by(job::Column::Id, order)
+            .into_tuple()
+            .all(self.store.read())
+            .await?;
+        filter.offset = 0;
+        filter.limit = match ids.iter().position(|known| *known == id) {
+            Some(place) => (place as u64 / size + 1) * size,
+            None => 0,
+        };
+        Ok(())
+    }
+
     /// How many jobs there are.
     pub(crate) async fn job_count(&self, filter: &JobFilter) -> Result<u64, Fault> {
         Ok(filter.select().count(self.store.read()).await?)

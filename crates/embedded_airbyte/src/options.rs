@@ -190,6 +190,8 @@ pub struct Timing {
     pub destination_grace: Duration,
     /// For a spec, check or discover to end.
     pub command: Duration,
+    /// Age of a source's catalog at which it is fetched again before a sync.
+    pub discover_window: Duration,
 }
 
 impl Default for Timing {
@@ -199,6 +201,7 @@ impl Default for Timing {
             kill_grace: Duration::from_secs(10),
             destination_grace: Duration::from_secs(60),
             command: Duration::from_secs(600),
+            discover_window: Duration::from_secs(1440 * 60),
         }
     }
 }

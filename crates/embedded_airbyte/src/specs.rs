@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use airbyte_protocol::{ConnectorSpecification, DestinationSyncMode};
 use sea_orm::{ActiveModelTrait, EntityTrait, Set};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -77,9 +77,25 @@ impl Spec {
     }
 }
 
+/// The specification that a declarative source's manifest holds; without one it takes no
+/// configuration.
+fn of_manifest(manifest: &Value) -> Result<ConnectorSpecification, Fault> {
+    let spec = &manifest["spec"];
+    let schema = spec.get("connection_specification").cloned();
+    let schema = schema.unwrap_or_else(|| json!({"type": "object", "properties": {}}));
+    let message = json!({"connectionSpecification": schema,
+        "documentationUrl": spec["documentation_url"], "advanced_auth": spec["advanced_auth"]});
+    serde_json::from_str(&message.to_string()).map_err(|error| {
+        Fault::Unprocessable(format!("the manifest's spec cannot be used: {error}"))
+    })
+}
+
 impl Engine {
     /// A connector's specification, by running `spec` when this version was not seen before.
     pub(crate) async fn spec(&self, definition: &Definition) -> Result<Arc<Spec>, Fault> {
+        if let Some(manifest) = definition.manifest() {
+            return Ok(Arc::new(Spec::new(of_manifest(&manifest.content)?)?));
+        }
         let version = format!("{} {}", definition.version, definition.launch.fingerprint());
         let mut known = self.specs.known.lock().await;
         if let Some((of, spec)) = known.get(&definition.id)

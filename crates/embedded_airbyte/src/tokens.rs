@@ -46,6 +46,11 @@ impl Tokens {
         }
     }
 
+    /// The one application's id and secret.
+    pub(crate) fn client(&self) -> (&str, &SecretString) {
+        (&self.client_id, &self.client_secret)
+    }
+
     /// Seconds that a token lives.
     pub(crate) fn lifetime_seconds(&self) -> u64 {
         self.lifetime.as_secs()

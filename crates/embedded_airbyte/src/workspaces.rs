@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::actors::{Page, live_workspace};
 use crate::engine::Engine;
-use crate::fault::Fault;
+use crate::fault::{Fault, stored};
 use crate::options::ConnectorKind;
 use crate::store::entities::{actor, workspace};
 use crate::time::now_ms;
@@ -37,6 +37,15 @@ impl Engine {
     /// A workspace that was not deleted.
     pub(crate) async fn workspace(&self, id: Uuid) -> Result<workspace::Model, Fault> {
         live_workspace(self.store.read(), id).await
+    }
+
+    /// When this Airbyte was installed: the time of its first workspace, deleted or not.
+    pub(crate) async fn installed_at(&self) -> Result<i64, Fault> {
+        let first = workspace::Entity::find()
+            .order_by_asc(workspace::Column::CreatedAt)
+            .one(self.store.read())
+            .await?;
+        Ok(first.map_or(0, |workspace| workspace.created_at))
     }
 
     /// Makes a workspace.
@@ -71,8 +80,13 @@ impl Engine {
         if let Some(name) = name {
             row.name = Set(name);
         }
-        if let Some(notifications) = notifications {
-            row.notifications = Set(notifications.to_string());
+        if let Some(sent) = notifications {
+            // Kinds of notifications that were not sent stay as they are.
+            let mut all: Value = stored("notifications", row.notifications.as_ref())?;
+            if let (Some(all), Value::Object(sent)) = (all.as_object_mut(), sent) {
+                all.extend(sent);
+            }
+            row.notifications = Set(all.to_string());
         }
         let row = row.update(&transaction).await?;
         transaction.commit().await?;

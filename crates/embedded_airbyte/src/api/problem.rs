@@ -25,6 +25,8 @@ pub(crate) fn public(fault: &Fault) -> HttpResponse {
         ),
         Fault::UnknownType(value) => (400, "value-not-found", json!({ "value": value })),
         Fault::BadRequest(text) => (400, "bad-request", message(text)),
+        Fault::Forbidden(text) => (403, "forbidden", message(text)),
+        Fault::StateInUse(text) => (409, "state-conflict", message(text)),
         Fault::Constraint(_) => return error_id(StatusCode::BAD_REQUEST, fault),
         Fault::Typed { kind, detail, data } => return typed(kind, detail, data),
         Fault::TryAgainLater(text) => (409, "try-again-later", message(text)),
@@ -51,6 +53,9 @@ pub(crate) fn public(fault: &Fault) -> HttpResponse {
              the resource."
         }
         "value-not-found" => "Could not find a resource for the given value.",
+        "forbidden" => {
+            "Submitted request was authenticated but the user does not have permission to do this."
+        }
         "bad-request" => "The request contains an invalid value.",
         "try-again-later" => "The request could not be completed now. Try again later.",
         "unprocessable-entity" => "The body of the request was not understood.",
@@ -65,7 +70,8 @@ pub(crate) fn public(fault: &Fault) -> HttpResponse {
 /// A problem with a type of its own.
 pub(crate) fn typed(kind: &str, detail: &str, data: &Value) -> HttpResponse {
     let status = match kind {
-        "error:connection/locked" => StatusCode::CONFLICT,
+        "error:connection/locked" | "error:tag-already-exists" => StatusCode::CONFLICT,
+        "error:license/entitlement" => StatusCode::FORBIDDEN,
         _ => StatusCode::BAD_REQUEST,
     };
     problem(status, kind, kind, detail, data.clone())

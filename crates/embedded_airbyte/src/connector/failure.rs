@@ -24,6 +24,7 @@ pub(crate) enum Kind {
     SystemError,
     ManualCancellation,
     TransientError,
+    RefreshSchema,
 }
 
 /// One failure.

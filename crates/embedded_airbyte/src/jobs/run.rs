@@ -9,11 +9,12 @@ use sea_orm::{
 use tokio::sync::watch;
 
 use super::retry::{FailedAttempt, next_delay};
-use super::{FINAL, Phase, Running, attempts};
+use super::{FINAL, Phase, Running, Work, attempts};
 use crate::connector::{FailureReason, Kind, Origin};
 use crate::engine::Engine;
 use crate::fault::{Fault, stored, to_json};
 use crate::replication::{self, Ended, Outcome, StreamStats};
+use crate::schema_changes::BeforeSync;
 use crate::store::entities::{attempt, connection, job};
 use crate::time::now_ms;
 
@@ -31,11 +32,20 @@ pub(super) async fn run(
             () = running.cancel.cancelled() => return job_set(engine, job.id, "cancelled").await,
             slot = engine.jobs.slots.acquire() => slot.expect("the semaphore is never closed"),
         };
+        let before = before_attempt(engine, &job, running).await;
+        if matches!(before, Ok(Before::Stopping)) {
+            return Ok(());
+        }
         let Some(number) = attempt_start(engine, &job).await? else {
             return Ok(());
         };
-        let ended =
-            replication::attempt(engine, &job, number, &running.cancel, &running.progress).await;
+        let ended = match before {
+            Ok(Before::Ends(ended)) => Ok(ended),
+            Ok(Before::Go | Before::Stopping) => {
+                replication::attempt(engine, &job, number, &running.cancel, &running.progress).await
+            }
+            Err(fault) => Err(fault),
+        };
         drop(slot);
         *running.progress.lock().unwrap_or_else(|e| e.into_inner()) = None;
         let ended = ended.unwrap_or_else(|fault| {
@@ -68,6 +78,62 @@ pub(super) async fn run(
         }
         phase.send_replace(Phase::Active);
     }
+}
+
+/// What the step before an attempt came to.
+enum Before {
+    Go,
+    /// The attempt is over before a connector reads or writes.
+    Ends(Ended),
+    /// The engine is; the job goes on at its next start.
+    Stopping,
+}
+
+/// Looks at the source's schema first, as every attempt that reads does. That comes before the
+/// attempt is recorded: streams that are taken over begin their generations with it.
+async fn before_attempt(
+    engine: &Engine,
+    job: &job::Model,
+    running: &Running,
+) -> Result<Before, Fault> {
+    if matches!(job.work()?, Work::Clear(_)) {
+        return Ok(Before::Go);
+    }
+    job_set(engine, job.id, "running").await?;
+    let ends = |outcome, failure| {
+        Before::Ends(Ended {
+            outcome,
+            failures: vec![failure],
+            stats: Vec::new(),
+        })
+    };
+    let cancelled = |why: &str| {
+        let failure = FailureReason::new(
+            Origin::Replication,
+            Kind::ManualCancellation,
+            "Setting attempt to FAILED because the job was cancelled",
+        );
+        ends(Outcome::Cancelled, failure.with_internal(why))
+    };
+    let found = tokio::select! {
+        biased;
+        () = engine.jobs.stop.cancelled() => return Ok(Before::Stopping),
+        () = running.cancel.cancelled() => return Ok(cancelled("somebody cancelled it")),
+        found = engine.schema_before_sync(job.connection_id) => found?,
+    };
+    Ok(match found {
+        BeforeSync::Go => Before::Go,
+        BeforeSync::SwitchedOff => cancelled("the connection is not active any more"),
+        BeforeSync::NotKnown(why) => {
+            let failure = FailureReason::new(
+                Origin::AirbytePlatform,
+                Kind::RefreshSchema,
+                "Failed to detect if there is a schema change. If the error persist please \
+                 contact the support team.",
+            );
+            ends(Outcome::Failed, failure.with_internal(why))
+        }
+    })
 }
 
 /// Records that the next attempt runs, unless the job has ended meanwhile.

@@ -7,7 +7,7 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First)]
+        vec![Box::new(First), Box::new(Second)]
     }
 }
 
@@ -30,6 +30,47 @@ impl MigrationTrait for First {
         Ok(())
     }
 }
+
+struct Second;
+
+impl MigrationName for Second {
+    fn name(&self) -> &str {
+        "m0002_tags_and_custom_definitions"
+    }
+}
+
+#[async_trait::async_trait]
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait's own signature elides it, and async_trait compares them"
+)]
+impl MigrationTrait for Second {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(SECOND).await?;
+        Ok(())
+    }
+}
+
+/// Tags were free text before they were a resource. A catalog without a time of its fetch counts
+/// as old, so that it is fetched again before the next sync.
+const SECOND: &str = r"
+ALTER TABLE connection DROP COLUMN tags;
+ALTER TABLE discovered_catalog ADD COLUMN fetched_at INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE tag (
+    id BLOB PRIMARY KEY, workspace_id BLOB NOT NULL REFERENCES workspace (id), name TEXT NOT NULL,
+    color TEXT NOT NULL, created_at INTEGER NOT NULL, UNIQUE (workspace_id, name)
+);
+CREATE TABLE connection_tag (
+    connection_id BLOB NOT NULL REFERENCES connection (id),
+    tag_id BLOB NOT NULL REFERENCES tag (id) ON DELETE CASCADE, PRIMARY KEY (connection_id, tag_id)
+);
+CREATE TABLE custom_definition (
+    id BLOB PRIMARY KEY, kind TEXT NOT NULL, workspace_id BLOB NOT NULL REFERENCES workspace (id),
+    name TEXT NOT NULL, docker_repository TEXT NOT NULL, docker_image_tag TEXT NOT NULL,
+    documentation_url TEXT, manifest TEXT, manifest_version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL, deleted INTEGER NOT NULL
+);
+";
 
 /// Times are milliseconds since the epoch; `stream` columns hold a descriptor as compact JSON,
 /// because SQLite treats two NULL namespaces of a key as different.

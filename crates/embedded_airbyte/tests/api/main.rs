@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod community;
 mod concurrency;
+mod config_calls;
 mod connections;
+mod definitions;
+mod drift;
 mod failures;
 mod guards;
 mod harness;
@@ -11,4 +15,6 @@ mod resources;
 mod restart;
 mod sqlite;
 mod sync;
+mod tags;
 mod updates;
+mod web_backend;

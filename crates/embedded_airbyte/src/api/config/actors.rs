@@ -1,8 +1,8 @@
-//! Discover, check, definitions and specifications.
+//! Checks, definitions and specifications.
 
 use actix_web::{HttpResponse, web};
 use airbyte_protocol::CheckStatus;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -11,17 +11,11 @@ use crate::api::{Reply, Shared, body};
 use crate::definitions::Definition;
 use crate::discovery::SynchronousJob;
 use crate::fault::{Fault, stored};
-use crate::notation::{SyncCatalog, with_suggestions};
 use crate::options::ConnectorKind;
 use crate::time::seconds;
 
 pub(super) fn configure(services: &mut web::ServiceConfig) {
     services
-        .route("/sources/discover_schema", web::post().to(discover))
-        .route(
-            "/sources/most_recent_source_actor_catalog",
-            web::post().to(most_recent),
-        )
         .route(
             "/actor_definition_versions/get_for_destination",
             web::post().to(version_for_destination),
@@ -48,29 +42,11 @@ pub(super) fn configure(services: &mut web::ServiceConfig) {
     }
 }
 
-#[derive(Deserialize)]
-struct Discover {
-    #[serde(rename = "sourceId")]
-    source_id: Uuid,
-    #[serde(default, deserialize_with = "crate::notation::nullable")]
-    disable_cache: bool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct DiscoverRead {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    catalog: Option<SyncCatalog>,
-    job_info: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    catalog_id: Option<Uuid>,
-}
-
 /// An actor by either of the two names that requests use.
 #[derive(Deserialize)]
-struct ActorId {
+pub(super) struct ActorId {
     #[serde(alias = "sourceId", alias = "destinationId")]
-    id: Uuid,
+    pub(super) id: Uuid,
 }
 
 #[derive(Deserialize)]
@@ -88,7 +64,7 @@ struct DefinitionId {
 }
 
 /// `SynchronousJobRead`.
-fn job_info(job: &SynchronousJob) -> Value {
+pub(super) fn job_info(job: &SynchronousJob) -> Value {
     let mut info = json!({
         "id": job.id,
         "configType": job.config_type,
@@ -104,50 +80,6 @@ fn job_info(job: &SynchronousJob) -> Value {
         info["failureReason"] = json!(failure);
     }
     info
-}
-
-async fn discover(engine: Shared, bytes: web::Bytes) -> HttpResponse {
-    answer(engine, |engine| async move {
-        let asked: Discover = body(&bytes)?;
-        let found = engine
-            .discover(asked.source_id, asked.disable_cache)
-            .await?;
-        let (catalog_id, catalog) = match found.catalog {
-            Some((id, text)) => (Some(id), Some(with_suggestions(stored("catalog", &text)?))),
-            None => (None, None),
-        };
-        Ok(Reply::json(&DiscoverRead {
-            catalog,
-            job_info: job_info(&found.job),
-            catalog_id,
-        }))
-    })
-    .await
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct MostRecent {
-    catalog: Box<serde_json::value::RawValue>,
-}
-
-async fn most_recent(engine: Shared, bytes: web::Bytes) -> HttpResponse {
-    answer(engine, |engine| async move {
-        let asked: ActorId = body(&bytes)?;
-        engine.actor(ConnectorKind::Source, asked.id).await?;
-        let latest = engine.latest_catalog_id(asked.id).await?;
-        let text = match latest {
-            Some(id) => engine.catalog(id).await?,
-            None => None,
-        };
-        match text {
-            Some(text) => Ok(Reply::json(&MostRecent {
-                catalog: stored("catalog", &text)?,
-            })),
-            None => Ok(Reply::json(&json!({}))),
-        }
-    })
-    .await
 }
 
 async fn check(kind: ConnectorKind, engine: Shared, bytes: web::Bytes) -> HttpResponse {
@@ -169,17 +101,21 @@ async fn check(kind: ConnectorKind, engine: Shared, bytes: web::Bytes) -> HttpRe
     .await
 }
 
-fn definition_view(kind: ConnectorKind, definition: &Definition) -> Value {
+pub(super) fn definition_view(kind: ConnectorKind, definition: &Definition) -> Value {
     let mut view = json!({
         "name": definition.name,
         "dockerRepository": definition.docker_repository,
         "dockerImageTag": definition.version,
         "documentationUrl": definition.documentation_url(),
         "protocolVersion": "0.2.0",
-        "custom": false,
+        "custom": definition.custom.is_some(),
         "enterprise": false,
         "supportLevel": "community",
-        "releaseStage": "generally_available",
+        "releaseStage": if definition.custom.is_some() {
+            "custom"
+        } else {
+            "generally_available"
+        },
     });
     view[match kind {
         ConnectorKind::Source => "sourceDefinitionId",
@@ -195,6 +131,8 @@ async fn list(kind: ConnectorKind, engine: Shared, bytes: web::Bytes) -> HttpRes
         let definitions: Vec<Value> = engine
             .definitions
             .list(kind)
+            .iter()
+            .filter(|definition| definition.usable_in(asked.workspace_id))
             .map(|definition| definition_view(kind, definition))
             .collect();
         let member = format!("{}Definitions", kind.as_str());
@@ -207,7 +145,7 @@ async fn specification(kind: ConnectorKind, engine: Shared, bytes: web::Bytes) -
     answer(engine, move |engine| async move {
         let asked: DefinitionId = body(&bytes)?;
         engine.workspace(asked.workspace_id).await?;
-        let definition = engine.definitions.get(kind, asked.id)?;
+        let definition = engine.definition_of(kind, asked.workspace_id, asked.id)?;
         let spec = engine.spec(&definition).await?;
         let documentation = spec.message.documentation_url.as_deref();
         let mut read = json!({

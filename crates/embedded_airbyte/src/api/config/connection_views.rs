@@ -1,6 +1,7 @@
 //! `ConnectionRead` and `WebBackendConnectionRead`. Catalogs pass through as stored text.
 
-use airbyte_protocol::Catalog;
+use catalog::diff::{CatalogDiff, SchemaChange};
+use catalog::propagate::merge;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -8,10 +9,10 @@ use uuid::Uuid;
 
 use super::actors::version_view;
 use crate::engine::Engine;
-use crate::fault::{Fault, stored, to_json};
+use crate::fault::{Fault, stored};
 use crate::jobs::FINAL;
-use crate::notation::{SyncCatalog, with_suggestions};
 use crate::options::ConnectorKind;
+use crate::schema_changes::parsed;
 use crate::secrets::masked;
 use crate::store::entities::connection;
 use crate::time::seconds;
@@ -25,7 +26,7 @@ pub(super) struct View {
     members: Map<String, Value>,
 }
 
-fn members(row: &connection::Model) -> Result<Map<String, Value>, Fault> {
+fn members(row: &connection::Model, tags: Vec<Value>) -> Result<Map<String, Value>, Fault> {
     let schedule = row.schedule()?;
     let mut view = json!({
         "connectionId": row.id,
@@ -43,7 +44,7 @@ fn members(row: &connection::Model) -> Result<Map<String, Value>, Fault> {
         "notifySchemaChangesByEmail": row.notify_schema_changes_by_email,
         "nonBreakingChangesPreference": row.non_breaking_preference,
         "backfillPreference": row.backfill_preference,
-        "tags": stored::<Value>("tags", &row.tags)?,
+        "tags": tags,
         "onDemandEnabled": false,
     });
     let mut members = match view.take() {
@@ -55,8 +56,8 @@ fn members(row: &connection::Model) -> Result<Map<String, Value>, Fault> {
 }
 
 /// `ConnectionRead`: selected streams only.
-pub(super) fn connection_read(row: &connection::Model) -> Result<View, Fault> {
-    let mut members = members(row)?;
+pub(super) fn connection_read(row: &connection::Model, tags: Vec<Value>) -> Result<View, Fault> {
+    let mut members = members(row, tags)?;
     members.insert("breakingChange".into(), json!(row.breaking_change));
     members.insert("workspaceId".into(), json!(row.workspace_id));
     members.insert("created_at".into(), json!(seconds(row.created_at)));
@@ -69,25 +70,74 @@ pub(super) fn connection_read(row: &connection::Model) -> Result<View, Fault> {
     })
 }
 
-/// `WebBackendConnectionRead`: all discovered streams.
+/// Reads one connection for an answer.
+pub(super) async fn one(engine: &Engine, row: &connection::Model) -> Result<View, Fault> {
+    connection_read(row, tags(engine, row.id).await?)
+}
+
+async fn tags(engine: &Engine, connection: Uuid) -> Result<Vec<Value>, Fault> {
+    let mut tags = engine.connection_tags(&[connection]).await?;
+    Ok(tags.remove(&connection).unwrap_or_default())
+}
+
+/// `WebBackendConnectionRead`: all discovered streams. `fresh` is a catalog that was discovered
+/// just now, with its id and what it changes.
 pub(super) async fn web_backend_read(
     engine: &Engine,
     row: &connection::Model,
+    fresh: Option<(Uuid, String, CatalogDiff)>,
 ) -> Result<View, Fault> {
-    let mut members = members(row)?;
-    let latest_catalog = engine.latest_catalog_id(row.source_id).await?;
-    let change = if row.breaking_change {
-        "breaking"
-    } else if latest_catalog.is_some() && latest_catalog != row.source_catalog_id {
-        "non_breaking"
-    } else {
-        "no_change"
+    let mut members = members(row, tags(engine, row.id).await?)?;
+    let latest = engine.latest_catalog(row.source_id).await?;
+    let latest = latest.map(|latest| latest.id);
+    let change = match &fresh {
+        Some((_, _, diff)) => diff.schema_change(),
+        None if row.breaking_change => SchemaChange::Breaking,
+        None if latest.is_some() && latest != row.source_catalog_id => SchemaChange::NonBreaking,
+        None => SchemaChange::NoChange,
     };
     members.insert("schemaChange".into(), json!(change));
     members.insert("createdAt".into(), json!(seconds(row.created_at)));
-    if let Some(id) = row.source_catalog_id {
+    let shown = fresh.as_ref().map(|(id, _, _)| *id);
+    if let Some(id) = shown.or(row.source_catalog_id) {
         members.insert("catalogId".into(), json!(id));
     }
+    add_jobs(engine, row, &mut members).await?;
+    for (kind, id) in [
+        (ConnectorKind::Source, row.source_id),
+        (ConnectorKind::Destination, row.destination_id),
+    ] {
+        let word = kind.as_str();
+        let (actor, version) = actor_read(engine, kind, id).await?;
+        members.insert(word.to_owned(), actor);
+        members.insert(format!("{word}ActorDefinitionVersion"), version);
+    }
+    let accepted = match row.source_catalog_id {
+        Some(id) => engine.catalog(id).await?,
+        None => None,
+    };
+    let configured = parsed(&row.sync_catalog)?;
+    let accepted = accepted.map(|text| parsed(&text)).transpose()?;
+    let text = match (accepted, fresh) {
+        (accepted, Some((_, text, diff))) => {
+            members.insert("catalogDiff".into(), json!(diff));
+            let accepted = accepted.as_ref().unwrap_or(&configured);
+            merge(&configured, accepted, &parsed(&text)?).to_config_api()
+        }
+        (Some(accepted), None) => merge(&configured, &accepted, &accepted).to_config_api(),
+        (None, None) => row.sync_catalog.clone(),
+    };
+    Ok(View {
+        sync_catalog: stored("catalog", &text)?,
+        members,
+    })
+}
+
+async fn add_jobs(
+    engine: &Engine,
+    row: &connection::Model,
+    members: &mut Map<String, Value>,
+) -> Result<(), Fault> {
     let job = engine.latest_job(row.id).await?;
     let running = job
         .as_ref()
@@ -100,48 +150,11 @@ pub(super) async fn web_backend_read(
         );
         members.insert("latestSyncJobStatus".into(), json!(job.status));
     }
-    for (kind, id) in [
-        (ConnectorKind::Source, row.source_id),
-        (ConnectorKind::Destination, row.destination_id),
-    ] {
-        let word = kind.as_str();
-        let (actor, version) = actor_read(engine, kind, id).await?;
-        members.insert(word.to_owned(), actor);
-        members.insert(format!("{word}ActorDefinitionVersion"), version);
-    }
-    let catalog = match row.source_catalog_id {
-        Some(id) => engine.catalog(id).await?,
-        None => None,
-    };
-    let text = match catalog {
-        Some(discovered) => to_json(&merged(row.catalog()?, stored("catalog", &discovered)?)),
-        None => row.sync_catalog.clone(),
-    };
-    Ok(View {
-        sync_catalog: stored("catalog", &text)?,
-        members,
-    })
-}
-
-/// Every discovered stream, configured as the connection has it where it has it.
-fn merged(configured: SyncCatalog, discovered: Catalog) -> SyncCatalog {
-    let mut all = with_suggestions(discovered);
-    for entry in &mut all.streams {
-        let descriptor = entry.stream.descriptor();
-        let known = configured
-            .streams
-            .iter()
-            .find(|known| known.stream.descriptor() == descriptor);
-        match known {
-            Some(known) => entry.config = known.config.clone(),
-            None => entry.config.selected = Some(false),
-        }
-    }
-    all
+    Ok(())
 }
 
 /// `SourceRead` or `DestinationRead`, and the version of its connector.
-async fn actor_read(
+pub(super) async fn actor_read(
     engine: &Engine,
     kind: ConnectorKind,
     id: Uuid,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::answer;
-use super::connection_views::{View, connection_read, web_backend_read};
+use super::connection_views::{View, connection_read, one};
 use super::jobs::job_info;
 use crate::actors::Page;
 use crate::api::{Reply, Shared, body};
@@ -33,13 +33,16 @@ pub(super) fn configure(services: &mut web::ServiceConfig) {
         .route("/connections/reset", web::post().to(clear))
         .route("/connections/clear/stream", web::post().to(clear))
         .route("/connections/reset/stream", web::post().to(clear))
-        .route("/web_backend/connections/get", web::post().to(web_backend));
+        .route(
+            "/connections/update_with_reason",
+            web::post().to(update_with_reason),
+        );
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ConnectionId {
-    connection_id: Uuid,
+pub(super) struct ConnectionId {
+    pub(super) connection_id: Uuid,
 }
 
 #[derive(Deserialize)]
@@ -66,8 +69,8 @@ struct ConnectionStream {
 /// `ConnectionUpdate`. Members that mean nothing here are tolerated, as Airbyte tolerates them.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Update {
-    connection_id: Uuid,
+pub(super) struct Update {
+    pub(super) connection_id: Uuid,
     name: Option<String>,
     namespace_definition: Option<String>,
     namespace_format: Option<String>,
@@ -83,14 +86,21 @@ struct Update {
     backfill_preference: Option<String>,
     notify_schema_changes: Option<bool>,
     notify_schema_changes_by_email: Option<bool>,
-    tags: Option<Value>,
+    tags: Option<Vec<TagRef>>,
+}
+
+/// A whole tag is sent; its id says which.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TagRef {
+    tag_id: Uuid,
 }
 
 async fn get(engine: Shared, bytes: web::Bytes) -> HttpResponse {
     answer(engine, |engine| async move {
         let asked: ConnectionId = body(&bytes)?;
         let row = engine.connection(asked.connection_id).await?;
-        Ok(Reply::json(&connection_read(&row)?))
+        Ok(Reply::json(&one(&engine, &row).await?))
     })
     .await
 }
@@ -110,20 +120,16 @@ async fn list(engine: Shared, bytes: web::Bytes) -> HttpResponse {
             limit: i64::MAX.unsigned_abs(),
             offset: 0,
         };
-        let rows = engine.connection_list(&page).await?;
-        let connections: Result<Vec<_>, _> = rows.iter().map(connection_read).collect();
+        let rows = engine.connection_list(&page, &[]).await?;
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        let mut tags = engine.connection_tags(&ids).await?;
+        let connections: Result<Vec<_>, _> = rows
+            .iter()
+            .map(|row| connection_read(row, tags.remove(&row.id).unwrap_or_default()))
+            .collect();
         Ok(Reply::json(&Connections {
             connections: connections?,
         }))
-    })
-    .await
-}
-
-async fn web_backend(engine: Shared, bytes: web::Bytes) -> HttpResponse {
-    answer(engine, |engine| async move {
-        let asked: ConnectionId = body(&bytes)?;
-        let row = engine.connection(asked.connection_id).await?;
-        Ok(Reply::json(&web_backend_read(&engine, &row).await?))
     })
     .await
 }
@@ -135,7 +141,27 @@ async fn update(engine: Shared, bytes: web::Bytes) -> HttpResponse {
         let row = engine.connection(id).await?;
         let change = change(&engine, asked, row.destination_id).await?;
         let row = engine.connection_update(id, change).await?;
-        Ok(Reply::json(&connection_read(&row)?))
+        Ok(Reply::json(&one(&engine, &row).await?))
+    })
+    .await
+}
+
+/// The reason goes to a timeline that only the web app shows.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UpdateWithReason {
+    connection_update: Update,
+}
+
+async fn update_with_reason(engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    answer(engine, |engine| async move {
+        let asked: UpdateWithReason = body(&bytes)?;
+        let asked = asked.connection_update;
+        let id = asked.connection_id;
+        let row = engine.connection(id).await?;
+        let change = change(&engine, asked, row.destination_id).await?;
+        let row = engine.connection_update(id, change).await?;
+        Ok(Reply::json(&one(&engine, &row).await?))
     })
     .await
 }
@@ -150,7 +176,7 @@ fn one_of(what: &str, value: Option<String>, known: &[&str]) -> Result<Option<St
     }
 }
 
-async fn change(
+pub(super) async fn change(
     engine: &Engine,
     asked: Update,
     destination: Uuid,
@@ -208,7 +234,9 @@ async fn change(
         )?,
         notify_schema_changes: asked.notify_schema_changes,
         notify_schema_changes_by_email: asked.notify_schema_changes_by_email,
-        tags: asked.tags.filter(|tags| !tags.is_null()),
+        tags: asked
+            .tags
+            .map(|tags| tags.iter().map(|tag| tag.tag_id).collect()),
     })
 }
 

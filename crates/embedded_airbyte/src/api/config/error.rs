@@ -13,6 +13,8 @@ pub(super) fn response(fault: &Fault) -> HttpResponse {
     let (status, message) = match fault {
         Fault::NotFound { .. } | Fault::UnknownJob(_) => (404, None),
         Fault::Constraint(_) => (400, None),
+        Fault::Forbidden(text) => (403, Some(text)),
+        Fault::StateInUse(text) => (423, Some(text)),
         Fault::Typed { kind, detail, data } => return problem::typed(kind, detail, data),
         Fault::BadRequest(text) => (400, Some(text)),
         Fault::UnknownType(name) => (400, Some(name)),

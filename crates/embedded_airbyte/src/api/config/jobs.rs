@@ -29,8 +29,8 @@ pub(super) fn configure(services: &mut web::ServiceConfig) {
 }
 
 #[derive(Deserialize)]
-struct JobId {
-    id: i64,
+pub(super) struct JobId {
+    pub(super) id: i64,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +45,7 @@ struct AttemptId {
 struct List {
     config_types: Vec<String>,
     config_id: Option<String>,
+    including_job_id: Option<i64>,
     pagination: Option<Pagination>,
     statuses: Option<Vec<String>>,
     created_at_start: Option<String>,
@@ -275,7 +276,12 @@ async fn combined_stats(engine: Shared, bytes: web::Bytes) -> HttpResponse {
 
 async fn list(engine: Shared, bytes: web::Bytes) -> HttpResponse {
     answer(engine, |engine| async move {
-        let filter = filter(body(&bytes)?)?;
+        let asked: List = body(&bytes)?;
+        let including = asked.including_job_id;
+        let mut filter = filter(asked)?;
+        if let Some(id) = including {
+            engine.job_page_with(&mut filter, id).await?;
+        }
         let total = engine.job_count(&filter).await?;
         let mut jobs = Vec::new();
         for job in engine.job_list(&filter).await? {

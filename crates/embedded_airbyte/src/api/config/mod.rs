@@ -1,11 +1,17 @@
 //! The Config API, `/api/v1`: every call is a POST with a JSON object.
 
 mod actors;
+mod connection_status;
 mod connection_views;
 mod connections;
+mod debug_info;
+mod discover;
 mod error;
 mod jobs;
+mod oauth;
+mod schema_changes;
 mod state;
+mod web_backend;
 
 use std::sync::Arc;
 
@@ -22,6 +28,12 @@ pub(super) fn configure(services: &mut web::ServiceConfig) {
         .route("/applications/token", web::post().to(token::config))
         .configure(actors::configure)
         .configure(connections::configure)
+        .configure(connection_status::configure)
+        .configure(debug_info::configure)
+        .configure(discover::configure)
+        .configure(oauth::configure)
+        .configure(schema_changes::configure)
+        .configure(web_backend::configure)
         .configure(jobs::configure)
         .configure(state::configure);
 }

@@ -66,6 +66,8 @@ fn view(engine: &Engine, kind: ConnectorKind, row: &actor::Model) -> Result<Valu
     let definition = engine.definitions.get(kind, row.definition_id);
     let short_name = definition
         .as_ref()
+        .ok()
+        .filter(|definition| definition.custom.is_none())
         .map_or("", |definition| definition.short_name());
     let mut view = json!({
         own_id: row.id,

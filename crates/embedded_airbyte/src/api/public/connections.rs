@@ -5,7 +5,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::streams::destination_modes;
 use super::{answer, base, envelope};
 use crate::api::{Query, Reply, Shared, body, id};
 use crate::connections::{ConnectionChange, NewConnection};
@@ -47,7 +46,14 @@ struct Common {
     prefix: Option<String>,
     non_breaking_schema_updates_behavior: Option<String>,
     status: Option<String>,
-    tags: Option<Value>,
+    tags: Option<Vec<TagRef>>,
+}
+
+/// A whole tag is sent; its id says which.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TagRef {
+    tag_id: Uuid,
 }
 
 #[derive(Deserialize)]
@@ -113,6 +119,11 @@ impl Common {
         }
     }
 
+    fn tags(&self) -> Option<Vec<Uuid>> {
+        let tags = self.tags.as_ref()?;
+        Some(tags.iter().map(|tag| tag.tag_id).collect())
+    }
+
     fn status(&self) -> Result<Option<String>, Fault> {
         match self.status.as_deref() {
             None => Ok(None),
@@ -124,7 +135,7 @@ impl Common {
     }
 }
 
-fn view(row: &connection::Model) -> Result<Value, Fault> {
+fn view(row: &connection::Model, tags: Vec<Value>) -> Result<Value, Fault> {
     let preference = match row.non_breaking_preference.as_str() {
         "disable" => "disable_connection",
         other => other,
@@ -133,7 +144,6 @@ fn view(row: &connection::Model) -> Result<Value, Fault> {
         "customformat" => "custom_format",
         other => other,
     };
-    let tags: Value = stored("tags", &row.tags)?;
     let mut view = json!({
         "connectionId": row.id,
         "name": row.name,
@@ -155,6 +165,12 @@ fn view(row: &connection::Model) -> Result<Value, Fault> {
         view["prefix"] = json!(prefix);
     }
     Ok(view)
+}
+
+async fn one(engine: &Engine, row: &connection::Model) -> Result<Reply, Fault> {
+    let mut tags = engine.connection_tags(&[row.id]).await?;
+    let tags = tags.remove(&row.id).unwrap_or_default();
+    Ok(Reply::json(&view(row, tags)?))
 }
 
 /// The source's discovered catalog and its id; a connector that fails is Airbyte's problem.
@@ -183,8 +199,13 @@ async fn list(engine: Shared, request: HttpRequest) -> HttpResponse {
     let (query, base) = (Query::of(&request), base(&request));
     answer(engine, |engine| async move {
         let page = query.page()?;
-        let rows = engine.connection_list(&page).await?;
-        let data: Result<Vec<_>, _> = rows.iter().map(view).collect();
+        let rows = engine.connection_list(&page, &query.ids("tagIds")?).await?;
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        let mut tags = engine.connection_tags(&ids).await?;
+        let data: Result<Vec<_>, _> = rows
+            .iter()
+            .map(|row| view(row, tags.remove(&row.id).unwrap_or_default()))
+            .collect();
         Ok(envelope(&base, &page, data?))
     })
     .await
@@ -201,7 +222,8 @@ async fn create(engine: Shared, bytes: web::Bytes) -> HttpResponse {
         let preference = common.preference()?.unwrap_or_else(|| "ignore".to_owned());
         let definition = common.namespace_definition()?;
         let status = common.status()?.unwrap_or_else(|| "active".to_owned());
-        let modes = destination_modes(&engine, destination_id).await?;
+        let tags = common.tags().unwrap_or_default();
+        let modes = engine.destination_modes(destination_id).await?;
         let (source_catalog_id, discovered) = suggested(&engine, source_id).await?;
         let catalog = match common.streams() {
             Some(streams) => selection::select(&discovered, streams, &modes)?,
@@ -222,17 +244,18 @@ async fn create(engine: Shared, bytes: web::Bytes) -> HttpResponse {
                 },
                 schedule,
                 non_breaking_preference: preference,
-                tags: common.tags.unwrap_or_else(|| json!([])),
+                tags,
             })
             .await?;
-        Ok(Reply::json(&view(&row)?))
+        one(&engine, &row).await
     })
     .await
 }
 
 async fn get(engine: Shared, path: web::Path<String>) -> HttpResponse {
     answer(engine, |engine| async move {
-        Ok(Reply::json(&view(&engine.connection(id(&path)?).await?)?))
+        let row = engine.connection(id(&path)?).await?;
+        one(&engine, &row).await
     })
     .await
 }
@@ -254,11 +277,12 @@ async fn patch(engine: Shared, path: web::Path<String>, bytes: web::Bytes) -> Ht
             non_breaking_preference: sent.preference()?,
             namespace_definition: sent.namespace_definition()?,
             status: sent.status()?,
+            tags: sent.tags(),
             ..ConnectionChange::default()
         };
         if let Some(streams) = sent.streams() {
             // A new list is read against the newest catalog that is known, and accepts it.
-            let modes = destination_modes(&engine, row.destination_id).await?;
+            let modes = engine.destination_modes(row.destination_id).await?;
             let (catalog_id, discovered) = suggested(&engine, row.source_id).await?;
             change.catalog = Some(selection::select(&discovered, streams, &modes)?);
             change.source_catalog_id = Some(catalog_id);
@@ -266,9 +290,8 @@ async fn patch(engine: Shared, path: web::Path<String>, bytes: web::Bytes) -> Ht
         change.name = sent.name;
         change.namespace_format = sent.namespace_format;
         change.prefix = sent.prefix;
-        change.tags = sent.tags;
         let row = engine.connection_update(id, change).await?;
-        Ok(Reply::json(&view(&row)?))
+        one(&engine, &row).await
     })
     .await
 }

@@ -1,22 +1,46 @@
 //! `/workspaces/{id}/definitions/…` and `/connector_definitions`.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::answer;
-use crate::api::{Query, Reply, Shared, id};
+use crate::api::{Query, Reply, Shared, body, id};
+use crate::custom_definitions::{DefinitionChange, NewDefinition};
 use crate::definitions::Definition;
+use crate::engine::Engine;
 use crate::fault::Fault;
 use crate::options::ConnectorKind;
 
 pub(super) fn configure(services: &mut web::ServiceConfig) {
+    let all = "/workspaces/{id}/definitions/{kind}";
+    let one = format!("{all}/{{definition}}");
     services
-        .route("/workspaces/{id}/definitions/{kind}", web::get().to(list))
-        .route(
-            "/workspaces/{id}/definitions/{kind}/{definition}",
-            web::get().to(get),
-        )
-        .route("/connector_definitions", web::get().to(all));
+        .route(all, web::get().to(list))
+        .route(all, web::post().to(create))
+        .route(&one, web::get().to(get))
+        .route(&one, web::put().to(put))
+        .route(&one, web::delete().to(delete))
+        .route("/connector_definitions", web::get().to(every));
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Create {
+    name: String,
+    docker_repository: String,
+    docker_image_tag: String,
+    documentation_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Put {
+    name: String,
+    docker_image_tag: String,
 }
 
 fn kind(word: &str) -> Result<ConnectorKind, Fault> {
@@ -37,28 +61,98 @@ fn view(definition: &Definition) -> Value {
     })
 }
 
+/// Definitions that a workspace may use; those that are manifests have a list of their own.
+fn usable(engine: &Engine, kind: ConnectorKind, workspace: Uuid) -> Vec<Arc<Definition>> {
+    let mut all = engine.definitions.list(kind);
+    all.retain(|known| known.usable_in(workspace) && known.manifest().is_none());
+    all
+}
+
+/// The definition that a path names.
+async fn find(engine: &Engine, path: (String, String, String)) -> Result<Arc<Definition>, Fault> {
+    let (workspace, word, definition) = path;
+    let workspace = engine.workspace(id(&workspace)?).await?.id;
+    let id = id(&definition)?;
+    let found = engine.definition_of(kind(&word)?, workspace, id)?;
+    match found.manifest() {
+        None => Ok(found),
+        Some(_) => Err(Fault::not_found("connector definition", id)),
+    }
+}
+
 async fn list(engine: Shared, path: web::Path<(String, String)>) -> HttpResponse {
     answer(engine, |engine| async move {
         let (workspace, word) = path.into_inner();
-        engine.workspace(id(&workspace)?).await?;
-        let definitions = engine.definitions.list(kind(&word)?);
-        let data: Vec<Value> = definitions.map(|definition| view(definition)).collect();
+        let workspace = engine.workspace(id(&workspace)?).await?.id;
+        let usable = usable(&engine, kind(&word)?, workspace);
+        let data: Vec<Value> = usable.iter().map(|definition| view(definition)).collect();
         Ok(Reply::json(&json!({ "data": data })))
+    })
+    .await
+}
+
+async fn create(
+    engine: Shared,
+    path: web::Path<(String, String)>,
+    bytes: web::Bytes,
+) -> HttpResponse {
+    answer(engine, |engine| async move {
+        let (workspace, word) = path.into_inner();
+        let (workspace_id, kind) = (id(&workspace)?, kind(&word)?);
+        let new: Create = body(&bytes)?;
+        let made = engine
+            .definition_create(NewDefinition {
+                kind,
+                workspace_id,
+                name: new.name,
+                docker_repository: new.docker_repository,
+                docker_image_tag: new.docker_image_tag,
+                documentation_url: new.documentation_url,
+                manifest: None,
+            })
+            .await?;
+        Ok(Reply::json(&view(&made)))
     })
     .await
 }
 
 async fn get(engine: Shared, path: web::Path<(String, String, String)>) -> HttpResponse {
     answer(engine, |engine| async move {
-        let (workspace, word, definition) = path.into_inner();
-        engine.workspace(id(&workspace)?).await?;
-        let definition = engine.definitions.get(kind(&word)?, id(&definition)?)?;
+        let definition = find(&engine, path.into_inner()).await?;
         Ok(Reply::json(&view(&definition)))
     })
     .await
 }
 
-async fn all(engine: Shared, request: HttpRequest) -> HttpResponse {
+async fn put(
+    engine: Shared,
+    path: web::Path<(String, String, String)>,
+    bytes: web::Bytes,
+) -> HttpResponse {
+    answer(engine, |engine| async move {
+        let sent: Put = body(&bytes)?;
+        let known = find(&engine, path.into_inner()).await?;
+        let change = DefinitionChange {
+            name: Some(sent.name),
+            docker_image_tag: Some(sent.docker_image_tag),
+            manifest: None,
+        };
+        let changed = engine.definition_update(&known, change).await?;
+        Ok(Reply::json(&view(&changed)))
+    })
+    .await
+}
+
+async fn delete(engine: Shared, path: web::Path<(String, String, String)>) -> HttpResponse {
+    answer(engine, |engine| async move {
+        let known = find(&engine, path.into_inner()).await?;
+        engine.definition_delete(&known).await?;
+        Ok(Reply::json(&view(&known)))
+    })
+    .await
+}
+
+async fn every(engine: Shared, request: HttpRequest) -> HttpResponse {
     let query = Query::of(&request);
     answer(engine, |engine| async move {
         let word = query.one("type").unwrap_or_default();
@@ -70,15 +164,24 @@ async fn all(engine: Shared, request: HttpRequest) -> HttpResponse {
                 ));
             }
         };
+        let workspace = match query.id("workspaceId")? {
+            Some(id) => Some(engine.workspace(id).await?.id),
+            None => None,
+        };
         let data: Vec<Value> = engine
             .definitions
             .list(kind)
-            .map(|definition| {
+            .iter()
+            .filter(|known| match workspace {
+                Some(workspace) => known.usable_in(workspace),
+                None => known.custom.is_none(),
+            })
+            .map(|known| {
                 json!({
-                    "id": definition.id,
-                    "name": definition.name,
+                    "id": known.id,
+                    "name": known.name,
                     "connectorDefinitionType": kind.as_str(),
-                    "version": definition.version,
+                    "version": known.version,
                 })
             })
             .collect();

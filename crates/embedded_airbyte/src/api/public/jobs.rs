@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{answer, base, envelope};
+use super::{answer, base, filtered_envelope};
 use crate::api::{Query, Reply, Shared, body, id};
 use crate::engine::Engine;
 use crate::fault::Fault;
@@ -119,7 +119,13 @@ async fn list(engine: Shared, request: HttpRequest) -> HttpResponse {
         let page = query.page()?;
         let jobs = engine.job_list(&filter(&query, &page)?).await?;
         let data: Vec<Value> = jobs.iter().map(view).collect();
-        Ok(envelope(&base, &page, data))
+        let mut kept = Vec::new();
+        for name in ["connectionId", "jobType"] {
+            if let Some(value) = query.one(name) {
+                kept.push((name, value.to_owned()));
+            }
+        }
+        Ok(filtered_envelope(&base, &page, &kept, data))
     })
     .await
 }

@@ -1,10 +1,14 @@
 //! The public API, `/api/public/v1`.
 
 mod actors;
+mod applications;
+mod community;
 mod connections;
+mod declarative;
 mod definitions;
 mod jobs;
 mod streams;
+mod tags;
 mod workspaces;
 
 use std::sync::Arc;
@@ -22,11 +26,15 @@ pub(super) fn configure(services: &mut web::ServiceConfig) {
         .route("/health", web::get().to(health))
         .route("/applications/token", web::post().to(token::public))
         .configure(workspaces::configure)
+        .configure(applications::configure)
+        .configure(declarative::configure)
         .configure(definitions::configure)
         .configure(actors::configure)
         .configure(connections::configure)
         .configure(jobs::configure)
-        .configure(streams::configure);
+        .configure(streams::configure)
+        .configure(tags::configure)
+        .configure(community::configure);
 }
 
 async fn health(engine: Shared) -> HttpResponse {
@@ -76,11 +84,24 @@ struct Envelope<T> {
 
 /// A page of a list. `next` is there whenever the page is not empty, also on the last one.
 fn envelope<T: Serialize>(base: &str, page: &Page, data: Vec<T>) -> Reply {
+    filtered_envelope(base, page, &[], data)
+}
+
+/// Like [`envelope`], with the filters that links repeat; Airbyte forgets some.
+fn filtered_envelope<T: Serialize>(
+    base: &str,
+    page: &Page,
+    filters: &[(&str, String)],
+    data: Vec<T>,
+) -> Reply {
     let link = |offset: u64| {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         if !page.workspace_ids.is_empty() {
             let ids: Vec<String> = page.workspace_ids.iter().map(ToString::to_string).collect();
             query.append_pair("workspaceIds", &ids.join(","));
+        }
+        for (name, value) in filters {
+            query.append_pair(name, value);
         }
         if page.include_deleted {
             query.append_pair("includeDeleted", "true");

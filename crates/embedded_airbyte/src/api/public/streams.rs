@@ -3,14 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use airbyte_protocol::{Catalog, DestinationSyncMode, SyncMode};
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::answer;
 use crate::api::{Query, Reply, Shared};
-use crate::engine::Engine;
 use crate::fault::{Fault, stored};
 use crate::notation::{ApiStream, combined, property_paths};
-use crate::options::ConnectorKind;
 
 pub(super) fn configure(services: &mut web::ServiceConfig) {
     services.route("/streams", web::get().to(list));
@@ -54,21 +51,6 @@ fn modes(stream: &ApiStream, destination: &[DestinationSyncMode]) -> Vec<&'stati
     .collect()
 }
 
-/// The write modes that connections to a destination may choose.
-pub(super) async fn destination_modes(
-    engine: &Engine,
-    destination: Uuid,
-) -> Result<Vec<DestinationSyncMode>, Fault> {
-    let row = engine
-        .actor(ConnectorKind::Destination, destination)
-        .await?;
-    let definition = engine
-        .definitions
-        .get(ConnectorKind::Destination, row.definition_id)?;
-    let spec = engine.spec(&definition).await?;
-    Ok(spec.destination_modes(definition.supports_refreshes))
-}
-
 async fn list(engine: Shared, request: HttpRequest) -> HttpResponse {
     let query = Query::of(&request);
     answer(engine, |engine| async move {
@@ -76,7 +58,7 @@ async fn list(engine: Shared, request: HttpRequest) -> HttpResponse {
             return Err(Fault::Constraint("sourceId is required".to_owned()));
         };
         let target = match query.id("destinationId")? {
-            Some(destination) => Some(destination_modes(&engine, destination).await?),
+            Some(destination) => Some(engine.destination_modes(destination).await?),
             None => None,
         };
         let (_, catalog) =

@@ -16,7 +16,11 @@ pub(super) fn configure(services: &mut web::ServiceConfig) {
         .route("/workspaces/{id}", web::get().to(get))
         .route("/workspaces/{id}", web::patch().to(patch))
         .route("/workspaces/{id}", web::delete().to(delete))
-        .route("/workspaces/{id}/oauthCredentials", web::put().to(not_here));
+        .route("/workspaces/{id}/oauthCredentials", web::put().to(not_here))
+        .route(
+            "/workspaces/{id}/oauthCredentials/{kind}/{name}",
+            web::delete().to(not_here),
+        );
 }
 
 #[derive(Deserialize)]
@@ -74,7 +78,7 @@ async fn list(engine: Shared, request: HttpRequest) -> HttpResponse {
 async fn create(engine: Shared, bytes: web::Bytes) -> HttpResponse {
     answer(engine, |engine| async move {
         let new: Create = body(&bytes)?;
-        let notifications = new.notifications.unwrap_or_else(|| json!({}));
+        let notifications = checked(new.notifications)?.unwrap_or_else(|| json!({}));
         let row = engine.workspace_create(new.name, notifications).await?;
         Ok(Reply::json(&view(row)?))
     })
@@ -93,7 +97,7 @@ async fn patch(engine: Shared, path: web::Path<String>, bytes: web::Bytes) -> Ht
         let id = id(&path)?;
         let change: Patch = body(&bytes)?;
         let row = engine
-            .workspace_update(id, change.name, change.notifications)
+            .workspace_update(id, change.name, checked(change.notifications)?)
             .await?;
         Ok(Reply::json(&view(row)?))
     })
@@ -109,7 +113,7 @@ async fn delete(engine: Shared, path: web::Path<String>) -> HttpResponse {
 }
 
 /// Overrides of OAuth credentials are a feature that the community edition answers so.
-async fn not_here() -> HttpResponse {
+pub(super) async fn not_here() -> HttpResponse {
     HttpResponse::NotImplemented().json(json!({
         "status": 501,
         "type": "error:implementation/not-implemented-in-oss",
@@ -117,4 +121,36 @@ async fn not_here() -> HttpResponse {
         "detail": "This functionality is not available in the open source edition.",
         "documentationUrl": null,
     }))
+}
+
+/// What was sent, once it is known to be usable: a webhook that is on needs an address.
+fn checked(sent: Option<Value>) -> Result<Option<Value>, Fault> {
+    let Some(sent) = sent.filter(|sent| !sent.is_null()) else {
+        return Ok(None);
+    };
+    let refuse = |kind: &'static str, detail: String| Fault::Typed {
+        kind,
+        detail,
+        data: json!({}),
+    };
+    let Some(members) = sent.as_object() else {
+        let detail = "notifications must be an object".to_owned();
+        return Err(refuse("error:notification/config/required", detail));
+    };
+    for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
+        if !NOTIFICATIONS.contains(&name.as_str()) {
+            continue;
+        }
+        if !value.is_object() {
+            let detail = format!("notifications.{name} must be an object");
+            return Err(refuse("error:notification/config/required", detail));
+        }
+        let webhook = &value["webhook"];
+        let url = webhook["url"].as_str().unwrap_or_default();
+        if webhook["enabled"] == json!(true) && url.is_empty() {
+            let detail = format!("notifications.{name}.webhook is enabled and has no url");
+            return Err(refuse("error:notification/config/missing-url", detail));
+        }
+    }
+    Ok(Some(sent))
 }

@@ -9,6 +9,7 @@
 //! | `fail_discover` | a TRACE ERROR with the file's text, exit code 1 |
 //! | `garbage_discover` | a catalog that is none |
 //! | `extra_column`, `extra_stream` | discover finds one more |
+//! | `lost_cursor`, `lost_stream` | discover finds no cursor column in `Account`, no `Contact` |
 //! | `records` | records per stream, 3 without |
 //! | `gate` | read stops half-way until a file `open` appears |
 //! | `ignore_sigterm` | does so |

@@ -97,11 +97,19 @@ fn discover(arguments: &Arguments) -> ExitCode {
     if control.has("extra_stream") {
         names.push("Lead");
     }
+    if control.has("lost_stream") {
+        names.retain(|name| *name != "Contact");
+    }
     let streams: Vec<Value> = names
         .iter()
         .map(|name| {
             let extra = *name == "Account" && control.has("extra_column");
-            json!({"name": name, "json_schema": schema(name, extra),
+            let mut schema = schema(name, extra);
+            if *name == "Account" && control.has("lost_cursor") {
+                let columns = schema["properties"].as_object_mut();
+                columns.map(|columns| columns.shift_remove(CURSOR));
+            }
+            json!({"name": name, "json_schema": schema,
                 "supported_sync_modes": ["full_refresh", "incremental"],
                 "source_defined_cursor": true, "default_cursor_field": [CURSOR],
                 "source_defined_primary_key": [["Id"]]})

@@ -1,0 +1,49 @@
+//! `/applications`: the community edition has exactly one, made at the installation.
+
+use actix_web::{HttpResponse, web};
+use secrecy::ExposeSecret;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::answer;
+use crate::api::{Reply, Shared, problem};
+use crate::fault::Fault;
+use crate::time::seconds;
+
+pub(super) fn configure(services: &mut web::ServiceConfig) {
+    services
+        .route("/applications", web::get().to(list))
+        .route("/applications", web::post().to(unsupported))
+        .route("/applications/{id}", web::get().to(get))
+        .route("/applications/{id}", web::delete().to(unsupported));
+}
+
+/// The one application, under a new id at every call.
+async fn list(engine: Shared) -> HttpResponse {
+    answer(engine, |engine| async move {
+        let installed_at = engine.installed_at().await?;
+        let (client_id, client_secret) = engine.tokens.client();
+        Ok(Reply::json(&json!({"applications": [{
+            "id": Uuid::new_v4(),
+            "name": "Default User Application",
+            "clientId": client_id,
+            "clientSecret": client_secret.expose_secret(),
+            "createdAt": seconds(installed_at),
+        }]})))
+    })
+    .await
+}
+
+/// No id is ever seen twice, so none is ever found.
+async fn get(engine: Shared, path: web::Path<String>) -> HttpResponse {
+    answer(engine, |_| async move {
+        Err(Fault::not_found("application", path.into_inner()))
+    })
+    .await
+}
+
+/// Only editions with an identity provider make and delete applications.
+async fn unsupported() -> HttpResponse {
+    let fault = Fault::Unexpected("applications cannot be changed in this edition".to_owned());
+    problem::error_id(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR, &fault)
+}
