@@ -95,6 +95,8 @@ else
 fi
 say "Stage SDK"
 scripts/test_sdk.sh
+say "Stage connectors"
+scripts/test_connectors.sh
 say "Stage contract"
 scripts/test_contract.sh
 say "Stage compose"

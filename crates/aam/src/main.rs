@@ -43,6 +43,9 @@ enum Command {
     Sync(commands::sync::Arguments),
     /// Compares a connection with its source and repairs it.
     Heal(commands::heal::Arguments),
+    /// Lists, installs and tries connectors, without a connection.
+    #[command(subcommand)]
+    Connectors(commands::connectors::Command),
     /// Looks at catalogs.
     #[command(subcommand)]
     Catalog(commands::catalog::Command),
@@ -134,6 +137,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Sync(arguments) => commands::sync::run(&settings()?, output, arguments).await,
         Command::Heal(arguments) => commands::heal::run(&settings()?, output, arguments).await,
+        Command::Connectors(command) => {
+            commands::connectors::run(&settings()?, output, command).await
+        }
         // As `diff` does it: 1 says that they differ, 2 that there was trouble.
         Command::Catalog(command) => Ok(commands::catalog::run(command).unwrap_or_else(|error| {
             output::error(&error);

@@ -1,4 +1,5 @@
-//! The connectors this engine can run: the native ones and those of this machine.
+//! The connectors this engine can run: the native ones, packages of the Python index, those of this
+//! machine, and what users defined.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -9,6 +10,7 @@ use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 use uuid::{Uuid, uuid};
 
+use crate::connector::python::{self, Package};
 use crate::options::{ConnectorKind, LocalConnector};
 use crate::{Error, fault::Fault};
 
@@ -20,23 +22,40 @@ pub const DESTINATION_SQLITE: Uuid = uuid!("a3a4f2f8-8f2e-4d0e-9c55-0d1c2f4b7e02
 const DOCUMENTATION: &str =
     "https://docs.airbyte.com/platform/understanding-airbyte/airbyte-protocol";
 
-/// How a connector is started.
+/// What a connector is started from.
 #[derive(Debug, Clone)]
-pub(crate) struct Launch {
-    pub(crate) program: PathBuf,
-    pub(crate) args: Vec<OsString>,
+pub(crate) enum Launch {
+    /// An executable of this machine and its first arguments.
+    Program {
+        program: PathBuf,
+        args: Vec<OsString>,
+    },
+    /// A package of the Python index, installed by the first use.
+    Python(Arc<Package>),
 }
 
 impl Launch {
+    /// What failures to start it name.
+    pub(crate) fn path(&self) -> PathBuf {
+        match self {
+            Self::Program { program, .. } => program.clone(),
+            Self::Python(package) => PathBuf::from(package.connector()),
+        }
+    }
+
     /// Changes whenever the executable or its arguments do, so that cached specs follow.
     pub(crate) fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
-        hash.update(self.program.as_os_str().as_bytes());
-        for arg in &self.args {
+        let (program, args) = match self {
+            Self::Program { program, args } => (program, args),
+            Self::Python(package) => return package.version.clone(),
+        };
+        hash.update(program.as_os_str().as_bytes());
+        for arg in args {
             hash.update([0]);
             hash.update(arg.as_bytes());
         }
-        let changed = std::fs::metadata(&self.program)
+        let changed = std::fs::metadata(program)
             .and_then(|metadata| metadata.modified())
             .ok()
             .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
@@ -84,14 +103,18 @@ pub(crate) const MANIFEST_RUNNER: &str = "airbyte/source-declarative-manifest";
 impl Definition {
     /// What `configuration.sourceType` and `destinationType` say.
     pub(crate) fn short_name(&self) -> &str {
-        let last = self
-            .docker_repository
-            .rsplit('/')
-            .next()
-            .unwrap_or(&self.docker_repository);
+        let last = self.connector();
         last.strip_prefix("source-")
             .or_else(|| last.strip_prefix("destination-"))
             .unwrap_or(last)
+    }
+
+    /// The image's last part: what people call the connector.
+    pub(crate) fn connector(&self) -> &str {
+        self.docker_repository
+            .rsplit('/')
+            .next()
+            .unwrap_or(&self.docker_repository)
     }
 
     /// `repository:version`.
@@ -125,7 +148,8 @@ pub(crate) struct Definitions {
 }
 
 impl Definitions {
-    /// The native connectors and `local`.
+    /// The native connectors, the packages of the Python index, and `local`, which takes the place
+    /// of a package with its id or image.
     pub(crate) fn new(program: &Path, local: &[LocalConnector]) -> Result<Self, Error> {
         let native = |id, kind, image: &str, supports_refreshes| Definition {
             id,
@@ -134,12 +158,23 @@ impl Definitions {
             docker_repository: format!("aam/{image}"),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             supports_refreshes,
-            launch: Launch {
+            launch: Launch::Program {
                 program: program.to_owned(),
                 args: vec!["connector".into(), image.into()],
             },
             custom: None,
         };
+        let replaced = |package: &Package| {
+            let repository = repository(package);
+            local.iter().any(|local| {
+                local.definition_id == package.definition_id
+                    || local.docker_repository == repository
+            })
+        };
+        let packaged = python::packages()
+            .iter()
+            .filter(|package| !replaced(package))
+            .map(from_package);
         let mut by_id = IndexMap::new();
         for definition in [
             native(SOURCE_SQLITE, ConnectorKind::Source, "source-sqlite", false),
@@ -151,6 +186,7 @@ impl Definitions {
             ),
         ]
         .into_iter()
+        .chain(packaged)
         .chain(local.iter().map(from_local))
         {
             let id = definition.id;
@@ -167,6 +203,9 @@ impl Definitions {
     /// How an image is run here: as the connector that came with the engine under that name, or
     /// by asking the program for a native one, which says so where there is none.
     pub(crate) fn launch_of(&self, repository: &str) -> (Launch, bool) {
+        if repository == MANIFEST_RUNNER {
+            return (Launch::Python(python::manifest_runner()), false);
+        }
         let all = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
         let own = all
             .values()
@@ -175,7 +214,7 @@ impl Definitions {
             Some(known) => (known.launch.clone(), known.supports_refreshes),
             None => {
                 let name = repository.rsplit('/').next().unwrap_or(repository);
-                let launch = Launch {
+                let launch = Launch::Program {
                     program: self.program.clone(),
                     args: vec!["connector".into(), name.into()],
                 };
@@ -235,6 +274,24 @@ impl Definitions {
     }
 }
 
+/// The image that Airbyte runs a package's connector from.
+fn repository(package: &Package) -> String {
+    format!("airbyte/{}", package.connector())
+}
+
+fn from_package(package: &Arc<Package>) -> Definition {
+    Definition {
+        id: package.definition_id,
+        kind: ConnectorKind::Source,
+        name: package.name.clone(),
+        docker_repository: repository(package),
+        version: package.version.clone(),
+        supports_refreshes: false,
+        launch: Launch::Python(package.clone()),
+        custom: None,
+    }
+}
+
 fn from_local(local: &LocalConnector) -> Definition {
     Definition {
         id: local.definition_id,
@@ -243,7 +300,7 @@ fn from_local(local: &LocalConnector) -> Definition {
         docker_repository: local.docker_repository.clone(),
         version: local.version.clone(),
         supports_refreshes: local.supports_refreshes,
-        launch: Launch {
+        launch: Launch::Program {
             program: local.program.clone(),
             args: local.args.iter().map(Into::into).collect(),
         },

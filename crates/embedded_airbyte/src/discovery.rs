@@ -208,7 +208,7 @@ impl Engine {
             }
         };
         let mut finished = finished.map_err(|source| Fault::File {
-            path: actor.definition.launch.program.clone(),
+            path: actor.definition.launch.path(),
             source,
         })?;
         for configuration in &finished.controls {

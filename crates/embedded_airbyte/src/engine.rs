@@ -52,7 +52,8 @@ impl Engine {
         private_directory(&logs).map_err(failed(&logs))?;
         let store = Store::open(home).await?;
         // Only now is it sure that no other engine's connectors are in there.
-        let runner = Runner::new(home, options.connector_program.clone(), &options.data_roots)
+        let program = options.connector_program.clone();
+        let runner = Runner::new(home, home.join("runs"), program, &options.data_roots)
             .map_err(failed(home))?;
         runner.sweep().map_err(failed(&home.join("runs")))?;
         let signing_key = signing_key(&store, &options.seal_key).await?;

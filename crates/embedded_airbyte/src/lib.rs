@@ -3,6 +3,7 @@
 mod actors;
 mod api;
 mod application;
+mod by_hand;
 mod connections;
 mod connector;
 mod custom_definitions;
@@ -31,6 +32,7 @@ mod tokens;
 mod workspaces;
 
 pub use application::Application;
+pub use by_hand::{ConnectorInfo, Connectors, Failed, Made, Records};
 pub use definitions::{DESTINATION_SQLITE, SOURCE_SQLITE};
 pub use error::Error;
 pub use options::{ConnectorKind, LocalConnector, Options, RetryPolicy, Timing};

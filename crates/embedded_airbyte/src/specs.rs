@@ -1,7 +1,7 @@
 //! Connector specifications: read from each connector once and kept by version.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use airbyte_protocol::{ConnectorSpecification, DestinationSyncMode};
 use sea_orm::{ActiveModelTrait, EntityTrait, Set};
@@ -23,10 +23,21 @@ pub(crate) struct Spec {
     validator: jsonschema::Validator,
 }
 
-/// Specifications in memory. One at a time is asked for, so that a connector starts only once.
+/// Specifications in memory. Each connector is asked by one caller at a time, so that it starts, or
+/// is installed, only once.
 #[derive(Default)]
 pub(crate) struct Specs {
-    known: Mutex<HashMap<Uuid, (String, Arc<Spec>)>>,
+    known: std::sync::Mutex<HashMap<Uuid, Arc<Known>>>,
+}
+
+/// A connector's version and its specification.
+type Known = Mutex<Option<(String, Arc<Spec>)>>;
+
+impl Specs {
+    fn of(&self, definition: Uuid) -> Arc<Known> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(definition).or_default().clone()
+    }
 }
 
 impl Spec {
@@ -97,8 +108,9 @@ impl Engine {
             return Ok(Arc::new(Spec::new(of_manifest(&manifest.content)?)?));
         }
         let version = format!("{} {}", definition.version, definition.launch.fingerprint());
-        let mut known = self.specs.known.lock().await;
-        if let Some((of, spec)) = known.get(&definition.id)
+        let known = self.specs.of(definition.id);
+        let mut known = known.lock().await;
+        if let Some((of, spec)) = known.as_ref()
             && *of == version
         {
             return Ok(spec.clone());
@@ -122,7 +134,7 @@ impl Engine {
             }
         };
         let spec = Arc::new(Spec::new(message)?);
-        known.insert(definition.id, (version, spec.clone()));
+        *known = Some((version, spec.clone()));
         Ok(spec)
     }
 
@@ -137,7 +149,7 @@ impl Engine {
         )
         .await
         .map_err(|source| Fault::File {
-            path: definition.launch.program.clone(),
+            path: definition.launch.path(),
             source,
         })?;
         let result = finished.result.map_err(|failure| {

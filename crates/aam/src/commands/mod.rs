@@ -1,7 +1,9 @@
 //! One module per subcommand.
 
 pub(crate) mod catalog;
+pub(crate) mod configuration;
 pub(crate) mod connections;
+pub(crate) mod connectors;
 pub(crate) mod credentials;
 pub(crate) mod demo;
 pub(crate) mod doctor;

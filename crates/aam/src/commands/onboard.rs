@@ -1,15 +1,14 @@
 //! `aam onboard`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use contracts::ConnectionView;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use shared::settings::Settings;
 use uuid::Uuid;
 
 use crate::client::Client;
+use crate::commands::configuration::Configuration;
 use crate::output::{self, Format};
 
 /// Makes a connection: source, schema, connection, version 1.
@@ -23,13 +22,8 @@ pub(crate) struct Arguments {
     /// A credential of the auth broker.
     #[arg(long)]
     credential: Option<String>,
-    /// The connector's configuration as JSON, or `@FILE`. Secrets belong into a credential, or at
-    /// least into a file: a command line is kept in the shell's history.
-    #[arg(long)]
-    config: Option<String>,
-    /// One member of the configuration; a value that is JSON is read as such.
-    #[arg(long = "set", value_name = "NAME=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    config: Configuration,
     /// The streams to sync; default: all.
     #[arg(long = "stream")]
     streams: Vec<String>,
@@ -49,22 +43,7 @@ pub(crate) async fn run(
     format: Format,
     arguments: Arguments,
 ) -> anyhow::Result<ExitCode> {
-    let mut config: Map<String, Value> = match arguments.config.as_deref() {
-        None => Map::new(),
-        Some(text) => {
-            let text = match text.strip_prefix('@') {
-                Some(path) => std::fs::read_to_string(PathBuf::from(path))
-                    .with_context(|| format!("reading {path}"))?,
-                None => text.to_owned(),
-            };
-            serde_json::from_str(&text).context("--config is not a JSON object")?
-        }
-    };
-    for pair in &arguments.set {
-        let (name, value) = pair.split_once('=').context("--set wants NAME=VALUE")?;
-        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
-        config.insert(name.to_owned(), value);
-    }
+    let config = arguments.config.read()?;
     let mut body = json!({
         "source_type": arguments.source_type,
         "connection_name": arguments.name,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use airbyte_protocol::{ControlMessage, ErrorTrace, Line, LogMessage, TraceMessage};
 use serde_json::value::RawValue;
+use shared::http::problem::chain;
 use tokio::io::AsyncRead;
 
 use super::process::describe;
@@ -65,6 +66,21 @@ pub(crate) async fn run(
     redactor: &Redactor,
     limit: Duration,
 ) -> std::io::Result<Finished> {
+    let origin = match definition.kind {
+        ConnectorKind::Source => Origin::Source,
+        ConnectorKind::Destination => Origin::Destination,
+    };
+    let prepared = match runner.prepare(&definition.launch).await {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            let failure = FailureReason::new(origin, Kind::SystemError, chain(&error));
+            return Ok(Finished {
+                result: Err(Box::new(failure)),
+                controls: Vec::new(),
+                log: Vec::new(),
+            });
+        }
+    };
     let directory = runner.directory()?;
     let mut args = vec![OsString::from(verb.name())];
     if let Some(configuration) = configuration {
@@ -77,16 +93,12 @@ pub(crate) async fn run(
         job: verb.name().to_owned(),
         attempt: 0,
     };
-    let mut connector = runner.start(&definition.launch, &directory, &environment, &args)?;
+    let mut connector = runner.start(&prepared, &directory, &environment, &args)?;
     drop(connector.stdin.take());
     let stdout = connector.stdout.take().expect("taken once");
     let stderr = connector.stderr.take().expect("taken once");
     let mut heard = Heard::default();
     let mut stderr_log = Vec::new();
-    let origin = match definition.kind {
-        ConnectorKind::Source => Origin::Source,
-        ConnectorKind::Destination => Origin::Destination,
-    };
     let work = async {
         let (read, ()) = tokio::join!(
             heard.listen(verb, stdout, redactor),

@@ -4,6 +4,7 @@ pub(crate) mod command;
 pub(crate) mod failure;
 pub(crate) mod lines;
 pub(crate) mod process;
+pub(crate) mod python;
 mod sweep;
 
 pub(crate) use failure::{FailureReason, Kind, Origin};

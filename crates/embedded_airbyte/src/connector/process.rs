@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
+use super::python::{Installer, NotInstalled};
 use super::sweep;
 use crate::definitions::Launch;
 
@@ -40,6 +41,14 @@ pub(crate) struct Runner {
     runs: PathBuf,
     data_roots: OsString,
     home_files: OsString,
+    pub(crate) python: Installer,
+}
+
+/// A connector that only needs to be started.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    program: PathBuf,
+    args: Vec<OsString>,
 }
 
 /// What a connector is told about the job it works for.
@@ -50,9 +59,10 @@ pub(crate) struct Environment {
 }
 
 impl Runner {
-    /// A runner that keeps its directories under `home/runs`.
+    /// A runner that keeps its directories under `runs`.
     pub(crate) fn new(
         home: &Path,
+        runs: PathBuf,
         program: PathBuf,
         data_roots: &[PathBuf],
     ) -> std::io::Result<Self> {
@@ -60,15 +70,21 @@ impl Runner {
             std::env::join_paths(paths)
                 .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, error))
         };
-        let runs = home.join("runs");
         crate::private_directory(&runs)?;
+        let python = Installer::new(program.clone(), home.join("connectors"));
         Ok(Self {
             program,
+            python,
             home: home.to_owned(),
             data_roots: join(data_roots)?,
             home_files: join(&[home.join("warehouse.db"), home.join("sample.db")])?,
             runs,
         })
+    }
+
+    /// Whether an executable is the program that native connectors are part of.
+    pub(crate) fn is_own(&self, program: &Path) -> bool {
+        self.program == program
     }
 
     /// Kills what an engine that died left running, and removes its directories.
@@ -84,10 +100,32 @@ impl Runner {
         Ok(RunDirectory { directory })
     }
 
+    /// Installs what a connector needs that is not here yet.
+    ///
+    /// # Errors
+    /// Why it cannot be installed.
+    pub(crate) async fn prepare(&self, launch: &Launch) -> Result<Prepared, NotInstalled> {
+        match launch {
+            Launch::Program { program, args } => Ok(Prepared {
+                program: program.clone(),
+                args: args.clone(),
+            }),
+            Launch::Python(package) => {
+                let connector = package.connector();
+                let tell = |line: &str| tracing::info!(connector, "{line}");
+                let installed = self.python.ensure(package, &tell).await?;
+                Ok(Prepared {
+                    program: installed.program,
+                    args: Vec::new(),
+                })
+            }
+        }
+    }
+
     /// Starts `<connector> <args>` in a run's directory.
     pub(crate) fn start(
         &self,
-        launch: &Launch,
+        launch: &Prepared,
         run: &RunDirectory,
         environment: &Environment,
         args: &[OsString],
@@ -109,6 +147,7 @@ impl Runner {
             .env("AAM_HOME", &self.home)
             .env("AAM_DATA_ROOTS", &self.data_roots)
             .env("AAM_HOME_FILES", &self.home_files)
+            .env("HOME", run.directory.path())
             .env("AIRBYTE_STAGING_DIRECTORY", run.directory.path())
             .env("DATA_CHANNEL_FORMAT", "JSONL")
             .env("DATA_CHANNEL_MEDIUM", "STDIO")

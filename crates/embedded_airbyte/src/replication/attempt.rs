@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use airbyte_protocol::CheckStatus;
+use shared::http::problem::chain;
 use tokio::io::AsyncRead;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -15,7 +16,7 @@ use super::plan::Plan;
 use super::tracker::Tracker;
 use super::{Ended, Outcome, checkpoint};
 use crate::actors::Configured;
-use crate::connector::process::Group;
+use crate::connector::process::{Group, Prepared};
 use crate::connector::{Connector, Environment, FailureReason, Kind, LineReader, Origin};
 use crate::engine::Engine;
 use crate::fault::Fault;
@@ -145,10 +146,16 @@ impl Run<'_> {
     }
 
     async fn replicate(&self) -> Result<(Outcome, Vec<FailureReason>), Fault> {
-        let started = self.start().map_err(|source| Fault::File {
-            path: self.destination.definition.launch.program.clone(),
-            source,
-        });
+        let (to, from) = match self.prepare().await {
+            Ok(prepared) => prepared,
+            Err(failure) => return Ok((Outcome::Failed, vec![*failure])),
+        };
+        let started = self
+            .start(&to, from.as_ref())
+            .map_err(|source| Fault::File {
+                path: self.destination.definition.launch.path(),
+                source,
+            });
         let (_directories, mut source, mut destination) = started?;
         let groups: Vec<Group> = source
             .iter()
@@ -205,16 +212,39 @@ impl Run<'_> {
         Ok((outcome, failures))
     }
 
+    /// Has both connectors installed; a clear needs no source.
+    async fn prepare(&self) -> Result<(Prepared, Option<Prepared>), Box<FailureReason>> {
+        let prepare = async |actor: &Configured| {
+            let prepared = self.engine.runner.prepare(&actor.definition.launch).await;
+            prepared.map_err(|error| {
+                let origin = crate::discovery::origin(actor.definition.kind);
+                Box::new(FailureReason::new(origin, Kind::SystemError, chain(&error)))
+            })
+        };
+        let to = prepare(self.destination).await?;
+        let from = match self.plan.clears {
+            true => None,
+            false => Some(prepare(self.source).await?),
+        };
+        Ok((to, from))
+    }
+
     /// Starts the destination, then the source.
     fn start(
         &self,
+        destination: &Prepared,
+        source: Option<&Prepared>,
     ) -> std::io::Result<(
         Vec<crate::connector::RunDirectory>,
         Option<Connector>,
         Connector,
     )> {
         let runner = &self.engine.runner;
-        let start = |actor: &Configured, verb: &str, catalog: &str, state: Option<&str>| {
+        let start = |actor: &Configured,
+                     prepared: &Prepared,
+                     verb: &str,
+                     catalog: &str,
+                     state: Option<&str>| {
             let directory = runner.directory()?;
             let configuration = actor.configuration.to_string();
             let mut args: Vec<OsString> = vec![verb.into()];
@@ -233,21 +263,27 @@ impl Run<'_> {
                 job: self.job.id.to_string(),
                 attempt: self.number,
             };
-            let launch = &actor.definition.launch;
-            let connector = runner.start(launch, &directory, &environment, &args)?;
+            let connector = runner.start(prepared, &directory, &environment, &args)?;
             std::io::Result::Ok((directory, connector))
         };
         let (to, destination) = start(
             self.destination,
+            destination,
             "write",
             &self.plan.destination_catalog,
             None,
         )?;
-        if self.plan.clears {
+        let Some(source) = source else {
             return Ok((vec![to], None, destination));
-        }
+        };
         let state = self.plan.state.as_deref();
-        let (from, mut source) = start(self.source, "read", &self.plan.source_catalog, state)?;
+        let (from, mut source) = start(
+            self.source,
+            source,
+            "read",
+            &self.plan.source_catalog,
+            state,
+        )?;
         drop(source.stdin.take());
         Ok((vec![to, from], Some(source), destination))
     }

@@ -142,7 +142,7 @@ impl Airbyte {
                 "reading the connector's specification",
                 "/source_definition_specifications/get",
                 &body,
-                DEFAULT_TIMEOUT * 4,
+                CONNECTOR_TIMEOUT,
                 Repeat::Safe,
             )
             .await?;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::types::{
     Connection, Definition, Destination, Job, Page, Source, StreamProperties, Workspace,
 };
-use super::{Airbyte, CONNECTOR_TIMEOUT, Error};
+use super::{Airbyte, CONNECTOR_TIMEOUT, Error, ErrorKind};
 use crate::http::client::DEFAULT_TIMEOUT;
 
 const PAGE: usize = 100;
@@ -64,6 +64,30 @@ impl Airbyte {
             .get("listing source definitions", &path, &[], DEFAULT_TIMEOUT)
             .await?;
         Ok(page.data)
+    }
+
+    /// Every declarative source of a workspace; the list of source connectors leaves them out. None
+    /// on an Airbyte that does not offer the call.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn declarative_source_list(&self, workspace: Uuid) -> Result<Vec<Definition>, Error> {
+        let path = format!("/workspaces/{workspace}/definitions/declarative_sources");
+        let listed: Result<Page<Definition>, Error> = self
+            .get("listing declarative sources", &path, &[], DEFAULT_TIMEOUT)
+            .await;
+        match listed {
+            Ok(page) => Ok(page.data),
+            Err(error)
+                if matches!(
+                    error.kind,
+                    ErrorKind::NotFound { .. } | ErrorKind::Forbidden { .. }
+                ) =>
+            {
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Every destination of a workspace.

@@ -24,7 +24,10 @@ pub(crate) async fn prepare(state: &State, request: &OnboardRequest) -> Result<P
     let destination_id = request.destination_id.or(state.default_destination);
     let workspace_id = workspace(state, request, destination_id).await?;
     let destination_id = destination(state, destination_id, workspace_id).await?;
-    let definitions = state.airbyte.source_definition_list(workspace_id).await?;
+    let mut definitions = state.airbyte.source_definition_list(workspace_id).await?;
+    if source_types::find(&definitions, &request.source_type).is_err() {
+        definitions.extend(state.airbyte.declarative_source_list(workspace_id).await?);
+    }
     let definition = source_types::find(&definitions, &request.source_type)
         .map_err(|nearest| unknown_type(&request.source_type, &nearest))?
         .clone();

@@ -1,0 +1,277 @@
+//! `aam connectors`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use airbyte_protocol::{Catalog, Stream};
+use anyhow::Context as _;
+use comfy_table::{ContentArrangement, Table, presets};
+use embedded_airbyte::{ConnectorInfo, Connectors, LocalConnector, Made, Records};
+use serde_json::{Value, json};
+use shared::settings::Settings;
+
+use crate::commands::configuration::Configuration;
+use crate::output::{self, Format};
+
+/// Characters of a value that a table shows.
+const CELL: usize = 40;
+
+/// What is done with connectors.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Lists the connectors that this machine can run.
+    List {
+        #[command(flatten)]
+        local: Local,
+    },
+    /// Installs connectors that are packages, for instance `source-faker`; any use does so too.
+    Install {
+        /// The connectors' names.
+        #[arg(required = true)]
+        connectors: Vec<String>,
+    },
+    /// Shows what configuration a connector takes.
+    Spec {
+        /// The connector's name.
+        connector: String,
+        #[command(flatten)]
+        local: Local,
+    },
+    /// Tries whether a configuration works.
+    Check(Use),
+    /// Shows the streams that a source offers.
+    Discover(Use),
+    /// Shows some records of a source.
+    Read {
+        #[command(flatten)]
+        what: Use,
+        /// The streams to read; default: all.
+        #[arg(long = "stream")]
+        streams: Vec<String>,
+        /// Records of each stream.
+        #[arg(long, default_value_t = 10)]
+        limit: usize,
+    },
+}
+
+/// Connectors that are executables of this machine.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Local {
+    /// A JSON array of executables of this machine, offered as connectors beside the others.
+    #[arg(long, value_name = "FILE")]
+    local_connectors: Option<PathBuf>,
+}
+
+/// A connector and its configuration.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Use {
+    /// The connector's name.
+    connector: String,
+    #[command(flatten)]
+    config: Configuration,
+    #[command(flatten)]
+    local: Local,
+}
+
+impl Use {
+    fn config(&self) -> anyhow::Result<Value> {
+        Ok(Value::from(self.config.read()?))
+    }
+}
+
+pub(crate) async fn run(
+    settings: &Settings,
+    format: Format,
+    command: Command,
+) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::List { local } => list(format, &open(settings, &local)?.list())?,
+        Command::Install { connectors } => {
+            let none = Local {
+                local_connectors: None,
+            };
+            let all = open(settings, &none)?;
+            for connector in &connectors {
+                let tell = |line: &str| eprintln!("{connector}: {line}");
+                all.install(connector, &tell).await?;
+                println!("{connector} is installed.");
+            }
+        }
+        Command::Spec { connector, local } => {
+            let spec = open(settings, &local)?.spec(&connector).await?;
+            // As a value, so that what the connector wrote on one line is printed on many.
+            output::json(&serde_json::to_value(spec)?)?;
+        }
+        Command::Check(what) => {
+            let config = what.config()?;
+            let verdict = open(settings, &what.local)?
+                .check(&what.connector, &config)
+                .await?;
+            let said = verdict.as_ref().err();
+            match format {
+                Format::Json => output::json(&json!({
+                    "status": if said.is_none() { "SUCCEEDED" } else { "FAILED" },
+                    "message": said,
+                }))?,
+                Format::Table => match said {
+                    None => println!("The configuration works."),
+                    Some(said) => println!("The configuration does not work: {said}"),
+                },
+            }
+            if said.is_some() {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Command::Discover(what) => {
+            let config = what.config()?;
+            let catalog = open(settings, &what.local)?
+                .discover(&what.connector, &config)
+                .await?;
+            match format {
+                Format::Json => output::json(&catalog)?,
+                Format::Table => streams(&catalog),
+            }
+        }
+        Command::Read {
+            what,
+            streams,
+            limit,
+        } => {
+            let config = what.config()?;
+            let read = open(settings, &what.local)?
+                .read(&what.connector, &config, &streams, limit)
+                .await?;
+            match format {
+                Format::Json => output::json(&json!(
+                    read.iter()
+                        .map(|records| json!({
+                            "stream": records.stream.name,
+                            "namespace": records.stream.namespace,
+                            "records": records.data,
+                        }))
+                        .collect::<Vec<_>>()
+                ))?,
+                Format::Table => read.iter().for_each(records),
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn open(settings: &Settings, local: &Local) -> anyhow::Result<Connectors> {
+    let local: Vec<LocalConnector> = match &local.local_connectors {
+        None => Vec::new(),
+        Some(path) => {
+            let text =
+                std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+            serde_json::from_slice(&text)
+                .with_context(|| format!("{} is no array of local connectors", path.display()))?
+        }
+    };
+    let program = std::env::current_exe().context("finding this program")?;
+    let home = settings.home.path();
+    Ok(Connectors::open(
+        home,
+        program,
+        &settings.data_roots,
+        &local,
+    )?)
+}
+
+fn list(format: Format, all: &[ConnectorInfo]) -> anyhow::Result<()> {
+    if format == Format::Json {
+        return output::json(&all);
+    }
+    output::table(
+        [
+            "CONNECTOR",
+            "NAME",
+            "VERSION",
+            "MADE OF",
+            "INSTALLED",
+            "DEFINITION",
+        ],
+        all.iter().map(|info| {
+            let made = match info.made {
+                Made::Native => "native",
+                Made::Python => "Python package",
+                Made::Local => "executable",
+            };
+            [
+                info.connector.clone(),
+                info.name.clone(),
+                info.version.clone(),
+                made.to_owned(),
+                if info.installed { "yes" } else { "no" }.to_owned(),
+                info.definition_id.to_string(),
+            ]
+        }),
+    );
+    Ok(())
+}
+
+fn streams(catalog: &Catalog) {
+    let paths = |paths: &[Vec<String>]| {
+        let paths: Vec<_> = paths.iter().map(|path| path.join(".")).collect();
+        paths.join(", ")
+    };
+    output::table(
+        ["STREAM", "COLUMNS", "KEY", "CURSOR", "MODES"],
+        catalog.streams.iter().map(|stream: &Stream| {
+            let schema: Value = serde_json::from_str(stream.json_schema.get()).unwrap_or_default();
+            let columns = schema["properties"].as_object().map_or(0, |all| all.len());
+            let modes: Vec<_> = stream
+                .supported_sync_modes
+                .iter()
+                .filter_map(|mode| serde_json::to_value(mode).ok()?.as_str().map(str::to_owned))
+                .collect();
+            [
+                stream.descriptor().to_string(),
+                columns.to_string(),
+                paths(&stream.source_defined_primary_key),
+                stream.default_cursor_field.join("."),
+                modes.join(", "),
+            ]
+        }),
+    );
+}
+
+fn records(records: &Records) {
+    println!(
+        "{}: {}",
+        records.stream,
+        output::counted(records.data.len(), "record")
+    );
+    let mut columns: Vec<&str> = Vec::new();
+    for data in records.data.iter().filter_map(Value::as_object) {
+        for name in data.keys() {
+            if !columns.contains(&name.as_str()) {
+                columns.push(name);
+            }
+        }
+    }
+    if columns.is_empty() {
+        return;
+    }
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(&columns);
+    for data in &records.data {
+        table.add_row(columns.iter().map(|name| cell(&data[*name])));
+    }
+    println!("{table}");
+}
+
+fn cell(value: &Value) -> String {
+    let text = match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(CELL) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}

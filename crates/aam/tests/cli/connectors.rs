@@ -1,0 +1,130 @@
+//! `aam connectors`: what can be done with a connector before there is a connection.
+
+use crate::given::{Folder, sqlite};
+
+fn with_a_source() -> (Folder, String) {
+    let folder = Folder::new();
+    let path = folder.path().join("shop.db");
+    sqlite(
+        &path,
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, item TEXT NOT NULL, updated_at TEXT);
+         INSERT INTO orders VALUES (1, 'tea', '2026-01-01'), (2, 'coffee', '2026-01-02'), (3, 'water', '2026-01-03');
+         CREATE TABLE notes (body TEXT);",
+    );
+    let set = format!("path={}", path.display());
+    (folder, set)
+}
+
+#[test]
+fn the_list_tells_native_ones_from_packages() {
+    let folder = Folder::new();
+    let all = folder
+        .aam(&["connectors", "list", "--output", "json"])
+        .json();
+    let find = |name: &str| {
+        let all = all.as_array().unwrap();
+        let found = all.iter().find(|info| info["connector"] == name);
+        found.unwrap_or_else(|| panic!("{name} is missing"))
+    };
+    assert_eq!(find("source-sqlite")["made"], "native");
+    assert_eq!(find("source-sqlite")["installed"], true);
+    assert_eq!(find("destination-sqlite")["kind"], "destination");
+    let faker = find("source-faker");
+    assert_eq!(
+        (&faker["made"], &faker["installed"]),
+        (&"python".into(), &false.into())
+    );
+    // Airbyte's own id, so that what was made here means the same on an Airbyte.
+    assert_eq!(
+        faker["definition_id"],
+        "dfd88b22-b603-4c3d-aad7-3701784586b1"
+    );
+    let table = folder.aam(&["connectors", "list"]).fine();
+    assert!(table.contains("Sample Data (Faker)"), "{table}");
+}
+
+#[test]
+fn a_source_is_checked_discovered_and_read_without_a_connection() {
+    let (folder, set) = with_a_source();
+    let on = |command: &str| folder.aam(&["connectors", command, "source-sqlite", "--set", &set]);
+    assert!(on("check").fine().contains("works"));
+    let streams = on("discover").fine();
+    assert!(
+        streams.contains("orders") && streams.contains("updated_at"),
+        "{streams}"
+    );
+    let shown = on("read").fine();
+    assert!(
+        shown.contains("coffee") && shown.contains("notes: 0 records"),
+        "{shown}"
+    );
+    let read = folder.aam(&[
+        "connectors",
+        "read",
+        "source-sqlite",
+        "--set",
+        &set,
+        "--stream",
+        "orders",
+        "--limit",
+        "1",
+        "--output",
+        "json",
+    ]);
+    let read = read.json();
+    assert_eq!(read.as_array().unwrap().len(), 1);
+    assert_eq!(read[0]["records"][0]["item"], "tea");
+    assert_eq!(read[0]["records"].as_array().unwrap().len(), 1);
+    let spec = folder.aam(&["connectors", "spec", "source-sqlite"]).json();
+    assert!(spec["connectionSpecification"]["properties"]["path"].is_object());
+}
+
+#[test]
+fn what_cannot_be_done_is_said_with_what_can() {
+    let (folder, set) = with_a_source();
+    let said = folder
+        .aam(&[
+            "connectors",
+            "check",
+            "source-sqlite",
+            "--set",
+            "path=/nowhere.db",
+        ])
+        .failed(1);
+    assert_eq!(said, "", "a configuration that does not work is an answer");
+    let said = folder
+        .aam(&[
+            "connectors",
+            "read",
+            "source-sqlite",
+            "--set",
+            &set,
+            "--stream",
+            "odrers",
+        ])
+        .failed(1);
+    assert!(
+        said.contains("\"odrers\"") && said.contains("notes, orders"),
+        "{said}"
+    );
+    let said = folder
+        .aam(&["connectors", "spec", "source-oracle"])
+        .failed(1);
+    assert!(said.contains("aam connectors list"), "{said}");
+    let said = folder
+        .aam(&["connectors", "discover", "destination-sqlite"])
+        .failed(1);
+    assert!(said.contains("it is a destination"), "{said}");
+}
+
+#[test]
+fn a_package_without_a_python_says_what_is_missing() {
+    let folder = Folder::new();
+    let nothing = folder.path().display().to_string();
+    let install = ["connectors", "install", "source-faker"];
+    let said = folder
+        .aam_with(&install, &[("PATH", &nothing)], "")
+        .failed(1);
+    assert!(said.contains("needs Python 3.10 or newer"), "{said}");
+    assert!(said.contains("there is no Python on the PATH"), "{said}");
+}
