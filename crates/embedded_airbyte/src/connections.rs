@@ -159,6 +159,7 @@ impl Engine {
         .await?;
         tags::replace(&transaction, id, row.workspace_id, &new.tags).await?;
         transaction.commit().await?;
+        self.scheduler.poke();
         Ok(row)
     }
 
@@ -172,6 +173,7 @@ impl Engine {
         let transaction = self.store.write().await?;
         let row = update_in(&transaction, id, change).await?;
         transaction.commit().await?;
+        self.scheduler.poke();
         Ok(row)
     }
 

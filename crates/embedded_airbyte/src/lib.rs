@@ -3,6 +3,7 @@
 mod actors;
 mod api;
 mod application;
+mod clock;
 mod connections;
 mod connector;
 mod custom_definitions;
@@ -19,6 +20,7 @@ mod notation;
 mod options;
 mod replication;
 mod schedule;
+mod scheduler;
 mod schema_changes;
 mod secrets;
 mod selection;
@@ -31,6 +33,7 @@ mod tokens;
 mod workspaces;
 
 pub use application::Application;
+pub use clock::Clock;
 pub use definitions::{DESTINATION_SQLITE, SOURCE_SQLITE};
 pub use error::Error;
 pub use options::{ConnectorKind, LocalConnector, Options, RetryPolicy, Timing};

@@ -1,5 +1,10 @@
-//! Schedules as data: they are checked and kept; the engine starts syncs only when asked to.
+//! Schedules: checked, kept, and when they are due next.
 
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use croner::Cron;
+use croner::errors::CronError;
+use croner::parser::{CronParser, Seconds};
 use serde_json::{Value, json};
 
 use crate::fault::Fault;
@@ -64,6 +69,10 @@ impl Schedule {
                     let detail = format!("time zone {zone} is not supported, use UTC");
                     return Err(cron_fault("unsupported-timezone", expression, detail));
                 }
+                if zone.parse::<Tz>().is_err() {
+                    let detail = format!("{zone} is not a time zone");
+                    return Err(cron_fault("invalid-timezone", expression, detail));
+                }
             }
             ("basic" | "cron", None) => {
                 return Err(Fault::Unprocessable(format!(
@@ -80,6 +89,28 @@ impl Schedule {
             kind: kind.to_owned(),
             data,
         })
+    }
+
+    /// When it is due next, in milliseconds: `last` is when the previous job was made, `since` when
+    /// the schedule began to count. A time in the past is one that came while a job ran.
+    pub(crate) fn next_run(&self, since: i64, last: Option<i64>) -> Option<i64> {
+        let data = self.data.as_ref()?;
+        match self.kind.as_str() {
+            "basic" => {
+                let basic = &data["basicSchedule"];
+                let interval = basic["units"].as_i64()?.saturating_mul(unit_ms(basic)?);
+                Some(last.map_or(since, |last| last.saturating_add(interval)))
+            }
+            "cron" => {
+                let cron = parse_cron(data["cron"]["cronExpression"].as_str()?).ok()?;
+                let zone: Tz = data["cron"]["cronTimeZone"].as_str()?.parse().ok()?;
+                let after = last.map_or(since, |last| since.max(last + MINUTE_MS));
+                let after = DateTime::<Utc>::from_timestamp_millis(after)?.with_timezone(&zone);
+                let next = cron.find_next_occurrence(&after, false).ok()?;
+                Some(next.timestamp_millis())
+            }
+            _ => None,
+        }
     }
 
     /// The public API's answer.
@@ -105,10 +136,30 @@ impl Schedule {
     }
 }
 
+/// Airbyte's months have thirty days.
+fn unit_ms(basic: &Value) -> Option<i64> {
+    let minutes = match basic["timeUnit"].as_str()? {
+        "minutes" => 1,
+        "hours" => 60,
+        "days" => 24 * 60,
+        "weeks" => 7 * 24 * 60,
+        "months" => 30 * 24 * 60,
+        _ => return None,
+    };
+    Some(minutes * MINUTE_MS)
+}
+
+fn parse_cron(expression: &str) -> Result<Cron, CronError> {
+    CronParser::builder()
+        .seconds(Seconds::Required)
+        .alternative_weekdays(true)
+        .sloppy_ranges(true)
+        .build()
+        .parse(expression)
+}
+
 fn check_basic(basic: &Value) -> Result<(), Fault> {
-    let known = ["minutes", "hours", "days", "weeks", "months"];
-    let unit = basic["timeUnit"].as_str().unwrap_or_default();
-    if !known.contains(&unit) || basic["units"].as_i64().is_none_or(|units| units <= 0) {
+    if unit_ms(basic).is_none() || basic["units"].as_i64().is_none_or(|units| units <= 0) {
         return Err(Fault::Unprocessable(
             "basicSchedule needs units above 0 and a timeUnit of minutes, hours, days, weeks or \
              months"
@@ -148,8 +199,23 @@ fn check_cron(expression: &str) -> Result<(), Fault> {
             return invalid(format!("{field} is not valid as field {}", index + 1));
         }
     }
+    let cron = match parse_cron(expression) {
+        Ok(cron) => cron,
+        Err(error) => return invalid(error.to_string()),
+    };
+    let runs: Vec<DateTime<Utc>> = cron.iter_after(DateTime::UNIX_EPOCH).take(RUNS).collect();
+    let often = runs
+        .windows(2)
+        .any(|pair| pair[1] - pair[0] < TimeDelta::minutes(1));
+    if often {
+        return invalid("it is due more often than once a minute".to_owned());
+    }
     Ok(())
 }
+
+/// Runs in a row that show whether an expression is due too often.
+const RUNS: usize = 8;
+const MINUTE_MS: i64 = 60_000;
 
 const MONTHS: [&str; 12] = [
     "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
@@ -187,6 +253,7 @@ fn valid_field(field: &str, (low, high): (u32, u32), names: &[&str], day: bool) 
 fn cron_fault(kind: &str, expression: &str, detail: String) -> Fault {
     let kind = match kind {
         "missing-cron-data" => "error:cron-validation/missing-cron-data",
+        "invalid-timezone" => "error:cron-validation/invalid-timezone",
         "unsupported-timezone" => "error:cron-validation/unsupported-timezone",
         _ => "error:cron-validation/invalid-expression",
     };
@@ -229,5 +296,141 @@ mod tests {
         let schedule = Schedule::public_cron("0 0 6 * * ? UTC").unwrap();
         assert_eq!(schedule.public()["cronExpression"], "0 0 6 * * ? UTC");
         assert!(Schedule::public_cron("*/5 0 6 * * ?").is_err());
+    }
+
+    fn at(text: &str) -> i64 {
+        text.parse::<DateTime<Utc>>().unwrap().timestamp_millis()
+    }
+
+    fn cron(expression: &str, zone: &str) -> Schedule {
+        let data = json!({"cron": {"cronExpression": expression, "cronTimeZone": zone}});
+        Schedule::config("cron", Some(data)).unwrap()
+    }
+
+    #[test]
+    fn a_cron_runs_next_by_quartz_in_its_time_zone() {
+        for (expression, zone, since, expected) in [
+            (
+                "0 0 */6 * * ?",
+                "UTC",
+                "2026-03-01T05:59:59Z",
+                "2026-03-01T06:00:00Z",
+            ),
+            (
+                "0 0 */6 * * ?",
+                "UTC",
+                "2026-03-01T06:00:00Z",
+                "2026-03-01T12:00:00Z",
+            ),
+            // 1 is Sunday: 2026-03-01 is one.
+            (
+                "0 30 2 ? * 1",
+                "UTC",
+                "2026-02-26T00:00:00Z",
+                "2026-03-01T02:30:00Z",
+            ),
+            (
+                "0 30 2 ? * MON-FRI",
+                "UTC",
+                "2026-02-28T00:00:00Z",
+                "2026-03-02T02:30:00Z",
+            ),
+            (
+                "0 15 4 L * ?",
+                "UTC",
+                "2026-02-10T00:00:00Z",
+                "2026-02-28T04:15:00Z",
+            ),
+            (
+                "0 0/15 8 * * ?",
+                "UTC",
+                "2026-02-10T08:20:00Z",
+                "2026-02-10T08:30:00Z",
+            ),
+            (
+                "0 0 12 ? * 6#3",
+                "UTC",
+                "2026-03-01T00:00:00Z",
+                "2026-03-20T12:00:00Z",
+            ),
+            (
+                "0 0 9 * * ?",
+                "Europe/Berlin",
+                "2026-07-01T00:00:00Z",
+                "2026-07-01T07:00:00Z",
+            ),
+            (
+                "0 0 9 * * ?",
+                "Europe/Berlin",
+                "2026-01-01T00:00:00Z",
+                "2026-01-01T08:00:00Z",
+            ),
+        ] {
+            let next = cron(expression, zone).next_run(at(since), None);
+            assert_eq!(
+                next,
+                Some(at(expected)),
+                "{expression} {zone} after {since}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_came_while_a_job_ran_is_due_once_and_what_came_before_the_schedule_is_not() {
+        let daily = cron("0 0 6 * * ?", "UTC");
+        let (since, before) = (at("2026-03-02T10:00:00Z"), at("2026-03-01T06:00:00Z"));
+        assert_eq!(
+            daily.next_run(since, Some(before)),
+            Some(at("2026-03-03T06:00:00Z"))
+        );
+        let long = at("2026-03-03T05:30:00Z");
+        assert_eq!(
+            daily.next_run(since, Some(long)),
+            Some(at("2026-03-03T06:00:00Z"))
+        );
+        let own = at("2026-03-03T06:00:00Z");
+        assert_eq!(
+            daily.next_run(since, Some(own)),
+            Some(at("2026-03-04T06:00:00Z"))
+        );
+    }
+
+    #[test]
+    fn a_basic_schedule_counts_from_the_previous_job() {
+        let data = json!({"basicSchedule": {"timeUnit": "weeks", "units": 2}});
+        let schedule = Schedule::config("basic", Some(data)).unwrap();
+        let since = at("2026-03-02T10:00:00Z");
+        assert_eq!(schedule.next_run(since, None), Some(since));
+        let last = at("2026-02-20T10:00:00Z");
+        assert_eq!(
+            schedule.next_run(since, Some(last)),
+            Some(at("2026-03-06T10:00:00Z"))
+        );
+        assert_eq!(Schedule::manual().next_run(since, Some(last)), None);
+    }
+
+    #[test]
+    fn zones_that_are_none_and_runs_within_a_minute_are_refused() {
+        let refused = |expression: &str, zone: &str| {
+            let data = json!({"cron": {"cronExpression": expression, "cronTimeZone": zone}});
+            match Schedule::config("cron", Some(data)) {
+                Err(Fault::Typed { kind, .. }) => kind,
+                other => panic!("{other:?}"),
+            }
+        };
+        let daily = "0 0 6 * * ?";
+        assert_eq!(
+            refused(daily, "Mars/Base"),
+            "error:cron-validation/invalid-timezone"
+        );
+        assert_eq!(
+            refused(daily, "Etc/UTC"),
+            "error:cron-validation/unsupported-timezone"
+        );
+        let often = "0/30 * * * * ?";
+        assert_eq!(
+            refused(often, "UTC"),
+            "error:cron-validation/invalid-expression"
+        );
     }
 }

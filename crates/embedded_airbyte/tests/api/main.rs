@@ -13,6 +13,7 @@ mod guards;
 mod harness;
 mod resources;
 mod restart;
+mod schedules;
 mod sqlite;
 mod sync;
 mod tags;

@@ -31,8 +31,8 @@ pub(super) fn configure(services: &mut web::ServiceConfig) {
         .route("/connections/refresh", web::post().to(refresh))
         .route("/connections/clear", web::post().to(clear))
         .route("/connections/reset", web::post().to(clear))
-        .route("/connections/clear/stream", web::post().to(clear))
-        .route("/connections/reset/stream", web::post().to(clear))
+        .route("/connections/clear/stream", web::post().to(clear_streams))
+        .route("/connections/reset/stream", web::post().to(clear_streams))
         .route(
             "/connections/update_with_reason",
             web::post().to(update_with_reason),
@@ -47,8 +47,10 @@ pub(super) struct ConnectionId {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WorkspaceId {
+struct OfWorkspace {
     workspace_id: Uuid,
+    #[serde(default, deserialize_with = "crate::notation::nullable")]
+    include_tombstone: bool,
 }
 
 #[derive(Deserialize)]
@@ -112,11 +114,11 @@ struct Connections {
 
 async fn list(engine: Shared, bytes: web::Bytes) -> HttpResponse {
     answer(engine, |engine| async move {
-        let asked: WorkspaceId = body(&bytes)?;
+        let asked: OfWorkspace = body(&bytes)?;
         engine.workspace(asked.workspace_id).await?;
         let page = Page {
             workspace_ids: vec![asked.workspace_id],
-            include_deleted: false,
+            include_deleted: asked.include_tombstone,
             limit: i64::MAX.unsigned_abs(),
             offset: 0,
         };
@@ -354,9 +356,24 @@ async fn refresh(engine: Shared, bytes: web::Bytes) -> HttpResponse {
     .await
 }
 
+/// A connection as a whole: streams are not looked at, even if some are named.
 async fn clear(engine: Shared, bytes: web::Bytes) -> HttpResponse {
     answer(engine, |engine| async move {
+        let asked: ConnectionId = body(&bytes)?;
+        let row = engine.connection(asked.connection_id).await?;
+        let streams = named(None, &row.catalog()?)?;
+        let job = engine.job_start(row.id, Work::Clear(streams)).await?;
+        Ok(Reply::json(&job_info(&engine, job.id, true).await?))
+    })
+    .await
+}
+
+async fn clear_streams(engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    answer(engine, |engine| async move {
         let asked: Streams = body(&bytes)?;
+        if asked.streams.is_none() {
+            return Err(Fault::Unprocessable("streams is required".to_owned()));
+        }
         let row = engine.connection(asked.connection_id).await?;
         let streams = named(asked.streams, &row.catalog()?)?;
         let job = engine.job_start(row.id, Work::Clear(streams)).await?;
