@@ -15,6 +15,7 @@ pub mod exec;
 mod fault;
 mod job_views;
 mod jobs;
+mod mappers;
 mod naming;
 mod notation;
 mod options;

@@ -98,6 +98,11 @@ impl Engine {
                 }
             }
         };
+        // Nothing can differ from what was accepted, and large catalogs are costly to compare.
+        if row.source_catalog_id == Some(catalog) && !row.breaking_change && row.status == "active"
+        {
+            return Ok(BeforeSync::Go);
+        }
         let applied = self.schema_apply(connection, catalog, None).await?;
         let row = self.connection(connection).await?;
         if row.status != "active" {

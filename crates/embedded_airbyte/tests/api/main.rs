@@ -11,6 +11,7 @@ mod drift;
 mod failures;
 mod guards;
 mod harness;
+mod mappers;
 mod resources;
 mod restart;
 mod schedules;

@@ -20,7 +20,7 @@ use crate::jobs::{Refresh, RefreshMode, Work};
 use crate::notation::{SelectedField, SyncCatalog};
 use crate::options::ConnectorKind;
 use crate::schedule::Schedule;
-use crate::selection::{missing_columns, refuse_mappers};
+use crate::selection::{checked_mappers, missing_columns};
 
 pub(super) fn configure(services: &mut web::ServiceConfig) {
     services
@@ -245,7 +245,7 @@ pub(super) async fn change(
 /// Refuses what could not be run. Schemas are taken as they were sent.
 async fn checked(
     engine: &Engine,
-    catalog: SyncCatalog,
+    mut catalog: SyncCatalog,
     destination: Uuid,
 ) -> Result<SyncCatalog, Fault> {
     let row = engine
@@ -256,7 +256,7 @@ async fn checked(
         .get(ConnectorKind::Destination, row.definition_id)?;
     let spec = engine.spec(&definition).await?;
     let modes = spec.destination_modes(definition.supports_refreshes);
-    for entry in &catalog.streams {
+    for entry in &mut catalog.streams {
         let (name, config) = (&entry.stream.name, &entry.config);
         let Some(selected) = config.selected else {
             // Airbyte reads it without looking.
@@ -267,7 +267,6 @@ async fn checked(
         if !selected {
             continue;
         }
-        refuse_mappers(name, &config.mappers)?;
         if !modes.contains(&config.destination_sync_mode) {
             return Err(Fault::BadRequest(format!(
                 "stream {name}: the destination does not support the sync mode {}",
@@ -287,6 +286,8 @@ async fn checked(
                 )));
             }
         }
+        let mappers = checked_mappers(&entry.stream, config, &config.mappers)?;
+        entry.config.mappers = mappers;
     }
     Ok(catalog)
 }

@@ -1,10 +1,10 @@
 //! Schedules: checked, kept, and when they are due next.
 
-use chrono::{DateTime, TimeDelta, Utc};
+mod cron;
+
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use croner::Cron;
-use croner::errors::CronError;
-use croner::parser::{CronParser, Seconds};
+use cron::{check_cron, cron_fault, parse_cron};
 use serde_json::{Value, json};
 
 use crate::fault::Fault;
@@ -149,15 +149,6 @@ fn unit_ms(basic: &Value) -> Option<i64> {
     Some(minutes * MINUTE_MS)
 }
 
-fn parse_cron(expression: &str) -> Result<Cron, CronError> {
-    CronParser::builder()
-        .seconds(Seconds::Required)
-        .alternative_weekdays(true)
-        .sloppy_ranges(true)
-        .build()
-        .parse(expression)
-}
-
 fn check_basic(basic: &Value) -> Result<(), Fault> {
     if unit_ms(basic).is_none() || basic["units"].as_i64().is_none_or(|units| units <= 0) {
         return Err(Fault::Unprocessable(
@@ -169,100 +160,7 @@ fn check_basic(basic: &Value) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Quartz: seconds, minutes, hours, day of month, month, day of week and perhaps a year; exactly
-/// one of the two day fields is `?`.
-fn check_cron(expression: &str) -> Result<(), Fault> {
-    let invalid = |detail: String| Err(cron_fault("invalid-expression", expression, detail));
-    let fields: Vec<&str> = expression.split_whitespace().collect();
-    if !(6..=7).contains(&fields.len()) {
-        return invalid(format!(
-            "a Quartz expression has 6 or 7 fields, this one has {}",
-            fields.len()
-        ));
-    }
-    if (fields[3] == "?") == (fields[5] == "?") {
-        return invalid("exactly one of day of month and day of week must be ?".to_owned());
-    }
-    let ranges = [
-        (0, 59),
-        (0, 59),
-        (0, 23),
-        (1, 31),
-        (1, 12),
-        (1, 7),
-        (1970, 2099),
-    ];
-    let names: [&[&str]; 7] = [&[], &[], &[], &[], &MONTHS, &DAYS, &[]];
-    for (index, field) in fields.iter().enumerate() {
-        let day = index == 3 || index == 5;
-        if !valid_field(field, ranges[index], names[index], day) {
-            return invalid(format!("{field} is not valid as field {}", index + 1));
-        }
-    }
-    let cron = match parse_cron(expression) {
-        Ok(cron) => cron,
-        Err(error) => return invalid(error.to_string()),
-    };
-    let runs: Vec<DateTime<Utc>> = cron.iter_after(DateTime::UNIX_EPOCH).take(RUNS).collect();
-    let often = runs
-        .windows(2)
-        .any(|pair| pair[1] - pair[0] < TimeDelta::minutes(1));
-    if often {
-        return invalid("it is due more often than once a minute".to_owned());
-    }
-    Ok(())
-}
-
-/// Runs in a row that show whether an expression is due too often.
-const RUNS: usize = 8;
 const MINUTE_MS: i64 = 60_000;
-
-const MONTHS: [&str; 12] = [
-    "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
-];
-const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
-
-fn valid_field(field: &str, (low, high): (u32, u32), names: &[&str], day: bool) -> bool {
-    let value = |text: &str| {
-        text.parse::<u32>()
-            .is_ok_and(|number| (low..=high).contains(&number))
-            || names.contains(&text.to_uppercase().as_str())
-    };
-    field.split(',').all(|part| {
-        let (range, step) = match part.split_once('/') {
-            Some((range, step)) => (range, step.parse::<u32>().is_ok_and(|step| step > 0)),
-            None => (part, true),
-        };
-        let valid_range = match range.split_once('-') {
-            Some((from, to)) if day && from == "L" => to.parse::<u32>().is_ok(),
-            Some((from, to)) => value(from) && value(to),
-            None if range == "*" => true,
-            None if day => {
-                let nth = range.split_once('#').is_some_and(|(of, nth)| {
-                    value(of) && nth.parse::<u32>().is_ok_and(|nth| (1..=5).contains(&nth))
-                });
-                let bare = range.trim_end_matches(['L', 'W']);
-                range == "?" || nth || matches!(range, "L" | "LW") || value(bare)
-            }
-            None => value(range),
-        };
-        step && valid_range
-    })
-}
-
-fn cron_fault(kind: &str, expression: &str, detail: String) -> Fault {
-    let kind = match kind {
-        "missing-cron-data" => "error:cron-validation/missing-cron-data",
-        "invalid-timezone" => "error:cron-validation/invalid-timezone",
-        "unsupported-timezone" => "error:cron-validation/unsupported-timezone",
-        _ => "error:cron-validation/invalid-expression",
-    };
-    Fault::Typed {
-        kind,
-        data: json!({"cronExpression": expression, "validationErrorMessage": detail}),
-        detail,
-    }
-}
 
 #[cfg(test)]
 mod tests {
