@@ -1,6 +1,6 @@
 //! Quartz expressions: whether they are valid, and when they match.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, TimeZone};
 use croner::Cron;
 use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds};
@@ -8,14 +8,45 @@ use serde_json::json;
 
 use crate::fault::Fault;
 
-/// Reads an expression that was checked.
-pub(super) fn parse_cron(expression: &str) -> Result<Cron, CronError> {
-    CronParser::builder()
-        .seconds(Seconds::Required)
-        .alternative_weekdays(true)
-        .sloppy_ranges(true)
-        .build()
-        .parse(expression)
+/// A Quartz expression that was read.
+pub(super) struct Quartz {
+    cron: Cron,
+    /// For `L-3` as day of month: how many days before the last one. The parser does not know it,
+    /// so it gets the range that such days fall into.
+    before_last: Option<u32>,
+}
+
+impl Quartz {
+    /// Reads an expression.
+    pub(super) fn parse(expression: &str) -> Result<Self, CronError> {
+        let mut fields: Vec<String> = expression.split_whitespace().map(str::to_owned).collect();
+        let mut before_last = None;
+        if let Some(day) = fields.get_mut(3)
+            && let Some(days) = day.strip_prefix("L-")
+            && let Ok(days @ 0..=27) = days.parse::<u32>()
+        {
+            before_last = Some(days);
+            *day = format!("{}-{}", 28 - days, 31 - days);
+        }
+        let cron = CronParser::builder()
+            .seconds(Seconds::Required)
+            .alternative_weekdays(true)
+            .sloppy_ranges(true)
+            .build()
+            .parse(&fields.join(" "))?;
+        Ok(Self { cron, before_last })
+    }
+
+    /// The first match after a time; none when there will never be one.
+    pub(super) fn next<Z: TimeZone>(&self, after: &DateTime<Z>) -> Option<DateTime<Z>> {
+        let mut next = self.cron.find_next_occurrence(after, false).ok()?;
+        if let Some(days) = self.before_last {
+            while u32::from(next.num_days_in_month()) != next.day() + days {
+                next = self.cron.find_next_occurrence(&next, false).ok()?;
+            }
+        }
+        Some(next)
+    }
 }
 
 /// Quartz: seconds, minutes, hours, day of month, month, day of week and perhaps a year; exactly
@@ -48,16 +79,19 @@ pub(super) fn check_cron(expression: &str) -> Result<(), Fault> {
             return invalid(format!("{field} is not valid as field {}", index + 1));
         }
     }
-    let cron = match parse_cron(expression) {
+    let cron = match Quartz::parse(expression) {
         Ok(cron) => cron,
         Err(error) => return invalid(error.to_string()),
     };
-    let runs: Vec<DateTime<Utc>> = cron.iter_after(DateTime::UNIX_EPOCH).take(RUNS).collect();
-    let often = runs
-        .windows(2)
-        .any(|pair| pair[1] - pair[0] < TimeDelta::minutes(1));
-    if often {
-        return invalid("it is due more often than once a minute".to_owned());
+    let mut runs = std::iter::successors(cron.next(&DateTime::UNIX_EPOCH), |run| cron.next(run));
+    let Some(mut last) = runs.next() else {
+        return invalid("it never matches".to_owned());
+    };
+    for run in runs.take(RUNS) {
+        if run - last < TimeDelta::minutes(1) {
+            return invalid("it is due more often than once a minute".to_owned());
+        }
+        last = run;
     }
     Ok(())
 }

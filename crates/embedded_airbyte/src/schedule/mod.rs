@@ -4,7 +4,7 @@ mod cron;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use cron::{check_cron, cron_fault, parse_cron};
+use cron::{Quartz, check_cron, cron_fault};
 use serde_json::{Value, json};
 
 use crate::fault::Fault;
@@ -102,12 +102,11 @@ impl Schedule {
                 Some(last.map_or(since, |last| last.saturating_add(interval)))
             }
             "cron" => {
-                let cron = parse_cron(data["cron"]["cronExpression"].as_str()?).ok()?;
+                let cron = Quartz::parse(data["cron"]["cronExpression"].as_str()?).ok()?;
                 let zone: Tz = data["cron"]["cronTimeZone"].as_str()?.parse().ok()?;
                 let after = last.map_or(since, |last| since.max(last + MINUTE_MS));
                 let after = DateTime::<Utc>::from_timestamp_millis(after)?.with_timezone(&zone);
-                let next = cron.find_next_occurrence(&after, false).ok()?;
-                Some(next.timestamp_millis())
+                Some(cron.next(&after)?.timestamp_millis())
             }
             _ => None,
         }
@@ -182,6 +181,8 @@ mod tests {
             "0 0 * * * *",
             "0 0 ? ? * ?",
             "61 0 0 * * ?",
+            "0 0 0 30 2 ?",
+            "0 0 0 L-28 * ?",
             "0 0 0 * FOO ?",
             "",
         ] {
@@ -232,6 +233,18 @@ mod tests {
                 "UTC",
                 "2026-02-28T00:00:00Z",
                 "2026-03-02T02:30:00Z",
+            ),
+            (
+                "0 0 0 L-3 * ?",
+                "UTC",
+                "2026-02-10T00:00:00Z",
+                "2026-02-25T00:00:00Z",
+            ),
+            (
+                "0 0 0 L-3 * ?",
+                "UTC",
+                "2026-02-25T00:00:00Z",
+                "2026-03-28T00:00:00Z",
             ),
             (
                 "0 15 4 L * ?",

@@ -14,6 +14,7 @@ mod harness;
 mod mappers;
 mod resources;
 mod restart;
+mod routes;
 mod schedules;
 mod sqlite;
 mod sync;
