@@ -39,7 +39,13 @@ pub(super) async fn run(
             return Ok(());
         };
         let ended = match before {
-            Ok(Before::Ends(ended)) => Ok(ended),
+            Ok(Before::Ends(ended)) => {
+                let noted = replication::log_note(&engine.logs, job.id, number, &ended.failures);
+                if let Err(error) = noted {
+                    tracing::warn!(job.id = job.id, "attempt {number} has no log: {error}");
+                }
+                Ok(ended)
+            }
             Ok(Before::Go | Before::Stopping) => {
                 replication::attempt(engine, &job, number, &running.cancel, &running.progress).await
             }

@@ -12,6 +12,11 @@ async fn status(api: &Api, connection: &str) -> Value {
     list[0].take()
 }
 
+async fn read_of(api: &Api, connection: &str) -> Value {
+    api.config_ok("/connections/get", json!({"connectionId": connection}))
+        .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connections_status_follows_its_jobs() {
     let engine = Engine::start().await;
@@ -237,6 +242,15 @@ async fn sources_specifications_and_updates_with_a_reason_answer_in_full() {
         .config_ok("/connections/update_with_reason", update)
         .await;
     assert_eq!(read["name"], "renamed");
+    let kept = json!({"resourceRequirements": {"cpu_limit": "2"}, "operationIds": [Uuid::nil()],
+        "onDemandEnabled": true});
+    let mut update = kept.clone();
+    update["connectionId"] = json!(connection);
+    api.config_ok("/connections/update", update).await;
+    let shown = read_of(api, &connection).await;
+    for (name, value) in kept.as_object().unwrap() {
+        assert_eq!(shown[name], *value);
+    }
     let source = api
         .config_ok("/sources/get", json!({"sourceId": read["sourceId"]}))
         .await;

@@ -313,6 +313,8 @@ async fn a_breaking_change_seen_before_a_sync_cancels_it() {
     assert_eq!(attempt["status"], "failed");
     let reason = &attempt["failureSummary"]["failures"][0];
     assert_eq!(reason["failureType"], "manual_cancellation");
+    let log = info["attempts"][0]["logs"]["logLines"].to_string();
+    assert!(log.contains("not active any more"), "{log}");
     let after = get(api, &connection).await;
     assert_eq!(
         (&after["breakingChange"], &after["status"]),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use actix_web::{HttpResponse, web};
 use airbyte_protocol::StreamDescriptor;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::answer;
@@ -68,7 +68,7 @@ struct ConnectionStream {
     stream_namespace: Option<String>,
 }
 
-/// `ConnectionUpdate`. Members that mean nothing here are tolerated, as Airbyte tolerates them.
+/// `ConnectionUpdate`. Unknown members are tolerated, as Airbyte tolerates them.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Update {
@@ -89,6 +89,31 @@ pub(super) struct Update {
     notify_schema_changes: Option<bool>,
     notify_schema_changes_by_email: Option<bool>,
     tags: Option<Vec<TagRef>>,
+    resource_requirements: Option<Map<String, Value>>,
+    operation_ids: Option<Vec<Uuid>>,
+    destination_catalog_id: Option<Uuid>,
+    dataplane_group_id: Option<Uuid>,
+    on_demand_enabled: Option<bool>,
+}
+
+impl Update {
+    /// What is kept to be read back and means nothing on one machine.
+    fn shown(&mut self) -> Map<String, Value> {
+        let all = [
+            (
+                "resourceRequirements",
+                json!(self.resource_requirements.take()),
+            ),
+            ("operationIds", json!(self.operation_ids.take())),
+            ("destinationCatalogId", json!(self.destination_catalog_id)),
+            ("dataplaneGroupId", json!(self.dataplane_group_id)),
+            ("onDemandEnabled", json!(self.on_demand_enabled)),
+        ];
+        all.into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
+    }
 }
 
 /// A whole tag is sent; its id says which.
@@ -180,9 +205,10 @@ fn one_of(what: &str, value: Option<String>, known: &[&str]) -> Result<Option<St
 
 pub(super) async fn change(
     engine: &Engine,
-    asked: Update,
+    mut asked: Update,
     destination: Uuid,
 ) -> Result<ConnectionChange, Fault> {
+    let shown = asked.shown();
     if asked.schedule.is_some_and(|schedule| !schedule.is_null()) {
         return Err(Fault::Unprocessable(
             "schedule is no longer supported, use scheduleType and scheduleData".to_owned(),
@@ -239,6 +265,7 @@ pub(super) async fn change(
         tags: asked
             .tags
             .map(|tags| tags.iter().map(|tag| tag.tag_id).collect()),
+        shown,
     })
 }
 
