@@ -86,6 +86,7 @@ impl Application {
         if let Err(fault) = engine.jobs_resume().await {
             tracing::error!("unfinished jobs cannot be resumed: {}", fault.chain());
         }
+        engine.spawn(engine.clone().schedule());
         let ended = tokio::select! {
             () = stop.cancelled() => None,
             ended = &mut server => Some(ended),

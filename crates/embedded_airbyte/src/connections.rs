@@ -5,7 +5,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
     IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::actors::{Page, live_actor};
@@ -51,6 +51,8 @@ pub(crate) struct ConnectionChange {
     pub(crate) notify_schema_changes: Option<bool>,
     pub(crate) notify_schema_changes_by_email: Option<bool>,
     pub(crate) tags: Option<Vec<Uuid>>,
+    /// Members that are only kept, by the Config API's names.
+    pub(crate) shown: Map<String, Value>,
 }
 
 impl connection::Model {
@@ -152,6 +154,7 @@ impl Engine {
             breaking_change: Set(false),
             notify_schema_changes: Set(false),
             notify_schema_changes_by_email: Set(false),
+            shown: Set("{}".to_owned()),
             created_at: Set(now),
             updated_at: Set(now),
         }
@@ -159,6 +162,7 @@ impl Engine {
         .await?;
         tags::replace(&transaction, id, row.workspace_id, &new.tags).await?;
         transaction.commit().await?;
+        self.scheduler.poke();
         Ok(row)
     }
 
@@ -172,6 +176,7 @@ impl Engine {
         let transaction = self.store.write().await?;
         let row = update_in(&transaction, id, change).await?;
         transaction.commit().await?;
+        self.scheduler.poke();
         Ok(row)
     }
 
@@ -224,6 +229,11 @@ pub(crate) async fn update_in(
     if let Some(schedule) = change.schedule {
         update.schedule_type = Set(schedule.kind);
         update.schedule_data = Set(schedule.data.map(|data| data.to_string()));
+    }
+    if !change.shown.is_empty() {
+        let mut shown: Map<String, Value> = stored("connection", &row.shown)?;
+        shown.extend(change.shown);
+        update.shown = Set(to_json(&shown));
     }
     if let Some(catalog) = &catalog {
         update.sync_catalog = Set(to_json(catalog));

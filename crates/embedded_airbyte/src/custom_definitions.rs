@@ -1,8 +1,11 @@
 //! Connector definitions that users add: images, and declarative sources with their manifests.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Set,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -62,6 +65,24 @@ impl Engine {
             return Ok(found);
         }
         Err(Fault::not_found("connector definition", id))
+    }
+
+    /// Definitions that a workspace has sources or destinations of.
+    pub(crate) async fn definitions_used(
+        &self,
+        kind: ConnectorKind,
+        workspace: Uuid,
+    ) -> Result<HashSet<Uuid>, Fault> {
+        let ids: Vec<Uuid> = actor::Entity::find()
+            .select_only()
+            .column(actor::Column::DefinitionId)
+            .filter(actor::Column::Kind.eq(kind.as_str()))
+            .filter(actor::Column::WorkspaceId.eq(workspace))
+            .filter(actor::Column::Deleted.eq(false))
+            .into_tuple()
+            .all(self.store.read())
+            .await?;
+        Ok(ids.into_iter().collect())
     }
 
     /// Adds a definition. An image that does not answer `spec` here is refused.

@@ -214,6 +214,12 @@ impl Definitions {
             Some(known) => (known.launch.clone(), known.supports_refreshes),
             None => {
                 let name = repository.rsplit('/').next().unwrap_or(repository);
+                // It becomes an argument, and must not be read as an option.
+                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+                let name = match name.bytes().all(plain) && !name.starts_with('-') {
+                    true => name,
+                    false => "unknown",
+                };
                 let launch = Launch::Program {
                     program: self.program.clone(),
                     args: vec!["connector".into(), name.into()],

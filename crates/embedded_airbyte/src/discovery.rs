@@ -119,7 +119,7 @@ impl Engine {
             configuration_hash: Set(hash),
             catalog: Set(text.clone()),
             fetch: Set(fetch),
-            fetched_at: Set(now_ms()),
+            fetched_at: Set(self.clock.now_ms()),
         })
         .on_conflict(
             OnConflict::column(discovered_catalog::Column::Id)

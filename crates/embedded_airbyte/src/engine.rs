@@ -10,11 +10,13 @@ use shared::seal::SealingKey;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
+use crate::clock::Clock;
 use crate::connector::Runner;
 use crate::definitions::{DESTINATION_SQLITE, Definitions};
 use crate::fault::Fault;
 use crate::jobs::Supervisor;
 use crate::options::{ConnectorKind, Options, RetryPolicy, Timing};
+use crate::scheduler::Scheduler;
 use crate::specs::Specs;
 use crate::store::Store;
 use crate::store::entities::{actor, setting, workspace};
@@ -34,6 +36,8 @@ pub(crate) struct Engine {
     pub(crate) retry: RetryPolicy,
     pub(crate) timing: Timing,
     pub(crate) logs: PathBuf,
+    pub(crate) clock: Clock,
+    pub(crate) scheduler: Scheduler,
     runtime: Handle,
 }
 
@@ -72,6 +76,8 @@ impl Engine {
             retry: options.retry.clone(),
             timing: options.timing.clone(),
             logs,
+            clock: options.clock.clone(),
+            scheduler: Scheduler::default(),
             runtime: Handle::try_current().map_err(Error::Runtime)?,
             store,
         };

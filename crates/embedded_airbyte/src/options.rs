@@ -10,6 +10,8 @@ use shared::seal::SealingKey;
 use shared::settings::Settings;
 use uuid::Uuid;
 
+use crate::clock::Clock;
+
 /// What the key that seals connector secrets is derived for.
 const SEAL_PURPOSE: &str = "embedded airbyte";
 
@@ -44,6 +46,8 @@ pub struct Options {
     pub sync_slots: usize,
     /// Threads that answer HTTP.
     pub http_workers: usize,
+    /// What time it is for jobs and schedules.
+    pub clock: Clock,
 }
 
 impl Options {
@@ -70,6 +74,7 @@ impl Options {
             timing: Timing::default(),
             sync_slots: 16,
             http_workers: 2,
+            clock: Clock::system(),
         }
     }
 

@@ -82,7 +82,7 @@ impl Engine {
         let latest = self.latest_catalog(row.source_id).await?;
         let window = i64::try_from(self.timing.discover_window.as_millis()).unwrap_or(i64::MAX);
         let recent = latest
-            .filter(|latest| latest.fetched_at > now_ms().saturating_sub(window))
+            .filter(|latest| latest.fetched_at > self.clock.now_ms().saturating_sub(window))
             .map(|latest| latest.id);
         let catalog = match recent {
             Some(id) => id,
@@ -98,6 +98,11 @@ impl Engine {
                 }
             }
         };
+        // Nothing can differ from what was accepted, and large catalogs are costly to compare.
+        if row.source_catalog_id == Some(catalog) && !row.breaking_change && row.status == "active"
+        {
+            return Ok(BeforeSync::Go);
+        }
         let applied = self.schema_apply(connection, catalog, None).await?;
         let row = self.connection(connection).await?;
         if row.status != "active" {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::fault::Fault;
+use crate::mappers;
 use crate::notation::{
     ApiStream, SelectedField, StreamAndConfig, StreamConfig, SyncCatalog, columns, combined,
     has_path, nullable, split,
@@ -79,8 +80,9 @@ pub(crate) fn select(
         if !seen.insert(found.stream.descriptor()) {
             return bad(format!("stream {} is listed twice", selection.name));
         }
-        refuse_mappers(&selection.name, &selection.mappers)?;
-        let config = configure(found, selection, destination_modes)?;
+        let mappers = selection.mappers.clone();
+        let mut config = configure(found, selection, destination_modes)?;
+        config.mappers = checked_mappers(&found.stream, &config, &mappers)?;
         streams.push(StreamAndConfig {
             stream: found.stream.clone(),
             config,
@@ -93,17 +95,28 @@ fn bad<T>(message: String) -> Result<T, Fault> {
     Err(Fault::BadRequest(message))
 }
 
-/// This engine moves records as they are: a mapper that is accepted and not applied would, for
-/// instance, write in clear what should be hashed.
-pub(crate) fn refuse_mappers(stream: &str, mappers: &[Value]) -> Result<(), Fault> {
+/// Mappers of a stream as they are kept, once they are known to be applicable.
+pub(crate) fn checked_mappers(
+    stream: &ApiStream,
+    config: &StreamConfig,
+    mappers: &[Value],
+) -> Result<Vec<Value>, Fault> {
     if mappers.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    Err(Fault::Typed {
-        kind: "error:mapper-validation",
-        detail: format!("stream {stream} has mappers, which this Airbyte does not apply"),
-        data: serde_json::json!({"stream": stream}),
-    })
+    let mut copied = columns(&stream.json_schema).unwrap_or_default();
+    if config.field_selection_enabled {
+        copied.retain(|column| {
+            let mut selected = config.selected_fields.iter();
+            selected.any(|field| field.field_path.first() == Some(column))
+        });
+    }
+    let place = mappers::Place {
+        stream: &stream.name,
+        columns: copied,
+        needed: needed_columns(config).cloned().collect(),
+    };
+    mappers::checked(place, mappers)
 }
 
 /// A unique name is enough; a name in several namespaces needs its own.
@@ -293,6 +306,13 @@ pub(crate) fn missing_columns(
     config: &StreamConfig,
     selected: &HashSet<&String>,
 ) -> Option<String> {
+    needed_columns(config)
+        .find(|column| !selected.contains(column))
+        .cloned()
+}
+
+/// The columns that a stream's cursor and key need.
+fn needed_columns(config: &StreamConfig) -> impl Iterator<Item = &String> {
     let cursor = (config.sync_mode == SyncMode::Incremental)
         .then(|| config.cursor_field.first())
         .flatten();
@@ -302,9 +322,5 @@ pub(crate) fn missing_columns(
             DestinationSyncMode::Update | DestinationSyncMode::SoftDelete
         );
     let key = config.primary_key.iter().filter_map(|path| path.first());
-    cursor
-        .into_iter()
-        .chain(key.filter(|_| keyed))
-        .find(|column| !selected.contains(column))
-        .cloned()
+    cursor.into_iter().chain(key.filter(move |_| keyed))
 }

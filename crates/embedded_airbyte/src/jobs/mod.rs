@@ -25,7 +25,6 @@ use crate::engine::Engine;
 use crate::fault::{Fault, stored, to_json};
 use crate::replication::Tracker;
 use crate::store::entities::{attempt, job};
-use crate::time::now_ms;
 
 /// Statuses that a job never leaves.
 pub(crate) const FINAL: [&str; 3] = ["succeeded", "failed", "cancelled"];
@@ -211,7 +210,7 @@ impl Engine {
             Work::Refresh(refresh) => (selected, Some(to_json(refresh))),
             Work::Clear(streams) => (streams.clone(), None),
         };
-        let now = now_ms();
+        let now = self.clock.now_ms();
         let inserted = job::ActiveModel {
             connection_id: Set(connection),
             config_type: Set(work.config_type().to_owned()),
@@ -256,6 +255,7 @@ impl Engine {
             }
             drop(table);
             phase.send_replace(Phase::Done);
+            engine.scheduler.poke();
         });
     }
 
@@ -272,7 +272,7 @@ impl Engine {
         let transaction = self.store.write().await?;
         job::Entity::update_many()
             .col_expr(job::Column::Status, Expr::value("cancelled"))
-            .col_expr(job::Column::UpdatedAt, Expr::value(now_ms()))
+            .col_expr(job::Column::UpdatedAt, Expr::value(self.clock.now_ms()))
             .filter(job::Column::ConnectionId.eq(connection))
             .filter(job::Column::Status.is_not_in(FINAL))
             .exec(&transaction)
@@ -284,7 +284,7 @@ impl Engine {
     /// Goes on with what a stopped or killed engine left unfinished.
     pub(crate) async fn jobs_resume(self: &Arc<Self>) -> Result<(), Fault> {
         let transaction = self.store.write().await?;
-        run::fail_interrupted(&transaction).await?;
+        run::fail_interrupted(&transaction, self.clock.now_ms()).await?;
         let unfinished = job::Entity::find()
             .filter(job::Column::Status.is_not_in(FINAL))
             .order_by_asc(job::Column::Id)

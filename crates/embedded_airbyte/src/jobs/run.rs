@@ -16,7 +16,6 @@ use crate::fault::{Fault, stored, to_json};
 use crate::replication::{self, Ended, Outcome, StreamStats};
 use crate::schema_changes::BeforeSync;
 use crate::store::entities::{attempt, connection, job};
-use crate::time::now_ms;
 
 /// Runs attempts until the job succeeds, fails, is cancelled or the engine stops.
 pub(super) async fn run(
@@ -40,7 +39,13 @@ pub(super) async fn run(
             return Ok(());
         };
         let ended = match before {
-            Ok(Before::Ends(ended)) => Ok(ended),
+            Ok(Before::Ends(ended)) => {
+                let noted = replication::log_note(&engine.logs, job.id, number, &ended.failures);
+                if let Err(error) = noted {
+                    tracing::warn!(job.id = job.id, "attempt {number} has no log: {error}");
+                }
+                Ok(ended)
+            }
             Ok(Before::Go | Before::Stopping) => {
                 replication::attempt(engine, &job, number, &running.cancel, &running.progress).await
             }
@@ -141,7 +146,7 @@ async fn attempt_start(engine: &Engine, job: &job::Model) -> Result<Option<i32>,
     let transaction = engine.store.write().await?;
     let earlier = attempts(&transaction, &[job.id]).await?;
     let number = earlier.last().map_or(0, |last| last.number + 1);
-    let now = now_ms();
+    let now = engine.clock.now_ms();
     let started = job::Entity::update_many()
         .col_expr(job::Column::Status, Expr::value("running"))
         .col_expr(job::Column::UpdatedAt, Expr::value(now))
@@ -182,7 +187,7 @@ async fn attempt_finish(
     ended: Ended,
 ) -> Result<Option<Duration>, Fault> {
     let transaction = engine.store.write().await?;
-    let now = now_ms();
+    let now = engine.clock.now_ms();
     let succeeded = ended.outcome == Outcome::Succeeded;
     let mut row = attempt::Entity::find_by_id((job.id, number))
         .one(&transaction)
@@ -209,7 +214,7 @@ async fn attempt_finish(
         (_, Some(_)) => "incomplete",
         (_, None) => "failed",
     };
-    job_set_in(&transaction, job.id, status).await?;
+    job_set_in(&transaction, job.id, status, now).await?;
     transaction.commit().await?;
     tracing::info!(
         job.id = job.id,
@@ -232,16 +237,21 @@ fn failed_attempt(row: &attempt::Model) -> Result<FailedAttempt, Fault> {
 
 async fn job_set(engine: &Engine, id: i64, status: &str) -> Result<(), Fault> {
     let transaction = engine.store.write().await?;
-    job_set_in(&transaction, id, status).await?;
+    job_set_in(&transaction, id, status, engine.clock.now_ms()).await?;
     transaction.commit().await?;
     Ok(())
 }
 
 /// A final status is never overwritten.
-async fn job_set_in(transaction: &DatabaseTransaction, id: i64, status: &str) -> Result<(), Fault> {
+async fn job_set_in(
+    transaction: &DatabaseTransaction,
+    id: i64,
+    status: &str,
+    now: i64,
+) -> Result<(), Fault> {
     job::Entity::update_many()
         .col_expr(job::Column::Status, Expr::value(status))
-        .col_expr(job::Column::UpdatedAt, Expr::value(now_ms()))
+        .col_expr(job::Column::UpdatedAt, Expr::value(now))
         .filter(job::Column::Id.eq(id))
         .filter(job::Column::Status.is_not_in(FINAL))
         .exec(transaction)
@@ -250,13 +260,15 @@ async fn job_set_in(transaction: &DatabaseTransaction, id: i64, status: &str) ->
 }
 
 /// At a start: attempts that were running when the engine ended have failed; their jobs go on.
-pub(super) async fn fail_interrupted(transaction: &DatabaseTransaction) -> Result<(), Fault> {
+pub(super) async fn fail_interrupted(
+    transaction: &DatabaseTransaction,
+    now: i64,
+) -> Result<(), Fault> {
     let interrupted = attempt::Entity::find()
         .filter(attempt::Column::Status.eq("running"))
         .order_by_asc(attempt::Column::JobId)
         .all(transaction)
         .await?;
-    let now = now_ms();
     for row in interrupted {
         let failure = FailureReason::new(
             Origin::AirbytePlatform,
@@ -270,7 +282,7 @@ pub(super) async fn fail_interrupted(transaction: &DatabaseTransaction) -> Resul
         row.ended_at = Set(Some(now));
         row.failures = Set(to_json(&[failure]));
         row.update(transaction).await?;
-        job_set_in(transaction, job_id, "incomplete").await?;
+        job_set_in(transaction, job_id, "incomplete", now).await?;
     }
     let deleted = connection::Entity::find()
         .filter(connection::Column::Status.eq("deprecated"))

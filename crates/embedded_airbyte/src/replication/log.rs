@@ -8,6 +8,7 @@ use std::sync::Mutex;
 
 use chrono::{SecondsFormat, Utc};
 
+use crate::connector::FailureReason;
 use crate::connector::command::shortened;
 
 /// Bytes of connector output kept per attempt; what the platform says is always kept.
@@ -27,6 +28,21 @@ struct Inner {
 
 fn path(logs: &Path, job: i64, attempt: i32) -> PathBuf {
     logs.join(format!("job-{job}-attempt-{attempt}.log"))
+}
+
+/// Writes the log of an attempt that ended before a connector ran.
+pub(crate) fn note(
+    logs: &Path,
+    job: i64,
+    attempt: i32,
+    failures: &[FailureReason],
+) -> std::io::Result<()> {
+    let log = AttemptLog::create(logs, job, attempt)?;
+    for failure in failures {
+        let inner = failure.internal_message.as_deref().unwrap_or_default();
+        log.platform(&format!("ERROR {}: {inner}", failure.external_message));
+    }
+    Ok(())
 }
 
 impl AttemptLog {

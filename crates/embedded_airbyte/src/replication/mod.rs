@@ -13,7 +13,7 @@ mod write;
 
 pub(crate) use attempt::attempt;
 pub(crate) use generations::begin as begin_generations;
-pub(crate) use log::lines as log_lines;
+pub(crate) use log::{lines as log_lines, note as log_note};
 pub(crate) use tracker::{StreamStats, Tracker};
 
 use crate::connector::FailureReason;

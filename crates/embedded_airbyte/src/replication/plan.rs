@@ -12,6 +12,7 @@ use super::generations;
 use crate::engine::Engine;
 use crate::fault::{Fault, stored, to_json};
 use crate::jobs::{Work, stream_key};
+use crate::mappers::{self, Mapper, Shape};
 use crate::notation::{StreamAndConfig, columns};
 use crate::store::entities::{connection, connection_state, job};
 
@@ -23,6 +24,8 @@ pub(super) struct PlannedStream {
     pub(super) columns: Option<HashSet<String>>,
     /// Paths of which at least one must hold a value.
     pub(super) key: Vec<Vec<String>>,
+    /// What is done to its records on the way.
+    pub(super) mappers: Vec<Mapper>,
     /// Whether the platform makes up a state when the source sends none.
     pub(super) makes_state: bool,
 }
@@ -68,7 +71,12 @@ impl Plan {
             let generation = generation.unwrap_or_default();
             let minimum = generations::minimum(&work, &source, &entry.config, generation);
             let base = configured(&entry, job.id, generation, minimum);
-            streams.push(planned(&entry, source, destination.clone()));
+            let mappers = mappers::stored(&source.name, &entry.config.mappers)?;
+            let shape = match mappers.is_empty() {
+                true => None,
+                false => Some(Shape::of(&entry.stream.json_schema, &mappers)?),
+            };
+            streams.push(planned(&entry, source, destination.clone(), mappers));
             for_source.streams.push(ConfiguredStream {
                 destination_sync_mode: mode_for_source(base.destination_sync_mode),
                 ..base.clone()
@@ -82,6 +90,9 @@ impl Plan {
                 stream: renamed,
                 ..base
             };
+            if let Some(shape) = shape {
+                shape.write_to(&mut base)?;
+            }
             base.destination_sync_mode =
                 mode_for_destination(base.destination_sync_mode, supports_refreshes);
             if !supports_refreshes {
@@ -125,6 +136,7 @@ fn planned(
     entry: &StreamAndConfig,
     source: StreamDescriptor,
     destination: StreamDescriptor,
+    mappers: Vec<Mapper>,
 ) -> PlannedStream {
     let config = &entry.config;
     let incremental = config.sync_mode == SyncMode::Incremental;
@@ -137,6 +149,7 @@ fn planned(
         } else {
             Vec::new()
         },
+        mappers,
         makes_state: !incremental && entry.stream.is_resumable != Some(true),
     }
 }

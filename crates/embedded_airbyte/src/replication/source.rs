@@ -15,6 +15,7 @@ use super::tracker::Tracker;
 use crate::connector::command::{log_text, new_configuration};
 use crate::connector::{FailureReason, Kind, Origin};
 use crate::fault::to_json;
+use crate::mappers::{self, Mapped};
 use crate::secrets::Redactor;
 use crate::time::now_ms;
 
@@ -138,8 +139,18 @@ impl<'a> SourceLines<'a> {
                 stream.source
             ));
         }
+        if !stream.mappers.is_empty() {
+            match mappers::map(&self.scratch, &stream.mappers) {
+                Ok(Mapped::Data(mapped)) => self.scratch = mapped,
+                Ok(Mapped::Filtered) => {
+                    self.tracker.filtered(index, data.get().len());
+                    return Asked::Nothing;
+                }
+                Err(_) => return self.drop_record("its data is not an object"),
+            }
+        }
         self.tracker.record(index, data.get().len());
-        if !found.dropped && stream.source == stream.destination {
+        if !found.dropped && stream.mappers.is_empty() && stream.source == stream.destination {
             output.extend_from_slice(line);
         } else {
             output.extend_from_slice(&self.heads[index]);

@@ -21,6 +21,11 @@ pub(crate) struct StreamStats {
     pub(crate) records_committed: u64,
     pub(crate) bytes_committed: u64,
     pub(crate) records_rejected: u64,
+    /// Kept from the destination by a mapper.
+    #[serde(default)]
+    pub(crate) records_filtered: u64,
+    #[serde(default)]
+    pub(crate) bytes_filtered: u64,
     pub(crate) states_emitted: u64,
     pub(crate) estimated_records: Option<i64>,
     pub(crate) estimated_bytes: Option<i64>,
@@ -70,12 +75,15 @@ struct Stream {
 struct Cover {
     records: u64,
     bytes: u64,
+    /// Emitted and not forwarded, beside `records`.
+    filtered: u64,
 }
 
 impl Cover {
     fn add(&mut self, other: Self) {
         self.records += other.records;
         self.bytes += other.bytes;
+        self.filtered += other.filtered;
     }
 }
 
@@ -105,6 +113,8 @@ impl Tracker {
                     records_committed: 0,
                     bytes_committed: 0,
                     records_rejected: 0,
+                    records_filtered: 0,
+                    bytes_filtered: 0,
                     states_emitted: 0,
                     estimated_records: None,
                     estimated_bytes: None,
@@ -137,7 +147,23 @@ impl Tracker {
         let bytes = bytes as u64;
         stream.stats.records_emitted += 1;
         stream.stats.bytes_emitted += bytes;
-        stream.open.add(Cover { records: 1, bytes });
+        stream.open.add(Cover {
+            records: 1,
+            bytes,
+            filtered: 0,
+        });
+    }
+
+    /// Counts a record that a mapper keeps from the destination.
+    pub(crate) fn filtered(&self, stream: usize, bytes: usize) {
+        let mut inner = self.inner();
+        let stream = &mut inner.streams[stream];
+        let bytes = bytes as u64;
+        stream.stats.records_emitted += 1;
+        stream.stats.bytes_emitted += bytes;
+        stream.stats.records_filtered += 1;
+        stream.stats.bytes_filtered += bytes;
+        stream.open.filtered += 1;
     }
 
     /// Notes how much the source expects to read.
@@ -161,7 +187,7 @@ impl Tracker {
         }
         inner.last_id += 1;
         let id = inner.last_id;
-        let records = match (state.kind, stream) {
+        let cover = match (state.kind, stream) {
             (StateType::Stream, Some(number)) => {
                 let entry = &mut inner.streams[number];
                 let cover = std::mem::take(&mut entry.open);
@@ -170,7 +196,7 @@ impl Tracker {
                 entry.stats.states_emitted += 1;
                 let named = state.stream.as_mut().ok_or(StateFault::Malformed)?;
                 named.stream_descriptor = entry.destination.clone();
-                cover.records
+                cover
             }
             (StateType::Stream, None) => return Err(StateFault::Malformed),
             (StateType::Global | StateType::Legacy, _) => {
@@ -179,17 +205,22 @@ impl Tracker {
                     .iter_mut()
                     .map(|stream| std::mem::take(&mut stream.open))
                     .enumerate()
-                    .filter(|(_, cover)| cover.records > 0)
+                    .filter(|(_, cover)| cover.records + cover.filtered > 0)
                     .collect();
-                let records = covers.iter().map(|(_, cover)| cover.records).sum();
+                let mut sum = Cover::default();
+                covers.iter().for_each(|(_, cover)| sum.add(*cover));
                 inner.whole.push_back((id, covers));
-                records
+                sum
             }
         };
         state.id = Some(id);
         let stats = state.source_stats.get_or_insert_default();
         // States count as floats on the wire; a sync has no 2^53 records.
-        stats.record_count.get_or_insert(records as f64);
+        match &mut stats.record_count {
+            // What the source counted includes what did not pass a mapper.
+            Some(counted) => *counted = (*counted - cover.filtered as f64).max(0.0),
+            none => *none = Some(cover.records as f64),
+        }
         Ok(())
     }
 
@@ -271,12 +302,13 @@ impl Tracker {
         whole || inner.streams[stream].own_state
     }
 
-    /// After a whole success everything emitted is committed, but what was rejected.
+    /// After a whole success everything emitted is committed, but what was rejected or filtered.
     pub(crate) fn finish(&self) {
         for stream in &mut self.inner().streams {
             let stats = &mut stream.stats;
-            stats.records_committed = stats.records_emitted.saturating_sub(stats.records_rejected);
-            stats.bytes_committed = stats.bytes_emitted;
+            let kept = stats.records_rejected + stats.records_filtered;
+            stats.records_committed = stats.records_emitted.saturating_sub(kept);
+            stats.bytes_committed = stats.bytes_emitted.saturating_sub(stats.bytes_filtered);
         }
     }
 

@@ -134,6 +134,7 @@ pub mod connection {
         pub breaking_change: bool,
         pub notify_schema_changes: bool,
         pub notify_schema_changes_by_email: bool,
+        pub shown: String,
         pub created_at: i64,
         pub updated_at: i64,
     }

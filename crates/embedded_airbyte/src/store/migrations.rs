@@ -7,7 +7,7 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First), Box::new(Second)]
+        vec![Box::new(First), Box::new(Second), Box::new(Third)]
     }
 }
 
@@ -50,6 +50,29 @@ impl MigrationTrait for Second {
         Ok(())
     }
 }
+
+struct Third;
+
+impl MigrationName for Third {
+    fn name(&self) -> &str {
+        "m0003_shown_members_of_connections"
+    }
+}
+
+#[async_trait::async_trait]
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait's own signature elides it, and async_trait compares them"
+)]
+impl MigrationTrait for Third {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(THIRD).await?;
+        Ok(())
+    }
+}
+
+/// Members that clients set and read back and that mean nothing on one machine, as JSON.
+const THIRD: &str = "ALTER TABLE connection ADD COLUMN shown TEXT NOT NULL DEFAULT '{}'";
 
 /// Tags were free text before they were a resource. A catalog without a time of its fetch counts
 /// as old, so that it is fetched again before the next sync.

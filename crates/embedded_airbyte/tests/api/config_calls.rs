@@ -12,6 +12,11 @@ async fn status(api: &Api, connection: &str) -> Value {
     list[0].take()
 }
 
+async fn read_of(api: &Api, connection: &str) -> Value {
+    api.config_ok("/connections/get", json!({"connectionId": connection}))
+        .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connections_status_follows_its_jobs() {
     let engine = Engine::start().await;
@@ -237,6 +242,15 @@ async fn sources_specifications_and_updates_with_a_reason_answer_in_full() {
         .config_ok("/connections/update_with_reason", update)
         .await;
     assert_eq!(read["name"], "renamed");
+    let kept = json!({"resourceRequirements": {"cpu_limit": "2"}, "operationIds": [Uuid::nil()],
+        "onDemandEnabled": true});
+    let mut update = kept.clone();
+    update["connectionId"] = json!(connection);
+    api.config_ok("/connections/update", update).await;
+    let shown = read_of(api, &connection).await;
+    for (name, value) in kept.as_object().unwrap() {
+        assert_eq!(shown[name], *value);
+    }
     let source = api
         .config_ok("/sources/get", json!({"sourceId": read["sourceId"]}))
         .await;
@@ -289,5 +303,51 @@ async fn sources_specifications_and_updates_with_a_reason_answer_in_full() {
         assert_eq!(code, 404, "no operator's credentials are kept here");
         assert!(answer["errorId"].is_string(), "{answer}");
     }
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_filter_and_stream_calls_want_streams() {
+    let engine = Engine::start().await;
+    let api = &engine.api;
+    let workspace = api.workspace().await;
+    let connection = api.accounts("refreshing").await;
+    let body = json!({"workspaceId": workspace, "filterByUsed": true});
+    let used = api
+        .config_ok("/destination_definitions/list_for_workspace", body.clone())
+        .await;
+    let names: Vec<&str> = used["destinationDefinitions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["SQLite", "Refreshing"], "the recorder is not used");
+    let used = api
+        .config_ok("/source_definitions/list_for_workspace", body)
+        .await;
+    assert_eq!(used["sourceDefinitions"].as_array().unwrap().len(), 1);
+
+    for call in ["clear", "reset"] {
+        let path = format!("/connections/{call}/stream");
+        let bare = json!({"connectionId": connection});
+        assert_eq!(api.config(&path, bare.clone()).await.0, 422, "{path}");
+        let unknown = json!({"connectionId": connection, "streams": [{"streamName": "Nobody"}]});
+        assert_eq!(api.config(&path, unknown).await.0, 422, "{path}");
+        let info = api.config_ok(&format!("/connections/{call}"), bare).await;
+        assert_eq!(info["job"]["configType"], "reset_connection");
+        assert_eq!(
+            info["job"]["resetConfig"],
+            json!({"streamsToReset": [{"name": "Account"}]})
+        );
+        api.ended(info["job"]["id"].as_i64().unwrap()).await;
+    }
+    api.delete(&format!("/connections/{connection}")).await;
+    let count = async |tombstones: bool| {
+        let body = json!({"workspaceId": workspace, "includeTombstone": tombstones});
+        let list = api.config_ok("/connections/list", body).await;
+        list["connections"].as_array().unwrap().len()
+    };
+    assert_eq!((count(false).await, count(true).await), (0, 1));
     engine.stop().await;
 }

@@ -231,7 +231,7 @@ async fn streams_that_cannot_be_synced_as_asked_are_refused() {
         ),
         (
             json!([{"name": "Account", "mappers": [{"type": "hashing"}]}]),
-            "mappers",
+            "mapperConfiguration",
         ),
     ];
     for (streams, word) in cases {

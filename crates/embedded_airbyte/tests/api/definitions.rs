@@ -175,6 +175,14 @@ async fn declarative_sources_have_manifests_with_versions_and_the_manifests_own_
     assert_eq!(status, 200, "{read}");
     assert_eq!(read["configuration"], json!({"api_key": "**********"}));
 
+    let check = json!({"sourceId": read["sourceId"]});
+    let checked = api.config_ok("/sources/check_connection", check).await;
+    assert_eq!(checked["jobInfo"]["succeeded"], false, "{checked}");
+    assert!(
+        checked.to_string().contains("source-declarative-manifest"),
+        "{checked}"
+    );
+
     let mut second = manifest;
     second["description"] = json!("better");
     let (status, changed) = put(api, &path, json!({"manifest": second})).await;
@@ -193,5 +201,45 @@ async fn declarative_sources_have_manifests_with_versions_and_the_manifests_own_
     assert_eq!(api.get(&builtin).await.0, 404);
     assert_eq!(api.delete(&path).await, (reqwest::StatusCode::OK, changed));
     assert_eq!(api.get(&all).await.1, json!({"data": []}));
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_reaches_the_runner_inside_the_configuration_and_nobody_else() {
+    let engine = Engine::start_with(|options| {
+        let mut runner = options.local_connectors[0].clone();
+        runner.definition_id = Uuid::new_v4();
+        runner.name = "Runner".to_owned();
+        runner.docker_repository = "airbyte/source-declarative-manifest".to_owned();
+        options.local_connectors.push(runner);
+    })
+    .await;
+    let api = &engine.api;
+    let workspace = api.workspace().await;
+    let manifest = json!({"version": "6.0.0", "type": "DeclarativeSource", "streams": [],
+        "spec": {"connection_specification": {"type": "object"}}});
+    let path = format!("/workspaces/{workspace}/definitions/declarative_sources");
+    let (_, made) = api
+        .post(&path, json!({"name": "m", "manifest": manifest}))
+        .await;
+    let body = json!({"name": "s", "workspaceId": workspace, "definitionId": made["id"],
+        "configuration": {"city": "Bern", "refresh_token": "old"}});
+    let (status, source) = api.post("/sources", body).await;
+    assert_eq!(status, 200, "{source}");
+    // The connector sends its whole configuration back to be stored.
+    engine.place.set("rotate", "new");
+    let discover = json!({"sourceId": source["sourceId"], "disable_cache": true});
+    let found = api.config_ok("/sources/discover_schema", discover).await;
+    assert_eq!(found["jobInfo"]["succeeded"], true, "{found}");
+    let given = engine.place.recorded().pop().unwrap();
+    assert_eq!(given["city"], "Bern");
+    assert_eq!(given["__injected_declarative_manifest"], manifest);
+    let (_, read) = api
+        .get(&format!("/sources/{}", text(&source["sourceId"])))
+        .await;
+    assert_eq!(
+        read["configuration"],
+        json!({"city": "Bern", "refresh_token": "new"})
+    );
     engine.stop().await;
 }

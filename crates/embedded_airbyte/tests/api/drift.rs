@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Api, Engine, text};
+use crate::harness::{Api, Engine, left, text};
 
 /// A connection of both streams, and its source.
 pub(crate) async fn both(api: &Api, preference: &str) -> (String, String) {
@@ -313,6 +313,8 @@ async fn a_breaking_change_seen_before_a_sync_cancels_it() {
     assert_eq!(attempt["status"], "failed");
     let reason = &attempt["failureSummary"]["failures"][0];
     assert_eq!(reason["failureType"], "manual_cancellation");
+    let log = info["attempts"][0]["logs"]["logLines"].to_string();
+    assert!(log.contains("not active any more"), "{log}");
     let after = get(api, &connection).await;
     assert_eq!(
         (&after["breakingChange"], &after["status"]),
@@ -384,5 +386,35 @@ async fn an_old_catalog_is_fetched_again_before_a_sync_and_taken_over() {
         (&json!("airbyte_platform"), &json!("refresh_schema"))
     );
     assert!(text(&reason["internalMessage"]).contains("no access"));
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_is_cancelled_or_outlives_the_engine_while_its_source_is_asked() {
+    let old = |options: &mut embedded_airbyte::Options| {
+        options.timing.discover_window = Duration::ZERO;
+    };
+    let engine = Engine::start_with(old).await;
+    let connection = engine.api.accounts("recorder").await;
+    engine.place.set("hang_discover", "");
+    let job = engine.api.start_sync(&connection).await;
+    left(&engine.place, "discovering").await;
+    assert_eq!(engine.api.job_status(job).await, "running");
+    let (_, cancelled) = engine.api.delete(&format!("/jobs/{job}")).await;
+    assert_eq!(cancelled["status"], "cancelled", "{cancelled}");
+
+    engine.place.unset("discovering");
+    let job = engine.api.start_sync(&connection).await;
+    left(&engine.place, "discovering").await;
+    let place = engine.stop().await;
+    place.unset("hang_discover");
+    let engine = Engine::start_at(place, old).await;
+    let info = engine.api.ended(job).await;
+    assert_eq!(info["job"]["status"], "succeeded", "{info:#}");
+    assert_eq!(
+        info["attempts"].as_array().unwrap().len(),
+        1,
+        "none was lost"
+    );
     engine.stop().await;
 }

@@ -50,9 +50,11 @@ pub(super) struct ActorId {
 }
 
 #[derive(Deserialize)]
-struct WorkspaceId {
-    #[serde(rename = "workspaceId")]
+#[serde(rename_all = "camelCase")]
+struct DefinitionList {
     workspace_id: Uuid,
+    #[serde(default, deserialize_with = "crate::notation::nullable")]
+    filter_by_used: bool,
 }
 
 #[derive(Deserialize)]
@@ -126,13 +128,21 @@ pub(super) fn definition_view(kind: ConnectorKind, definition: &Definition) -> V
 
 async fn list(kind: ConnectorKind, engine: Shared, bytes: web::Bytes) -> HttpResponse {
     answer(engine, move |engine| async move {
-        let asked: WorkspaceId = body(&bytes)?;
+        let asked: DefinitionList = body(&bytes)?;
         engine.workspace(asked.workspace_id).await?;
+        let used = match asked.filter_by_used {
+            true => Some(engine.definitions_used(kind, asked.workspace_id).await?),
+            false => None,
+        };
         let definitions: Vec<Value> = engine
             .definitions
             .list(kind)
             .iter()
             .filter(|definition| definition.usable_in(asked.workspace_id))
+            .filter(|definition| {
+                used.as_ref()
+                    .is_none_or(|used| used.contains(&definition.id))
+            })
             .map(|definition| definition_view(kind, definition))
             .collect();
         let member = format!("{}Definitions", kind.as_str());

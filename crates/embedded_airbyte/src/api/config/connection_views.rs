@@ -51,6 +51,7 @@ fn members(row: &connection::Model, tags: Vec<Value>) -> Result<Map<String, Valu
         Value::Object(members) => members,
         _ => Map::new(),
     };
+    members.extend(stored::<Map<String, Value>>("connection", &row.shown)?);
     members.retain(|_, value| !value.is_null());
     Ok(members)
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use actix_web::{HttpResponse, web};
 use airbyte_protocol::StreamDescriptor;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::answer;
@@ -20,7 +20,7 @@ use crate::jobs::{Refresh, RefreshMode, Work};
 use crate::notation::{SelectedField, SyncCatalog};
 use crate::options::ConnectorKind;
 use crate::schedule::Schedule;
-use crate::selection::{missing_columns, refuse_mappers};
+use crate::selection::{checked_mappers, missing_columns};
 
 pub(super) fn configure(services: &mut web::ServiceConfig) {
     services
@@ -31,8 +31,8 @@ pub(super) fn configure(services: &mut web::ServiceConfig) {
         .route("/connections/refresh", web::post().to(refresh))
         .route("/connections/clear", web::post().to(clear))
         .route("/connections/reset", web::post().to(clear))
-        .route("/connections/clear/stream", web::post().to(clear))
-        .route("/connections/reset/stream", web::post().to(clear))
+        .route("/connections/clear/stream", web::post().to(clear_streams))
+        .route("/connections/reset/stream", web::post().to(clear_streams))
         .route(
             "/connections/update_with_reason",
             web::post().to(update_with_reason),
@@ -47,8 +47,10 @@ pub(super) struct ConnectionId {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WorkspaceId {
+struct OfWorkspace {
     workspace_id: Uuid,
+    #[serde(default, deserialize_with = "crate::notation::nullable")]
+    include_tombstone: bool,
 }
 
 #[derive(Deserialize)]
@@ -66,7 +68,7 @@ struct ConnectionStream {
     stream_namespace: Option<String>,
 }
 
-/// `ConnectionUpdate`. Members that mean nothing here are tolerated, as Airbyte tolerates them.
+/// `ConnectionUpdate`. Unknown members are tolerated, as Airbyte tolerates them.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Update {
@@ -87,6 +89,31 @@ pub(super) struct Update {
     notify_schema_changes: Option<bool>,
     notify_schema_changes_by_email: Option<bool>,
     tags: Option<Vec<TagRef>>,
+    resource_requirements: Option<Map<String, Value>>,
+    operation_ids: Option<Vec<Uuid>>,
+    destination_catalog_id: Option<Uuid>,
+    dataplane_group_id: Option<Uuid>,
+    on_demand_enabled: Option<bool>,
+}
+
+impl Update {
+    /// What is kept to be read back and means nothing on one machine.
+    fn shown(&mut self) -> Map<String, Value> {
+        let all = [
+            (
+                "resourceRequirements",
+                json!(self.resource_requirements.take()),
+            ),
+            ("operationIds", json!(self.operation_ids.take())),
+            ("destinationCatalogId", json!(self.destination_catalog_id)),
+            ("dataplaneGroupId", json!(self.dataplane_group_id)),
+            ("onDemandEnabled", json!(self.on_demand_enabled)),
+        ];
+        all.into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
+    }
 }
 
 /// A whole tag is sent; its id says which.
@@ -112,11 +139,11 @@ struct Connections {
 
 async fn list(engine: Shared, bytes: web::Bytes) -> HttpResponse {
     answer(engine, |engine| async move {
-        let asked: WorkspaceId = body(&bytes)?;
+        let asked: OfWorkspace = body(&bytes)?;
         engine.workspace(asked.workspace_id).await?;
         let page = Page {
             workspace_ids: vec![asked.workspace_id],
-            include_deleted: false,
+            include_deleted: asked.include_tombstone,
             limit: i64::MAX.unsigned_abs(),
             offset: 0,
         };
@@ -178,9 +205,10 @@ fn one_of(what: &str, value: Option<String>, known: &[&str]) -> Result<Option<St
 
 pub(super) async fn change(
     engine: &Engine,
-    asked: Update,
+    mut asked: Update,
     destination: Uuid,
 ) -> Result<ConnectionChange, Fault> {
+    let shown = asked.shown();
     if asked.schedule.is_some_and(|schedule| !schedule.is_null()) {
         return Err(Fault::Unprocessable(
             "schedule is no longer supported, use scheduleType and scheduleData".to_owned(),
@@ -237,13 +265,14 @@ pub(super) async fn change(
         tags: asked
             .tags
             .map(|tags| tags.iter().map(|tag| tag.tag_id).collect()),
+        shown,
     })
 }
 
 /// Refuses what could not be run. Schemas are taken as they were sent.
 async fn checked(
     engine: &Engine,
-    catalog: SyncCatalog,
+    mut catalog: SyncCatalog,
     destination: Uuid,
 ) -> Result<SyncCatalog, Fault> {
     let row = engine
@@ -254,7 +283,7 @@ async fn checked(
         .get(ConnectorKind::Destination, row.definition_id)?;
     let spec = engine.spec(&definition).await?;
     let modes = spec.destination_modes(definition.supports_refreshes);
-    for entry in &catalog.streams {
+    for entry in &mut catalog.streams {
         let (name, config) = (&entry.stream.name, &entry.config);
         let Some(selected) = config.selected else {
             // Airbyte reads it without looking.
@@ -265,7 +294,6 @@ async fn checked(
         if !selected {
             continue;
         }
-        refuse_mappers(name, &config.mappers)?;
         if !modes.contains(&config.destination_sync_mode) {
             return Err(Fault::BadRequest(format!(
                 "stream {name}: the destination does not support the sync mode {}",
@@ -285,6 +313,8 @@ async fn checked(
                 )));
             }
         }
+        let mappers = checked_mappers(&entry.stream, config, &config.mappers)?;
+        entry.config.mappers = mappers;
     }
     Ok(catalog)
 }
@@ -354,9 +384,24 @@ async fn refresh(engine: Shared, bytes: web::Bytes) -> HttpResponse {
     .await
 }
 
+/// A connection as a whole: streams are not looked at, even if some are named.
 async fn clear(engine: Shared, bytes: web::Bytes) -> HttpResponse {
     answer(engine, |engine| async move {
+        let asked: ConnectionId = body(&bytes)?;
+        let row = engine.connection(asked.connection_id).await?;
+        let streams = named(None, &row.catalog()?)?;
+        let job = engine.job_start(row.id, Work::Clear(streams)).await?;
+        Ok(Reply::json(&job_info(&engine, job.id, true).await?))
+    })
+    .await
+}
+
+async fn clear_streams(engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    answer(engine, |engine| async move {
         let asked: Streams = body(&bytes)?;
+        if asked.streams.is_none() {
+            return Err(Fault::Unprocessable("streams is required".to_owned()));
+        }
         let row = engine.connection(asked.connection_id).await?;
         let streams = named(asked.streams, &row.catalog()?)?;
         let job = engine.job_start(row.id, Work::Clear(streams)).await?;

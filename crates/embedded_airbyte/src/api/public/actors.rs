@@ -85,10 +85,11 @@ fn view(engine: &Engine, kind: ConnectorKind, row: &actor::Model) -> Result<Valu
 }
 
 /// Secrets that a consent flow would have stored; there is no such flow here.
-fn refuse_secret_id(secret: Option<&String>) -> Result<(), Fault> {
+fn refuse_secret_id(kind: ConnectorKind, secret: Option<&String>) -> Result<(), Fault> {
     match secret {
-        Some(secret) => Err(Fault::not_found("secret", secret)),
-        None => Ok(()),
+        // Only sources have consent flows; elsewhere the member means nothing.
+        Some(secret) if kind == ConnectorKind::Source => Err(Fault::not_found("secret", secret)),
+        _ => Ok(()),
     }
 }
 
@@ -106,7 +107,7 @@ async fn list(kind: ConnectorKind, engine: Shared, request: HttpRequest) -> Http
 async fn create(kind: ConnectorKind, engine: Shared, bytes: web::Bytes) -> HttpResponse {
     answer(engine, move |engine| async move {
         let new: Create = body(&bytes)?;
-        refuse_secret_id(new.secret_id.as_ref())?;
+        refuse_secret_id(kind, new.secret_id.as_ref())?;
         let row = engine
             .actor_create(NewActor {
                 kind,
@@ -139,7 +140,7 @@ async fn patch(
     answer(engine, move |engine| async move {
         let id = id(&path)?;
         let sent: Patch = body(&bytes)?;
-        refuse_secret_id(sent.secret_id.as_ref())?;
+        refuse_secret_id(kind, sent.secret_id.as_ref())?;
         let change = ActorChange {
             name: sent.name,
             configuration: sent.configuration.map(Value::Object),

@@ -4,7 +4,7 @@
 //! | file | effect |
 //! |---|---|
 //! | `fail_check` | check answers FAILED with the file's text |
-//! | `hang_check` | check hangs until the file is gone |
+//! | `hang_check`, `hang_discover` | hangs until the file is gone |
 //! | `crash_check`, `crash_discover` | exit code 3 without a result |
 //! | `fail_discover` | a TRACE ERROR with the file's text, exit code 1 |
 //! | `garbage_discover` | a catalog that is none |

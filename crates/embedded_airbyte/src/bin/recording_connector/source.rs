@@ -82,6 +82,10 @@ fn discover(arguments: &Arguments) -> ExitCode {
     if control.has("crash_discover") {
         return ExitCode::from(3);
     }
+    if control.has("hang_discover") {
+        control.leave("discovering", "");
+        control.wait_without("hang_discover");
+    }
     if let Some(message) = control.text("fail_discover") {
         say(&error(&message, "config_error"));
         return ExitCode::FAILURE;
