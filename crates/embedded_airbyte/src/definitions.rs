@@ -200,18 +200,18 @@ impl Definitions {
         })
     }
 
-    /// How an image is run here: as the connector that came with the engine under that name, or
-    /// by asking the program for a native one, which says so where there is none.
+    /// How an image is run here: as the connector that came with the engine under that name, by
+    /// the package that runs manifests, or by asking the program for a native one, which says so where there is none.
     pub(crate) fn launch_of(&self, repository: &str) -> (Launch, bool) {
-        if repository == MANIFEST_RUNNER {
-            return (Launch::Python(python::manifest_runner()), false);
-        }
         let all = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
         let own = all
             .values()
             .find(|known| known.custom.is_none() && known.docker_repository == repository);
         match own {
             Some(known) => (known.launch.clone(), known.supports_refreshes),
+            None if repository == MANIFEST_RUNNER => {
+                (Launch::Python(python::manifest_runner()), false)
+            }
             None => {
                 let name = repository.rsplit('/').next().unwrap_or(repository);
                 // It becomes an argument, and must not be read as an option.
