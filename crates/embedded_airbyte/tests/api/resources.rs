@@ -66,7 +66,7 @@ async fn definitions_show_native_and_local_connectors() {
         .iter()
         .map(|definition| definition["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["SQLite", "Salesforce"]);
+    assert_eq!(names, ["SQLite", "Postgres", "Salesforce"]);
     assert!(list.get("next").is_none());
     let (status, one) = engine.api.get(&format!("{path}/{SALESFORCE}")).await;
     assert_eq!(
