@@ -14,9 +14,12 @@ pub(super) fn of_connecting(error: &sqlx::Error, config: &Config) -> Failure {
                 "\"host\" and \"port\": {host}:{port} refuses connections"
             ))
         }
-        sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => Failure::config(
-            format!("\"ssl_mode\": the server at {host}:{port} could not be trusted: {io}"),
-        ),
+        sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => {
+            Failure::config(format!(
+                "\"ssl_mode\": the server at {host}:{port} {}",
+                distrust(&io.to_string())
+            ))
+        }
         sqlx::Error::Io(io) => Failure::transient(format!(
             "\"host\" and \"port\": {host}:{port} cannot be reached: {io}"
         )),
@@ -50,6 +53,19 @@ pub(super) fn of_connecting(error: &sqlx::Error, config: &Config) -> Failure {
         other => Failure::system(format!("connecting to {host}:{port} failed: {other}")),
     };
     failure.because(error)
+}
+
+/// What is wrong with the server's certificate.
+fn distrust(error: &str) -> String {
+    if error.contains("CaUsedAsEndEntity") {
+        "has a certificate that signs itself, which is not accepted; it needs one that an authority signed".to_owned()
+    } else if error.contains("UnknownIssuer") {
+        "has a certificate that none of \"ssl_mode.ca_certificate\" signed".to_owned()
+    } else if error.contains("not valid for name") || error.contains("NotValidForName") {
+        "has a certificate for another host".to_owned()
+    } else {
+        format!("could not be trusted: {error}")
+    }
 }
 
 /// Why a statement failed.

@@ -2,8 +2,8 @@
 //! head once, its row by the connector, its end here.
 
 use airbyte_protocol::{
-    ConfiguredStream, Message, StateMessage, StateStats, StateType, StreamDescriptor, StreamState,
-    StreamStatus,
+    ConfiguredStream, GlobalState, Message, StateMessage, StateStats, StateType, StreamDescriptor,
+    StreamState, StreamStatus,
 };
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -17,23 +17,19 @@ const CHECKPOINT_ROWS: u64 = 10_000;
 /// Rows that share a reading of the clock.
 const CLOCK_ROWS: u64 = 100;
 
-/// Writes the records of one stream.
-pub(crate) struct Records<'a> {
-    output: &'a mut Output,
-    stream: StreamDescriptor,
+/// Builds the lines of one stream's records.
+pub(crate) struct LineBuilder {
     /// A record's line up to its data.
     head: Vec<u8>,
     line: Vec<u8>,
-    /// Where the row ends in a line that was sent.
+    /// Where the row ends in a line that was finished.
     row_end: Option<usize>,
-    sent: u64,
-    sent_since_state: u64,
+    built: u64,
     emitted_at: i64,
 }
 
-impl<'a> Records<'a> {
-    pub(crate) fn new(configured: &ConfiguredStream, output: &'a mut Output) -> Self {
-        let stream = configured.stream.descriptor();
+impl LineBuilder {
+    pub(crate) fn new(stream: &StreamDescriptor) -> Self {
         let mut head = br#"{"type":"RECORD","record":{"stream":"#.to_vec();
         quoted_json(&mut head, &stream.name);
         if let Some(namespace) = &stream.namespace {
@@ -42,20 +38,12 @@ impl<'a> Records<'a> {
         }
         head.extend_from_slice(br#","data":"#);
         Self {
-            output,
-            stream,
             head,
             line: Vec::with_capacity(1024),
             row_end: None,
-            sent: 0,
-            sent_since_state: 0,
+            built: 0,
             emitted_at: 0,
         }
-    }
-
-    /// The stream that is read.
-    pub(crate) fn stream(&self) -> &StreamDescriptor {
-        &self.stream
     }
 
     /// A new line, to which the row's object is to be appended.
@@ -67,21 +55,16 @@ impl<'a> Records<'a> {
     }
 
     /// The object that was appended.
-    pub(crate) fn row(&self) -> &[u8] {
+    fn row(&self) -> &[u8] {
         &self.line[self.head.len()..self.row_end.unwrap_or(self.line.len())]
     }
 
-    /// Completes the line and sends it; `nulled` are the columns whose value did not fit.
-    pub(crate) fn send<'n>(
-        &mut self,
-        nulled: impl Iterator<Item = &'n str>,
-    ) -> Result<(), Failure> {
-        if self.sent == 0 {
-            self.output.status(&self.stream, StreamStatus::Running)?;
-        }
-        if self.sent.is_multiple_of(CLOCK_ROWS) {
+    /// Completes the line; `nulled` are the columns whose value did not fit.
+    pub(crate) fn finish<'n>(&mut self, nulled: impl Iterator<Item = &'n str>) -> &[u8] {
+        if self.built.is_multiple_of(CLOCK_ROWS) {
             self.emitted_at = now_ms();
         }
+        self.built += 1;
         let line = &mut self.line;
         self.row_end = Some(line.len());
         line.extend_from_slice(br#","emitted_at":"#);
@@ -100,9 +83,66 @@ impl<'a> Records<'a> {
             line.extend_from_slice(br#","change":"NULLED","reason":"SOURCE_SERIALIZATION_ERROR"}"#);
         }
         line.extend_from_slice(if changes > 0 { b"]}}}\n" } else { b"}}\n" });
+        &self.line
+    }
+}
+
+/// Writes the records of one stream.
+pub(crate) struct Records<'a> {
+    output: &'a mut Output,
+    stream: StreamDescriptor,
+    line: LineBuilder,
+    /// The state of all streams, where this one's is a part of it.
+    global: Option<&'a mut GlobalStates>,
+    sent: u64,
+    sent_since_state: u64,
+}
+
+impl<'a> Records<'a> {
+    pub(crate) fn new(configured: &ConfiguredStream, output: &'a mut Output) -> Self {
+        let stream = configured.stream.descriptor();
+        Self {
+            output,
+            line: LineBuilder::new(&stream),
+            stream,
+            global: None,
+            sent: 0,
+            sent_since_state: 0,
+        }
+    }
+
+    /// Sends states of all streams instead of the one's.
+    pub(crate) fn within(mut self, global: &'a mut GlobalStates) -> Self {
+        self.global = Some(global);
+        self
+    }
+
+    /// The stream that is read.
+    pub(crate) fn stream(&self) -> &StreamDescriptor {
+        &self.stream
+    }
+
+    /// A new line, to which the row's object is to be appended.
+    pub(crate) fn begin(&mut self) -> &mut Vec<u8> {
+        self.line.begin()
+    }
+
+    /// The object that was appended.
+    pub(crate) fn row(&self) -> &[u8] {
+        self.line.row()
+    }
+
+    /// Completes the line and sends it; `nulled` are the columns whose value did not fit.
+    pub(crate) fn send<'n>(
+        &mut self,
+        nulled: impl Iterator<Item = &'n str>,
+    ) -> Result<(), Failure> {
+        if self.sent == 0 {
+            self.output.status(&self.stream, StreamStatus::Running)?;
+        }
         self.sent += 1;
         self.sent_since_state += 1;
-        self.output.lines(&self.line)
+        self.output.lines(self.line.finish(nulled))
     }
 
     /// Whether enough rows were sent since the last state.
@@ -114,29 +154,82 @@ impl<'a> Records<'a> {
     pub(crate) fn state(&mut self, state: &impl Serialize) -> Result<(), Failure> {
         let state = to_raw_value(state)
             .map_err(|e| Failure::system("a state cannot be written").because(e))?;
-        self.state_of(state)
-    }
-
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "counts between two states are small"
-    )]
-    fn state_of(&mut self, state: Box<RawValue>) -> Result<(), Failure> {
+        let count = std::mem::take(&mut self.sent_since_state);
+        if let Some(global) = self.global.as_deref_mut() {
+            global.set(&self.stream, state);
+            return global.send(count, self.output);
+        }
         let message = StateMessage {
             kind: StateType::Stream,
             stream: Some(StreamState {
                 stream_descriptor: self.stream.clone(),
                 stream_state: Some(state),
             }),
-            source_stats: Some(StateStats {
-                record_count: Some(self.sent_since_state as f64),
-                rejected_record_count: None,
-            }),
+            source_stats: Some(stats(count)),
             ..StateMessage::default()
         };
-        self.sent_since_state = 0;
         self.output.send(&Message::state(message))?;
         self.output.flush()
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts between two states are small"
+)]
+fn stats(count: u64) -> StateStats {
+    StateStats {
+        record_count: Some(count as f64),
+        rejected_record_count: None,
+    }
+}
+
+/// The state of all streams together.
+pub(crate) struct GlobalStates {
+    shared: Box<RawValue>,
+    streams: Vec<StreamState>,
+}
+
+impl GlobalStates {
+    pub(crate) fn new(shared: &impl Serialize, streams: Vec<StreamState>) -> Result<Self, Failure> {
+        let mut states = Self {
+            shared: RawValue::NULL.to_owned(),
+            streams,
+        };
+        states.share(shared)?;
+        Ok(states)
+    }
+
+    /// Replaces what the streams share.
+    pub(crate) fn share(&mut self, shared: &impl Serialize) -> Result<(), Failure> {
+        self.shared = to_raw_value(shared)
+            .map_err(|e| Failure::system("a state cannot be written").because(e))?;
+        Ok(())
+    }
+
+    /// Replaces one stream's part.
+    fn set(&mut self, stream: &StreamDescriptor, state: Box<RawValue>) {
+        self.streams
+            .retain(|part| part.stream_descriptor != *stream);
+        self.streams.push(StreamState {
+            stream_descriptor: stream.clone(),
+            stream_state: Some(state),
+        });
+    }
+
+    /// Sends it; `count` records were sent since the last one.
+    pub(crate) fn send(&self, count: u64, output: &mut Output) -> Result<(), Failure> {
+        let message = StateMessage {
+            kind: StateType::Global,
+            global: Some(GlobalState {
+                shared_state: Some(self.shared.clone()),
+                stream_states: self.streams.clone(),
+            }),
+            source_stats: Some(stats(count)),
+            ..StateMessage::default()
+        };
+        output.send(&Message::state(message))?;
+        output.flush()
     }
 }
 

@@ -25,15 +25,15 @@ pub(super) struct Progress {
     pub(super) after: Option<Vec<String>>,
 }
 
-/// Reads a table to its end.
+/// Reads a table to its end, from where the state says; without states where it is not resumable.
 pub(super) async fn read(
     connection: &mut PgConnection,
     table: &Table,
     configured: &ConfiguredStream,
-    saved: Option<&RawValue>,
+    (saved, resumable): (Option<&RawValue>, bool),
     output: &mut Output,
 ) -> Result<(), Failure> {
-    if table.key.is_empty() {
+    if table.key.is_empty() || !resumable {
         let mut reader = StreamReader::new(table, configured, output);
         let copy = reader.copy(&[], &format!("FROM {}", table.sql()));
         reader

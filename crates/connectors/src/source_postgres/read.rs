@@ -10,7 +10,7 @@ use sqlx::{Executor as _, PgConnection};
 
 use super::settings::{Replication, SourceSettings};
 use super::tables::{self, Table, Wanted};
-use super::{full_refresh, incremental, xmin};
+use super::{cdc, full_refresh, incremental, xmin};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::source::{Outcomes, States, configured_catalog, send_estimate};
@@ -30,7 +30,14 @@ pub(crate) async fn read(
     let states = States::parse(state)?;
     let mut connection = settings.connect().await?;
     let mut outcomes = Outcomes::default();
+    let mut captured = Vec::new();
     for configured in &catalog.streams {
+        if matches!(settings.replication, Replication::Cdc(_))
+            && configured.sync_mode == SyncMode::Incremental
+        {
+            captured.push(configured);
+            continue;
+        }
         let descriptor = configured.stream.descriptor();
         output.status(&descriptor, StreamStatus::Started)?;
         let saved = states.of(&descriptor);
@@ -41,6 +48,12 @@ pub(crate) async fn read(
             // What state the session is in after a failed COPY is anybody's guess.
             connection = settings.connect().await?;
         }
+    }
+    drop(connection);
+    if let Replication::Cdc(cdc) = &settings.replication
+        && !captured.is_empty()
+    {
+        cdc::read(&settings, cdc, &captured, &states, &mut outcomes, output).await?;
     }
     outcomes.finish()
 }
@@ -61,7 +74,9 @@ async fn stream(
         estimate(&table, output)?;
     }
     if configured.sync_mode == SyncMode::FullRefresh {
-        full_refresh::read(connection, &table, configured, saved, output).await?;
+        // Beside a state of all streams there can be none of one.
+        let resumable = !matches!(settings.replication, Replication::Cdc(_));
+        full_refresh::read(connection, &table, configured, (saved, resumable), output).await?;
     } else if settings.replication == Replication::Xmin {
         xmin::read(connection, &table, configured, saved, output).await?;
     } else {
@@ -71,7 +86,8 @@ async fn stream(
     Ok(())
 }
 
-async fn find(
+/// The table of a stream.
+pub(super) async fn find(
     connection: &mut PgConnection,
     descriptor: &StreamDescriptor,
 ) -> Result<Table, Failure> {

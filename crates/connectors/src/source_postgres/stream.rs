@@ -13,7 +13,7 @@ use super::tables::{Column, Table};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::postgres::literal;
-use crate::source::{Records, selected_properties};
+use crate::source::{GlobalStates, Records, selected_properties};
 
 /// How long the server may take for its next row. Sorting a large table comes before the first.
 const SILENCE_MAX: Duration = Duration::from_secs(2 * 3600);
@@ -79,6 +79,12 @@ impl<'a> StreamReader<'a> {
             columns: columns.len(),
             list: list.join(", "),
         }
+    }
+
+    /// Sends states of all streams instead of the one's.
+    pub(super) fn within(mut self, global: &'a mut GlobalStates) -> Self {
+        self.records = self.records.within(global);
+        self
     }
 
     /// The statement that copies out the columns, then `extra` ones, of what `rest` says.

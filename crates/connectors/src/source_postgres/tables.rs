@@ -41,11 +41,16 @@ pub(super) struct Column {
     pub(super) sql_type: String,
     pub(super) orders: bool,
     pub(super) money: bool,
+    /// What is selected instead of a column of that name.
+    pub(super) expression: Option<String>,
 }
 
 impl Column {
     /// What is selected to read it.
     pub(super) fn selected(&self) -> String {
+        if let Some(expression) = &self.expression {
+            return expression.clone();
+        }
         let name = quoted(&self.name);
         match &self.kind {
             Kind::Array(_) if self.money => format!("{name}::numeric[]"),
@@ -120,7 +125,7 @@ pub(super) async fn list(
     Ok(found)
 }
 
-fn oid(number: i64) -> Oid {
+pub(super) fn oid(number: i64) -> Oid {
     Oid::try_from(number).unwrap_or_default()
 }
 
@@ -161,6 +166,7 @@ async fn describe(connection: &mut PgConnection, tables: &mut [Table]) -> Result
             sql_type: row.try_get(5)?,
             orders: orders(&types, type_oid),
             money: is_money(&types, type_oid),
+            expression: None,
         });
     }
     let rows = sqlx::query(
@@ -193,7 +199,7 @@ fn as_oids(numbers: &[i64]) -> String {
     format!("{{{}}}", list.join(","))
 }
 
-async fn types(connection: &mut PgConnection, used: &[i64]) -> Result<Types, Failure> {
+pub(super) async fn types(connection: &mut PgConnection, used: &[i64]) -> Result<Types, Failure> {
     let rows = sqlx::query(
         "WITH RECURSIVE needed AS (SELECT unnest($1::oid[]) AS oid UNION \
          SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.typelem END \
@@ -260,6 +266,7 @@ impl Table {
         let numbers: Map<String, Value> = self
             .columns
             .iter()
+            .filter(|column| column.expression.is_none())
             .map(|column| (column.name.clone(), json!(column.number)))
             .collect();
         let schema = json!({

@@ -61,6 +61,13 @@ pub(super) struct Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
+        // A database with slots cannot be dropped, and they only from within.
+        self.sql(
+            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots \
+             WHERE database = current_database() AND active; \
+             SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots \
+             WHERE database = current_database() AND NOT active",
+        );
         self.server.sql(&format!(
             "DROP DATABASE IF EXISTS {} WITH (FORCE)",
             self.name

@@ -1,5 +1,6 @@
 //! The PostgreSQL connectors against a real server.
 
+mod cdc;
 mod connecting;
 mod destination;
 mod evolution;

@@ -6,7 +6,7 @@ use super::given::Database;
 use crate::given::{Run, complete, configured, finish};
 
 /// The source's rows, and its states, as lines for a destination that writes the schema `copy`.
-fn lines(run: &Run) -> String {
+pub(super) fn lines(run: &Run) -> String {
     let is_data = |line: &&str| {
         line.starts_with(r#"{"type":"RECORD""#) || line.starts_with(r#"{"type":"STATE""#)
     };
@@ -16,13 +16,13 @@ fn lines(run: &Run) -> String {
     lines.map(renamed).collect()
 }
 
-fn copied(stream: &Value, settings: &Value) -> Value {
+pub(super) fn copied(stream: &Value, settings: &Value) -> Value {
     let mut stream = stream.clone();
     stream["namespace"] = json!("copy");
     configured(&stream, settings.clone())
 }
 
-fn completed(name: &str) -> String {
+pub(super) fn completed(name: &str) -> String {
     let mut message = complete(name);
     message["trace"]["stream_status"]["stream_descriptor"]["namespace"] = json!("copy");
     format!("{message}\n")
