@@ -11,6 +11,9 @@ use crate::failure::Failure;
 /// A batch goes when its text has that many bytes.
 const BATCH_BYTES: usize = 4 << 20;
 
+/// What a batch takes at first: most streams of a wide catalog send few rows at a time.
+const FIRST_BYTES: usize = 64 << 10;
+
 /// Rows as the text of a `COPY`.
 pub(super) struct Batch {
     pub(super) text: Vec<u8>,
@@ -125,7 +128,7 @@ impl Gather for Gatherer {
         self.inspect();
         let out = &mut self.batch.text;
         if out.capacity() == 0 {
-            out.reserve(BATCH_BYTES + (BATCH_BYTES >> 3));
+            out.reserve(FIRST_BYTES);
         }
         for cell in &self.row.cells {
             match cell {

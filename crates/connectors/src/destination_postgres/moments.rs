@@ -114,7 +114,8 @@ fn without_zone(text: &str) -> (&str, bool) {
         Some(part) => number(part).is_some_and(|value| value < limits[index]),
         None => digits.len() <= 2 * index,
     };
-    let in_range = paired && matches!(digits.len(), 2 | 4 | 6) && (0..3).all(part);
+    // `HH`, `HHMM`, `HH:MM`, `HH:MM:SS`: six digits in a row are something else to the server.
+    let in_range = paired && matches!(zone.len(), 2 | 4 | 5 | 8) && (0..3).all(part);
     if in_range {
         (text[..at].trim_end(), true)
     } else {
@@ -189,6 +190,7 @@ mod tests {
             "2024-01-01T10:00:00+2",
             "2024-01-01T10:00:00 Europe/Rome",
             "yesterday",
+            "2024-01-01T10:00:00+010203",
             "2024-01-01T10:00:00+01:99",
         ] {
             assert!(!is_timestamp(text), "{text}");

@@ -286,7 +286,7 @@ async fn specifications_are_read_once_per_version_of_the_connector() {
         .config_ok("/destination_definitions/list_for_workspace", body)
         .await;
     let list = list["destinationDefinitions"].as_array().unwrap();
-    assert_eq!(list.len(), 3);
+    assert_eq!(list.len(), 4);
     assert!(
         list.iter()
             .all(|definition| definition["destinationDefinitionId"].is_string())
