@@ -75,7 +75,7 @@ pub(crate) fn of_database(error: &PgDatabaseError) -> Failure {
         (_, "42501") => Failure::config(format!("the user lacks a right: {message}")),
         (_, "53100") => Failure::system("the disk of the database server is full"),
         (_, "55P03") => Failure::transient("a lock that others hold was waited for in vain"),
-        (_, "55000" | "25006") | ("42", _) => {
+        (_, "55000" | "25006") | ("42" | "0A", _) => {
             Failure::config(format!("PostgreSQL refuses: {message}"))
         }
         ("08" | "40" | "53" | "57", _) => {

@@ -117,3 +117,28 @@ fn a_key_whose_type_changes_stays_unique() {
         ["1|d", "2|c"]
     );
 }
+
+#[test]
+fn a_view_in_the_way_of_a_change_is_told() {
+    let database = Database::new("");
+    sync(
+        &database,
+        json!({ "id": whole(), "n": whole() }),
+        json!({ "id": 1, "n": 5 }),
+    );
+    database.sql("CREATE VIEW mine AS SELECT n FROM t");
+    let streams = [configured(
+        &stream("t", json!({ "id": whole(), "n": text() })),
+        json!({}),
+    )];
+    let run = database.write(&streams, &[record("t", json!({ "id": 2, "n": "six" }))]);
+    assert_eq!(run.code, 1);
+    let error = run.error();
+    assert_eq!(error["failure_type"], "config_error");
+    assert_eq!(
+        error["message"],
+        "column n of \"public\".\"t\" is bigint and has to become text: PostgreSQL refuses: \
+         cannot alter type of a column used by a view or rule"
+    );
+    assert_eq!(database.lines("SELECT n FROM mine"), ["5"]);
+}
