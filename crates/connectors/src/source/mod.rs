@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 pub(crate) use checkpoint::{Checkpoint, as_text};
 pub(crate) use outcomes::Outcomes;
-pub(crate) use records::{GlobalStates, LineBuilder, Records, quoted_json};
+pub(crate) use records::{GONE, GlobalStates, LineBuilder, Records, UNFIT, quoted_json};
 
 use crate::failure::Failure;
 use crate::output::Output;

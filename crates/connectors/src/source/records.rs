@@ -17,6 +17,12 @@ const CHECKPOINT_ROWS: u64 = 10_000;
 /// Rows that share a reading of the clock.
 const CLOCK_ROWS: u64 = 100;
 
+/// A value did not fit into JSON.
+pub(crate) const UNFIT: &str = "SOURCE_SERIALIZATION_ERROR";
+
+/// The source does not have a value any more.
+pub(crate) const GONE: &str = "SOURCE_RETRIEVAL_ERROR";
+
 /// Builds the lines of one stream's records.
 pub(crate) struct LineBuilder {
     /// A record's line up to its data.
@@ -59,8 +65,11 @@ impl LineBuilder {
         &self.line[self.head.len()..self.row_end.unwrap_or(self.line.len())]
     }
 
-    /// Completes the line; `nulled` are the columns whose value did not fit.
-    pub(crate) fn finish<'n>(&mut self, nulled: impl Iterator<Item = &'n str>) -> &[u8] {
+    /// Completes the line; `nulled` are columns that have no value, and why.
+    pub(crate) fn finish<'n>(
+        &mut self,
+        nulled: impl Iterator<Item = (&'n str, &'static str)>,
+    ) -> &[u8] {
         if self.built.is_multiple_of(CLOCK_ROWS) {
             self.emitted_at = now_ms();
         }
@@ -71,7 +80,7 @@ impl LineBuilder {
         serde_json::to_writer(&mut *line, &self.emitted_at)
             .expect("writing a number to memory cannot fail");
         let mut changes = 0;
-        for column in nulled {
+        for (column, reason) in nulled {
             line.extend_from_slice(if changes == 0 {
                 br#","meta":{"changes":["#
             } else {
@@ -80,7 +89,9 @@ impl LineBuilder {
             changes += 1;
             line.extend_from_slice(br#"{"field":"#);
             quoted_json(line, column);
-            line.extend_from_slice(br#","change":"NULLED","reason":"SOURCE_SERIALIZATION_ERROR"}"#);
+            line.extend_from_slice(br#","change":"NULLED","reason":"#);
+            quoted_json(line, reason);
+            line.push(b'}');
         }
         line.extend_from_slice(if changes > 0 { b"]}}}\n" } else { b"}}\n" });
         &self.line
@@ -142,6 +153,7 @@ impl<'a> Records<'a> {
         }
         self.sent += 1;
         self.sent_since_state += 1;
+        let nulled = nulled.map(|column| (column, UNFIT));
         self.output.lines(self.line.finish(nulled))
     }
 

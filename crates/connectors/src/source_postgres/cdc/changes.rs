@@ -11,7 +11,7 @@ use super::{Captured, Cdc, Lsn, Shared, columns, slot};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::postgres::{literal, quoted};
-use crate::source::{GlobalStates, LineBuilder, quoted_json, selected_properties};
+use crate::source::{GONE, GlobalStates, LineBuilder, UNFIT, quoted_json, selected_properties};
 use crate::source_postgres::cells;
 use crate::source_postgres::rows::cells_of;
 use crate::source_postgres::settings::SourceSettings;
@@ -112,7 +112,8 @@ struct Capture<'a> {
     /// Everything before it was sent.
     reached: Option<Lsn>,
     sent: u64,
-    nulled: Vec<String>,
+    /// Columns of the last row that have no value, and why.
+    nulled: Vec<(String, &'static str)>,
 }
 
 impl<'a> Capture<'a> {
@@ -295,13 +296,13 @@ impl<'a> Capture<'a> {
             let fits = match cell {
                 Cell::Null => false,
                 Cell::Unchanged => {
-                    self.nulled.push(column.name.clone());
+                    self.nulled.push((column.name.clone(), GONE));
                     false
                 }
                 Cell::Text(text) => {
                     let fits = written(column, text, out);
                     if !fits {
-                        self.nulled.push(column.name.clone());
+                        self.nulled.push((column.name.clone(), UNFIT));
                     }
                     fits
                 }
@@ -330,7 +331,8 @@ impl<'a> Capture<'a> {
         }
         out.push(b'}');
         self.sent += 1;
-        let nulled = self.nulled.iter().map(String::as_str);
+        let nulled = self.nulled.iter();
+        let nulled = nulled.map(|(column, reason)| (column.as_str(), *reason));
         self.output.lines(line.finish(nulled))
     }
 }

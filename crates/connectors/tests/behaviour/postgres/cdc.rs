@@ -116,6 +116,22 @@ fn a_snapshot_is_followed_by_every_change() {
 }
 
 #[test]
+fn a_large_value_that_nobody_has_any_more_is_told() {
+    let database = captured("CREATE TABLE t (id int PRIMARY KEY, v text, big text)");
+    database.sql("ALTER TABLE t ALTER big SET STORAGE EXTERNAL; INSERT INTO t VALUES (1, 'a', repeat('x', 9000))");
+    let first = read(&database, None).ok();
+    database.sql("UPDATE t SET v = 'b'");
+    database.sql("DELETE FROM t");
+    let second = read(&database, Some(&last(&first))).ok();
+    assert_eq!(seen(&second), ["1 b", "1 deleted"]);
+    let change = json!({ "field": "big", "change": "NULLED", "reason": "SOURCE_RETRIEVAL_ERROR" });
+    assert_eq!(
+        second.of("RECORD", "record")[0]["meta"]["changes"],
+        json!([change])
+    );
+}
+
+#[test]
 fn the_slot_moves_on_only_for_a_state_that_comes_back() {
     let database = captured("CREATE TABLE t (id int PRIMARY KEY, v text)");
     let first = read(&database, None).ok();
