@@ -76,7 +76,7 @@ as_owner "$PG/initdb" -D "$scratch/pg" -U aam -A scram-sha-256 --pwfile "$scratc
 # With TLS, since hosted databases insist on it.
 as_owner openssl req -new -x509 -days 2 -nodes -subj /CN=localhost \
   -keyout "$scratch/pg/server.key" -out "$scratch/pg/server.crt" 2>/dev/null
-as_owner "$PG/pg_ctl" -D "$scratch/pg" -l "$scratch/pg.log" -w -o "-p $pg_port -k $scratch -c listen_addresses=127.0.0.1 -c ssl=on -c fsync=off -c max_connections=400" start >/dev/null ||
+as_owner "$PG/pg_ctl" -D "$scratch/pg" -l "$scratch/pg.log" -w -o "-p $pg_port -k $scratch -c listen_addresses=127.0.0.1 -c ssl=on -c fsync=off -c max_connections=400 -c wal_level=logical -c max_replication_slots=50" start >/dev/null ||
   { cat "$scratch/pg.log"; die "PostgreSQL did not start"; }
 redis_port=$(free_port)
 redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --dir "$scratch" >/dev/null &

@@ -1,6 +1,7 @@
 //! Why a connector gives up, in the protocol's terms.
 
 use airbyte_protocol::{ErrorTrace, FailureType, StreamDescriptor};
+use sqlx::postgres::PgDatabaseError;
 
 /// A failure: words for users, and whose fault it is.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,11 @@ impl Failure {
     /// The connector or the machine is at fault.
     pub(crate) fn system(message: impl Into<String>) -> Self {
         Self::of(FailureType::SystemError, message)
+    }
+
+    /// It goes away by itself.
+    pub(crate) fn transient(message: impl Into<String>) -> Self {
+        Self::of(FailureType::TransientError, message)
     }
 
     fn of(kind: FailureType, message: impl Into<String>) -> Self {
@@ -57,6 +63,16 @@ impl Failure {
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
+        if let Some(of_postgres) = error
+            .as_database_error()
+            .and_then(|e| e.try_downcast_ref::<PgDatabaseError>())
+        {
+            return crate::postgres::of_database(of_postgres);
+        }
+        // SQLite has no connection to lose.
+        if matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_)) {
+            return Self::transient("the connection to the database was lost").because(error);
+        }
         // Primary result code of SQLite; the upper bytes only refine it.
         let code = error
             .as_database_error()
@@ -67,10 +83,9 @@ impl From<sqlx::Error> for Failure {
             .as_database_error()
             .map_or_else(|| error.to_string(), |e| e.to_string());
         match code {
-            Some(5 | 6) => Self::of(
-                FailureType::TransientError,
-                "another process holds the database; it was waited for in vain",
-            ),
+            Some(5 | 6) => {
+                Self::transient("another process holds the database; it was waited for in vain")
+            }
             Some(8) => Self::config("the database is read-only"),
             Some(13) => Self::system("the disk or the database is full"),
             Some(14) => Self::config("the database file cannot be opened"),

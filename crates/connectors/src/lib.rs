@@ -1,10 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 mod arguments;
+mod destination;
+mod destination_postgres;
 mod destination_sqlite;
 mod failure;
 mod output;
 mod paths;
+mod postgres;
+mod source;
+mod source_postgres;
 mod source_sqlite;
 mod sqlite;
 
@@ -17,8 +22,15 @@ use failure::Failure;
 use output::Output;
 
 /// Names of the native connectors.
-pub const NAMES: [&str; 2] = [SOURCE_SQLITE, DESTINATION_SQLITE];
+pub const NAMES: [&str; 4] = [
+    SOURCE_POSTGRES,
+    DESTINATION_POSTGRES,
+    SOURCE_SQLITE,
+    DESTINATION_SQLITE,
+];
 
+const SOURCE_POSTGRES: &str = "source-postgres";
+const DESTINATION_POSTGRES: &str = "destination-postgres";
 const SOURCE_SQLITE: &str = "source-sqlite";
 const DESTINATION_SQLITE: &str = "destination-sqlite";
 
@@ -68,6 +80,32 @@ async fn dispatch(name: &str, command: Command, output: &mut Output) -> Result<(
                 state,
             },
         ) => source_sqlite::read(&config, &catalog, state.as_deref(), output).await,
+        (SOURCE_POSTGRES, Command::Spec) => output.send(&Message::spec(source_postgres::spec())),
+        (SOURCE_POSTGRES, Command::Check { config }) => {
+            let verdict = source_postgres::check(&config).await;
+            checked(verdict, output)
+        }
+        (SOURCE_POSTGRES, Command::Discover { config }) => {
+            source_postgres::discover(&config, output).await
+        }
+        (
+            SOURCE_POSTGRES,
+            Command::Read {
+                config,
+                catalog,
+                state,
+            },
+        ) => source_postgres::read(&config, &catalog, state.as_deref(), output).await,
+        (DESTINATION_POSTGRES, Command::Spec) => {
+            output.send(&Message::spec(destination_postgres::spec()))
+        }
+        (DESTINATION_POSTGRES, Command::Check { config }) => {
+            let verdict = destination_postgres::check(&config).await;
+            checked(verdict, output)
+        }
+        (DESTINATION_POSTGRES, Command::Write { config, catalog }) => {
+            destination_postgres::write(&config, &catalog, output).await
+        }
         (DESTINATION_SQLITE, Command::Spec) => {
             output.send(&Message::spec(destination_sqlite::spec()))
         }
@@ -78,7 +116,7 @@ async fn dispatch(name: &str, command: Command, output: &mut Output) -> Result<(
         (DESTINATION_SQLITE, Command::Write { config, catalog }) => {
             destination_sqlite::write(&config, &catalog, output).await
         }
-        (SOURCE_SQLITE | DESTINATION_SQLITE, command) => Err(Failure::config(format!(
+        (known, command) if NAMES.contains(&known) => Err(Failure::config(format!(
             "{name} has no command {}",
             command.name()
         ))),

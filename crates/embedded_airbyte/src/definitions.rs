@@ -18,6 +18,10 @@ use crate::{Error, fault::Fault};
 pub const SOURCE_SQLITE: Uuid = uuid!("a3a4f2f8-8f2e-4d0e-9c55-0d1c2f4b7e01");
 /// Definition id of the native `destination-sqlite`.
 pub const DESTINATION_SQLITE: Uuid = uuid!("a3a4f2f8-8f2e-4d0e-9c55-0d1c2f4b7e02");
+/// Definition id of `source-postgres`, as in Airbyte's registry.
+pub const SOURCE_POSTGRES: Uuid = uuid!("decd338e-5647-4c0b-adf4-da0e75f5a750");
+/// Definition id of `destination-postgres`, as in Airbyte's registry.
+pub const DESTINATION_POSTGRES: Uuid = uuid!("25c5221d-dce2-4163-ade9-739ef790f503");
 
 const DOCUMENTATION: &str =
     "https://docs.airbyte.com/platform/understanding-airbyte/airbyte-protocol";
@@ -151,10 +155,10 @@ impl Definitions {
     /// The native connectors, the packages of the Python index, and `local`, which takes the place
     /// of a package with its id or image.
     pub(crate) fn new(program: &Path, local: &[LocalConnector]) -> Result<Self, Error> {
-        let native = |id, kind, image: &str, supports_refreshes| Definition {
+        let native = |id, kind, name: &str, image: &str, supports_refreshes| Definition {
             id,
             kind,
-            name: "SQLite".to_owned(),
+            name: name.to_owned(),
             docker_repository: format!("aam/{image}"),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             supports_refreshes,
@@ -176,12 +180,28 @@ impl Definitions {
             .filter(|package| !replaced(package))
             .map(from_package);
         let mut by_id = IndexMap::new();
+        let (source, destination) = (ConnectorKind::Source, ConnectorKind::Destination);
         for definition in [
-            native(SOURCE_SQLITE, ConnectorKind::Source, "source-sqlite", false),
+            native(SOURCE_SQLITE, source, "SQLite", "source-sqlite", false),
             native(
                 DESTINATION_SQLITE,
-                ConnectorKind::Destination,
+                destination,
+                "SQLite",
                 "destination-sqlite",
+                true,
+            ),
+            native(
+                SOURCE_POSTGRES,
+                source,
+                "Postgres",
+                "source-postgres",
+                false,
+            ),
+            native(
+                DESTINATION_POSTGRES,
+                destination,
+                "Postgres",
+                "destination-postgres",
                 true,
             ),
         ]

@@ -2,7 +2,6 @@
 
 mod cells;
 mod columns;
-mod input;
 mod records;
 mod statements;
 mod table;
@@ -15,10 +14,12 @@ use serde_json::value::to_raw_value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection as _, SqliteConnection};
 
+use crate::destination::{QUEUE, read};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::sqlite::{BUSY_TIMEOUT, config_schema, database_path, open};
-use target::targets;
+use records::Gatherer;
+use target::{Target, targets};
 use writer::Writer;
 
 /// How long a check waits for a sync that is writing.
@@ -93,12 +94,13 @@ pub(crate) async fn write(
             .await
             .map_err(|e| e.in_stream(&stream))?;
     }
-    let (sender, receiver) = tokio::sync::mpsc::channel(input::QUEUE);
+    let (sender, receiver) = tokio::sync::mpsc::channel(QUEUE);
     let reader = {
-        let targets = targets.clone();
+        let gatherer = |target: &Target| (target.stream.clone(), Gatherer::new(target.clone()));
+        let streams = targets.iter().map(gatherer).collect();
         std::thread::Builder::new()
             .name("input".to_owned())
-            .spawn(move || input::read(std::io::stdin().lock(), targets, sender))?
+            .spawn(move || read(std::io::stdin().lock(), streams, sender))?
     };
     let mut writer = Writer::new(connection, targets, output);
     writer.consume(receiver).await?;

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use airbyte_protocol::{
-    ConfiguredCatalog, ConfiguredStream, DestinationSyncMode, StreamDescriptor,
-};
+use airbyte_protocol::{ConfiguredCatalog, ConfiguredStream, StreamDescriptor};
 
 use super::columns::{Column, columns, meta};
+use crate::destination::Plan;
 use crate::failure::Failure;
 use crate::sqlite::quoted;
 
@@ -134,29 +133,11 @@ fn target(configured: &ConfiguredStream) -> Result<Target, Failure> {
         )));
     }
     let columns = columns(&configured.stream.json_schema)?;
-    let (dedup, overwrite) = match configured.destination_sync_mode {
-        DestinationSyncMode::Append => (None, false),
-        DestinationSyncMode::Overwrite => (None, true),
-        DestinationSyncMode::AppendDedup => (Some(dedup(configured, &columns)?), false),
-        DestinationSyncMode::OverwriteDedup => (Some(dedup(configured, &columns)?), true),
-        DestinationSyncMode::Update | DestinationSyncMode::SoftDelete => {
-            let message =
-                format!("stream {stream} is to be written in a mode that is not supported");
-            return Err(Failure::config(message));
-        }
+    let plan = Plan::of(configured)?;
+    let dedup = match plan.deduplicates {
+        true => Some(dedup(configured, &columns)?),
+        false => None,
     };
-    let counted = [
-        configured.generation_id,
-        configured.minimum_generation_id,
-        configured.sync_id,
-    ];
-    let counts = counted.iter().any(Option::is_some);
-    let generation = counts.then(|| configured.generation_id.unwrap_or(0));
-    let minimum = configured.minimum_generation_id.unwrap_or(0);
-    if minimum != 0 && Some(minimum) != generation {
-        let message = format!("stream {stream} has a minimum generation other than 0 and its own");
-        return Err(Failure::config(message));
-    }
     let deleted_at = columns
         .iter()
         .position(|column| column.property == "_ab_cdc_deleted_at");
@@ -165,20 +146,16 @@ fn target(configured: &ConfiguredStream) -> Result<Target, Failure> {
         columns,
         deleted_at: deleted_at.filter(|_| dedup.is_some()),
         dedup,
-        replaces: overwrite || minimum != 0,
+        replaces: plan.replaces,
         drops_older: false,
-        generation,
-        sync_id: configured.sync_id,
+        generation: plan.generation,
+        sync_id: plan.sync_id,
         stream,
     })
 }
 
 fn dedup(configured: &ConfiguredStream, columns: &[Column]) -> Result<Dedup, Failure> {
     let stream = configured.stream.descriptor();
-    if configured.primary_key.is_empty() {
-        let message = format!("stream {stream} is to be deduplicated: a primary key is needed");
-        return Err(Failure::config(message));
-    }
     let mut key = Vec::new();
     let mut key_columns = Some(Vec::new());
     for part in &configured.primary_key {

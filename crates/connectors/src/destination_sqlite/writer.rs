@@ -6,11 +6,11 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 use tokio::sync::mpsc::Receiver;
 
-use super::input::Command;
 use super::records::Batch;
 use super::statements::{Rows, deduplicate, delete_deleted, insert, rows_per_statement};
 use super::table::{conclude, execute};
 use super::target::Target;
+use crate::destination::Command;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -76,7 +76,10 @@ impl<'a> Writer<'a> {
     }
 
     /// Carries out commands until there are no more.
-    pub(super) async fn consume(&mut self, mut commands: Receiver<Command>) -> Result<(), Failure> {
+    pub(super) async fn consume(
+        &mut self,
+        mut commands: Receiver<Command<Batch>>,
+    ) -> Result<(), Failure> {
         loop {
             let command = if self.open {
                 match tokio::time::timeout(IDLE, commands.recv()).await {

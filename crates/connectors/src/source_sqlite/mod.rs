@@ -1,6 +1,6 @@
 //! `source-sqlite`: tables and views of a SQLite database as streams.
 
-mod checkpoint;
+mod cursor;
 mod moments;
 mod read;
 mod rows;

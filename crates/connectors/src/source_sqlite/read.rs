@@ -1,18 +1,16 @@
 //! Reading the configured streams, one after the other, within one transaction.
 
-use airbyte_protocol::{
-    ConfiguredCatalog, ConfiguredStream, EstimateTrace, EstimateType, LogLevel, StateMessage,
-    StreamDescriptor, StreamStatus, SyncMode, TraceMessage, TraceType,
-};
+use airbyte_protocol::{ConfiguredStream, LogLevel, StreamDescriptor, StreamStatus, SyncMode};
 use secrecy::SecretString;
 use serde_json::value::RawValue;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::checkpoint::Checkpoint;
+use super::cursor::CursorValue;
+use super::stream::{Checkpoint, Emission, StreamReader};
 use super::tables::{self, Column, Table};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::source_sqlite::stream::{Emission, StreamReader};
+use crate::source::{Outcomes, States, configured_catalog, selected_properties, send_estimate};
 use crate::sqlite::quoted;
 
 /// Reads what the catalog configures, from where the state says.
@@ -26,19 +24,15 @@ pub(crate) async fn read(
     state: Option<&str>,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let catalog: ConfiguredCatalog = serde_json::from_str(catalog)
-        .map_err(|e| Failure::config("the configured catalog cannot be understood").because(e))?;
-    let states = states(state)?;
+    let catalog = configured_catalog(catalog)?;
+    let states = States::parse(state)?;
     let mut connection = super::connect(config).await?;
     sqlx::query("BEGIN").execute(&mut connection).await?;
     let found = tables::list(&mut connection).await?;
-    let mut failures: Vec<(StreamDescriptor, Failure)> = Vec::new();
+    let mut outcomes = Outcomes::default();
     for configured in &catalog.streams {
         let descriptor = configured.stream.descriptor();
-        let saved = states
-            .iter()
-            .find(|(of, _)| *of == descriptor)
-            .map(|(_, state)| &**state);
+        let saved = states.of(&descriptor);
         let table = found.tables.iter().find(|table| is_of(table, &descriptor));
         output.status(&descriptor, StreamStatus::Started)?;
         let outcome = match table {
@@ -47,32 +41,10 @@ pub(crate) async fn read(
                 "the database has no table or view {descriptor}"
             ))),
         };
-        match outcome {
-            Ok(()) => output.status(&descriptor, StreamStatus::Complete)?,
-            Err(failure) => {
-                let failure = failure.in_stream(&descriptor);
-                output.error(&failure)?;
-                output.status(&descriptor, StreamStatus::Incomplete)?;
-                failures.push((descriptor, failure));
-            }
-        }
+        outcomes.add(&descriptor, outcome, output)?;
     }
     sqlx::query("COMMIT").execute(&mut connection).await?;
-    let Some((_, first)) = failures.first() else {
-        return Ok(());
-    };
-    let names: Vec<String> = failures.iter().map(|(of, _)| of.to_string()).collect();
-    let count = (failures.len(), catalog.streams.len());
-    let message = format!(
-        "{} of {} streams could not be read ({}): {}",
-        count.0,
-        count.1,
-        names.join(", "),
-        first.message
-    );
-    let mut whole = Failure::config(message);
-    whole.kind = first.kind;
-    Err(whole)
+    outcomes.finish()
 }
 
 fn is_of(table: &Table, descriptor: &StreamDescriptor) -> bool {
@@ -82,27 +54,6 @@ fn is_of(table: &Table, descriptor: &StreamDescriptor) -> bool {
             .as_deref()
             .unwrap_or_default()
             .is_empty()
-}
-
-type States = Vec<(StreamDescriptor, Box<RawValue>)>;
-
-/// The streams' states; an empty object is no state.
-fn states(text: Option<&str>) -> Result<States, Failure> {
-    let Some(text) = text else {
-        return Ok(Vec::new());
-    };
-    if serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text)
-        .is_ok_and(|object| object.is_empty())
-    {
-        return Ok(Vec::new());
-    }
-    let messages: Vec<StateMessage> = serde_json::from_str(text)
-        .map_err(|e| Failure::config("the state is not a list of stream states").because(e))?;
-    let pair = |message: StateMessage| {
-        let stream = message.stream?;
-        Some((stream.stream_descriptor, stream.stream_state?))
-    };
-    Ok(messages.into_iter().filter_map(pair).collect())
 }
 
 async fn read_stream(
@@ -236,19 +187,13 @@ async fn incremental(
 
 /// The configured schema's columns that the table has; all where the schema names none.
 fn chosen(table: &Table, schema: &RawValue) -> Vec<Column> {
-    #[derive(serde::Deserialize)]
-    struct Schema {
-        #[serde(default)]
-        properties: serde_json::Map<String, serde_json::Value>,
-    }
-    let wanted = serde_json::from_str::<Schema>(schema.get()).map(|s| s.properties);
-    let wanted = wanted.unwrap_or_default();
-    let all = wanted.is_empty();
-    let columns = table
-        .columns
-        .iter()
-        .filter(|column| all || wanted.contains_key(&column.name));
-    columns.cloned().collect()
+    let selected = selected_properties(schema);
+    let is_chosen = |column: &&Column| {
+        selected
+            .as_ref()
+            .is_none_or(|names| names.contains(&column.name))
+    };
+    table.columns.iter().filter(is_chosen).cloned().collect()
 }
 
 fn cursor<'t>(table: &'t Table, configured: &ConfiguredStream) -> Result<&'t Column, Failure> {
@@ -274,7 +219,7 @@ async fn estimate(
     connection: &mut SqliteConnection,
     table: &Table,
     condition: &str,
-    bound: Option<&super::checkpoint::CursorValue>,
+    bound: Option<&CursorValue>,
     output: &mut Output,
 ) -> Result<(), Failure> {
     if table.is_view {
@@ -285,18 +230,9 @@ async fn estimate(
     let rows: i64 = super::stream::bind_scalar(query, bound)
         .fetch_one(connection)
         .await?;
-    let estimate = EstimateTrace {
+    let stream = StreamDescriptor {
         name: table.name.clone(),
-        kind: EstimateType::Stream,
         namespace: None,
-        row_estimate: Some(rows),
-        byte_estimate: None,
     };
-    output.trace(|emitted_at| TraceMessage {
-        kind: TraceType::Estimate,
-        emitted_at,
-        error: None,
-        estimate: Some(estimate),
-        stream_status: None,
-    })
+    send_estimate(&stream, rows, output)
 }

@@ -10,6 +10,7 @@ use super::moments;
 use super::tables::Column;
 use super::types::Kind;
 use crate::failure::Failure;
+use crate::source::quoted_json as text;
 
 /// A value as SQLite stores it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -189,10 +190,6 @@ fn real(out: &mut Vec<u8>, value: f64) -> bool {
     }
     serde_json::to_writer(out, &value).expect("writing a number to memory cannot fail");
     true
-}
-
-pub(super) fn text(out: &mut Vec<u8>, value: &str) {
-    serde_json::to_writer(out, value).expect("writing a text to memory cannot fail");
 }
 
 #[cfg(test)]

@@ -1,26 +1,20 @@
-//! One stream's way from query to stdout: records, what did not fit in them, and states.
+//! One stream's way from query to stdout.
 
-use airbyte_protocol::{
-    ConfiguredStream, Message, StateMessage, StateStats, StateType, StreamDescriptor, StreamState,
-    StreamStatus,
-};
+use airbyte_protocol::ConfiguredStream;
 use futures::TryStreamExt as _;
-use serde_json::value::to_raw_value;
 use sqlx::query::{Query, QueryScalar};
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection};
 
-use super::checkpoint::{Checkpoint, CursorValue};
-use super::rows::{RowWriter, stored, text};
+use super::cursor::CursorValue;
+use super::rows::{RowWriter, Stored, stored};
 use super::tables::Column;
 use crate::failure::Failure;
-use crate::output::{Output, now_ms};
+use crate::output::Output;
+use crate::source::Records;
 
-/// Rows between two states: few enough that little is read twice after a failure.
-const CHECKPOINT_ROWS: u64 = 10_000;
-
-/// Rows that share a reading of the clock.
-const CLOCK_ROWS: u64 = 100;
+/// The state of an incremental stream.
+pub(super) type Checkpoint = crate::source::Checkpoint<CursorValue>;
 
 /// What a pass over rows sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,16 +29,9 @@ pub(super) enum Emission {
 
 /// Reads one stream.
 pub(super) struct StreamReader<'a> {
-    output: &'a mut Output,
-    stream: StreamDescriptor,
+    records: Records<'a>,
     rows: RowWriter,
     columns: usize,
-    /// A record's line up to its data.
-    head: Vec<u8>,
-    line: Vec<u8>,
-    sent: u64,
-    sent_since_state: u64,
-    emitted_at: i64,
 }
 
 impl<'a> StreamReader<'a> {
@@ -53,24 +40,10 @@ impl<'a> StreamReader<'a> {
         columns: &[Column],
         output: &'a mut Output,
     ) -> Self {
-        let stream = configured.stream.descriptor();
-        let mut head = br#"{"type":"RECORD","record":{"stream":"#.to_vec();
-        text(&mut head, &stream.name);
-        if let Some(namespace) = &stream.namespace {
-            head.extend_from_slice(br#","namespace":"#);
-            text(&mut head, namespace);
-        }
-        head.extend_from_slice(br#","data":"#);
         Self {
-            output,
-            stream,
+            records: Records::new(configured, output),
             rows: RowWriter::new(columns),
             columns: columns.len(),
-            head,
-            line: Vec::with_capacity(1024),
-            sent: 0,
-            sent_since_state: 0,
-            emitted_at: 0,
         }
     }
 
@@ -87,28 +60,23 @@ impl<'a> StreamReader<'a> {
         let query = bind(sqlx::query(AssertSqlSafe(sql)), bound);
         let mut rows = query.fetch(connection);
         while let Some(row) = rows.try_next().await? {
-            self.line.clear();
-            self.line.extend_from_slice(&self.head);
-            let start = self.line.len();
-            self.rows.write(&row, &mut self.line)?;
+            self.rows.write(&row, self.records.begin())?;
             if let Some(checkpoint) = checkpoint.as_deref_mut() {
                 let cursor = stored(&row, self.columns)?;
-                checkpoint
-                    .advance(cursor, &self.line[start..])
-                    .map_err(|why| {
-                        let name = &checkpoint.cursor_field;
-                        Failure::config(format!(
-                            "column {name} of {} is no cursor: {why}",
-                            self.stream
-                        ))
-                    })?;
+                take(checkpoint, cursor, self.records.row()).map_err(|why| {
+                    let name = &checkpoint.cursor_field;
+                    let stream = self.records.stream();
+                    Failure::config(format!("column {name} of {stream} is no cursor: {why}"))
+                })?;
             }
             if emission == Emission::Nothing {
                 continue;
             }
-            self.send()?;
+            let nulled = self.rows.nulled.iter();
+            let names = nulled.map(|column| self.rows.column(*column));
+            self.records.send(names)?;
             if emission == Emission::RowsAndStates
-                && self.sent_since_state == CHECKPOINT_ROWS
+                && self.records.state_is_due()
                 && let Some(checkpoint) = checkpoint.as_deref()
             {
                 self.state(checkpoint)?;
@@ -117,62 +85,19 @@ impl<'a> StreamReader<'a> {
         Ok(())
     }
 
-    /// Completes the line that holds a row and sends it.
-    fn send(&mut self) -> Result<(), Failure> {
-        if self.sent == 0 {
-            self.output.status(&self.stream, StreamStatus::Running)?;
-        }
-        if self.sent.is_multiple_of(CLOCK_ROWS) {
-            self.emitted_at = now_ms();
-        }
-        let line = &mut self.line;
-        line.extend_from_slice(br#","emitted_at":"#);
-        serde_json::to_writer(&mut *line, &self.emitted_at)
-            .expect("writing a number to memory cannot fail");
-        if !self.rows.nulled.is_empty() {
-            line.extend_from_slice(br#","meta":{"changes":["#);
-            for (position, column) in self.rows.nulled.iter().enumerate() {
-                if position > 0 {
-                    line.push(b',');
-                }
-                line.extend_from_slice(br#"{"field":"#);
-                text(line, self.rows.column(*column));
-                line.extend_from_slice(
-                    br#","change":"NULLED","reason":"SOURCE_SERIALIZATION_ERROR"}"#,
-                );
-            }
-            line.extend_from_slice(b"]}");
-        }
-        line.extend_from_slice(b"}}\n");
-        self.sent += 1;
-        self.sent_since_state += 1;
-        self.output.lines(&self.line)
-    }
-
     /// Sends the checkpoint as the stream's state.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "counts between two states are small"
-    )]
     pub(super) fn state(&mut self, checkpoint: &Checkpoint) -> Result<(), Failure> {
-        let state = to_raw_value(checkpoint)
-            .map_err(|e| Failure::system("a state cannot be written").because(e))?;
-        let message = StateMessage {
-            kind: StateType::Stream,
-            stream: Some(StreamState {
-                stream_descriptor: self.stream.clone(),
-                stream_state: Some(state),
-            }),
-            source_stats: Some(StateStats {
-                record_count: Some(self.sent_since_state as f64),
-                rejected_record_count: None,
-            }),
-            ..StateMessage::default()
-        };
-        self.sent_since_state = 0;
-        self.output.send(&Message::state(message))?;
-        self.output.flush()
+        self.records.state(checkpoint)
     }
+}
+
+/// Takes a row into account; rows come in the cursor's order, those without one first.
+fn take(checkpoint: &mut Checkpoint, cursor: Stored<'_>, row: &[u8]) -> Result<(), &'static str> {
+    if cursor == Stored::Null {
+        checkpoint.take_without_cursor(row);
+        return Ok(());
+    }
+    checkpoint.take(row, |mine| mine.is(cursor), || CursorValue::of(cursor))
 }
 
 type RowQuery = Query<'static, Sqlite, SqliteArguments>;

@@ -10,4 +10,5 @@ mod generations;
 mod given;
 mod incremental;
 mod interruption;
+mod postgres;
 mod source;

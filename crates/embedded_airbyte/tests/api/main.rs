@@ -12,6 +12,7 @@ mod failures;
 mod guards;
 mod harness;
 mod mappers;
+mod postgres;
 mod resources;
 mod restart;
 mod routes;

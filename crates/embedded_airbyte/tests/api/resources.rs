@@ -67,7 +67,8 @@ async fn definitions_show_native_packaged_and_local_connectors() {
         .map(|definition| definition["name"].as_str().unwrap())
         .collect();
     // The local one has the id of a Python package and takes its place.
-    assert_eq!((names[0], names.last()), ("SQLite", Some(&"Salesforce")));
+    assert_eq!(names[..2], ["SQLite", "Postgres"]);
+    assert_eq!(names.last(), Some(&"Salesforce"));
     assert_eq!(
         names.iter().filter(|name| **name == "Salesforce").count(),
         1
@@ -292,7 +293,7 @@ async fn specifications_are_read_once_per_version_of_the_connector() {
         .config_ok("/destination_definitions/list_for_workspace", body)
         .await;
     let list = list["destinationDefinitions"].as_array().unwrap();
-    assert_eq!(list.len(), 3);
+    assert_eq!(list.len(), 4);
     assert!(
         list.iter()
             .all(|definition| definition["destinationDefinitionId"].is_string())

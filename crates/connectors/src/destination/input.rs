@@ -10,20 +10,35 @@ use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::mpsc::Sender;
 
-use super::records::{Batch, Gatherer};
-use super::target::Target;
 use crate::failure::Failure;
 
 /// Batches that may wait for the writer.
-pub(super) const QUEUE: usize = 4;
+pub(crate) const QUEUE: usize = 4;
+
+/// Gathers the rows of one stream, many at a time.
+pub(crate) trait Gather {
+    /// Rows ready to be written.
+    type Batch;
+
+    /// Adds a record; a full batch is returned.
+    fn add(
+        &mut self,
+        data: &RawValue,
+        emitted_at: i64,
+        changes: Option<&RawValue>,
+    ) -> Result<Option<Self::Batch>, Failure>;
+
+    /// The rows gathered so far, if there are any.
+    fn take(&mut self) -> Option<Self::Batch>;
+}
 
 /// What the writer is told, in the order of the input.
-pub(super) enum Command {
-    /// Rows of the target at that position.
-    Rows(usize, Batch),
+pub(crate) enum Command<B> {
+    /// Rows of the stream at that position.
+    Rows(usize, B),
     /// Everything before it is to be committed, then this line is to be echoed.
     State(String),
-    /// The target at that position completed.
+    /// The stream at that position completed.
     Complete(usize),
 }
 
@@ -77,19 +92,20 @@ struct Trace {
 ///
 /// # Errors
 /// A line that is no protocol message, a record of a stream that is not configured.
-pub(super) fn read(
+pub(crate) fn read<G: Gather>(
     mut input: impl BufRead,
-    targets: Vec<Target>,
-    commands: Sender<Command>,
+    streams: Vec<(StreamDescriptor, G)>,
+    commands: Sender<Command<G::Batch>>,
 ) -> Result<(), Failure> {
+    let (names, gatherers): (Vec<_>, Vec<_>) = streams.into_iter().unzip();
     let mut reader = Reader {
-        positions: targets
-            .iter()
+        counts: vec![0; names.len()],
+        positions: names
+            .into_iter()
             .enumerate()
-            .map(|(i, t)| (t.stream.clone(), i))
+            .map(|(i, of)| (of, i))
             .collect(),
-        counts: vec![0; targets.len()],
-        gatherers: targets.into_iter().map(Gatherer::new).collect(),
+        gatherers,
         latest: None,
         commands,
     };
@@ -120,17 +136,17 @@ pub(super) fn read(
     Ok(())
 }
 
-struct Reader {
+struct Reader<G: Gather> {
     positions: HashMap<StreamDescriptor, usize>,
-    gatherers: Vec<Gatherer>,
-    /// Records of each target since its last state.
+    gatherers: Vec<G>,
+    /// Records of each stream since its last state.
     counts: Vec<u64>,
     /// The stream of the last record, and its position: the next one is most often the same.
     latest: Option<(StreamDescriptor, usize)>,
-    commands: Sender<Command>,
+    commands: Sender<Command<G::Batch>>,
 }
 
-impl Reader {
+impl<G: Gather> Reader<G> {
     /// Takes a line; nothing when the writer is gone.
     fn take(&mut self, line: &Line<'_>) -> Result<Option<()>, Failure> {
         match line.kind.as_ref() {
@@ -228,7 +244,7 @@ impl Reader {
         Some(())
     }
 
-    fn send(&self, command: Command) -> Option<()> {
+    fn send(&self, command: Command<G::Batch>) -> Option<()> {
         self.commands.blocking_send(command).ok()
     }
 }

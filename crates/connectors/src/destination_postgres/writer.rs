@@ -1,0 +1,224 @@
+//! Writing batches in transactions that end where states do, and echoing those states only then.
+
+use std::time::Duration;
+
+use sqlx::{Connection as _, PgConnection};
+use tokio::sync::mpsc::Receiver;
+
+use super::gatherer::Batch;
+use super::replace::conclude;
+use super::statements::{
+    Rows, batch_table, copy_in, create_batch_table, deduplicate, delete_deleted, merge,
+};
+use super::table::execute;
+use super::target::Target;
+use crate::destination::Command;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::postgres::qualified;
+
+/// Rows after which states are no longer gathered into one commit.
+const GATHERED_ROWS: usize = 50_000;
+
+/// Rows after which a transaction ends even without a state.
+const UNCOMMITTED_ROWS: usize = 500_000;
+
+/// How long a transaction stays open without input: it holds locks, and keeps the server from
+/// cleaning up.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// How long the server may take for one command.
+const COMMAND_MAX: Duration = Duration::from_secs(2 * 3600);
+
+/// The writer of a sync.
+pub(super) struct Writer<'a> {
+    connection: PgConnection,
+    targets: Vec<Written>,
+    output: &'a mut Output,
+    /// Whether a transaction is open.
+    open: bool,
+    uncommitted: usize,
+    /// Lines to echo after the next commit.
+    states: Vec<String>,
+}
+
+/// A target and what was seen of it.
+struct Written {
+    target: Target,
+    /// The table that its rows end up in, in SQL.
+    table: String,
+    /// Where they wait to be merged, where they are.
+    batch_table: Option<String>,
+    copy: String,
+    complete: bool,
+    waiting: bool,
+    null_in_key: bool,
+    deleted: bool,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) async fn new(
+        mut connection: PgConnection,
+        targets: Vec<Target>,
+        output: &'a mut Output,
+    ) -> Result<Self, Failure> {
+        let mut written = Vec::with_capacity(targets.len());
+        for (position, target) in targets.into_iter().enumerate() {
+            let table = qualified(&target.schema, &target.written_name());
+            let batch_table = target.dedup.is_some().then(|| batch_table(position));
+            if batch_table.is_some() {
+                execute(&mut connection, create_batch_table(&target, position)).await?;
+            }
+            written.push(Written {
+                copy: copy_in(&target, batch_table.as_deref().unwrap_or(&table)),
+                target,
+                table,
+                batch_table,
+                complete: false,
+                waiting: false,
+                null_in_key: false,
+                deleted: false,
+            });
+        }
+        Ok(Self {
+            connection,
+            targets: written,
+            output,
+            open: false,
+            uncommitted: 0,
+            states: Vec::new(),
+        })
+    }
+
+    /// Carries out commands until there are no more.
+    pub(super) async fn consume(
+        &mut self,
+        mut commands: Receiver<Command<Batch>>,
+    ) -> Result<(), Failure> {
+        loop {
+            let command = if self.open {
+                match tokio::time::timeout(IDLE, commands.recv()).await {
+                    Ok(command) => command,
+                    Err(_elapsed) => {
+                        self.commit().await?;
+                        continue;
+                    }
+                }
+            } else {
+                commands.recv().await
+            };
+            match command {
+                None => return Ok(()),
+                Some(Command::Rows(position, batch)) => self.rows(position, batch).await?,
+                Some(Command::State(line)) => self.states.push(line),
+                Some(Command::Complete(position)) => self.targets[position].complete = true,
+            }
+            let acknowledge = !self.states.is_empty()
+                && (commands.is_empty() || self.uncommitted >= GATHERED_ROWS);
+            if acknowledge || self.uncommitted >= UNCOMMITTED_ROWS {
+                self.commit().await?;
+            }
+        }
+    }
+
+    async fn rows(&mut self, position: usize, batch: Batch) -> Result<(), Failure> {
+        if !self.open {
+            execute(&mut self.connection, "BEGIN").await?;
+            self.open = true;
+        }
+        let written = &mut self.targets[position];
+        written.waiting = true;
+        written.null_in_key |= batch.null_in_key;
+        written.deleted |= batch.deleted;
+        self.uncommitted += batch.rows;
+        let connection = &mut self.connection;
+        let copying = async {
+            let mut copy = connection.copy_in_raw(&written.copy).await?;
+            copy.send(batch.text).await?;
+            copy.finish().await
+        };
+        let copied = within(async { copying.await.map_err(Failure::from) }).await;
+        copied.map_err(|failure| failure.in_stream(&written.target.stream))?;
+        Ok(())
+    }
+
+    /// Commits what was written, then echoes the states that it covers.
+    async fn commit(&mut self) -> Result<(), Failure> {
+        if self.open {
+            within(settle(&mut self.connection, &mut self.targets)).await?;
+            within(execute(&mut self.connection, "COMMIT")).await?;
+            self.open = false;
+            self.uncommitted = 0;
+        }
+        for line in self.states.drain(..) {
+            self.output.lines(line.as_bytes())?;
+        }
+        self.output.flush()
+    }
+
+    /// The input failed: what no state covers is undone.
+    pub(super) async fn abandon(mut self) -> Result<(), Failure> {
+        if self.open {
+            execute(&mut self.connection, "ROLLBACK").await?;
+        }
+        Ok(self.connection.close().await?)
+    }
+
+    /// Commits the rest and replaces the tables of completed streams. Without generations there
+    /// is no word of completion to wait for.
+    pub(super) async fn finish(mut self) -> Result<(), Failure> {
+        self.commit().await?;
+        for written in &self.targets {
+            let target = &written.target;
+            let ends_older = target.replaces || target.drops_older;
+            if !ends_older || !(written.complete || target.generation.is_none()) {
+                continue;
+            }
+            let connection = &mut self.connection;
+            let concluding = async {
+                execute(connection, "BEGIN").await?;
+                conclude(connection, target).await?;
+                execute(connection, "COMMIT").await
+            };
+            within(concluding)
+                .await
+                .map_err(|failure| failure.in_stream(&target.stream))?;
+        }
+        Ok(self.connection.close().await?)
+    }
+}
+
+/// Merges the rows that wait, and does what a merge alone does not: rows with a null in their key,
+/// rows that were deleted.
+async fn settle(connection: &mut PgConnection, targets: &mut [Written]) -> Result<(), Failure> {
+    for written in targets {
+        let (Some(dedup), Some(batch)) = (&written.target.dedup, &written.batch_table) else {
+            continue;
+        };
+        if !std::mem::take(&mut written.waiting) {
+            continue;
+        }
+        let table = &written.table;
+        let merging = execute(connection, merge(&written.target, dedup, batch, table));
+        merging
+            .await
+            .map_err(|f| f.in_stream(&written.target.stream))?;
+        if std::mem::take(&mut written.null_in_key) {
+            execute(connection, deduplicate(dedup, table, Rows::WithNullInKey)).await?;
+        }
+        if std::mem::take(&mut written.deleted)
+            && let Some(position) = written.target.deleted_at
+        {
+            let column = &written.target.columns[position].name;
+            execute(connection, delete_deleted(column, table)).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn within<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    match tokio::time::timeout(COMMAND_MAX, work).await {
+        Ok(done) => done,
+        Err(_elapsed) => Err(Failure::transient("the server does not answer any more")),
+    }
+}
