@@ -168,6 +168,13 @@ try:
         # Faker makes these up anew in each run, whatever the seed.
         compare(f"faker_{stream['stream']}", stream["records"], leave_out=MOMENTS_OF_FAKER)
 
+    with open("drinks.csv", "w") as table:
+        table.write("id,name,price\n")
+        table.writelines(f"{n},drink {n},{n / 8}\n" for n in range(500))
+    drinks = {"dataset_name": "drinks", "format": "csv", "url": os.path.abspath("drinks.csv"), "provider": '{"storage": "local"}'}
+    sync("drinks", "source-file", drinks)
+    compare("drinks", [{"id": n, "name": f"drink {n}", "price": n / 8} for n in range(500)])
+
     base = f"http://127.0.0.1:{ports['SERVICE_PORT_EMBEDDED_AIRBYTE']}/api/public/v1"
     token = call("POST", f"{base}/applications/token", {
         "client_id": "check", "client_secret": "secret-of-the-check", "grant-type": "client_credentials"})["access_token"]
