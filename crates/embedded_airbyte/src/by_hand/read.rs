@@ -171,7 +171,7 @@ impl Sample {
 
 /// Keeps the last line; ends never, since the records are what is waited for.
 async fn listen(stderr: impl AsyncRead + Unpin, last: &mut Option<String>) {
-    let mut lines = LineReader::new(stderr);
+    let mut lines = LineReader::of_text(stderr);
     while let Ok(Some(line)) = lines.next().await {
         *last = Some(String::from_utf8_lossy(line).into_owned());
     }

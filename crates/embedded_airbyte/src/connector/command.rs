@@ -100,12 +100,14 @@ pub(crate) async fn run(
     let mut heard = Heard::default();
     let mut stderr_log = Vec::new();
     let work = async {
-        let (read, ()) = tokio::join!(
+        // Its exit is waited for beside its pipes: a child that it left could hold them open.
+        let (read, (), status) = tokio::join!(
             heard.listen(verb, stdout, redactor),
-            read_text(stderr, redactor, &mut stderr_log)
+            read_text(stderr, redactor, &mut stderr_log),
+            connector.wait()
         );
         read?;
-        connector.wait().await
+        status
     };
     let failed = |kind, text: String| Box::new(FailureReason::new(origin, kind, text));
     let ended = tokio::time::timeout(limit, work).await;
@@ -197,7 +199,7 @@ pub(crate) fn new_configuration(raw: &RawValue) -> Option<Box<RawValue>> {
 }
 
 async fn read_text(stderr: impl AsyncRead + Unpin, redactor: &Redactor, log: &mut Vec<String>) {
-    let mut lines = LineReader::new(stderr);
+    let mut lines = LineReader::of_text(stderr);
     // A broken pipe ends the text, as its writer's end does.
     while let Ok(Some(line)) = lines.next().await {
         push(log, &String::from_utf8_lossy(line), redactor);

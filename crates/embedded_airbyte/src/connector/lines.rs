@@ -8,6 +8,10 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Bytes read from a pipe at once.
 const READ_LEN: usize = 256 * 1024;
+/// A longer line's buffer is not kept.
+const CAPACITY_KEPT: usize = 8 * READ_LEN;
+/// Bytes of text that are handed out as a line although no line end has come.
+pub(crate) const PIECE_LEN: usize = 64 * 1024;
 /// A record of this size is no record any more.
 const LINE_LEN_MAX: usize = 128 * 1024 * 1024;
 
@@ -20,6 +24,8 @@ pub(crate) struct LineReader<R> {
     /// Up to where no line end was found.
     searched: usize,
     ended: bool,
+    /// Whether a long line is handed out in pieces, so that text without line ends fills no memory.
+    pieces: bool,
 }
 
 impl<R: AsyncRead + Unpin> LineReader<R> {
@@ -30,6 +36,15 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
             start: 0,
             searched: 0,
             ended: false,
+            pieces: false,
+        }
+    }
+
+    /// A reader of text: what is longer than [`PIECE_LEN`] comes in several lines.
+    pub(crate) fn of_text(input: R) -> Self {
+        Self {
+            pieces: true,
+            ..Self::new(input)
         }
     }
 
@@ -54,6 +69,9 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
                 std::io::ErrorKind::InvalidData,
                 format!("a line is longer than {LINE_LEN_MAX} bytes"),
             ));
+        }
+        if self.buffer.capacity() > CAPACITY_KEPT && self.buffer.len() < READ_LEN {
+            self.buffer.shrink_to(READ_LEN);
         }
         self.buffer.reserve(READ_LEN);
         self.ended = self.input.read_buf(&mut self.buffer).await? == 0;
@@ -83,6 +101,11 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
             }
             None => {
                 self.searched = self.buffer.len();
+                if self.pieces && self.buffer.len() - self.start >= PIECE_LEN {
+                    let piece = self.start..self.buffer.len();
+                    self.start = piece.end;
+                    return Some(piece);
+                }
                 if !self.ended || self.start == self.buffer.len() {
                     return None;
                 }
@@ -112,6 +135,28 @@ mod tests {
         assert_eq!(reader.next().await.unwrap(), Some(&b"last"[..]));
         assert_eq!(reader.next().await.unwrap(), None);
         assert!(reader.ended());
+    }
+
+    #[tokio::test]
+    async fn text_without_line_ends_comes_in_pieces_and_none_is_lost() {
+        let text = "y".repeat(10 * READ_LEN);
+        let mut reader = LineReader::of_text(text.as_bytes());
+        let mut read = 0;
+        while let Some(piece) = reader.next().await.unwrap() {
+            assert!(piece.len() < 2 * READ_LEN, "{}", piece.len());
+            read += piece.len();
+        }
+        assert_eq!(read, text.len());
+    }
+
+    #[tokio::test]
+    async fn the_room_of_a_long_line_is_given_back() {
+        let long = "x".repeat(64 * READ_LEN);
+        let text = format!("{long}\n{}", "short\n".repeat(2 * READ_LEN));
+        let mut reader = LineReader::new(text.as_bytes());
+        assert_eq!(reader.next().await.unwrap(), Some(long.as_bytes()));
+        while reader.next().await.unwrap().is_some() {}
+        assert!(reader.buffer.capacity() <= CAPACITY_KEPT);
     }
 
     #[tokio::test]

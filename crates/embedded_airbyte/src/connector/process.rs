@@ -2,6 +2,7 @@
 //! way to outlive the engine.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -183,6 +184,7 @@ impl Runner {
         };
         let connector = Connector {
             child,
+            mark: run.name().to_owned(),
             group,
             stdin: Some(stdin),
             stdout: Some(stdout),
@@ -219,6 +221,13 @@ impl RunDirectory {
     }
 }
 
+impl Drop for RunDirectory {
+    fn drop(&mut self) {
+        // A process that left its group would outlive the run.
+        sweep::kill_marked(self.name().as_bytes());
+    }
+}
+
 /// A connector's process group, for whoever may have to stop it.
 #[derive(Clone)]
 pub(crate) struct Group {
@@ -249,6 +258,7 @@ impl Group {
 /// A running connector. Dropping it kills its group.
 pub(crate) struct Connector {
     child: Child,
+    mark: OsString,
     group: Group,
     pub(crate) stdin: Option<ChildStdin>,
     pub(crate) stdout: Option<ChildStdout>,
@@ -261,11 +271,15 @@ impl Connector {
         self.group.clone()
     }
 
-    /// Waits for its exit and stops whatever it left behind in its group.
+    /// Waits for its exit and stops whatever it left behind, in its group or out of it. What holds
+    /// its pipes open is gone then, so their readers come to an end. May be dropped and called
+    /// again.
     pub(crate) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
         let status = self.child.wait().await;
         self.group.kill();
-        self.group.running.store(false, Ordering::SeqCst);
+        if self.group.running.swap(false, Ordering::SeqCst) {
+            sweep::kill_marked(self.mark.as_bytes());
+        }
         status
     }
 }

@@ -58,7 +58,7 @@ fn start_time(pid: i32) -> Option<String> {
 }
 
 /// Kills processes that carry a run's mark, also those that left its process group.
-fn kill_marked(run: &[u8]) {
+pub(super) fn kill_marked(run: &[u8]) {
     let mark = [RUN_VARIABLE.as_bytes(), b"=", run].concat();
     let Ok(processes) = std::fs::read_dir("/proc") else {
         return;

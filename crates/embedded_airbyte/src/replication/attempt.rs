@@ -313,7 +313,7 @@ async fn log_text(
     redactor: &Redactor,
     log: &AttemptLog,
 ) {
-    let mut reader = LineReader::new(stderr);
+    let mut reader = LineReader::of_text(stderr);
     // A broken pipe ends the text, as its writer's end does.
     while let Ok(Some(line)) = reader.next().await {
         log.connector(who, &redactor.clean(&String::from_utf8_lossy(line)));

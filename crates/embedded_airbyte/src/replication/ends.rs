@@ -96,6 +96,7 @@ impl Run<'_> {
         gone: &CancellationToken,
     ) -> Result<Pumped, Fault> {
         let mut reader = LineReader::new(source.stdout.take().expect("taken once"));
+        let mut exited = false;
         loop {
             let mut full = false;
             while let Some(line) = reader.ready() {
@@ -126,6 +127,11 @@ impl Run<'_> {
                 biased;
                 () = gone.cancelled() => return Ok(Pumped::DestinationGone),
                 filled = reader.fill() => filled,
+                // Its status is asked for again at the end. What it wrote is still in the pipe.
+                _ = source.wait(), if !exited => {
+                    exited = true;
+                    continue;
+                }
             };
             if let Err(error) = filled {
                 let text = format!("reading the source's output: {error}");
@@ -152,9 +158,15 @@ impl Run<'_> {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tick.tick().await;
         let mut broken = None;
+        let mut exited = false;
         loop {
             let line = tokio::select! {
                 line = reader.next() => line,
+                // Whatever holds its pipe open ends with it; what it wrote is still read.
+                _ = destination.wait(), if !exited => {
+                    exited = true;
+                    continue;
+                }
                 _ = tick.tick() => {
                     checkpoint::write(self.engine, self.job, self.number, self.tracker).await?;
                     continue;

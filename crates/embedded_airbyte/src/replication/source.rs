@@ -19,6 +19,11 @@ use crate::mappers::{self, Mapped};
 use crate::secrets::Redactor;
 use crate::time::now_ms;
 
+/// Where in a line its type is looked for when the line does not read.
+const HEAD_LEN: usize = 64;
+/// Bytes of such a line that a failure shows.
+const SHOWN_LEN: usize = 200;
+
 /// What a line asks of the caller.
 pub(super) enum Asked {
     /// Nothing; what is to be forwarded was written to the output.
@@ -80,6 +85,13 @@ impl<'a> SourceLines<'a> {
     /// Takes a line; what the destination is to get goes to `output`.
     pub(super) fn take(&mut self, line: &[u8], output: &mut Vec<u8>) -> Asked {
         let Some(message) = Line::parse(line) else {
+            if lost_message(line) {
+                let shown = String::from_utf8_lossy(&line[..line.len().min(SHOWN_LEN)]);
+                let shown = self.redactor.clean(&shown);
+                return fail(format!(
+                    "the source sent a record or state that does not read: {shown}"
+                ));
+            }
             let text = String::from_utf8_lossy(line);
             self.log.connector("source", &self.redactor.clean(&text));
             return Asked::Nothing;
@@ -260,6 +272,14 @@ impl<'a> SourceLines<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a line that does not read was to be a record or a state: dropping it as text would lose
+/// data without a word.
+fn lost_message(line: &[u8]) -> bool {
+    let head = &line[..line.len().min(HEAD_LEN)];
+    let names = |kind: &[u8]| head.windows(kind.len()).any(|window| window == kind);
+    head.first() == Some(&b'{') && (names(b"\"RECORD\"") || names(b"\"STATE\""))
 }
 
 fn fail(message: String) -> Asked {

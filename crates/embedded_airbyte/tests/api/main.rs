@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod bad_connectors;
 mod community;
 mod concurrency;
 mod config_calls;

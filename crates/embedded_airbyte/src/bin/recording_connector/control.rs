@@ -17,6 +17,10 @@
 //! | `fail_read` | after half of the records a TRACE ERROR of the named `failure_type`, exit 1 |
 //! | `exit_read` | after half of the records exit with the named code |
 //! | `foreign_record`, `no_key` | a record of an unknown stream, one without its key |
+//! | `garbage_read` | read begins with lines that are no messages, one of them of 50 MB |
+//! | `torn_record` | the first record of a stream is cut off in the middle |
+//! | `leave_session` | starts a process in a session of its own; its id goes to `child` |
+//! | `flood_stderr` | read begins with 8 MB of log text on stderr |
 //! | `leave_child` | starts a process of its own that outlives it; its id goes to `child` |
 //! | `say_secret` | logs its secrets |
 //! | `exit_write` | the destination exits with the named code after its first record |

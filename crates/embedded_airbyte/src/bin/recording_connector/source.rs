@@ -1,5 +1,6 @@
 //! The source: two streams of Salesforce's kind, incremental by a cursor of their own.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -192,12 +193,27 @@ fn read(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let child = std::process::Command::new("sleep").arg("600").spawn()?;
         control.leave("child", &child.id().to_string());
     }
+    if control.has("leave_session") {
+        let child = std::process::Command::new("setsid")
+            .args(["sleep", "600"])
+            .spawn()?;
+        control.leave("child", &child.id().to_string());
+    }
     if control.has("say_secret") {
         let config = arguments.config.as_ref();
         let text = config.and_then(|path| std::fs::read_to_string(path).ok());
         let text = text.unwrap_or_default();
         say(&json!({"type": "LOG", "log": {"level": "INFO", "message": text}}));
         eprintln!("on stderr: {text}");
+    }
+    if control.has("garbage_read") {
+        garbage()?;
+    }
+    if control.has("flood_stderr") {
+        let line = "x".repeat(1023);
+        for _ in 0..8 * 1024 {
+            eprintln!("{line}");
+        }
     }
     if control.has("foreign_record") {
         say(&record("Stranger", 1));
@@ -213,6 +229,23 @@ fn read(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Lines that no reader of the protocol can take for a message.
+fn garbage() -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    for line in [
+        &b"no JSON at all"[..],
+        b"[1,2]",
+        b"null",
+        b"not UTF-8: \xff\xfe\x80",
+        b"",
+        &vec![b'z'; 50 * 1024 * 1024],
+    ] {
+        stdout.write_all(line)?;
+        stdout.write_all(b"\n")?;
+    }
+    stdout.flush()
 }
 
 /// Sends one stream; answers an exit code when it is to end early.
@@ -236,6 +269,13 @@ fn read_stream(arguments: &Arguments, stream: &Value, saved: &Value, count: u32)
     }
     let half = from + (count - from.min(count)).div_ceil(2);
     for index in from + 1..=count {
+        if control.has("torn_record") {
+            let whole = record(name, index).to_string();
+            let mut stdout = std::io::stdout().lock();
+            // As `say` does, a pipe that is gone is found by the next line.
+            let _ = writeln!(stdout, "{}", &whole[..whole.len() / 2]);
+            continue;
+        }
         say(&record(name, index));
         if index == half {
             if incremental {
