@@ -251,7 +251,13 @@ async fn step(
         let unreachable = [
             "NewConnectionError",
             "name resolution",
+            "ReadTimeout",
+            "Read timed out",
+            "Connection broken",
+            "Connection reset",
             "error sending request",
+            "operation timed out",
+            "dns error",
             "from versions: none",
         ];
         if unreachable.iter().any(|sign| said.contains(sign)) {
