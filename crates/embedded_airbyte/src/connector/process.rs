@@ -32,6 +32,11 @@ const INHERITED: [&str; 12] = [
     "no_proxy",
 ];
 
+/// Bytes that a pipe between a connector and the engine holds. Linux gives a user 64 MiB for all pipes
+/// before it makes new ones tiny, so many syncs at once must stay well below.
+#[cfg(target_os = "linux")]
+const PIPE_LEN: i32 = 256 * 1024;
+
 /// Marks every process of a run, so that stragglers of a dead engine can be found.
 pub(crate) const RUN_VARIABLE: &str = "AAM_CONNECTOR_RUN";
 
@@ -182,6 +187,8 @@ impl Runner {
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             unreachable!("all three pipes were asked for");
         };
+        widen(&stdin);
+        widen(&stdout);
         let connector = Connector {
             child,
             mark: run.name().to_owned(),
@@ -194,6 +201,13 @@ impl Runner {
         sweep::record(run.directory.path(), pid)?;
         Ok(connector)
     }
+}
+
+/// Gives a pipe room for more than the usual 64 KiB, so that its two ends take turns less often. A
+/// kernel that refuses leaves it as it is.
+fn widen(pipe: &impl std::os::fd::AsFd) {
+    #[cfg(target_os = "linux")]
+    let _ = nix::fcntl::fcntl(pipe.as_fd(), nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_LEN));
 }
 
 /// A directory that only the engine's user may enter, for one run's files.
