@@ -1,7 +1,7 @@
-//! An Airbyte whose `Salesforce` definition is a recording connector: what reaches it is written
+//! An Airbyte whose `Salesforce` definition is a recording connector: what reaches it can be written
 //! to a file.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use test_support::{Stack, StackBuilder, binary};
@@ -9,7 +9,7 @@ use test_support::{Stack, StackBuilder, binary};
 /// A stack with the recording connector as Salesforce, and Salesforce's variables set.
 pub(crate) async fn stack(builder: StackBuilder) -> Stack {
     builder
-        .local_connectors(json!([connector(&record_file())]))
+        .local_connectors(json!([connector(None)]))
         .with("SALESFORCE_CLIENT_ID", "app-key")
         .with("SALESFORCE_CLIENT_SECRET", "app-secret")
         .with("SALESFORCE_REFRESH_TOKEN", "refresh-me")
@@ -17,16 +17,9 @@ pub(crate) async fn stack(builder: StackBuilder) -> Stack {
         .await
 }
 
-/// Where one test's connector writes what it got.
-pub(crate) fn record_file() -> PathBuf {
-    std::env::temp_dir().join(format!(
-        "aam-recorded-{}.jsonl",
-        uuid::Uuid::new_v4().simple()
-    ))
-}
-
-/// The recording connector as Airbyte's Salesforce definition.
-pub(crate) fn connector(record: &std::path::Path) -> Value {
+/// The recording connector as Airbyte's Salesforce definition; it writes what it got to `record`.
+pub(crate) fn connector(record: Option<&Path>) -> Value {
+    let args = record.map_or_else(Vec::new, |record| vec![json!("--record"), json!(record)]);
     json!({
         "definition_id": "b117307c-14b6-41aa-9422-947e34922962",
         "kind": "source",
@@ -34,6 +27,6 @@ pub(crate) fn connector(record: &std::path::Path) -> Value {
         "docker_repository": "airbyte/source-salesforce",
         "version": "2.7.0",
         "program": binary("recording_connector"),
-        "args": ["--record", record],
+        "args": args,
     })
 }

@@ -116,9 +116,10 @@ async fn one_request_id_is_in_the_logs_of_all_three_services() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_reaches_the_connector_is_the_brokers_fragment() {
-    let record = salesforce::record_file();
+    let folder = tempfile::tempdir().unwrap();
+    let record = folder.path().join("recorded.jsonl");
     let stack = StackBuilder::four_processes(Database::postgres().await)
-        .local_connectors(json!([salesforce::connector(&record)]))
+        .local_connectors(json!([salesforce::connector(Some(&record))]))
         .with("SALESFORCE_CLIENT_ID", "app-key")
         .with("SALESFORCE_CLIENT_SECRET", "app-secret")
         .with("SALESFORCE_REFRESH_TOKEN", "refresh-me")
@@ -142,13 +143,12 @@ async fn what_reaches_the_connector_is_the_brokers_fragment() {
     for config in got {
         assert_eq!(config, expected);
     }
-    std::fs::remove_file(&record).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_salesforces_variables_the_missing_ones_are_named() {
     let stack = StackBuilder::one_process()
-        .local_connectors(json!([salesforce::connector(&salesforce::record_file())]))
+        .local_connectors(json!([salesforce::connector(None)]))
         .with("SALESFORCE_CLIENT_ID", "app-key")
         .start()
         .await;
