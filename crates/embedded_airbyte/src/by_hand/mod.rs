@@ -17,6 +17,7 @@ pub use read::Records;
 use crate::connector::Runner;
 use crate::connector::command::{self, Verb};
 use crate::connector::process::Prepared;
+use crate::connector::python::NotInstalled;
 use crate::definitions::{Definition, Definitions, Launch};
 use crate::options::{ConnectorKind, LocalConnector};
 use crate::secrets::Redactor;
@@ -149,32 +150,29 @@ impl Connectors {
 
     /// Every connector.
     pub fn list(&self) -> Vec<ConnectorInfo> {
-        let kinds = [ConnectorKind::Source, ConnectorKind::Destination];
-        let all = kinds
-            .into_iter()
-            .flat_map(|kind| self.definitions.list(kind));
-        all.map(|definition| {
-            let (made, installed) = match &definition.launch {
-                Launch::Program { program, .. } if self.runner.is_own(program) => {
-                    (Made::Native, true)
+        self.all()
+            .map(|definition| {
+                let (made, installed) = match &definition.launch {
+                    Launch::Program { program, .. } if self.runner.is_own(program) => {
+                        (Made::Native, true)
+                    }
+                    Launch::Program { program, .. } => (Made::Local, program.exists()),
+                    Launch::Python(package) => (
+                        Made::Python,
+                        self.runner.python.installed(package).is_some(),
+                    ),
+                };
+                ConnectorInfo {
+                    connector: definition.connector().to_owned(),
+                    name: definition.name.clone(),
+                    kind: definition.kind,
+                    definition_id: definition.id,
+                    version: definition.version.clone(),
+                    made,
+                    installed,
                 }
-                Launch::Program { program, .. } => (Made::Local, program.exists()),
-                Launch::Python(package) => (
-                    Made::Python,
-                    self.runner.python.installed(package).is_some(),
-                ),
-            };
-            ConnectorInfo {
-                connector: definition.connector().to_owned(),
-                name: definition.name.clone(),
-                kind: definition.kind,
-                definition_id: definition.id,
-                version: definition.version.clone(),
-                made,
-                installed,
-            }
-        })
-        .collect()
+            })
+            .collect()
     }
 
     /// Installs a connector; `tell` gets a line for each thing that is done. One that is there
@@ -186,10 +184,7 @@ impl Connectors {
         let definition = self.find(name)?;
         if let Launch::Python(package) = &definition.launch {
             let installed = self.runner.python.ensure(package, tell).await;
-            installed.map_err(|error| Failed::Connector {
-                connector: definition.connector().to_owned(),
-                said: shared::http::problem::chain(&error),
-            })?;
+            installed.map_err(|error| not_installed(&definition, &error))?;
         }
         Ok(())
     }
@@ -238,11 +233,14 @@ impl Connectors {
             .await
     }
 
-    fn find(&self, name: &str) -> Result<Arc<Definition>, Failed> {
+    fn all(&self) -> impl Iterator<Item = Arc<Definition>> {
         let kinds = [ConnectorKind::Source, ConnectorKind::Destination];
-        let mut all = kinds
-            .into_iter()
-            .flat_map(|kind| self.definitions.list(kind));
+        let all = kinds.into_iter();
+        all.flat_map(|kind| self.definitions.list(kind))
+    }
+
+    fn find(&self, name: &str) -> Result<Arc<Definition>, Failed> {
+        let mut all = self.all();
         all.find(|definition| definition.connector() == name || definition.id.to_string() == name)
             .ok_or_else(|| Failed::Unknown {
                 name: name.to_owned(),
@@ -263,10 +261,7 @@ impl Connectors {
 
     async fn prepare(&self, definition: &Definition) -> Result<Prepared, Failed> {
         let prepared = self.runner.prepare(&definition.launch).await;
-        prepared.map_err(|error| Failed::Connector {
-            connector: definition.connector().to_owned(),
-            said: shared::http::problem::chain(&error),
-        })
+        prepared.map_err(|error| not_installed(definition, &error))
     }
 
     /// Knows the secrets of a configuration: where they are, the connector's specification says.
@@ -321,5 +316,12 @@ impl Connectors {
             connector: connector(),
             source,
         })
+    }
+}
+
+fn not_installed(definition: &Definition, error: &NotInstalled) -> Failed {
+    Failed::Connector {
+        connector: definition.connector().to_owned(),
+        said: shared::http::problem::chain(error),
     }
 }

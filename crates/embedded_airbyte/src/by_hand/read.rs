@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::io::AsyncRead;
 
 use super::{Connectors, Failed};
-use crate::connector::command::log_text;
+use crate::connector::command::{Verb, log_text};
 use crate::connector::process::describe;
 use crate::connector::{Environment, LineReader};
 use crate::definitions::Definition;
@@ -37,9 +37,11 @@ impl Connectors {
         streams: &[String],
         limit: usize,
     ) -> Result<Vec<Records>, Failed> {
-        let catalog = self.discover(name, configuration).await?;
         let definition = self.source(name, "read")?;
         let redactor = self.redactor(&definition, configuration).await?;
+        let catalog = self
+            .ask(&definition, Verb::Discover, Some(configuration), &redactor)
+            .await?;
         let catalog = chosen(&definition, catalog, streams)?;
         let failed = |source| Failed::Run {
             connector: definition.connector().to_owned(),
