@@ -15,6 +15,9 @@ use crate::clock::Clock;
 /// What the key that seals connector secrets is derived for.
 const SEAL_PURPOSE: &str = "embedded airbyte";
 
+/// Bytes of memory for data that a connector gets.
+pub(crate) const CONNECTOR_MEMORY: u64 = 4 << 30;
+
 /// Everything an [`Application`](crate::Application) is built from.
 #[derive(Debug)]
 pub struct Options {
@@ -42,6 +45,8 @@ pub struct Options {
     pub retry: RetryPolicy,
     /// How long the engine waits for what.
     pub timing: Timing,
+    /// Bytes of memory that one process of a connector may have for data; no limit without.
+    pub connector_memory: Option<u64>,
     /// Syncs that run at the same time; further ones wait as `pending`.
     pub sync_slots: usize,
     /// Threads that answer HTTP.
@@ -72,6 +77,7 @@ impl Options {
             token_lifetime: Duration::from_secs(900),
             retry: RetryPolicy::default(),
             timing: Timing::default(),
+            connector_memory: Some(CONNECTOR_MEMORY),
             sync_slots: 16,
             http_workers: 2,
             clock: Clock::system(),
@@ -193,8 +199,15 @@ pub struct Timing {
     pub kill_grace: Duration,
     /// For a destination to exit after its output ended.
     pub destination_grace: Duration,
+    /// For a running source to write something. Silence fails the attempt, as on Airbyte Cloud; an
+    /// unattended sync that hangs for ever helps nobody.
+    pub source_silence: Duration,
+    /// For a destination to read some of what it is sent.
+    pub destination_blocked: Duration,
     /// For a spec, check or discover to end.
     pub command: Duration,
+    /// Between two tries to record how a job goes, while the database takes nothing.
+    pub record_again: Duration,
     /// Age of a source's catalog at which it is fetched again before a sync.
     pub discover_window: Duration,
 }
@@ -205,7 +218,10 @@ impl Default for Timing {
             checkpoint: Duration::from_secs(10),
             kill_grace: Duration::from_secs(10),
             destination_grace: Duration::from_secs(60),
+            source_silence: Duration::from_secs(10_800),
+            destination_blocked: Duration::from_secs(600),
             command: Duration::from_secs(600),
+            record_again: Duration::from_secs(1),
             discover_window: Duration::from_secs(1440 * 60),
         }
     }

@@ -14,6 +14,7 @@ pub mod service_token;
 pub mod settings;
 
 pub mod source_type;
+pub mod sqlite;
 pub mod telemetry;
 
 /// Installs the one TLS provider of the process. Call it first thing in `main`.

@@ -19,7 +19,7 @@ use crate::connector::command::{self, Verb};
 use crate::connector::process::Prepared;
 use crate::connector::python::NotInstalled;
 use crate::definitions::{Definition, Definitions, Launch};
-use crate::options::{ConnectorKind, LocalConnector};
+use crate::options::{CONNECTOR_MEMORY, ConnectorKind, LocalConnector};
 use crate::secrets::Redactor;
 
 /// How long a spec, check or discover may take.
@@ -139,8 +139,9 @@ impl Connectors {
             source,
         };
         let runs = tempfile::tempdir().map_err(failed)?;
-        let runner =
-            Runner::new(home, runs.path().to_owned(), program, data_roots).map_err(failed)?;
+        let memory = Some(CONNECTOR_MEMORY);
+        let runner = Runner::new(home, runs.path().to_owned(), program, data_roots, memory)
+            .map_err(failed)?;
         Ok(Self {
             definitions,
             runner,

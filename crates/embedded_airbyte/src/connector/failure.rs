@@ -25,6 +25,20 @@ pub(crate) enum Kind {
     ManualCancellation,
     TransientError,
     RefreshSchema,
+    HeartbeatTimeout,
+    DestinationTimeout,
+}
+
+impl Kind {
+    fn is_retryable(self) -> bool {
+        match self {
+            Self::ConfigError | Self::ManualCancellation | Self::RefreshSchema => false,
+            Self::SystemError
+            | Self::TransientError
+            | Self::HeartbeatTimeout
+            | Self::DestinationTimeout => true,
+        }
+    }
 }
 
 /// One failure.
@@ -55,7 +69,7 @@ impl FailureReason {
             external_message: message.into(),
             internal_message: None,
             stacktrace: None,
-            retryable: matches!(kind, Kind::SystemError | Kind::TransientError),
+            retryable: kind.is_retryable(),
             timestamp: now_ms(),
             from_trace_message: false,
             stream_descriptor: None,

@@ -1,6 +1,7 @@
 //! Running connectors: their processes, their directories, their one-shot commands.
 
 pub(crate) mod command;
+mod confinement;
 pub(crate) mod failure;
 pub(crate) mod lines;
 pub(crate) mod process;

@@ -12,9 +12,11 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
+use super::confinement;
 use super::python::{Installer, NotInstalled};
 use super::sweep;
 use crate::definitions::Launch;
+use crate::exec::Limits;
 
 /// Variables that connectors get from the engine's own environment.
 const INHERITED: [&str; 12] = [
@@ -45,7 +47,9 @@ pub(crate) struct Runner {
     program: PathBuf,
     home: PathBuf,
     runs: PathBuf,
+    roots: Vec<PathBuf>,
     data_roots: OsString,
+    memory: Option<u64>,
     home_files: OsString,
     pub(crate) python: Installer,
 }
@@ -55,6 +59,8 @@ pub(crate) struct Runner {
 pub(crate) struct Prepared {
     program: PathBuf,
     args: Vec<OsString>,
+    /// Where it is installed, when others wrote it: it may use only some files then.
+    environment: Option<PathBuf>,
 }
 
 /// What a connector is told about the job it works for.
@@ -65,12 +71,13 @@ pub(crate) struct Environment {
 }
 
 impl Runner {
-    /// A runner that keeps its directories under `runs`.
+    /// A runner that keeps its directories under `runs` and gives a connector `memory` bytes.
     pub(crate) fn new(
         home: &Path,
         runs: PathBuf,
         program: PathBuf,
         data_roots: &[PathBuf],
+        memory: Option<u64>,
     ) -> std::io::Result<Self> {
         let join = |paths: &[PathBuf]| {
             std::env::join_paths(paths)
@@ -81,8 +88,10 @@ impl Runner {
         Ok(Self {
             program,
             python,
-            home: home.to_owned(),
+            home: home.canonicalize().unwrap_or_else(|_| home.to_owned()),
             data_roots: join(data_roots)?,
+            roots: data_roots.to_owned(),
+            memory,
             home_files: join(&[home.join("warehouse.db"), home.join("sample.db")])?,
             runs,
         })
@@ -115,6 +124,7 @@ impl Runner {
             Launch::Program { program, args } => Ok(Prepared {
                 program: program.clone(),
                 args: args.clone(),
+                environment: None,
             }),
             Launch::Python(package) => {
                 let connector = package.connector();
@@ -123,8 +133,23 @@ impl Runner {
                 Ok(Prepared {
                     program: installed.program,
                     args: Vec::new(),
+                    environment: Some(installed.environment),
                 })
             }
+        }
+    }
+
+    fn limits(&self, launch: &Prepared, run: &RunDirectory) -> Limits {
+        let run = run.directory.path();
+        let confined = launch.environment.as_deref().map(|environment| {
+            let readable = confinement::readable(environment, &self.roots, &self.home);
+            (readable, confinement::writable(run))
+        });
+        let (readable, writable) = confined.unwrap_or_default();
+        Limits {
+            memory: self.memory,
+            readable,
+            writable,
         }
     }
 
@@ -140,7 +165,7 @@ impl Runner {
         command
             .arg(crate::exec::SUBCOMMAND)
             .arg(std::process::id().to_string())
-            .arg("--")
+            .args(self.limits(launch, run).arguments())
             .arg(&launch.program)
             .args(&launch.args)
             .args(args)
@@ -171,6 +196,9 @@ impl Runner {
             .kill_on_drop(true);
         // A native connector reads relative paths as the engine does; others get no hold on the
         // engine's working directory.
+        if launch.environment.is_some() {
+            command.env("TMPDIR", run.directory.path());
+        }
         if launch.program != self.program {
             command.current_dir(run.directory.path());
         }

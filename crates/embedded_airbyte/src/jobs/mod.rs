@@ -3,6 +3,7 @@
 //! The database decides who may start (a unique index over unfinished jobs); the supervisor only
 //! knows what runs in this process, so that it can be stopped and waited for.
 
+mod auto_disable;
 mod retry;
 mod run;
 

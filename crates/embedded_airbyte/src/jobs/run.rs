@@ -8,6 +8,7 @@ use sea_orm::{
 };
 use tokio::sync::watch;
 
+use super::auto_disable::{FAILED_JOBS_MAX, auto_disable};
 use super::retry::{FailedAttempt, next_delay};
 use super::{FINAL, Phase, Running, Work, attempts};
 use crate::connector::{FailureReason, Kind, Origin};
@@ -35,7 +36,10 @@ pub(super) async fn run(
         if matches!(before, Ok(Before::Stopping)) {
             return Ok(());
         }
-        let Some(number) = attempt_start(engine, &job).await? else {
+        let started = until_recorded(engine, &job, "the start of an attempt", || {
+            attempt_start(engine, &job)
+        });
+        let Some(Some(number)) = started.await? else {
             return Ok(());
         };
         let ended = match before {
@@ -57,21 +61,21 @@ pub(super) async fn run(
             tracing::error!(job.id = job.id, "attempt {number}: {}", fault.chain());
             Ended {
                 outcome: Outcome::Failed,
-                failures: vec![
-                    FailureReason::new(
-                        Origin::AirbytePlatform,
-                        Kind::SystemError,
-                        "the sync could not be run",
-                    )
-                    .with_internal(fault.chain()),
-                ],
+                failures: vec![FailureReason::new(
+                    Origin::AirbytePlatform,
+                    Kind::SystemError,
+                    format!("the sync could not be run: {}", fault.chain()),
+                )],
                 stats: Vec::new(),
             }
         });
         if ended.outcome == Outcome::Interrupted {
             return Ok(());
         }
-        let Some(delay) = attempt_finish(engine, &job, number, ended).await? else {
+        let finished = until_recorded(engine, &job, "the end of an attempt", || {
+            attempt_finish(engine, &job, number, &ended)
+        });
+        let Some(Some(delay)) = finished.await? else {
             return Ok(());
         };
         phase.send_replace(Phase::BackOff);
@@ -82,6 +86,35 @@ pub(super) async fn run(
             () = tokio::time::sleep(delay) => {}
         }
         phase.send_replace(Phase::Active);
+    }
+}
+
+/// Repeats a step until the database takes it, for instance after a disk was full: a job must
+/// neither be forgotten nor look as if it still ran. `None` when the engine stops meanwhile.
+async fn until_recorded<T, F>(
+    engine: &Engine,
+    job: &job::Model,
+    what: &str,
+    step: impl Fn() -> F,
+) -> Result<Option<T>, Fault>
+where
+    F: Future<Output = Result<T, Fault>>,
+{
+    loop {
+        match step().await {
+            Err(fault @ Fault::Database(_)) => {
+                tracing::error!(
+                    job.id = job.id,
+                    "{what} cannot be recorded now: {}",
+                    fault.chain()
+                );
+            }
+            other => return other.map(Some),
+        }
+        tokio::select! {
+            () = engine.jobs.stop.cancelled() => return Ok(None),
+            () = tokio::time::sleep(engine.timing.record_again) => {}
+        }
     }
 }
 
@@ -184,7 +217,7 @@ async fn attempt_finish(
     engine: &Engine,
     job: &job::Model,
     number: i32,
-    ended: Ended,
+    ended: &Ended,
 ) -> Result<Option<Duration>, Fault> {
     let transaction = engine.store.write().await?;
     let now = engine.clock.now_ms();
@@ -215,11 +248,16 @@ async fn attempt_finish(
         (_, None) => "failed",
     };
     job_set_in(&transaction, job.id, status, now).await?;
+    let switched_off = status == "failed" && auto_disable(&transaction, job, now).await?;
     transaction.commit().await?;
     tracing::info!(
         job.id = job.id,
         "attempt {number} ended, the job is {status}"
     );
+    if switched_off {
+        let connection = job.connection_id;
+        tracing::warn!(connection.id = %connection, "{FAILED_JOBS_MAX} jobs in a row have failed, the connection is switched off");
+    }
     Ok(delay)
 }
 

@@ -75,7 +75,16 @@ pub(crate) async fn attempt(
     if outcome == Outcome::Succeeded {
         tracker.finish();
     }
-    checkpoint::write(engine, job, number, &tracker).await?;
+    if let Err(fault) = checkpoint::write(engine, job, number, &tracker).await {
+        let text = "the states of the sync cannot be kept; what it wrote is read again";
+        failures.push(
+            FailureReason::new(Origin::AirbytePlatform, Kind::SystemError, text)
+                .with_internal(fault.chain()),
+        );
+        if outcome == Outcome::Succeeded {
+            outcome = Outcome::Failed;
+        }
+    }
     for failure in &failures {
         log.platform(&format!("ERROR {}", failure.external_message));
     }
@@ -178,7 +187,13 @@ impl Run<'_> {
         let stdin = destination.stdin.take().expect("taken once");
         let ends = async {
             tokio::join!(
-                self.read(source.as_mut(), stdin, &gone, &closed),
+                self.read(
+                    source.as_mut(),
+                    stdin,
+                    &groups[groups.len() - 1],
+                    &gone,
+                    &closed
+                ),
                 self.write(&mut destination, &gone, &closed)
             )
         };
@@ -189,8 +204,8 @@ impl Run<'_> {
         while let Ok(Some(_)) = timeout(PIPE_GRACE, texts.join_next()).await {}
         let mut failures = Vec::new();
         if let Some((source, destination)) = ended {
-            failures.extend(source?.failures);
-            failures.extend(destination?.failures);
+            failures.extend(source);
+            failures.extend(destination);
         }
         failures.sort_by_key(|failure| failure.timestamp);
         if self.engine.jobs.stop.is_cancelled() {

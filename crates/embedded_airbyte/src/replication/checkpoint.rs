@@ -1,17 +1,19 @@
 //! Keeping echoed states and counts while an attempt runs and when it ends.
 
+use std::collections::BTreeMap;
+
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, Set,
     sea_query::{Expr, OnConflict},
 };
 
-use super::tracker::Tracker;
+use super::tracker::{KeptState, Tracker};
 use crate::engine::Engine;
 use crate::fault::{Fault, to_json};
 use crate::store::entities::{attempt, connection_state, job};
 use crate::time::now_ms;
 
-/// Writes what was echoed since the last call, and the counts so far.
+/// Writes what was echoed since the last call that succeeded, and the counts so far.
 pub(super) async fn write(
     engine: &Engine,
     job: &job::Model,
@@ -19,13 +21,27 @@ pub(super) async fn write(
     tracker: &Tracker,
 ) -> Result<(), Fault> {
     let kept = tracker.take_kept();
+    let written = write_in(engine, job, number, tracker, &kept).await;
+    if written.is_err() {
+        tracker.keep_again(kept);
+    }
+    written
+}
+
+async fn write_in(
+    engine: &Engine,
+    job: &job::Model,
+    number: i32,
+    tracker: &Tracker,
+    kept: &BTreeMap<String, KeptState>,
+) -> Result<(), Fault> {
     let transaction = engine.store.write().await?;
     for (stream, state) in kept {
         connection_state::Entity::insert(connection_state::ActiveModel {
             connection_id: Set(job.connection_id),
-            stream: Set(stream),
+            stream: Set(stream.clone()),
             kind: Set(state.kind.to_owned()),
-            state: Set(state.text),
+            state: Set(state.text.clone()),
         })
         .on_conflict(
             OnConflict::columns([

@@ -1,72 +1,56 @@
 //! The two ends of an attempt: what is read from the source and told to the destination, and what
 //! the destination answers.
 
-use tokio::io::AsyncWriteExt;
 use tokio::process::ChildStdin;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::Run;
 use super::checkpoint;
+use super::feed::{Fed, Feed};
 use super::source::{Asked, SourceLines};
 use super::write::DestinationLines;
 use crate::actors::Configured;
-use crate::connector::process::describe;
+use crate::connector::process::{Group, describe};
 use crate::connector::{Connector, FailureReason, Kind, LineReader, Origin};
 use crate::fault::Fault;
 
 /// Bytes gathered for the destination before they are written.
 const OUTPUT_LEN: usize = 64 * 1024;
 
-/// Why one end stopped.
-pub(super) struct End {
-    pub(super) failures: Vec<FailureReason>,
-}
-
 impl Run<'_> {
-    /// Source to destination, then the destination's end of input.
+    /// Source to destination, then the destination's end of input. Answers what failed.
     pub(super) async fn read(
         &self,
         source: Option<&mut Connector>,
-        mut stdin: ChildStdin,
+        stdin: ChildStdin,
+        destination: &Group,
         gone: &CancellationToken,
         closed: &CancellationToken,
-    ) -> Result<End, Fault> {
+    ) -> Vec<FailureReason> {
         let redactor = &self.source.redactor;
         let mut lines = SourceLines::new(self.plan, self.tracker, self.log, redactor);
+        let mut feed = Feed::new(stdin, self.engine.timing.destination_blocked);
         let mut failures = Vec::new();
         let mut output = Vec::with_capacity(2 * OUTPUT_LEN);
+        let mut blocked = false;
         if let Some(source) = source {
             let pumped = self
-                .pump(source, &mut lines, &mut output, &mut stdin, gone)
-                .await?;
+                .pump(source, &mut lines, &mut output, &mut feed, gone)
+                .await;
             failures.append(&mut lines.failures);
             match pumped {
-                Pumped::Ended => {
-                    let grace = self.engine.timing.destination_grace;
-                    match timeout(grace, source.wait()).await {
-                        Ok(Ok(status)) if status.success() || self.stopping() => {}
-                        Ok(Ok(status)) if failures.is_empty() => {
-                            let text = format!("the source {}", describe(status));
-                            failures.push(failure(Origin::Source, text));
-                        }
-                        Ok(Ok(_)) => {}
-                        Ok(Err(error)) => {
-                            let text = format!("waiting for the source: {error}");
-                            failures.push(failure(Origin::Replication, text));
-                        }
-                        Err(_) => {
-                            let text = "the source closed its output and did not exit";
-                            failures.push(failure(Origin::Source, text.to_owned()));
-                        }
-                    }
-                }
+                Pumped::Ended => failures.extend(self.exit(source, failures.is_empty()).await),
                 Pumped::Failed(reason) => {
                     failures.push(*reason);
                     self.stop(source).await;
                 }
                 // The destination's own end says why.
                 Pumped::DestinationGone => self.stop(source).await,
+                Pumped::DestinationBlocked => {
+                    blocked = true;
+                    self.stop(source).await;
+                }
             }
             if matches!(failures.first(), Some(first) if first.failure_origin == Origin::Source) {
                 self.log
@@ -74,6 +58,7 @@ impl Run<'_> {
             }
         }
         if failures.is_empty()
+            && !blocked
             && !self.stopping()
             && !gone.is_cancelled()
             && let Err(reason) = lines.end(&mut output)
@@ -81,10 +66,16 @@ impl Run<'_> {
             failures.push(*reason);
         }
         // A destination that is gone cannot be told; its own end says why.
-        let _ = stdin.write_all(&output).await;
+        if blocked || matches!(feed.give(&output).await, Fed::Blocked) {
+            failures.push(self.blocked());
+            self.log
+                .platform("ERROR stopping the destination, it takes nothing any more");
+            destination.terminate();
+            sleep(self.engine.timing.kill_grace).await;
+            destination.kill();
+        }
         closed.cancel();
-        drop(stdin);
-        Ok(End { failures })
+        failures
     }
 
     async fn pump(
@@ -92,18 +83,23 @@ impl Run<'_> {
         source: &mut Connector,
         lines: &mut SourceLines<'_>,
         output: &mut Vec<u8>,
-        stdin: &mut ChildStdin,
+        feed: &mut Feed,
         gone: &CancellationToken,
-    ) -> Result<Pumped, Fault> {
+    ) -> Pumped {
         let mut reader = LineReader::new(source.stdout.take().expect("taken once"));
         let mut exited = false;
+        let silence = self.engine.timing.source_silence;
         loop {
             let mut full = false;
             while let Some(line) = reader.ready() {
                 match lines.take(line, output) {
                     Asked::Nothing => {}
-                    Asked::Store(configuration) => self.store(self.source, &configuration).await?,
-                    Asked::Fail(reason) => return Ok(Pumped::Failed(reason)),
+                    Asked::Store(configuration) => {
+                        if let Err(reason) = self.store(self.source, &configuration).await {
+                            return Pumped::Failed(reason);
+                        }
+                    }
+                    Asked::Fail(reason) => return Pumped::Failed(reason),
                 }
                 full = output.len() >= OUTPUT_LEN;
                 if full {
@@ -111,88 +107,86 @@ impl Run<'_> {
                 }
             }
             // What was read is passed on before waiting for more.
-            if !output.is_empty() {
-                if stdin.write_all(output).await.is_err() {
-                    return Ok(Pumped::DestinationGone);
+            match feed.give(output).await {
+                Fed::All => output.clear(),
+                Fed::Gone => return Pumped::DestinationGone,
+                Fed::Blocked => {
+                    // The rest of it is for nobody.
+                    output.clear();
+                    return Pumped::DestinationBlocked;
                 }
-                output.clear();
             }
             if full {
                 continue;
             }
             if reader.ended() {
-                return Ok(Pumped::Ended);
+                return Pumped::Ended;
             }
             let filled = tokio::select! {
                 biased;
-                () = gone.cancelled() => return Ok(Pumped::DestinationGone),
+                () = gone.cancelled() => return Pumped::DestinationGone,
                 filled = reader.fill() => filled,
                 // Its status is asked for again at the end. What it wrote is still in the pipe.
                 _ = source.wait(), if !exited => {
                     exited = true;
                     continue;
                 }
+                () = sleep(silence) => {
+                    let text = format!("the source has sent nothing for {silence:?}");
+                    let reason = FailureReason::new(Origin::Source, Kind::HeartbeatTimeout, text);
+                    return Pumped::Failed(Box::new(reason));
+                }
             };
             if let Err(error) = filled {
                 let text = format!("reading the source's output: {error}");
-                return Ok(Pumped::Failed(Box::new(failure(Origin::Source, text))));
+                return Pumped::Failed(Box::new(failure(Origin::Source, text)));
             }
         }
     }
 
-    /// Destination's echoes, until its end.
+    /// Waits for a source whose output has ended; answers what is wrong with its end. `unexplained`
+    /// is whether it has told no failure itself.
+    async fn exit(&self, source: &mut Connector, unexplained: bool) -> Option<FailureReason> {
+        let grace = self.engine.timing.destination_grace;
+        match timeout(grace, source.wait()).await {
+            Ok(Ok(status)) if status.success() || self.stopping() => None,
+            Ok(Ok(status)) => {
+                let text = format!("the source {}", describe(status));
+                unexplained.then(|| failure(Origin::Source, text))
+            }
+            Ok(Err(error)) => {
+                let text = format!("waiting for the source: {error}");
+                Some(failure(Origin::Replication, text))
+            }
+            Err(_) => {
+                self.stop(source).await;
+                let text = "the source closed its output and did not exit";
+                Some(failure(Origin::Source, text.to_owned()))
+            }
+        }
+    }
+
+    /// Destination's echoes, until its end. Answers what failed.
     pub(super) async fn write(
         &self,
         destination: &mut Connector,
         gone: &CancellationToken,
         closed: &CancellationToken,
-    ) -> Result<End, Fault> {
+    ) -> Vec<FailureReason> {
         let mut lines = DestinationLines {
             tracker: self.tracker,
             log: self.log,
             redactor: &self.destination.redactor,
             failures: Vec::new(),
         };
-        let mut reader = LineReader::new(destination.stdout.take().expect("taken once"));
-        let mut tick = interval(self.engine.timing.checkpoint);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        tick.tick().await;
-        let mut broken = None;
-        let mut exited = false;
-        loop {
-            let line = tokio::select! {
-                line = reader.next() => line,
-                // Whatever holds its pipe open ends with it; what it wrote is still read.
-                _ = destination.wait(), if !exited => {
-                    exited = true;
-                    continue;
-                }
-                _ = tick.tick() => {
-                    checkpoint::write(self.engine, self.job, self.number, self.tracker).await?;
-                    continue;
-                }
-            };
-            match line {
-                Ok(Some(line)) => {
-                    if let Some(configuration) = lines.take(line) {
-                        self.store(self.destination, &configuration).await?;
-                    }
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    broken = Some(format!("reading the destination's output: {error}"));
-                    break;
-                }
-            }
-        }
-        drop(reader);
+        let broken = self.echoes(destination, &mut lines).await;
         let early = !closed.is_cancelled() && !self.stopping();
         gone.cancel();
         let mut failures = lines.failures;
-        if let Some(text) = broken {
-            failures.push(failure(Origin::Destination, text));
+        if let Some(reason) = broken {
+            failures.push(*reason);
             self.stop(destination).await;
-            return Ok(End { failures });
+            return failures;
         }
         let grace = self.engine.timing.destination_grace;
         match timeout(grace, destination.wait()).await {
@@ -216,31 +210,96 @@ impl Run<'_> {
                 failures.push(failure(Origin::Destination, text.to_owned()));
             }
         }
-        Ok(End { failures })
+        failures
+    }
+
+    /// Reads a destination's lines to their end and keeps its echoes; answers why that cannot go
+    /// on.
+    async fn echoes(
+        &self,
+        destination: &mut Connector,
+        lines: &mut DestinationLines<'_>,
+    ) -> Option<Box<FailureReason>> {
+        let mut reader = LineReader::new(destination.stdout.take().expect("taken once"));
+        let mut tick = interval(self.engine.timing.checkpoint);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tick.tick().await;
+        let mut exited = false;
+        loop {
+            let line = tokio::select! {
+                line = reader.next() => line,
+                // Whatever holds its pipe open ends with it; what it wrote is still read.
+                _ = destination.wait(), if !exited => {
+                    exited = true;
+                    continue;
+                }
+                _ = tick.tick() => {
+                    self.checkpoint().await;
+                    continue;
+                }
+            };
+            match line {
+                Ok(Some(line)) => {
+                    if let Some(configuration) = lines.take(line)
+                        && let Err(reason) = self.store(self.destination, &configuration).await
+                    {
+                        return Some(reason);
+                    }
+                }
+                Ok(None) => return None,
+                Err(error) => {
+                    let text = format!("reading the destination's output: {error}");
+                    return Some(Box::new(failure(Origin::Destination, text)));
+                }
+            }
+        }
+    }
+
+    /// Keeps what was echoed. What cannot be kept now is tried again with the next one; the last
+    /// one of an attempt decides.
+    async fn checkpoint(&self) {
+        let written = checkpoint::write(self.engine, self.job, self.number, self.tracker).await;
+        if let Err(fault) = written {
+            self.log.platform(&format!(
+                "WARN states cannot be kept now: {}",
+                fault.chain()
+            ));
+        }
     }
 
     async fn store(
         &self,
         actor: &Configured,
         configuration: &serde_json::value::RawValue,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Box<FailureReason>> {
+        let kind = &actor.row.kind;
         match self.engine.actor_control(actor, configuration).await {
             Ok(()) => {
-                let text = format!("INFO the {} changed its configuration", actor.row.kind);
-                self.log.platform(&text);
+                self.log
+                    .platform(&format!("INFO the {kind} changed its configuration"));
                 Ok(())
             }
             // The old configuration stays: a connector must not break its own source.
             Err(Fault::Unprocessable(why)) => {
-                let text = format!(
-                    "ERROR refused a configuration of the {}: {why}",
-                    actor.row.kind
-                );
-                self.log.platform(&text);
+                self.log.platform(&format!(
+                    "ERROR refused a configuration of the {kind}: {why}"
+                ));
                 Ok(())
             }
-            Err(fault) => Err(fault),
+            // Going on would use up what the old one still allows, a refresh token for instance.
+            Err(fault) => {
+                let text = format!("the new configuration of the {kind} cannot be kept");
+                Err(Box::new(
+                    failure(Origin::AirbytePlatform, text).with_internal(fault.chain()),
+                ))
+            }
         }
+    }
+
+    fn blocked(&self) -> FailureReason {
+        let limit = self.engine.timing.destination_blocked;
+        let text = format!("the destination has read nothing for {limit:?}");
+        FailureReason::new(Origin::Destination, Kind::DestinationTimeout, text)
     }
 
     async fn stop(&self, connector: &mut Connector) {
@@ -261,6 +320,7 @@ enum Pumped {
     Ended,
     Failed(Box<FailureReason>),
     DestinationGone,
+    DestinationBlocked,
 }
 
 fn failure(origin: Origin, text: String) -> FailureReason {

@@ -4,6 +4,7 @@
 mod attempt;
 mod checkpoint;
 mod ends;
+mod feed;
 mod generations;
 mod log;
 mod plan;

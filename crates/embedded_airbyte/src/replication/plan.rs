@@ -28,6 +28,8 @@ pub(super) struct PlannedStream {
     pub(super) mappers: Vec<Mapper>,
     /// Whether the platform makes up a state when the source sends none.
     pub(super) makes_state: bool,
+    /// Whether its next read is to begin where this one ends.
+    pub(super) incremental: bool,
 }
 
 /// Everything that is settled before the connectors start.
@@ -151,6 +153,7 @@ fn planned(
         },
         mappers,
         makes_state: !incremental && entry.stream.is_resumable != Some(true),
+        incremental,
     }
 }
 

@@ -244,9 +244,31 @@ impl<'a> SourceLines<'a> {
         }
     }
 
+    /// An incremental stream without a state would be read from its beginning by every sync, and
+    /// appended each time.
+    fn covered(&self, index: usize, stream: &PlannedStream) -> Result<(), Box<FailureReason>> {
+        let records = self.tracker.uncovered(index);
+        if !stream.incremental || records == 0 {
+            return Ok(());
+        }
+        let name = &stream.source;
+        if !self.tracker.has_state(index) {
+            return Err(reason(format!(
+                "the source ended without a state for stream {name}, which is read incrementally: \
+                 every sync would read its {records} records again"
+            )));
+        }
+        self.log.platform(&format!(
+            "WARN the source sent {records} records of stream {name} after its last state: the \
+             next sync reads them again"
+        ));
+        Ok(())
+    }
+
     /// What the destination gets after the source has ended well.
     pub(super) fn end(&mut self, output: &mut Vec<u8>) -> Result<(), Box<FailureReason>> {
         for (index, stream) in self.plan.streams.iter().enumerate() {
+            self.covered(index, stream)?;
             if self.plan.clears || !stream.makes_state || self.tracker.has_state(index) {
                 continue;
             }
@@ -283,11 +305,15 @@ fn lost_message(line: &[u8]) -> bool {
 }
 
 fn fail(message: String) -> Asked {
-    Asked::Fail(Box::new(FailureReason::new(
+    Asked::Fail(reason(message))
+}
+
+fn reason(message: String) -> Box<FailureReason> {
+    Box::new(FailureReason::new(
         Origin::Source,
         Kind::SystemError,
         message,
-    )))
+    ))
 }
 
 /// The start of a rewritten record, up to its data.

@@ -295,6 +295,19 @@ impl Tracker {
         std::mem::take(&mut self.inner().kept)
     }
 
+    /// Gives back states that could not be written; newer ones win.
+    pub(crate) fn keep_again(&self, states: BTreeMap<String, KeptState>) {
+        let mut inner = self.inner();
+        for (stream, state) in states {
+            inner.kept.entry(stream).or_insert(state);
+        }
+    }
+
+    /// Records of a stream that no state covers.
+    pub(crate) fn uncovered(&self, stream: usize) -> u64 {
+        self.inner().streams[stream].open.records
+    }
+
     /// Whether the source sent a state of its own for a stream, or for all of them.
     pub(crate) fn has_state(&self, stream: usize) -> bool {
         let inner = self.inner();

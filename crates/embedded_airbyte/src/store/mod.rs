@@ -7,14 +7,12 @@ mod migrations;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::Duration;
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
-use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 
 use crate::Error;
 
@@ -38,9 +36,9 @@ impl Store {
             path: path.clone(),
             source,
         })?;
-        let writer = connect(&path, 1).await?;
+        let writer = DatabaseConnection::from(shared::sqlite::writer(&path));
         migrations::Migrator::up(&writer, None).await?;
-        let reader = connect(&path, READERS_MAX).await?;
+        let reader = shared::sqlite::readers(&path, READERS_MAX).into();
         Ok(Self {
             reader,
             writer,
@@ -73,26 +71,6 @@ impl Store {
             source,
         })
     }
-}
-
-async fn connect(path: &Path, connections: u32) -> Result<DatabaseConnection, DbErr> {
-    let path = path.to_owned();
-    let mut options = ConnectOptions::new("sqlite://");
-    options
-        .max_connections(connections)
-        .min_connections(1)
-        .test_before_acquire(false)
-        .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(move |options| {
-            options
-                .filename(&path)
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Normal)
-                .busy_timeout(Duration::from_secs(5))
-                .foreign_keys(true)
-        });
-    Database::connect(options).await
 }
 
 /// A file of its own: opening and closing the database itself would drop SQLite's locks on it.

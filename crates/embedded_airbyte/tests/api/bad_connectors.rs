@@ -1,8 +1,11 @@
 //! Connectors that break the protocol or flood the engine.
 
-use serde_json::Value;
+use std::time::Duration;
 
-use crate::harness::{Engine, alive, eventually, left};
+use serde_json::{Value, json};
+
+use crate::harness::{Engine, alive, eventually, left, text};
+use crate::sqlite::rows;
 
 const ACCOUNTS: [&str; 3] = ["Account-00000001", "Account-00000002", "Account-00000003"];
 
@@ -98,5 +101,122 @@ async fn a_process_that_left_its_connectors_session_ends_with_the_run() {
         false => Ok(()),
     })
     .await;
+    engine.stop().await;
+}
+
+/// Limits that a test does not wait long for.
+const SOON: Duration = Duration::from_millis(400);
+
+/// The first failure of a job that ended after one attempt.
+fn failure(info: &Value) -> &Value {
+    assert_eq!(info["job"]["status"], "failed", "{info:#}");
+    &info["attempts"][0]["attempt"]["failureSummary"]["failures"][0]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_falls_silent_fails_its_attempt_and_keeps_its_state() {
+    let engine = Engine::start_with(|options| {
+        options.timing.source_silence = SOON;
+        options.retry.partial_in_total = 1;
+    })
+    .await;
+    let connection = engine.api.accounts("recorder").await;
+    for misbehaviour in ["gate", "ignore_sigterm"] {
+        engine.place.set(misbehaviour, "");
+    }
+    let job = engine.api.start_sync(&connection).await;
+    let info = engine.api.ended(job).await;
+    let failure = failure(&info);
+    assert_eq!(failure["failureOrigin"], "source");
+    assert_eq!(failure["failureType"], "heartbeat_timeout");
+    assert_eq!(
+        failure["externalMessage"],
+        "the source has sent nothing for 400ms"
+    );
+    engine.api.state_at(&connection, 2).await;
+    engine.place.set("open", "");
+    engine.api.sync(&connection).await;
+    assert_eq!(engine.place.written_ids(), ACCOUNTS, "none twice");
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_stops_reading_fails_its_attempt() {
+    let engine = Engine::start_with(|options| {
+        options.timing.destination_blocked = SOON;
+        options.retry.complete_in_a_row = 1;
+    })
+    .await;
+    let connection = engine.api.accounts("recorder").await;
+    engine.place.set("records", "20000");
+    engine.place.set("stop_reading", "");
+    let job = engine.api.start_sync(&connection).await;
+    let info = engine.api.ended(job).await;
+    let failure = failure(&info);
+    assert_eq!(failure["failureOrigin"], "destination");
+    assert_eq!(failure["failureType"], "destination_timeout");
+    assert_eq!(
+        failure["externalMessage"],
+        "the destination has read nothing for 400ms"
+    );
+    let runs = engine.place.home().join("runs");
+    assert_eq!(std::fs::read_dir(runs).unwrap().count(), 0, "nothing runs");
+    engine.place.unset("stop_reading");
+    engine.api.sync(&connection).await;
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incremental_source_that_ends_well_without_a_state_has_failed() {
+    let engine = Engine::start_with(|options| options.retry.complete_in_a_row = 1).await;
+    let connection = engine.api.accounts("recorder").await;
+    engine.place.set("no_state", "");
+    let job = engine.api.start_sync(&connection).await;
+    let info = engine.api.ended(job).await;
+    let failure = failure(&info);
+    assert_eq!(failure["failureOrigin"], "source");
+    let said = text(&failure["externalMessage"]);
+    assert!(
+        said.contains("without a state for stream Account") && said.contains("3 records"),
+        "{said}"
+    );
+    // A full refresh has no place to go on from.
+    let streams = json!([{"name": "Contact", "syncMode": "full_refresh_append"}]);
+    let whole = engine.api.connection("recorder", streams).await;
+    engine.api.sync(&whole).await;
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_of_the_wrong_type_becomes_null_and_is_told() {
+    let engine = Engine::start().await;
+    let connection = engine.api.accounts("sqlite").await;
+    engine.place.set("wrong_type", "");
+    let info = engine.api.sync(&connection).await;
+    assert_eq!(info["job"]["aggregatedStats"]["recordsCommitted"], 3);
+    let warehouse = engine.place.warehouse();
+    let found = rows(
+        &warehouse,
+        "SELECT Id || '|' || coalesce(AnnualRevenue, 'null') || '|' ||
+         json_extract(_airbyte_meta, '$.changes') FROM Account ORDER BY Id",
+    )
+    .await;
+    let change =
+        r#"[{"field":"AnnualRevenue","change":"NULLED","reason":"DESTINATION_TYPECAST_ERROR"}]"#;
+    let expected = ACCOUNTS.map(|id| format!("{id}|null|{change}"));
+    assert_eq!(found, expected);
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_50_mb_arrives_whole() {
+    let engine = Engine::start().await;
+    let connection = engine.api.accounts("sqlite").await;
+    engine.place.set("records", "1");
+    engine.place.set("long_name", "52428800");
+    engine.api.sync(&connection).await;
+    let lengths = "SELECT CAST(length(Name) AS TEXT) FROM Account";
+    let found = rows(&engine.place.warehouse(), lengths).await;
+    assert_eq!(found, ["52428800"]);
     engine.stop().await;
 }

@@ -54,6 +54,11 @@ impl Place {
         let _ = std::fs::remove_file(self.control().join(name));
     }
 
+    /// The engine's own database of written rows.
+    pub(crate) fn warehouse(&self) -> PathBuf {
+        self.home().join("warehouse.db")
+    }
+
     /// What a connector left.
     pub(crate) fn left(&self, name: &str) -> Option<String> {
         std::fs::read_to_string(self.control().join(name)).ok()
@@ -311,6 +316,13 @@ impl Api {
 
     pub(crate) async fn destination(&self, short_name: &str) -> String {
         let workspace = self.workspace().await;
+        if short_name == "sqlite" {
+            // The engine's own, which writes to its warehouse.
+            let (_, list) = self.get("/destinations").await;
+            let all = list["data"].as_array().unwrap();
+            let local = all.iter().find(|entry| entry["name"] == "local").unwrap();
+            return text(&local["destinationId"]);
+        }
         let body = json!({"name": "target", "workspaceId": workspace,
             "configuration": {"destinationType": short_name, "token": "token-of-target"}});
         let (status, destination) = self.post("/destinations", body).await;

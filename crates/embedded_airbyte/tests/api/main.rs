@@ -2,16 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod auto_disable;
 mod bad_connectors;
 mod community;
 mod concurrency;
 mod config_calls;
 mod connections;
+mod crashes;
 mod definitions;
 mod drift;
 mod failures;
+mod full_disk;
 mod guards;
 mod harness;
+mod limits;
 mod mappers;
 mod postgres;
 mod resources;

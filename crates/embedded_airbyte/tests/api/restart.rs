@@ -1,6 +1,6 @@
 //! What survives a stop, a crash and a second engine.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -85,13 +85,37 @@ impl Process {
     }
 
     pub(crate) async fn start(place: &Arc<Place>) -> Self {
+        Self::start_by(place, Command::new(env!("CARGO_BIN_EXE_embedded_airbyte"))).await
+    }
+
+    /// With a data directory on a disk of its own, of so many kilobytes, which only it sees.
+    pub(crate) async fn start_on_disk(place: &Arc<Place>, kilobytes: u64) -> Self {
+        std::fs::create_dir_all(place.home()).unwrap();
+        let mut command = Command::new("unshare");
+        command
+            .args(["--map-root-user", "--user", "--mount", "sh", "-c"])
+            .arg("mount -t tmpfs -o \"size=$1k\" tmpfs \"$2\" && shift 2 && exec \"$@\"")
+            .arg("sh")
+            .arg(kilobytes.to_string())
+            .arg(place.home())
+            .arg(env!("CARGO_BIN_EXE_embedded_airbyte"));
+        Self::start_by(place, command).await
+    }
+
+    /// A path as the engine sees it.
+    pub(crate) fn inside(&self, path: &std::path::Path) -> std::path::PathBuf {
+        let root = format!("/proc/{}/root", self.child.id());
+        std::path::Path::new(&root).join(path.strip_prefix("/").unwrap())
+    }
+
+    async fn start_by(place: &Arc<Place>, mut command: Command) -> Self {
         let connectors = place.path("connectors.json");
         std::fs::write(
             &connectors,
             serde_json::to_vec(&place.connectors()).unwrap(),
         )
         .unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_embedded_airbyte"))
+        let mut child = command
             .arg("--local-connectors")
             .arg(connectors)
             .current_dir(place.path(""))
@@ -104,14 +128,22 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut seen = String::new();
-        let address = lines.map_while(Result::ok).find_map(|line| {
+        let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
             seen.push_str(&line);
             seen.push('\n');
             let line: serde_json::Value = serde_json::from_str(&line).ok()?;
             let address = line["address"].as_str()?;
             (line["message"] == "listening").then(|| format!("http://{address}"))
+        });
+        // An engine whose log nobody reads would be stopped by it.
+        let log = place.path("engine.log");
+        std::thread::spawn(move || {
+            let mut log = std::fs::File::create(log)?;
+            lines
+                .map_while(Result::ok)
+                .try_for_each(|line| writeln!(log, "{line}"))
         });
         let address = address.unwrap_or_else(|| panic!("the engine did not start: {seen}"));
         let api = Api::connect(address).await;

@@ -12,14 +12,14 @@ use crate::restart::Process;
 /// Rows that take long enough to be interrupted.
 const MANY: i64 = 300_000;
 
-async fn database(path: &Path) -> SqliteConnection {
+pub(crate) async fn database(path: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true);
     SqliteConnection::connect_with(&options).await.unwrap()
 }
 
-async fn execute(path: &Path, statements: &str) {
+pub(crate) async fn execute(path: &Path, statements: &str) {
     let mut database = database(path).await;
     sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
         .execute(&mut database)
@@ -29,7 +29,7 @@ async fn execute(path: &Path, statements: &str) {
 }
 
 /// The rows of a query as text.
-async fn rows(path: &Path, query: &str) -> Vec<String> {
+pub(crate) async fn rows(path: &Path, query: &str) -> Vec<String> {
     let mut database = database(path).await;
     let rows = sqlx::query(sqlx::AssertSqlSafe(query))
         .fetch_all(&mut database)
@@ -47,7 +47,7 @@ const CELLS: &str = "SELECT id || '|' || item || '|' || coalesce(price, 'null') 
     substr(updated_at, 1, 10) FROM orders ORDER BY id";
 
 /// A connection from `source.db` to the engine's own warehouse.
-async fn onboard(api: &Api, place: &Place, streams: Value) -> String {
+pub(crate) async fn onboard(api: &Api, place: &Place, streams: Value) -> String {
     let workspace = api.workspace().await;
     let body = json!({"name": "orders", "workspaceId": workspace,
         "configuration": {"sourceType": "sqlite", "path": place.path("source.db")}});

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::{Error, Inner, Registry};
 use crate::settings::{DatabaseTarget, Pooler};
@@ -37,18 +36,8 @@ impl Registry {
                         source,
                     })?;
                 }
-                let options = sqlite_options(path);
-                let writer = SqlitePoolOptions::new()
-                    .max_connections(1)
-                    .acquire_timeout(Duration::from_secs(30))
-                    .test_before_acquire(false)
-                    .connect_lazy_with(options.clone());
-                let readers = SqlitePoolOptions::new()
-                    .max_connections(SQLITE_READERS)
-                    .acquire_timeout(ACQUIRE_TIMEOUT)
-                    .test_before_acquire(false)
-                    .connect_lazy_with(options);
-                (writer.into(), readers.into())
+                let readers = crate::sqlite::readers(path, SQLITE_READERS);
+                (crate::sqlite::writer(path).into(), readers.into())
             }
         };
         let pooler = if matches!(target, DatabaseTarget::Sqlite { .. }) {
@@ -96,14 +85,4 @@ fn postgres(url: &str, pooler: Pooler) -> Result<sqlx::PgPool, Error> {
             })
         })
         .connect_lazy_with(options))
-}
-
-fn sqlite_options(path: &std::path::Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Normal)
-        .busy_timeout(Duration::from_secs(5))
-        .foreign_keys(true)
 }

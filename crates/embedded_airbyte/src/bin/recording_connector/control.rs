@@ -11,7 +11,12 @@
 //! | `extra_column`, `extra_stream` | discover finds one more |
 //! | `lost_cursor`, `lost_stream` | discover finds no cursor column in `Account`, no `Contact` |
 //! | `records` | records per stream, 3 without |
-//! | `gate` | read stops half-way until a file `open` appears |
+//! | `gate` | read stops until a file `open` appears: half-way, or by the text before the `first`
+//! record, after the last one (`last`), at the `end`, or `unstated`: half-way before the state |
+//! | `no_state` | no state is sent |
+//! | `wrong_type`, `long_name` | a text where a number belongs, a name of so many bytes |
+//! | `eat_memory` | read asks for memory until it is refused |
+//! | `stop_reading` | the destination reads nothing after its first record until it is killed |
 //! | `ignore_sigterm` | does so |
 //! | `rotate` | sends a CONTROL message with the text as `refresh_token` |
 //! | `fail_read` | after half of the records a TRACE ERROR of the named `failure_type`, exit 1 |

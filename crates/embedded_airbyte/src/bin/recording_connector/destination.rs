@@ -48,6 +48,7 @@ fn write(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 if let Some(code) = arguments.control.text("exit_write") {
                     return Ok(ExitCode::from(code.parse::<u8>()?));
                 }
+                arguments.control.wait_without("stop_reading");
             }
             Some("STATE") => {
                 file.sync_data()?;

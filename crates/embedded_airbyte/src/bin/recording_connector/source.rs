@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use crate::control::Control;
 use crate::{Arguments, say};
 
 const CURSOR: &str = "SystemModstamp";
@@ -206,6 +207,9 @@ fn read(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         say(&json!({"type": "LOG", "log": {"level": "INFO", "message": text}}));
         eprintln!("on stderr: {text}");
     }
+    if control.has("eat_memory") {
+        eat_memory();
+    }
     if control.has("garbage_read") {
         garbage()?;
     }
@@ -267,7 +271,9 @@ fn read_stream(arguments: &Arguments, stream: &Value, saved: &Value, count: u32)
         record["record"]["data"]["Id"] = Value::Null;
         say(&record);
     }
+    gate(control, "first");
     let half = from + (count - from.min(count)).div_ceil(2);
+    let states = incremental && !control.has("no_state");
     for index in from + 1..=count {
         if control.has("torn_record") {
             let whole = record(name, index).to_string();
@@ -276,9 +282,10 @@ fn read_stream(arguments: &Arguments, stream: &Value, saved: &Value, count: u32)
             let _ = writeln!(stdout, "{}", &whole[..whole.len() / 2]);
             continue;
         }
-        say(&record(name, index));
+        say(&misshapen(control, record(name, index)));
         if index == half {
-            if incremental {
+            gate(control, "unstated");
+            if states {
                 say(&state(name, index));
             }
             if let Some(kind) = control.text("fail_read") {
@@ -288,14 +295,41 @@ fn read_stream(arguments: &Arguments, stream: &Value, saved: &Value, count: u32)
             if let Some(code) = control.text("exit_read") {
                 return code.parse().ok();
             }
-            if control.has("gate") {
-                control.leave("waiting", "");
-                control.wait_for("open");
-            }
+            gate(control, "");
         }
     }
-    if incremental {
+    gate(control, "last");
+    if states {
         say(&state(name, count.max(from)));
     }
+    gate(control, "end");
     None
+}
+
+/// Waits at the place that the test names.
+fn gate(control: &Control, place: &str) {
+    if control.text("gate").as_deref() == Some(place) {
+        control.leave("waiting", place);
+        control.wait_for("open");
+    }
+}
+
+/// A record as a test wants it to be wrong.
+fn misshapen(control: &Control, mut record: Value) -> Value {
+    let data = &mut record["record"]["data"];
+    if control.has("wrong_type") {
+        data["AnnualRevenue"] = json!("a lot");
+    }
+    if let Some(len) = control.text("long_name").and_then(|text| text.parse().ok()) {
+        data["Name"] = json!("n".repeat(len));
+    }
+    record
+}
+
+/// Asks for memory until there is none, which ends the process.
+fn eat_memory() {
+    let mut eaten = Vec::new();
+    loop {
+        eaten.push(vec![1_u8; 16 * 1024 * 1024]);
+    }
 }

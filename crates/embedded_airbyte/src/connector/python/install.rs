@@ -81,7 +81,10 @@ impl Installer {
         let whole = done == environment.to_string_lossy()
             && program.is_file()
             && environment.join("bin/python").exists();
-        whole.then_some(Installed { program })
+        whole.then_some(Installed {
+            program,
+            environment,
+        })
     }
 
     /// The installed connector; installs it when it is not, or only half. Several who ask at once,

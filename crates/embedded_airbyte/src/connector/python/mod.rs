@@ -76,6 +76,8 @@ impl Package {
 pub(crate) struct Installed {
     /// The command that speaks the protocol.
     pub(crate) program: PathBuf,
+    /// Its virtual environment.
+    pub(crate) environment: PathBuf,
 }
 
 /// The packages that may be installed.

@@ -2,8 +2,11 @@
 //!
 //! A connector must die with the engine, and its limits must be set before its first
 //! instruction. Doing that between fork and exec is unsafe code, so the engine starts
-//! `<program> connector-exec <engine pid> -- <connector> <args>…`, and this module, already the
-//! child, prepares itself and becomes the connector.
+//! `<program> connector-exec <engine pid> [limits] -- <connector> <args>…`, and this module, already
+//! the child, prepares itself and becomes the connector.
+
+mod confinement;
+mod limits;
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -11,8 +14,12 @@ use std::process::{Command, ExitCode};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+pub(crate) use limits::Limits;
+
 /// The subcommand that the program given as `Options::connector_program` hands to [`run`].
 pub const SUBCOMMAND: &str = "connector-exec";
+
+const USAGE: &str = "usage: connector-exec <engine pid> [--memory BYTES] [--read PATH]… [--write PATH]… -- <program> [args…]";
 
 /// Open files a connector may have.
 const OPEN_FILES_MAX: u64 = 4096;
@@ -23,21 +30,21 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let parent = args
         .next()
         .and_then(|text| text.to_str()?.parse::<i32>().ok());
-    let separator = args.next();
-    let (Some(parent), Some(program)) = (parent, args.next()) else {
-        return refuse("usage: connector-exec <engine pid> -- <program> [args…]");
+    let limits = Limits::parse(&mut args);
+    let (Some(parent), Some(limits), Some(program)) = (parent, limits, args.next()) else {
+        return refuse(USAGE);
     };
-    if separator.as_deref() != Some("--".as_ref()) {
-        return refuse("usage: connector-exec <engine pid> -- <program> [args…]");
-    }
-    if let Err(error) = prepare(parent) {
+    if let Err(error) = prepare(parent, &limits) {
         return refuse(&format!("preparing the connector's process: {error}"));
+    }
+    if let Err(error) = confinement::confine(&limits) {
+        return refuse(&format!("confining the connector's process: {error}"));
     }
     let error = Command::new(&program).args(args).exec();
     refuse(&format!("starting {}: {error}", program.display()))
 }
 
-fn prepare(parent: i32) -> nix::Result<()> {
+fn prepare(parent: i32, limits: &Limits) -> nix::Result<()> {
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
     // The engine may have died before the signal was armed.
@@ -48,6 +55,11 @@ fn prepare(parent: i32) -> nix::Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let files = hard.min(OPEN_FILES_MAX);
     setrlimit(Resource::RLIMIT_NOFILE, files, files)?;
+    if let Some(memory) = limits.memory {
+        let (_, hard) = getrlimit(Resource::RLIMIT_DATA)?;
+        let memory = hard.min(memory);
+        setrlimit(Resource::RLIMIT_DATA, memory, memory)?;
+    }
     #[cfg(target_os = "linux")]
     {
         // When memory runs out a connector goes before the engine. A kernel that refuses the

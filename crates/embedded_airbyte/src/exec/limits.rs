@@ -1,0 +1,82 @@
+//! What a connector may use, as arguments of [`SUBCOMMAND`](super::SUBCOMMAND).
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Limits of a connector's process.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Bytes of memory it may have for data.
+    pub(crate) memory: Option<u64>,
+    /// Files and directories it may read; with neither these nor writable ones it may use all that
+    /// its user may.
+    pub(crate) readable: Vec<PathBuf>,
+    /// Directories it may write to.
+    pub(crate) writable: Vec<PathBuf>,
+}
+
+impl Limits {
+    /// Reads limits up to and with the `--` that ends them; nothing if they do not read.
+    pub(crate) fn parse(args: &mut impl Iterator<Item = OsString>) -> Option<Self> {
+        let mut limits = Self::default();
+        loop {
+            let flag = args.next()?;
+            match flag.to_str()? {
+                "--" => return Some(limits),
+                "--memory" => limits.memory = Some(args.next()?.to_str()?.parse().ok()?),
+                "--read" => limits.readable.push(args.next()?.into()),
+                "--write" => limits.writable.push(args.next()?.into()),
+                _ => return None,
+            }
+        }
+    }
+
+    /// The arguments that [`Self::parse`] reads.
+    pub(crate) fn arguments(&self) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = Vec::new();
+        if let Some(memory) = self.memory {
+            arguments.extend(["--memory".into(), memory.to_string().into()]);
+        }
+        for (flag, paths) in [("--read", &self.readable), ("--write", &self.writable)] {
+            for path in paths {
+                arguments.extend([flag.into(), path.clone().into_os_string()]);
+            }
+        }
+        arguments.push("--".into());
+        arguments
+    }
+
+    /// Whether only some files may be used.
+    pub(crate) fn confines(&self) -> bool {
+        !self.readable.is_empty() || !self.writable.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_read_back_and_leave_the_program() {
+        let limits = Limits {
+            memory: Some(7),
+            readable: vec!["/usr".into(), "--".into()],
+            writable: vec!["/tmp/a b".into()],
+        };
+        for limits in [limits, Limits::default()] {
+            let mut args = limits.arguments();
+            args.push("program".into());
+            let mut args = args.into_iter();
+            assert_eq!(Limits::parse(&mut args), Some(limits));
+            assert_eq!(args.collect::<Vec<_>>(), ["program"]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_limit_is_refused() {
+        for words in [&["--memory", "much", "--"][..], &["-x", "--"], &["--read"]] {
+            let mut args = words.iter().map(OsString::from);
+            assert_eq!(Limits::parse(&mut args), None, "{words:?}");
+        }
+    }
+}

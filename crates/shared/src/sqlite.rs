@@ -1,0 +1,84 @@
+//! Pools of connections to SQLite files, set up as a control plane needs them: a write-ahead log,
+//! one writer, and no connection used again whose transactions are out of step.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::Connection as _;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+
+/// How long a statement waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a writer waits for its turn in this process.
+const WRITER_TIMEOUT: Duration = Duration::from_secs(30);
+const READER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The pool of one connection that writes. Nothing is opened yet.
+pub fn writer(path: &Path) -> sqlx::SqlitePool {
+    pool(1, WRITER_TIMEOUT).connect_lazy_with(options(path))
+}
+
+/// A pool of connections that read. Nothing is opened yet.
+pub fn readers(path: &Path, connections: u32) -> sqlx::SqlitePool {
+    pool(connections, READER_TIMEOUT).connect_lazy_with(options(path))
+}
+
+fn pool(connections: u32, patience: Duration) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(patience)
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(async { usable(connection).await }))
+}
+
+/// Whether a connection is outside of a transaction. When a commit fails, on a full disk for
+/// instance, SQLite may have rolled back already; the driver's rollback fails then, and every later
+/// "commit" of this connection only ends a savepoint of a transaction that never commits.
+async fn usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if !connection.is_in_transaction() {
+        return Ok(true);
+    }
+    // A rollback may only be waiting for its turn.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn after_a_commit_that_failed_the_next_one_commits() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("small.db");
+        let (writer, reader) = (writer(&path), readers(&path, 1));
+        let made = "PRAGMA max_page_count = 20; CREATE TABLE t (n, text)";
+        sqlx::raw_sql(made).execute(&writer).await.unwrap();
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        let large = sqlx::query("INSERT INTO t VALUES (1, hex(randomblob(100000)))");
+        let refused = large.execute(&mut *transaction).await;
+        assert!(refused.unwrap_err().to_string().contains("full"));
+        drop(transaction);
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        let small = sqlx::query("INSERT INTO t VALUES (7, '')");
+        small.execute(&mut *transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+        let seen: Vec<i64> = sqlx::query_scalar("SELECT n FROM t")
+            .fetch_all(&reader)
+            .await
+            .unwrap();
+        assert_eq!(seen, [7]);
+    }
+}
