@@ -88,11 +88,23 @@ say "Building"
 # The tests start the real binaries.
 cargo build --locked --workspace --bins
 say "Tests"
-if cargo nextest --version >/dev/null 2>&1; then
+nextest=no
+cargo nextest --version >/dev/null 2>&1 && nextest=yes
+if [ "$nextest" = yes ]; then
   cargo nextest run --locked --workspace
 else
   cargo test --locked --workspace --lib --bins --tests
 fi
+for mode in strict hostile; do
+  say "Whole-stack tests on a $mode Airbyte"
+  export AAM_TEST_AIRBYTE_MODE=$mode
+  if [ "$nextest" = yes ]; then
+    cargo nextest run --locked --workspace -E 'binary(contract) | binary(failures) | binary(heal)'
+  else
+    cargo test --locked --workspace --test contract --test failures --test heal
+  fi
+done
+unset AAM_TEST_AIRBYTE_MODE
 say "Stage SDK"
 scripts/test_sdk.sh
 say "Stage connectors"

@@ -8,7 +8,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, guard};
+use crate::api::{self, guard, late};
 use crate::engine::Engine;
 use crate::{Error, Options};
 
@@ -45,6 +45,7 @@ impl Application {
             let hosts = hosts.clone();
             App::new()
                 .app_data(shared.clone())
+                .wrap(from_fn(late::late))
                 .wrap(from_fn(move |request, next| {
                     guard::guard(hosts.clone(), request, next)
                 }))

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::connector::Runner;
 use crate::definitions::{DESTINATION_SQLITE, Definitions};
 use crate::fault::Fault;
+use crate::hostility::Hostility;
 use crate::jobs::Supervisor;
 use crate::options::{ConnectorKind, Options, RetryPolicy, Timing};
 use crate::scheduler::Scheduler;
@@ -38,6 +39,7 @@ pub(crate) struct Engine {
     pub(crate) logs: PathBuf,
     pub(crate) clock: Clock,
     pub(crate) scheduler: Scheduler,
+    pub(crate) hostility: Hostility,
     runtime: Handle,
 }
 
@@ -84,6 +86,7 @@ impl Engine {
             logs,
             clock: options.clock.clone(),
             scheduler: Scheduler::default(),
+            hostility: Hostility::new(options.mode),
             runtime: Handle::try_current().map_err(Error::Runtime)?,
             store,
         };

@@ -14,6 +14,7 @@ mod engine;
 mod error;
 pub mod exec;
 mod fault;
+mod hostility;
 mod job_views;
 mod jobs;
 mod mappers;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use shared::seal::SealingKey;
-use shared::settings::Settings;
+use shared::settings::{AirbyteMode, Settings};
 use uuid::Uuid;
 
 use crate::clock::Clock;
@@ -51,6 +51,8 @@ pub struct Options {
     pub sync_slots: usize,
     /// Threads that answer HTTP.
     pub http_workers: usize,
+    /// How much of what real versions do to their clients the engine does too.
+    pub mode: AirbyteMode,
     /// What time it is for jobs and schedules.
     pub clock: Clock,
 }
@@ -80,6 +82,7 @@ impl Options {
             connector_memory: Some(CONNECTOR_MEMORY),
             sync_slots: 16,
             http_workers: 2,
+            mode: AirbyteMode::Lenient,
             clock: Clock::system(),
         }
     }
@@ -111,6 +114,7 @@ impl Options {
             settings.ports.embedded_airbyte,
         );
         options.allowed_hosts = settings.allowed_hosts.clone();
+        options.mode = settings.embedded_airbyte_mode;
         options.data_roots = settings.data_roots.clone();
         Ok(options)
     }

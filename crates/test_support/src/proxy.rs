@@ -23,6 +23,12 @@ struct Rule {
     times: usize,
 }
 
+impl Rule {
+    fn matches(&self, method: &Method, path: &str) -> bool {
+        self.method == *method && path.ends_with(self.path)
+    }
+}
+
 /// The proxy; it goes with the test.
 #[derive(Debug)]
 pub struct Proxy {
@@ -85,6 +91,25 @@ impl Proxy {
     }
 }
 
+impl State {
+    /// What is to happen to a call; a rule is used up by it.
+    fn fault(&self, method: &Method, path: &str) -> Option<Fault> {
+        let mut rules = self.rules.lock().unwrap();
+        let rule = rules
+            .iter_mut()
+            .find(|rule| rule.times > 0 && rule.matches(method, path))?;
+        rule.times -= 1;
+        Some(rule.fault)
+    }
+
+    fn rearm(&self, method: &Method, path: &str) {
+        let mut rules = self.rules.lock().unwrap();
+        if let Some(rule) = rules.iter_mut().find(|rule| rule.matches(method, path)) {
+            rule.times += 1;
+        }
+    }
+}
+
 impl Drop for Proxy {
     fn drop(&mut self) {
         drop(self.handle.stop(false));
@@ -93,18 +118,7 @@ impl Drop for Proxy {
 
 async fn forward(request: HttpRequest, body: Bytes, state: Data<State>) -> HttpResponse {
     let method: Method = request.method().as_str().parse().unwrap();
-    let fault = {
-        let mut rules = state.rules.lock().unwrap();
-        rules
-            .iter_mut()
-            .find(|rule| {
-                rule.times > 0 && rule.method == method && request.path().ends_with(rule.path)
-            })
-            .map(|rule| {
-                rule.times -= 1;
-                rule.fault
-            })
-    };
+    let fault = state.fault(&method, request.path());
     let failed = |status: u16| {
         HttpResponse::build(status.try_into().unwrap())
             .json(serde_json::json!({"message": "made to fail", "errorId": "test"}))
@@ -113,7 +127,7 @@ async fn forward(request: HttpRequest, body: Bytes, state: Data<State>) -> HttpR
         return failed(status);
     }
     let url = format!("{}{}", state.upstream, request.uri());
-    let mut forwarded = state.http.request(method, url).body(body);
+    let mut forwarded = state.http.request(method.clone(), url).body(body);
     for name in ["authorization", "content-type", "accept", "x-request-id"] {
         if let Some(value) = request.headers().get(name) {
             forwarded = forwarded.header(name, value.to_str().unwrap());
@@ -128,8 +142,12 @@ async fn forward(request: HttpRequest, body: Bytes, state: Data<State>) -> HttpR
         .get("content-type")
         .map(|v| v.to_str().unwrap().to_owned());
     let body = answer.bytes().await.unwrap();
-    if let Some(Fault::After(status)) = fault {
-        return failed(status);
+    if let Some(Fault::After(fault)) = fault {
+        if (200..300).contains(&status) {
+            return failed(fault);
+        }
+        // What was refused had no effect to lie about: the next one is meant.
+        state.rearm(&method, request.path());
     }
     let mut response = HttpResponse::build(status.try_into().unwrap());
     if let Some(kind) = kind {

@@ -125,6 +125,10 @@ impl StackBuilder {
         ] {
             variables.push((format!("SERVICE_PORT_{port}"), "0".to_owned()));
         }
+        // The same tests against an Airbyte that is harder to live with.
+        if let Ok(mode) = std::env::var("AAM_TEST_AIRBYTE_MODE") {
+            variables.push(("EMBEDDED_AIRBYTE_MODE".to_owned(), mode));
+        }
         variables.extend(self.database.variables());
         variables.extend(self.variables);
         let local_connectors = self.local_connectors.map(|connectors| {

@@ -2,6 +2,7 @@
 
 mod config;
 pub(crate) mod guard;
+pub(crate) mod late;
 mod problem;
 mod public;
 mod token;
@@ -36,9 +37,10 @@ pub(crate) fn configure(services: &mut web::ServiceConfig) {
 }
 
 /// Below `/api` a path is known or it is not; everything else is the web app's.
-async fn elsewhere(request: HttpRequest) -> HttpResponse {
+async fn elsewhere(engine: Shared, request: HttpRequest) -> HttpResponse {
     let path = request.path();
-    if path == "/api" || path.starts_with("/api/") {
+    let api = path == "/api" || path.starts_with("/api/");
+    if api && !engine.hostility.answers_everything() {
         return problem::framework(
             actix_web::http::StatusCode::NOT_FOUND,
             path,

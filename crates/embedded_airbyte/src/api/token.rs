@@ -21,6 +21,9 @@ fn issue(engine: &Shared, request: &HttpRequest, bytes: &[u8]) -> Result<String,
     let form = kind
         .and_then(|kind| kind.to_str().ok())
         .is_some_and(|kind| kind.contains("x-www-form-urlencoded"));
+    if form && engine.hostility.refuses_forms() {
+        return Err("Content-Type application/x-www-form-urlencoded is not supported");
+    }
     let asked = if form {
         let mut asked = Asked {
             client_id: String::new(),
@@ -51,11 +54,13 @@ pub(crate) async fn public(
     bytes: web::Bytes,
 ) -> HttpResponse {
     match issue(&engine, &request, &bytes) {
-        Ok(token) => HttpResponse::Ok().json(json!({
-            "access_token": token,
-            "token_type": "Bearer",
-            "expires_in": engine.tokens.lifetime_seconds(),
-        })),
+        Ok(token) => {
+            let mut answer = json!({"access_token": token, "token_type": "Bearer"});
+            if !engine.hostility.hides_lifetime() {
+                answer["expires_in"] = engine.tokens.lifetime_seconds().into();
+            }
+            HttpResponse::Ok().json(answer)
+        }
         Err(why) => problem::framework(StatusCode::BAD_REQUEST, request.path(), why),
     }
 }

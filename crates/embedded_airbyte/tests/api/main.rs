@@ -15,6 +15,7 @@ mod failures;
 mod full_disk;
 mod guards;
 mod harness;
+mod hostile;
 mod limits;
 mod mappers;
 mod postgres;

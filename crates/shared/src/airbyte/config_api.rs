@@ -1,5 +1,8 @@
 //! Calls of the Config API: the only way to full catalogs, checks, refreshes and failure reasons.
 
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
 use chrono::DateTime;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -59,6 +62,17 @@ impl Airbyte {
     /// # Errors
     /// `ErrorKind::Connector` when the discover failed, which Airbyte reports inside a 200.
     pub async fn discover(&self, source: Uuid) -> Result<Discovered, Error> {
+        let backoff = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_times(2)
+            .with_jitter();
+        (|| self.discover_once(source))
+            .retry(backoff)
+            .when(|error| error.is_transient_failure())
+            .await
+    }
+
+    async fn discover_once(&self, source: Uuid) -> Result<Discovered, Error> {
         const NAME: &str = "discovering the source's schema";
         let body = json!({"sourceId": source, "disable_cache": true});
         let answer: DiscoverAnswer = self
@@ -81,13 +95,15 @@ impl Airbyte {
                 catalog_id: answer.catalog_id,
             }),
             _ => {
-                let said = answer
-                    .job_info
-                    .and_then(|job| job.failure_reason)
-                    .map_or_else(|| "no reason given".to_owned(), |reason| reason.in_words());
+                let reason = answer.job_info.and_then(|job| job.failure_reason);
+                let transient = reason.as_ref().is_some_and(|reason| {
+                    reason.failure_type.as_deref() == Some("transient_error")
+                });
+                let said =
+                    reason.map_or_else(|| "no reason given".to_owned(), |reason| reason.in_words());
                 Err(Error {
                     call: NAME,
-                    kind: ErrorKind::Connector { said },
+                    kind: ErrorKind::Connector { said, transient },
                 })
             }
         }
@@ -123,7 +139,10 @@ impl Airbyte {
             .unwrap_or_else(|| "the check itself crashed without a reason".to_owned());
         Err(Error {
             call: NAME,
-            kind: ErrorKind::Connector { said },
+            kind: ErrorKind::Connector {
+                said,
+                transient: false,
+            },
         })
     }
 

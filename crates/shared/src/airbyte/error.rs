@@ -93,6 +93,8 @@ pub enum ErrorKind {
     Connector {
         /// The connector's words.
         said: String,
+        /// Whether it says that trying again may help.
+        transient: bool,
     },
 }
 
@@ -113,6 +115,17 @@ impl Error {
             | ErrorKind::NotAirbyte { .. }
             | ErrorKind::Connector { .. } => false,
         }
+    }
+
+    /// Whether a connector ran, failed and says that trying again may help.
+    pub fn is_transient_failure(&self) -> bool {
+        matches!(
+            self.kind,
+            ErrorKind::Connector {
+                transient: true,
+                ..
+            }
+        )
     }
 
     /// Whether the call may have had its effect although it failed.

@@ -203,6 +203,9 @@ pub struct ConnectionRead {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FailureReason {
+    /// `config_error`, `system_error`, `transient_error`, …
+    #[serde(default)]
+    pub failure_type: Option<String>,
     /// `source`, `destination`, `airbyte_platform`, …
     #[serde(default)]
     pub failure_origin: Option<String>,

@@ -130,6 +130,20 @@ pub struct SalesforceSettings {
     pub refresh_token: Option<SecretString>,
 }
 
+/// How the embedded Airbyte treats its clients. The stricter ones are for testing clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AirbyteMode {
+    /// As most versions do.
+    #[default]
+    Lenient,
+    /// It refuses what some real versions refuse: forms at the token endpoints.
+    Strict,
+    /// It also does what clients trip over: links to an internal host, tokens without a lifetime, a
+    /// web page where a path does not exist, a first discover that fails inside a 200,
+    /// `try-again-later` when nothing runs, creates that happen after their time-out.
+    Hostile,
+}
+
 /// Every setting of the process.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -163,6 +177,8 @@ pub struct Settings {
     pub data_roots: Vec<PathBuf>,
     /// What is logged and how.
     pub log: LogSettings,
+    /// How the embedded Airbyte treats its clients.
+    pub embedded_airbyte_mode: AirbyteMode,
     secret_key: Option<SecretString>,
     service_token_key: Option<SecretString>,
     airbyte_secret_key: Option<SecretString>,
@@ -222,6 +238,15 @@ impl Settings {
                 ("transaction", Pooler::Transaction),
             ],
             Pooler::Session,
+        );
+        let embedded_airbyte_mode = reader.choice(
+            variables::EMBEDDED_AIRBYTE_MODE,
+            &[
+                ("lenient", AirbyteMode::Lenient),
+                ("strict", AirbyteMode::Strict),
+                ("hostile", AirbyteMode::Hostile),
+            ],
+            AirbyteMode::Lenient,
         );
         let airbyte = reader.airbyte(ports.embedded_airbyte);
         let redis_url = reader.secret(variables::REDIS_URL);
@@ -304,6 +329,7 @@ impl Settings {
             salesforce,
             data_roots,
             log,
+            embedded_airbyte_mode,
             secret_key,
             service_token_key,
             airbyte_secret_key,

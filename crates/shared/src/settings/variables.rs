@@ -38,6 +38,7 @@ variables! {
     SALESFORCE_CLIENT_ID = "the connected app's consumer key", "Salesforce credentials from the environment.";
     SALESFORCE_CLIENT_SECRET = "the connected app's consumer secret", "Salesforce credentials from the environment.";
     SALESFORCE_REFRESH_TOKEN = "a refresh token", "Salesforce credentials from the environment.";
+    EMBEDDED_AIRBYTE_MODE = "lenient", "How the embedded Airbyte treats its clients: `lenient`, `strict` or `hostile`.";
     AAM_HOME = "/var/lib/aam", "The data directory; unset: `.aam`, searched upwards from the working directory.";
     AAM_DATA_ROOTS = "/srv/data:/srv/exports", "Where native file and SQLite connectors may read and write.";
     LOG_LEVEL = "info", "What is logged.";

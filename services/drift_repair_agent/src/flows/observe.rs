@@ -48,7 +48,7 @@ pub(crate) async fn offer(state: &State, target: &Repairable) -> Result<Offer, E
         .discover(target.source_id)
         .await
         .map_err(|error| match error.kind {
-            ErrorKind::Connector { ref said } => {
+            ErrorKind::Connector { ref said, .. } => {
                 Error::refused(ErrorCode::DiscoverFailed, said.clone())
             }
             _ => error.into(),

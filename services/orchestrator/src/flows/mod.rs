@@ -2,6 +2,7 @@
 
 pub(crate) mod onboard;
 mod prepare;
+mod settle;
 pub(crate) mod sync;
 mod undo;
 pub(crate) mod worker;

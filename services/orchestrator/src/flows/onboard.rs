@@ -19,7 +19,7 @@ use shared::registry::{self, Conflict};
 use uuid::Uuid;
 
 use super::prepare::{self, Prepared};
-use super::{Error, undo};
+use super::{Error, settle, undo};
 use crate::domain::conflicts::Naming;
 use crate::domain::{mark, request};
 use crate::state::State;
@@ -194,7 +194,7 @@ async fn make(
         .source_check(source_id)
         .await
         .map_err(|error| match error.kind {
-            ErrorKind::Connector { ref said } => {
+            ErrorKind::Connector { ref said, .. } => {
                 Error::refused(ErrorCode::SourceCheckFailed, said.clone())
             }
             _ => error.into(),
@@ -258,11 +258,13 @@ async fn create_source(
         Ok(source) => source.source_id,
         Err(error) if error.is_ambiguous() => {
             // It may have been made all the same: then it is ours, by its mark.
-            let sources = state.airbyte.source_list(prepared.workspace_id).await?;
-            match sources.iter().find(|source| source.name.ends_with(mark)) {
-                Some(found) => found.source_id,
-                None => return Err(error.into()),
-            }
+            let ours = settle::look_for(|| async {
+                let sources = state.airbyte.source_list(prepared.workspace_id).await?;
+                Ok(sources
+                    .into_iter()
+                    .find(|source| source.name.ends_with(mark)))
+            });
+            ours.await?.ok_or(error)?.source_id
         }
         Err(airbyte::Error {
             kind: ErrorKind::Rejected {
@@ -305,7 +307,7 @@ async fn discover(
         .discover(source_id)
         .await
         .map_err(|error| match error.kind {
-            ErrorKind::Connector { ref said } => {
+            ErrorKind::Connector { ref said, .. } => {
                 Error::refused(ErrorCode::DiscoverFailed, said.clone())
             }
             _ => error.into(),
@@ -427,14 +429,13 @@ async fn create_connection(
         Ok(connection) => connection.connection_id,
         Err(error) if error.is_ambiguous() => {
             // A connection is found by its source, which is ours alone.
-            let all = state.airbyte.connection_list(prepared.workspace_id).await?;
-            match all
-                .iter()
-                .find(|connection| connection.source_id == source_id)
-            {
-                Some(found) => found.connection_id,
-                None => return Err(error.into()),
-            }
+            let ours = settle::look_for(|| async {
+                let all = state.airbyte.connection_list(prepared.workspace_id).await?;
+                Ok(all
+                    .into_iter()
+                    .find(|connection| connection.source_id == source_id))
+            });
+            ours.await?.ok_or(error)?.connection_id
         }
         Err(airbyte::Error {
             kind: ErrorKind::Rejected { problem, said, .. },

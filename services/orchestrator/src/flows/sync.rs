@@ -1,5 +1,7 @@
 //! Starting a sync: one, or none when one runs already.
 
+use std::time::Duration;
+
 use contracts::{ErrorCode, SyncStatus, SyncTriggered};
 use shared::airbyte::types::Job;
 use shared::airbyte::{self, ErrorKind};
@@ -8,8 +10,12 @@ use shared::registry::jobs::JobFacts;
 use shared::registry::status::{ConnectionStatus, JobStatus};
 use uuid::Uuid;
 
-use super::Error;
+use super::{Error, settle};
 use crate::state::State;
+
+/// How often a trigger is tried while Airbyte says that a job runs and none does.
+const TRIES: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Starts a sync of the connection, or attaches to the sync or refresh that runs.
 pub(crate) async fn start(state: State, id: Uuid) -> Result<SyncTriggered, Error> {
@@ -38,6 +44,14 @@ pub(crate) async fn start(state: State, id: Uuid) -> Result<SyncTriggered, Error
             })
         }
         Triggered::Before(job) => attach(&state, &row, &job).await,
+        Triggered::Perhaps(job) => {
+            let mut attached = attach(&state, &row, &job).await?;
+            attached.message = format!(
+                "Job {} runs; Airbyte's answer to the trigger was lost, so this call or another started it",
+                job.job_id
+            );
+            Ok(attached)
+        }
     }
 }
 
@@ -65,10 +79,12 @@ pub(crate) fn ready(row: &connection::Model) -> Result<Uuid, Error> {
 enum Triggered {
     Now(Job),
     Before(Job),
+    /// Found after a trigger whose answer was lost.
+    Perhaps(Job),
 }
 
 async fn trigger(state: &State, connection: Uuid, highest: i64) -> Result<Triggered, Error> {
-    let mut tries_left = 2;
+    let mut tries_left = TRIES;
     loop {
         tries_left -= 1;
         let error = match state.airbyte.job_create_sync(connection).await {
@@ -85,6 +101,7 @@ async fn trigger(state: &State, connection: Uuid, highest: i64) -> Result<Trigge
                 if tries_left == 0 {
                     return Err(error.into());
                 }
+                tokio::time::sleep(PAUSE).await;
             }
             ErrorKind::Conflict { problem, said } if problem == "state-conflict" => {
                 return Err(Error::refused(
@@ -109,12 +126,13 @@ async fn find_started(
     highest: i64,
     error: airbyte::Error,
 ) -> Result<Triggered, Error> {
-    let newest = state.airbyte.job_list_newest(connection, 10).await?;
-    newest
-        .into_iter()
-        .find(|job| job.job_type == "sync" && number(job) > highest)
-        .map(Triggered::Now)
-        .ok_or_else(|| error.into())
+    let ours = settle::look_for(|| async {
+        let newest = state.airbyte.job_list_newest(connection, 10).await?;
+        Ok(newest
+            .into_iter()
+            .find(|job| job.job_type == "sync" && number(job) > highest))
+    });
+    Ok(Triggered::Perhaps(ours.await?.ok_or(error)?))
 }
 
 async fn attach(state: &State, row: &connection::Model, job: &Job) -> Result<SyncTriggered, Error> {

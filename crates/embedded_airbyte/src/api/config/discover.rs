@@ -10,6 +10,8 @@ use super::actors::{ActorId, job_info};
 use super::answer;
 use super::connection_views::actor_read;
 use crate::api::{Reply, Shared, body};
+use crate::connector::{FailureReason, Kind, Origin};
+use crate::discovery::SynchronousJob;
 use crate::fault::stored;
 use crate::notation::{SyncCatalog, with_suggestions};
 use crate::options::ConnectorKind;
@@ -57,6 +59,21 @@ async fn discover(engine: Shared, bytes: web::Bytes) -> HttpResponse {
         let asked: Discover = body(&bytes)?;
         if let Some(id) = asked.connection_id {
             engine.connection(id).await?;
+        }
+        let source = engine.actor(ConnectorKind::Source, asked.source_id).await?;
+        if engine.hostility.fails_discover(source.id) {
+            let mut job = SynchronousJob::remembered("discover_schema");
+            let said = "the source did not answer in time";
+            job.failure = Some(FailureReason::new(
+                Origin::Source,
+                Kind::TransientError,
+                said,
+            ));
+            let read = DiscoverRead {
+                job_info: Some(job_info(&job)),
+                ..DiscoverRead::default()
+            };
+            return Ok(Reply::json(&read));
         }
         let found = engine
             .discover(asked.source_id, asked.disable_cache)

@@ -66,6 +66,10 @@ where
 
 /// The base that `next` and `previous` are built on.
 fn base(request: &HttpRequest) -> String {
+    let engine = request.app_data::<Shared>();
+    if let Some(host) = engine.and_then(|engine| engine.hostility.link_host()) {
+        return format!("{host}{}", request.path());
+    }
     let connection = request.connection_info();
     format!(
         "{}://{}{}",

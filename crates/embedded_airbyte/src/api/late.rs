@@ -1,0 +1,54 @@
+//! Creates of a hostile engine: refused for no visible reason, or answered with a time-out before
+//! they happen.
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error, web};
+
+use super::problem;
+use crate::engine::Engine;
+use crate::fault::Fault;
+use crate::hostility::{Create, LATE};
+
+/// Lets a request through at once, later or not at all.
+pub(crate) async fn late(
+    mut request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let engine = request.app_data::<web::Data<Engine>>();
+    let create = match (engine, request.path()) {
+        (Some(engine), "/api/public/v1/jobs") if *request.method() == Method::POST => {
+            engine.hostility.job()
+        }
+        (
+            Some(engine),
+            "/api/public/v1/sources" | "/api/public/v1/destinations" | "/api/public/v1/connections",
+        ) if *request.method() == Method::POST => engine.hostility.create(),
+        _ => Create::Honest,
+    };
+    match create {
+        Create::Honest => next.call(request).await,
+        Create::TryAgain => {
+            let fault = Fault::TryAgainLater("A sync is already running".to_owned());
+            Ok(request.into_response(problem::public(&fault)))
+        }
+        Create::Late => {
+            // The connection goes on to the next request, so the body is read now.
+            let body = request.extract::<web::Bytes>().await?;
+            request.set_payload(Payload::from(body));
+            let path = request.path().to_owned();
+            let answer =
+                problem::framework(StatusCode::GATEWAY_TIMEOUT, &path, "upstream timed out");
+            let original = request.request().clone();
+            actix_web::rt::spawn(async move {
+                tokio::time::sleep(LATE).await;
+                let answered = next.call(request).await;
+                let status = answered.map(|answer| answer.status());
+                tracing::info!(path, ?status, "made what was answered with a time-out");
+            });
+            Ok(ServiceResponse::new(original, answer.map_into_boxed_body()))
+        }
+    }
+}
