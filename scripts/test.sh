@@ -105,6 +105,8 @@ for mode in strict hostile; do
   fi
 done
 unset AAM_TEST_AIRBYTE_MODE
+say "Stage verify"
+scripts/test_verify_airbyte.sh
 say "Stage SDK"
 scripts/test_sdk.sh
 say "Stage connectors"

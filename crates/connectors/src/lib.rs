@@ -2,6 +2,7 @@
 
 mod arguments;
 mod destination;
+mod destination_dev_null;
 mod destination_postgres;
 mod destination_sqlite;
 mod failure;
@@ -22,13 +23,15 @@ use failure::Failure;
 use output::Output;
 
 /// Names of the native connectors.
-pub const NAMES: [&str; 4] = [
+pub const NAMES: [&str; 5] = [
+    DESTINATION_DEV_NULL,
     SOURCE_POSTGRES,
     DESTINATION_POSTGRES,
     SOURCE_SQLITE,
     DESTINATION_SQLITE,
 ];
 
+const DESTINATION_DEV_NULL: &str = "destination-dev-null";
 const SOURCE_POSTGRES: &str = "source-postgres";
 const DESTINATION_POSTGRES: &str = "destination-postgres";
 const SOURCE_SQLITE: &str = "source-sqlite";
@@ -96,6 +99,15 @@ async fn dispatch(name: &str, command: Command, output: &mut Output) -> Result<(
                 state,
             },
         ) => source_postgres::read(&config, &catalog, state.as_deref(), output).await,
+        (DESTINATION_DEV_NULL, Command::Spec) => {
+            output.send(&Message::spec(destination_dev_null::spec()))
+        }
+        (DESTINATION_DEV_NULL, Command::Check { config }) => {
+            checked(destination_dev_null::check(&config), output)
+        }
+        (DESTINATION_DEV_NULL, Command::Write { config, catalog }) => {
+            destination_dev_null::write(&config, &catalog, output).await
+        }
         (DESTINATION_POSTGRES, Command::Spec) => {
             output.send(&Message::spec(destination_postgres::spec()))
         }

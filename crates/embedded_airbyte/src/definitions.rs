@@ -22,6 +22,8 @@ pub const DESTINATION_SQLITE: Uuid = uuid!("a3a4f2f8-8f2e-4d0e-9c55-0d1c2f4b7e02
 pub const SOURCE_POSTGRES: Uuid = uuid!("decd338e-5647-4c0b-adf4-da0e75f5a750");
 /// Definition id of `destination-postgres`, as in Airbyte's registry.
 pub const DESTINATION_POSTGRES: Uuid = uuid!("25c5221d-dce2-4163-ade9-739ef790f503");
+/// Definition id of `destination-dev-null`, as in Airbyte's registry.
+pub const DESTINATION_DEV_NULL: Uuid = uuid!("a7bcc9d8-13b3-4e49-b80d-d020b90045e3");
 
 const DOCUMENTATION: &str =
     "https://docs.airbyte.com/platform/understanding-airbyte/airbyte-protocol";
@@ -202,6 +204,13 @@ impl Definitions {
                 destination,
                 "Postgres",
                 "destination-postgres",
+                true,
+            ),
+            native(
+                DESTINATION_DEV_NULL,
+                destination,
+                "End-to-End Testing (/dev/null)",
+                "destination-dev-null",
                 true,
             ),
         ]

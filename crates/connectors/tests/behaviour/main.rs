@@ -5,6 +5,7 @@
 mod commands;
 mod destination;
 mod destination_input;
+mod dev_null;
 mod evolution;
 mod generations;
 mod given;
