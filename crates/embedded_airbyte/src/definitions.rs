@@ -22,6 +22,8 @@ pub const DESTINATION_SQLITE: Uuid = uuid!("a3a4f2f8-8f2e-4d0e-9c55-0d1c2f4b7e02
 pub const SOURCE_POSTGRES: Uuid = uuid!("decd338e-5647-4c0b-adf4-da0e75f5a750");
 /// Definition id of `destination-postgres`, as in Airbyte's registry.
 pub const DESTINATION_POSTGRES: Uuid = uuid!("25c5221d-dce2-4163-ade9-739ef790f503");
+/// Definition id of `source-mysql`, as in Airbyte's registry.
+const SOURCE_MYSQL: Uuid = uuid!("435bb9a5-7887-4809-aa58-28c27df0d7ad");
 
 const DOCUMENTATION: &str =
     "https://docs.airbyte.com/platform/understanding-airbyte/airbyte-protocol";
@@ -204,6 +206,7 @@ impl Definitions {
                 "destination-postgres",
                 true,
             ),
+            native(SOURCE_MYSQL, source, "MySQL", "source-mysql", false),
         ]
         .into_iter()
         .chain(packaged)

@@ -10,5 +10,6 @@ mod generations;
 mod given;
 mod incremental;
 mod interruption;
+mod mysql;
 mod postgres;
 mod source;

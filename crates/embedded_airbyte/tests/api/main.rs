@@ -13,6 +13,7 @@ mod failures;
 mod guards;
 mod harness;
 mod mappers;
+mod mysql;
 mod postgres;
 mod resources;
 mod restart;
