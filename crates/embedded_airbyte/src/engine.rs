@@ -57,8 +57,14 @@ impl Engine {
         let store = Store::open(home).await?;
         // Only now is it sure that no other engine's connectors are in there.
         let program = options.connector_program.clone();
-        let runner = Runner::new(home, home.join("runs"), program, &options.data_roots)
-            .map_err(failed(home))?;
+        let runner = Runner::new(
+            home,
+            home.join("runs"),
+            program,
+            &options.data_roots,
+            &options.docker_program,
+        )
+        .map_err(failed(home))?;
         runner.sweep().map_err(failed(&home.join("runs")))?;
         let signing_key = signing_key(&store, &options.seal_key).await?;
         let engine = Self {

@@ -9,10 +9,14 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
+use crate::connector::docker::guard;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// The subcommand that the program given as `Options::connector_program` hands to [`run`].
 pub const SUBCOMMAND: &str = "connector-exec";
+
+/// Before a container's name: what is run then is Docker, which is watched over.
+pub(crate) const CONTAINER: &str = "--container";
 
 /// Open files a connector may have.
 const OPEN_FILES_MAX: u64 = 4096;
@@ -23,27 +27,43 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let parent = args
         .next()
         .and_then(|text| text.to_str()?.parse::<i32>().ok());
-    let separator = args.next();
+    let mut separator = args.next();
+    let mut container = None;
+    if separator.as_deref() == Some(CONTAINER.as_ref()) {
+        container = args.next();
+        separator = args.next();
+    }
     let (Some(parent), Some(program)) = (parent, args.next()) else {
         return refuse("usage: connector-exec <engine pid> -- <program> [args…]");
     };
     if separator.as_deref() != Some("--".as_ref()) {
         return refuse("usage: connector-exec <engine pid> -- <program> [args…]");
     }
-    if let Err(error) = prepare(parent) {
+    let preparing = match container {
+        None => die_with(parent).and_then(|()| limit()),
+        Some(_) => limit(),
+    };
+    if let Err(error) = preparing {
         return refuse(&format!("preparing the connector's process: {error}"));
+    }
+    if let Some(name) = container {
+        return guard::run(parent, &name.to_string_lossy(), program, args.collect());
     }
     let error = Command::new(&program).args(args).exec();
     refuse(&format!("starting {}: {error}", program.display()))
 }
 
-fn prepare(parent: i32) -> nix::Result<()> {
+fn die_with(parent: i32) -> nix::Result<()> {
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
     // The engine may have died before the signal was armed.
     if nix::unistd::getppid().as_raw() != parent {
         return Err(nix::Error::ESRCH);
     }
+    Ok(())
+}
+
+fn limit() -> nix::Result<()> {
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let files = hard.min(OPEN_FILES_MAX);

@@ -1,6 +1,7 @@
 //! Running connectors: their processes, their directories, their one-shot commands.
 
 pub(crate) mod command;
+pub(crate) mod docker;
 pub(crate) mod failure;
 pub(crate) mod lines;
 pub(crate) mod process;
@@ -9,4 +10,4 @@ mod sweep;
 
 pub(crate) use failure::{FailureReason, Kind, Origin};
 pub(crate) use lines::LineReader;
-pub(crate) use process::{Connector, Environment, RunDirectory, Runner};
+pub(crate) use process::{Connector, Environment, NotReady, RunDirectory, Runner};

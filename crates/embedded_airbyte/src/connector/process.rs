@@ -12,6 +12,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
+use super::docker::{self, Docker, Image, Unavailable};
 use super::python::{Installer, NotInstalled};
 use super::sweep;
 use crate::definitions::Launch;
@@ -48,6 +49,16 @@ pub(crate) struct Runner {
     data_roots: OsString,
     home_files: OsString,
     pub(crate) python: Installer,
+    pub(crate) docker: Arc<Docker>,
+}
+
+/// Why a connector cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotReady {
+    #[error(transparent)]
+    Python(#[from] NotInstalled),
+    #[error(transparent)]
+    Docker(#[from] Unavailable),
 }
 
 /// A connector that only needs to be started.
@@ -55,6 +66,8 @@ pub(crate) struct Runner {
 pub(crate) struct Prepared {
     program: PathBuf,
     args: Vec<OsString>,
+    /// What `program`, which is Docker's then, is to run.
+    image: Option<Image>,
 }
 
 /// What a connector is told about the job it works for.
@@ -64,6 +77,24 @@ pub(crate) struct Environment {
     pub(crate) attempt: i32,
 }
 
+impl Environment {
+    /// What the platform tells every connector.
+    fn variables(&self) -> [(&'static str, String); 10] {
+        [
+            ("AIRBYTE_STAGING_DIRECTORY", "/tmp".to_owned()),
+            ("DATA_CHANNEL_FORMAT", "JSONL".to_owned()),
+            ("DATA_CHANNEL_MEDIUM", "STDIO".to_owned()),
+            ("DEPLOYMENT_MODE", "OSS".to_owned()),
+            ("LOG_LEVEL", "INFO".to_owned()),
+            ("USE_FILE_TRANSFER", "false".to_owned()),
+            ("USE_STREAM_CAPABLE_STATE", "true".to_owned()),
+            ("WORKER_CONNECTOR_IMAGE", self.image.clone()),
+            ("WORKER_JOB_ATTEMPT", self.attempt.to_string()),
+            ("WORKER_JOB_ID", self.job.clone()),
+        ]
+    }
+}
+
 impl Runner {
     /// A runner that keeps its directories under `runs`.
     pub(crate) fn new(
@@ -71,6 +102,7 @@ impl Runner {
         runs: PathBuf,
         program: PathBuf,
         data_roots: &[PathBuf],
+        docker: &Path,
     ) -> std::io::Result<Self> {
         let join = |paths: &[PathBuf]| {
             std::env::join_paths(paths)
@@ -81,6 +113,7 @@ impl Runner {
         Ok(Self {
             program,
             python,
+            docker: Arc::new(Docker::new(docker.to_owned(), home)),
             home: home.to_owned(),
             data_roots: join(data_roots)?,
             home_files: join(&[home.join("warehouse.db"), home.join("sample.db")])?,
@@ -110,11 +143,17 @@ impl Runner {
     ///
     /// # Errors
     /// Why it cannot be installed.
-    pub(crate) async fn prepare(&self, launch: &Launch) -> Result<Prepared, NotInstalled> {
+    pub(crate) async fn prepare(&self, launch: &Launch) -> Result<Prepared, NotReady> {
         match launch {
             Launch::Program { program, args } => Ok(Prepared {
                 program: program.clone(),
                 args: args.clone(),
+                image: None,
+            }),
+            Launch::Docker(reference) => Ok(Prepared {
+                program: self.docker.program().to_owned(),
+                args: Vec::new(),
+                image: Some(self.docker.image(reference).await?),
             }),
             Launch::Python(package) => {
                 let connector = package.connector();
@@ -123,6 +162,7 @@ impl Runner {
                 Ok(Prepared {
                     program: installed.program,
                     args: Vec::new(),
+                    image: None,
                 })
             }
         }
@@ -136,14 +176,33 @@ impl Runner {
         environment: &Environment,
         args: &[OsString],
     ) -> std::io::Result<Connector> {
+        let variables = environment.variables();
+        let path = run.directory.path();
+        let container = match &launch.image {
+            None => None,
+            Some(image) => {
+                let made = self
+                    .docker
+                    .container(image, path, environment, &variables, args);
+                Some(made?)
+            }
+        };
         let mut command = Command::new(&self.program);
         command
             .arg(crate::exec::SUBCOMMAND)
-            .arg(std::process::id().to_string())
-            .arg("--")
-            .arg(&launch.program)
-            .args(&launch.args)
-            .args(args)
+            .arg(std::process::id().to_string());
+        match &container {
+            None => command
+                .arg("--")
+                .arg(&launch.program)
+                .args(&launch.args)
+                .args(args),
+            Some(container) => command
+                .args([crate::exec::CONTAINER, &container.name, "--"])
+                .arg(&launch.program)
+                .args(&container.args),
+        };
+        command
             .env_clear()
             .envs(INHERITED.iter().filter_map(|name| {
                 let value = std::env::var_os(name)?;
@@ -153,17 +212,9 @@ impl Runner {
             .env("AAM_HOME", &self.home)
             .env("AAM_DATA_ROOTS", &self.data_roots)
             .env("AAM_HOME_FILES", &self.home_files)
-            .env("HOME", run.directory.path())
-            .env("AIRBYTE_STAGING_DIRECTORY", run.directory.path())
-            .env("DATA_CHANNEL_FORMAT", "JSONL")
-            .env("DATA_CHANNEL_MEDIUM", "STDIO")
-            .env("DEPLOYMENT_MODE", "OSS")
-            .env("LOG_LEVEL", "INFO")
-            .env("USE_FILE_TRANSFER", "false")
-            .env("USE_STREAM_CAPABLE_STATE", "true")
-            .env("WORKER_CONNECTOR_IMAGE", &environment.image)
-            .env("WORKER_JOB_ATTEMPT", environment.attempt.to_string())
-            .env("WORKER_JOB_ID", &environment.job)
+            .env("HOME", path)
+            .envs(variables)
+            .env("AIRBYTE_STAGING_DIRECTORY", path)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -172,7 +223,10 @@ impl Runner {
         // A native connector reads relative paths as the engine does; others get no hold on the
         // engine's working directory.
         if launch.program != self.program {
-            command.current_dir(run.directory.path());
+            command.current_dir(path);
+        }
+        if container.is_some() {
+            command.envs(docker::variables());
         }
         let mut child = command.spawn()?;
         let pid = child
@@ -193,12 +247,13 @@ impl Runner {
             child,
             mark: run.name().to_owned(),
             group,
+            container: container.map(|container| (self.docker.clone(), container.name)),
             stdin: Some(stdin),
             stdout: Some(stdout),
             stderr: Some(stderr),
         };
         // An engine killed before this line leaves the connector to the parent-death signal.
-        sweep::record(run.directory.path(), pid)?;
+        sweep::record(path, pid)?;
         Ok(connector)
     }
 }
@@ -274,6 +329,8 @@ pub(crate) struct Connector {
     child: Child,
     mark: OsString,
     group: Group,
+    /// The container that it is, by name: it does not end with the command line.
+    container: Option<(Arc<Docker>, String)>,
     pub(crate) stdin: Option<ChildStdin>,
     pub(crate) stdout: Option<ChildStdout>,
     pub(crate) stderr: Option<ChildStderr>,
@@ -294,6 +351,12 @@ impl Connector {
         if self.group.running.swap(false, Ordering::SeqCst) {
             sweep::kill_marked(self.mark.as_bytes());
         }
+        if let Some((docker, name)) = &self.container
+            && !status.as_ref().is_ok_and(ExitStatus::success)
+        {
+            docker.remove(name).await;
+        }
+        self.container = None;
         status
     }
 }
@@ -301,6 +364,9 @@ impl Connector {
 impl Drop for Connector {
     fn drop(&mut self) {
         self.group.kill();
+        if let Some((docker, name)) = &self.container {
+            docker.remove_later(name);
+        }
     }
 }
 

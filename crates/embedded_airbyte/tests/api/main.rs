@@ -8,6 +8,7 @@ mod concurrency;
 mod config_calls;
 mod connections;
 mod definitions;
+mod docker;
 mod drift;
 mod failures;
 mod guards;
