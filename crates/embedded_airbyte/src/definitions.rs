@@ -24,6 +24,8 @@ pub const SOURCE_POSTGRES: Uuid = uuid!("decd338e-5647-4c0b-adf4-da0e75f5a750");
 pub const DESTINATION_POSTGRES: Uuid = uuid!("25c5221d-dce2-4163-ade9-739ef790f503");
 /// Definition id of `destination-dev-null`, as in Airbyte's registry.
 pub const DESTINATION_DEV_NULL: Uuid = uuid!("a7bcc9d8-13b3-4e49-b80d-d020b90045e3");
+/// Definition id of `source-mysql`, as in Airbyte's registry.
+const SOURCE_MYSQL: Uuid = uuid!("435bb9a5-7887-4809-aa58-28c27df0d7ad");
 
 const DOCUMENTATION: &str =
     "https://docs.airbyte.com/platform/understanding-airbyte/airbyte-protocol";
@@ -38,6 +40,8 @@ pub(crate) enum Launch {
     },
     /// A package of the Python index, installed by the first use.
     Python(Arc<Package>),
+    /// An image on this machine: `repository:tag`.
+    Docker(String),
 }
 
 impl Launch {
@@ -46,6 +50,7 @@ impl Launch {
         match self {
             Self::Program { program, .. } => program.clone(),
             Self::Python(package) => PathBuf::from(package.connector()),
+            Self::Docker(image) => PathBuf::from(image),
         }
     }
 
@@ -55,6 +60,7 @@ impl Launch {
         let (program, args) = match self {
             Self::Program { program, args } => (program, args),
             Self::Python(package) => return package.version.clone(),
+            Self::Docker(image) => return image.clone(),
         };
         hash.update(program.as_os_str().as_bytes());
         for arg in args {
@@ -213,6 +219,7 @@ impl Definitions {
                 "destination-dev-null",
                 true,
             ),
+            native(SOURCE_MYSQL, source, "MySQL", "source-mysql", false),
         ]
         .into_iter()
         .chain(packaged)
@@ -230,8 +237,8 @@ impl Definitions {
     }
 
     /// How an image is run here: as the connector that came with the engine under that name, by
-    /// the package that runs manifests, or by asking the program for a native one, which says so where there is none.
-    pub(crate) fn launch_of(&self, repository: &str) -> (Launch, bool) {
+    /// the package that runs manifests, as the native connector of its name, or by Docker.
+    pub(crate) fn launch_of(&self, repository: &str, tag: &str) -> (Launch, bool) {
         let all = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
         let own = all
             .values()
@@ -243,15 +250,12 @@ impl Definitions {
             }
             None => {
                 let name = repository.rsplit('/').next().unwrap_or(repository);
-                // It becomes an argument, and must not be read as an option.
-                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-                let name = match name.bytes().all(plain) && !name.starts_with('-') {
-                    true => name,
-                    false => "unknown",
-                };
-                let launch = Launch::Program {
-                    program: self.program.clone(),
-                    args: vec!["connector".into(), name.into()],
+                let launch = match connectors::NAMES.contains(&name) {
+                    true => Launch::Program {
+                        program: self.program.clone(),
+                        args: vec!["connector".into(), name.into()],
+                    },
+                    false => Launch::Docker(format!("{repository}:{tag}")),
                 };
                 (launch, false)
             }

@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
+use crate::connector::docker::guard;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 pub(crate) use limits::Limits;
@@ -19,23 +20,37 @@ pub(crate) use limits::Limits;
 /// The subcommand that the program given as `Options::connector_program` hands to [`run`].
 pub const SUBCOMMAND: &str = "connector-exec";
 
-const USAGE: &str = "usage: connector-exec <engine pid> [--memory BYTES] [--read PATH]… [--write PATH]… -- <program> [args…]";
+const USAGE: &str = "usage: connector-exec <engine pid> [--container NAME] [--memory BYTES] [--read PATH]… [--write PATH]… -- <program> [args…]";
+
+/// Before a container's name: what is run then is Docker, which is watched over.
+pub(crate) const CONTAINER: &str = "--container";
 
 /// Open files a connector may have.
 const OPEN_FILES_MAX: u64 = 4096;
 
 /// Becomes the connector named by `args` (what follows [`SUBCOMMAND`]). Returns only on failure.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let mut args = args.into_iter();
+    let mut args = args.into_iter().peekable();
     let parent = args
         .next()
         .and_then(|text| text.to_str()?.parse::<i32>().ok());
+    let container = match args.next_if(|arg| arg == CONTAINER) {
+        Some(_) => args.next(),
+        None => None,
+    };
     let limits = Limits::parse(&mut args);
     let (Some(parent), Some(limits), Some(program)) = (parent, limits, args.next()) else {
         return refuse(USAGE);
     };
-    if let Err(error) = prepare(parent, &limits) {
+    let preparing = match container {
+        None => die_with(parent).and_then(|()| limit(&limits)),
+        Some(_) => limit(&limits),
+    };
+    if let Err(error) = preparing {
         return refuse(&format!("preparing the connector's process: {error}"));
+    }
+    if let Some(name) = container {
+        return guard::run(parent, &name.to_string_lossy(), program, args.collect());
     }
     if let Err(error) = confinement::confine(&limits) {
         return refuse(&format!("confining the connector's process: {error}"));
@@ -44,13 +59,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     refuse(&format!("starting {}: {error}", program.display()))
 }
 
-fn prepare(parent: i32, limits: &Limits) -> nix::Result<()> {
+fn die_with(parent: i32) -> nix::Result<()> {
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
     // The engine may have died before the signal was armed.
     if nix::unistd::getppid().as_raw() != parent {
         return Err(nix::Error::ESRCH);
     }
+    Ok(())
+}
+
+fn limit(limits: &Limits) -> nix::Result<()> {
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let files = hard.min(OPEN_FILES_MAX);
