@@ -9,6 +9,7 @@ mod failure;
 mod output;
 mod paths;
 mod postgres;
+mod server;
 mod source;
 mod source_postgres;
 mod source_sqlite;

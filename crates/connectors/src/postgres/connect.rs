@@ -48,10 +48,10 @@ async fn open(config: &Config, mode: PgSslMode, setup: &str) -> Result<PgConnect
         // Poolers know no such start-up parameter; it is set below.
         .extra_float_digits(None)
         .disable_statement_logging();
-    if let Some(certificate) = &config.ssl.ca_certificate {
+    if let Some(certificate) = &config.ssl.certificates.ca {
         options = options.ssl_root_cert_from_pem(certificate.clone().into_bytes());
     }
-    if let Some((certificate, key)) = &config.ssl.client {
+    if let Some((certificate, key)) = &config.ssl.certificates.client {
         options = options
             .ssl_client_cert_from_pem(certificate)
             .ssl_client_key_from_pem(key.expose_secret());

@@ -4,6 +4,7 @@ use sqlx::postgres::PgDatabaseError;
 
 use super::config::Config;
 use crate::failure::Failure;
+use crate::server::distrust;
 
 /// Why there is no session, naming the property that has to do with it.
 pub(super) fn of_connecting(error: &sqlx::Error, config: &Config) -> Failure {
@@ -53,19 +54,6 @@ pub(super) fn of_connecting(error: &sqlx::Error, config: &Config) -> Failure {
         other => Failure::system(format!("connecting to {host}:{port} failed: {other}")),
     };
     failure.because(error)
-}
-
-/// What is wrong with the server's certificate.
-fn distrust(error: &str) -> String {
-    if error.contains("CaUsedAsEndEntity") {
-        "has a certificate that signs itself, which is not accepted; it needs one that an authority signed".to_owned()
-    } else if error.contains("UnknownIssuer") {
-        "has a certificate that none of \"ssl_mode.ca_certificate\" signed".to_owned()
-    } else if error.contains("not valid for name") || error.contains("NotValidForName") {
-        "has a certificate for another host".to_owned()
-    } else {
-        format!("could not be trusted: {error}")
-    }
 }
 
 /// Why a statement failed.

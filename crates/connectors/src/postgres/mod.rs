@@ -5,7 +5,7 @@ mod connect;
 mod failure;
 mod spec;
 
-pub(crate) use config::{Config, Settings};
+pub(crate) use config::Config;
 pub(crate) use connect::connect;
 pub(crate) use failure::of_database;
 pub(crate) use spec::{connection_properties, ssl_mode};

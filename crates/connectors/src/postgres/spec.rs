@@ -1,89 +1,33 @@
 //! The properties that both connectors' specifications have.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use crate::server;
+use crate::server::{plain, verifying};
 
 /// Host, port, database, user, password.
 pub(crate) fn connection_properties() -> serde_json::Map<String, Value> {
-    let properties = json!({
-        "host": {
-            "title": "Host", "type": "string", "order": 0, "minLength": 1,
-            "description": "Name or address of the database server.",
-        },
-        "port": {
-            "title": "Port", "type": "integer", "order": 1,
-            "minimum": 0, "maximum": 65536, "default": 5432, "examples": ["5432"],
-            "description": "Port of the database server.",
-        },
-        "database": {
-            "title": "Database Name", "type": "string", "order": 2, "minLength": 1,
-            "description": "Name of the database.",
-        },
-        "username": {
-            "title": "Username", "type": "string", "order": 4, "minLength": 1,
-            "description": "The user to connect as.",
-        },
-        "password": {
-            "title": "Password", "type": "string", "order": 5, "airbyte_secret": true,
-            "description": "The user's password.",
-        },
-        "jdbc_url_params": {
-            "title": "JDBC URL Parameters", "type": "string", "order": 6,
-            "description": "Parameters as in a JDBC URL, parted by &; known are connectTimeout (seconds) and ApplicationName.",
-        },
-        "tunnel_method": {
-            "title": "SSH Tunnel Method", "type": "object", "order": 10,
-            "description": "Only connections without a tunnel are supported.",
-            "oneOf": [{
-                "title": "No Tunnel",
-                "required": ["tunnel_method"],
-                "properties": { "tunnel_method": { "type": "string", "const": "NO_TUNNEL", "order": 0 } },
-            }],
-        },
-    });
-    match properties {
-        Value::Object(members) => members,
-        _ => serde_json::Map::new(),
-    }
+    server::connection_properties(5432, "connectTimeout (seconds) and ApplicationName")
 }
 
 /// How the connection is encrypted.
 pub(crate) fn ssl_mode(order: u8) -> Value {
-    let plain = |mode: &str, title: &str, description: &str| {
-        json!({
-            "title": title, "description": description, "additionalProperties": true,
-            "required": ["mode"],
-            "properties": { "mode": { "type": "string", "const": mode, "order": 0 } },
-        })
-    };
-    let pem = |title: &str, description: &str, order: u8| {
-        json!({
-            "title": title, "description": description, "type": "string",
-            "airbyte_secret": true, "multiline": true, "order": order,
-        })
-    };
-    let verifying = |mode: &str, title: &str, description: &str| {
-        json!({
-            "title": title, "description": description, "additionalProperties": true,
-            "required": ["mode", "ca_certificate"],
-            "properties": {
-                "mode": { "type": "string", "const": mode, "order": 0 },
-                "ca_certificate": pem("CA Certificate", "Certificates that are trusted, as PEM.", 1),
-                "client_certificate": pem("Client Certificate", "The client's certificate, as PEM.", 2),
-                "client_key": pem("Client Key", "The client's key, as PEM, not encrypted.", 3),
-            },
-        })
-    };
-    json!({
-        "title": "SSL Modes", "type": "object", "order": order,
-        "description": "How the connection is encrypted, and what is verified.",
-        "oneOf": [
-            plain("disable", "disable", "Never encrypted."),
-            plain("allow", "allow", "Encrypted only if the server insists."),
-            plain("prefer", "prefer", "Encrypted if the server can. The default."),
-            plain("require", "require", "Always encrypted; the server's certificate is not verified."),
-            verifying("verify-ca", "verify-ca", "Always encrypted; the certificate has to be trusted."),
-            verifying("verify-full", "verify-full",
-                "Always encrypted; the certificate has to be trusted and to name the host."),
-        ],
-    })
+    let modes = [
+        plain("disable", "Never encrypted."),
+        plain("allow", "Encrypted only if the server insists."),
+        plain("prefer", "Encrypted if the server can. The default."),
+        plain(
+            "require",
+            "Always encrypted; the server's certificate is not verified.",
+        ),
+        verifying(
+            "verify-ca",
+            "Always encrypted; the certificate has to be trusted.",
+        ),
+        verifying(
+            "verify-full",
+            "Always encrypted; the certificate has to be trusted and to name the host.",
+        ),
+    ];
+    server::ssl_mode(order, &modes)
 }

@@ -2,8 +2,13 @@
 //! some of its streams failed.
 
 mod checkpoint;
+mod extras;
+pub(crate) mod incremental;
+mod keyset;
 mod outcomes;
 mod records;
+mod rows;
+mod table_reader;
 
 use std::collections::HashSet;
 
@@ -14,8 +19,12 @@ use airbyte_protocol::{
 use serde_json::value::RawValue;
 
 pub(crate) use checkpoint::{Checkpoint, as_text};
+pub(crate) use extras::Extras;
+pub(crate) use keyset::{Progress, pages};
 pub(crate) use outcomes::Outcomes;
 pub(crate) use records::{GONE, GlobalStates, LineBuilder, Records, UNFIT, quoted_json};
+pub(crate) use rows::RowWriter;
+pub(crate) use table_reader::{CursorColumn, Emission, KeyedTable, SILENCE_MAX, TableReader};
 
 use crate::failure::Failure;
 use crate::output::Output;

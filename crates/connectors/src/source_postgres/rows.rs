@@ -1,12 +1,6 @@
-//! Rows of `COPY … TO STDOUT` in its text format, as JSON objects.
+//! Rows of `COPY … TO STDOUT` in its text format, as cells.
 
 use std::borrow::Cow;
-
-use super::cells;
-use super::tables::Column;
-use super::types::Kind;
-use crate::failure::Failure;
-use crate::source::quoted_json;
 
 /// The cells of a row's line; nothing for null.
 pub(super) fn cells_of(line: &[u8]) -> impl Iterator<Item = Option<Cow<'_, [u8]>>> {
@@ -43,69 +37,6 @@ fn unescaped(cell: &[u8]) -> Vec<u8> {
         });
     }
     out
-}
-
-/// Writes rows of one table as JSON objects.
-pub(super) struct RowWriter {
-    /// Each column's name with what goes before and after it.
-    columns: Vec<(Vec<u8>, String, Kind)>,
-    /// Columns of the last row whose value did not fit.
-    nulled: Vec<usize>,
-}
-
-impl RowWriter {
-    pub(super) fn new(columns: &[Column]) -> Self {
-        let prefixed = |(index, column): (usize, &Column)| {
-            let mut prefix = vec![if index == 0 { b'{' } else { b',' }];
-            quoted_json(&mut prefix, &column.name);
-            prefix.push(b':');
-            (prefix, column.name.clone(), column.kind.clone())
-        };
-        Self {
-            columns: columns.iter().enumerate().map(prefixed).collect(),
-            nulled: Vec::new(),
-        }
-    }
-
-    /// Appends the object of a row, whose first cells are the columns. The cells that remain are
-    /// returned.
-    pub(super) fn write<'l>(
-        &mut self,
-        line: &'l [u8],
-        out: &mut Vec<u8>,
-    ) -> Result<impl Iterator<Item = Option<Cow<'l, [u8]>>> + use<'l>, Failure> {
-        self.nulled.clear();
-        let mut cells = cells_of(line);
-        if self.columns.is_empty() {
-            out.push(b'{');
-        }
-        for (index, (prefix, _, kind)) in self.columns.iter().enumerate() {
-            out.extend_from_slice(prefix);
-            let cell = cells
-                .next()
-                .ok_or_else(|| Failure::system("the server sent a row with too few columns"))?;
-            let start = out.len();
-            match cell {
-                None => out.extend_from_slice(b"null"),
-                Some(cell) => {
-                    if !cells::write(kind, &cell, out) {
-                        out.truncate(start);
-                        out.extend_from_slice(b"null");
-                        self.nulled.push(index);
-                    }
-                }
-            }
-        }
-        out.push(b'}');
-        Ok(cells)
-    }
-
-    /// Names of the columns whose value did not fit in the last row.
-    pub(super) fn nulled(&self) -> impl Iterator<Item = &str> {
-        self.nulled
-            .iter()
-            .map(|index| self.columns[*index].1.as_str())
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use secrecy::SecretString;
 use sqlx::PgConnection;
 
 use crate::failure::Failure;
-use crate::postgres::{Config, Settings, connect};
+use crate::postgres::{Config, connect};
+use crate::server::Settings;
 
 /// How changes are found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use sqlx::{PgConnection, Row as _};
 use super::types::{Kind, Oid, TypeRow, Types, is_money, orders};
 use crate::failure::Failure;
 use crate::postgres::{qualified, quoted};
+use crate::source::{CursorColumn as _, KeyedTable};
 
 /// A column that proposes itself as the cursor of a table with a key.
 const CURSOR_BY_CUSTOM: &str = "updated_at";
@@ -224,6 +225,36 @@ pub(super) async fn types(connection: &mut PgConnection, used: &[i64]) -> Result
         types.insert(oid(row.try_get(0)?), described);
     }
     Ok(types)
+}
+
+impl KeyedTable for Table {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn from(&self) -> String {
+        format!("FROM {}", self.sql())
+    }
+
+    fn key(&self) -> &[String] {
+        &self.key
+    }
+
+    fn key_cells(&self) -> Vec<String> {
+        self.key.iter().map(|name| quoted(name)).collect()
+    }
+
+    fn key_order(&self) -> String {
+        self.key_cells().join(", ")
+    }
+
+    fn after(&self, values: &[String]) -> String {
+        let columns = self.key_columns();
+        let pairs = columns.into_iter().zip(values);
+        let values = pairs.map(|(column, value)| column.literal(value));
+        let values: Vec<String> = values.collect();
+        format!("({}) > ({})", self.key_order(), values.join(", "))
+    }
 }
 
 impl Table {

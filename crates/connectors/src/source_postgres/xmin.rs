@@ -7,12 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::PgConnection;
 
-use super::full_refresh::{Progress, pages};
-use super::stream::{Emission, StreamReader};
+use super::stream::StreamReader;
 use super::tables::Table;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::source::as_text;
+use crate::source::{Emission, KeyedTable as _, Progress, TableReader as _, as_text, pages};
 
 /// Transactions after which their numbers are used again, halved: further apart they cannot be
 /// compared.
@@ -105,19 +104,16 @@ pub(super) async fn read(
     };
     let mut reader = StreamReader::new(table, configured, output);
     if table.key.is_empty() {
-        let copy = reader.copy(&[], &format!("FROM {} WHERE {condition}", table.sql()));
+        let rest = format!("{} WHERE {condition}", table.from());
         reader
-            .pass(connection, &copy, Emission::Rows, |_, _| Ok(()))
+            .pass(connection, &[], &rest, Emission::Rows, |_, _| Ok(()))
             .await?;
     } else {
         let resumed = seen.unfinished.take();
         let resumed = resumed.filter(|u| u.progress.key == table.key && u.xmin <= oldest);
         let mut unfinished = resumed.unwrap_or_else(|| Unfinished {
             xmin: oldest,
-            progress: Progress {
-                key: table.key.clone(),
-                after: None,
-            },
+            progress: Progress::new(table),
         });
         let began = unfinished.xmin;
         let state = |progress: &Progress| Seen {

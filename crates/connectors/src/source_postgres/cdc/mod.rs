@@ -12,14 +12,13 @@ use airbyte_protocol::{ConfiguredStream, LogLevel, StreamDescriptor, StreamState
 use serde::{Deserialize, Serialize};
 use sqlx::{Executor as _, PgConnection};
 
-use super::full_refresh::{Progress, pages};
 use super::read::find;
 use super::settings::{Cdc, SourceSettings};
 use super::stream::StreamReader;
 use super::tables::Table;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::source::{GlobalStates, Outcomes, States};
+use crate::source::{GlobalStates, Outcomes, Progress, States, pages};
 
 pub(super) use columns::columns;
 pub(super) use lsn::Lsn;
@@ -184,10 +183,7 @@ async fn snapshot(
     let resumed = part.and_then(|part| part.progress);
     let mut progress = resumed
         .filter(|p| p.key == table.key)
-        .unwrap_or_else(|| Progress {
-            key: table.key.clone(),
-            after: None,
-        });
+        .unwrap_or_else(|| Progress::new(&table));
     let mut reader = StreamReader::new(&table, &captured.configured, output).within(global);
     let state = |progress: &Progress| Part {
         snapshot_complete: false,
