@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every test, stage by stage, against a throw-away PostgreSQL and Redis started for the run.
+# Runs every test, stage by stage, against a throw-away PostgreSQL, MariaDB and Redis started for
+# the run.
 #
 #   --install   as root on Debian: installs the packages that are missing
 #
@@ -25,6 +26,8 @@ wants() { # PROGRAM PACKAGE
   command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || missing+=("$2")
 }
 [ -n "$(pg_bin)" ] || missing+=(postgresql)
+wants mariadbd mariadb-server
+wants mariadb-install-db mariadb-server
 wants redis-server redis-server
 wants pgbouncer pgbouncer
 wants curl curl
@@ -33,6 +36,7 @@ wants sqlite3 sqlite3
 wants openssl openssl
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
+  mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
   command="apt-get install -y --no-install-recommends ${missing[*]}"
   if [ "$INSTALL" = yes ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     say "Installing ${missing[*]}"
@@ -43,7 +47,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 need cargo
 
-# PostgreSQL refuses to run as root.
+# PostgreSQL refuses to run as root, and so does MariaDB.
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/aam-test.XXXXXX")
 as_owner() { "$@"; }
 if [ "$(id -u)" = 0 ]; then
@@ -55,6 +59,7 @@ chmod 755 "$scratch"
 PG=$(pg_bin)
 cleanup() {
   [ -n "${redis_pid:-}" ] && kill "$redis_pid" 2>/dev/null
+  [ -s "$scratch/mariadb.pid" ] && kill -9 "$(cat "$scratch/mariadb.pid")" 2>/dev/null
   [ -d "$scratch/pg" ] && as_owner "$PG/pg_ctl" -D "$scratch/pg" -m immediate stop >/dev/null 2>&1
   rm -rf "$scratch"
 }
@@ -69,7 +74,7 @@ free_port() { # one that nobody listens on now
   die "no free port"
 }
 
-say "Starting a throw-away PostgreSQL and Redis"
+say "Starting a throw-away PostgreSQL, MariaDB and Redis"
 pg_port=$(free_port)
 printf 'aam' >"$scratch/password" && chmod 644 "$scratch/password"
 as_owner "$PG/initdb" -D "$scratch/pg" -U aam -A scram-sha-256 --pwfile "$scratch/password" -E UTF8 --no-sync >/dev/null
@@ -78,9 +83,31 @@ as_owner openssl req -new -x509 -days 2 -nodes -subj /CN=localhost \
   -keyout "$scratch/pg/server.key" -out "$scratch/pg/server.crt" 2>/dev/null
 as_owner "$PG/pg_ctl" -D "$scratch/pg" -l "$scratch/pg.log" -w -o "-p $pg_port -k $scratch -c listen_addresses=127.0.0.1 -c ssl=on -c fsync=off -c max_connections=400 -c wal_level=logical -c max_replication_slots=50" start >/dev/null ||
   { cat "$scratch/pg.log"; die "PostgreSQL did not start"; }
+mariadb_port=$(free_port)
+as_owner mariadb-install-db --no-defaults --datadir="$scratch/mariadb" --skip-test-db \
+  --auth-root-authentication-method=normal >"$scratch/mariadb.log" 2>&1 || { cat "$scratch/mariadb.log"; die "MariaDB was not set up"; }
+printf "CREATE USER aam@'%%' IDENTIFIED BY 'aam';\nGRANT ALL ON *.* TO aam@'%%' WITH GRANT OPTION;\n" >"$scratch/mariadb.sql"
+# With a certificate that an authority signed, so that it can be verified.
+as_owner openssl req -new -x509 -days 2 -nodes -subj "/CN=An authority" \
+  -keyout "$scratch/ca.key" -out "$scratch/ca.pem" 2>/dev/null
+as_owner openssl req -new -nodes -subj /CN=localhost -keyout "$scratch/mariadb.key" -out "$scratch/mariadb.csr" 2>/dev/null
+printf 'subjectAltName=IP:127.0.0.1\n' >"$scratch/names"
+as_owner openssl x509 -req -days 2 -in "$scratch/mariadb.csr" -CA "$scratch/ca.pem" -CAkey "$scratch/ca.key" \
+  -CAcreateserial -extfile "$scratch/names" -out "$scratch/mariadb.pem" 2>/dev/null
+as_owner mariadbd --no-defaults --datadir="$scratch/mariadb" --socket="$scratch/mariadb.sock" \
+  --pid-file="$scratch/mariadb.pid" --port="$mariadb_port" --bind-address=127.0.0.1 --skip-name-resolve \
+  --ssl-ca="$scratch/ca.pem" --ssl-cert="$scratch/mariadb.pem" --ssl-key="$scratch/mariadb.key" --max-connections=400 \
+  --max-allowed-packet=64M --innodb-flush-log-at-trx-commit=0 --init-file="$scratch/mariadb.sql" >>"$scratch/mariadb.log" 2>&1 &
+mariadb_pid=$!
 redis_port=$(free_port)
 redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --dir "$scratch" >/dev/null &
 redis_pid=$!
+for _ in $(seq 300); do
+  (exec 3<>"/dev/tcp/127.0.0.1/$mariadb_port") 2>/dev/null && break
+  kill -0 "$mariadb_pid" 2>/dev/null || { cat "$scratch/mariadb.log"; die "MariaDB did not start"; }
+  sleep 0.1
+done
+export AAM_TEST_MYSQL_URL="mysql://aam:aam@127.0.0.1:$mariadb_port"
 export AAM_TEST_POSTGRES_URL="postgresql://aam:aam@127.0.0.1:$pg_port/postgres"
 export AAM_TEST_REDIS_URL="redis://127.0.0.1:$redis_port"
 

@@ -1,6 +1,7 @@
 //! Why a connector gives up, in the protocol's terms.
 
 use airbyte_protocol::{ErrorTrace, FailureType, StreamDescriptor};
+use sqlx::mysql::MySqlDatabaseError;
 use sqlx::postgres::PgDatabaseError;
 
 /// A failure: words for users, and whose fault it is.
@@ -68,6 +69,12 @@ impl From<sqlx::Error> for Failure {
             .and_then(|e| e.try_downcast_ref::<PgDatabaseError>())
         {
             return crate::postgres::of_database(of_postgres);
+        }
+        if let Some(of_mysql) = error
+            .as_database_error()
+            .and_then(|e| e.try_downcast_ref::<MySqlDatabaseError>())
+        {
+            return crate::source_mysql::of_database(of_mysql);
         }
         // SQLite has no connection to lose.
         if matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_)) {

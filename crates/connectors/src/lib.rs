@@ -11,6 +11,7 @@ mod paths;
 mod postgres;
 mod server;
 mod source;
+mod source_mysql;
 mod source_postgres;
 mod source_sqlite;
 mod sqlite;
@@ -24,10 +25,11 @@ use failure::Failure;
 use output::Output;
 
 /// Names of the native connectors.
-pub const NAMES: [&str; 5] = [
+pub const NAMES: [&str; 6] = [
     DESTINATION_DEV_NULL,
     SOURCE_POSTGRES,
     DESTINATION_POSTGRES,
+    SOURCE_MYSQL,
     SOURCE_SQLITE,
     DESTINATION_SQLITE,
 ];
@@ -35,6 +37,7 @@ pub const NAMES: [&str; 5] = [
 const DESTINATION_DEV_NULL: &str = "destination-dev-null";
 const SOURCE_POSTGRES: &str = "source-postgres";
 const DESTINATION_POSTGRES: &str = "destination-postgres";
+const SOURCE_MYSQL: &str = "source-mysql";
 const SOURCE_SQLITE: &str = "source-sqlite";
 const DESTINATION_SQLITE: &str = "destination-sqlite";
 
@@ -109,6 +112,22 @@ async fn dispatch(name: &str, command: Command, output: &mut Output) -> Result<(
         (DESTINATION_DEV_NULL, Command::Write { config, catalog }) => {
             destination_dev_null::write(&config, &catalog, output).await
         }
+        (SOURCE_MYSQL, Command::Spec) => output.send(&Message::spec(source_mysql::spec())),
+        (SOURCE_MYSQL, Command::Check { config }) => {
+            let verdict = source_mysql::check(&config).await;
+            checked(verdict, output)
+        }
+        (SOURCE_MYSQL, Command::Discover { config }) => {
+            source_mysql::discover(&config, output).await
+        }
+        (
+            SOURCE_MYSQL,
+            Command::Read {
+                config,
+                catalog,
+                state,
+            },
+        ) => source_mysql::read(&config, &catalog, state.as_deref(), output).await,
         (DESTINATION_POSTGRES, Command::Spec) => {
             output.send(&Message::spec(destination_postgres::spec()))
         }

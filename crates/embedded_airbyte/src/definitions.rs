@@ -24,6 +24,8 @@ pub const SOURCE_POSTGRES: Uuid = uuid!("decd338e-5647-4c0b-adf4-da0e75f5a750");
 pub const DESTINATION_POSTGRES: Uuid = uuid!("25c5221d-dce2-4163-ade9-739ef790f503");
 /// Definition id of `destination-dev-null`, as in Airbyte's registry.
 pub const DESTINATION_DEV_NULL: Uuid = uuid!("a7bcc9d8-13b3-4e49-b80d-d020b90045e3");
+/// Definition id of `source-mysql`, as in Airbyte's registry.
+const SOURCE_MYSQL: Uuid = uuid!("435bb9a5-7887-4809-aa58-28c27df0d7ad");
 
 const DOCUMENTATION: &str =
     "https://docs.airbyte.com/platform/understanding-airbyte/airbyte-protocol";
@@ -213,6 +215,7 @@ impl Definitions {
                 "destination-dev-null",
                 true,
             ),
+            native(SOURCE_MYSQL, source, "MySQL", "source-mysql", false),
         ]
         .into_iter()
         .chain(packaged)

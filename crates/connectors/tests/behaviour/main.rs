@@ -11,5 +11,6 @@ mod generations;
 mod given;
 mod incremental;
 mod interruption;
+mod mysql;
 mod postgres;
 mod source;

@@ -18,6 +18,7 @@ mod harness;
 mod hostile;
 mod limits;
 mod mappers;
+mod mysql;
 mod postgres;
 mod resources;
 mod restart;

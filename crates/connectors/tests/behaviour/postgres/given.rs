@@ -8,16 +8,16 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use crate::given::{Folder, Run, block_on, finish};
 
 /// Where the tests' server is.
-pub(super) struct Server {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) username: String,
-    pub(super) password: String,
+pub(crate) struct Server {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) username: String,
+    pub(crate) password: String,
     base: String,
 }
 
 impl Server {
-    pub(super) fn of_tests() -> Self {
+    pub(crate) fn of_tests() -> Self {
         let url = std::env::var("AAM_TEST_POSTGRES_URL").unwrap_or_else(|_| {
             panic!("AAM_TEST_POSTGRES_URL is not set; scripts/test.sh starts a server and sets it")
         });
@@ -40,7 +40,7 @@ impl Server {
     }
 
     /// Runs statements on the database that is always there.
-    pub(super) fn sql(&self, statements: &str) {
+    pub(crate) fn sql(&self, statements: &str) {
         block_on(run(&self.url("postgres"), statements));
     }
 }
@@ -53,10 +53,10 @@ async fn run(url: &str, statements: &str) {
 }
 
 /// A database, and a folder for the connectors' files.
-pub(super) struct Database {
-    pub(super) server: Server,
-    pub(super) name: String,
-    pub(super) folder: Folder,
+pub(crate) struct Database {
+    pub(crate) server: Server,
+    pub(crate) name: String,
+    pub(crate) folder: Folder,
 }
 
 impl Drop for Database {
@@ -76,7 +76,7 @@ impl Drop for Database {
 }
 
 impl Database {
-    pub(super) fn new(statements: &str) -> Self {
+    pub(crate) fn new(statements: &str) -> Self {
         let server = Server::of_tests();
         let name = format!("aam_{}", uuid::Uuid::new_v4().simple());
         server.sql(&format!("CREATE DATABASE {name}"));
@@ -89,16 +89,16 @@ impl Database {
         database
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.server.url(&self.name)
     }
 
-    pub(super) fn sql(&self, statements: &str) {
+    pub(crate) fn sql(&self, statements: &str) {
         block_on(run(&self.url(), statements));
     }
 
     /// A session of one's own, for what is to stay open.
-    pub(super) fn session(&self) -> Session {
+    pub(crate) fn session(&self) -> Session {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -113,7 +113,7 @@ impl Database {
     }
 
     /// The rows of a query, each as a list of the cells' texts.
-    pub(super) fn rows(&self, query: &str) -> Vec<Vec<Option<String>>> {
+    pub(crate) fn rows(&self, query: &str) -> Vec<Vec<Option<String>>> {
         // The server makes the texts, so that no type is converted here.
         let query = format!(
             "SELECT ARRAY(SELECT value FROM json_each_text(row_to_json(q))) FROM ({query}) AS q"
@@ -129,7 +129,7 @@ impl Database {
     }
 
     /// The rows' cells parted by `|`, null as `-`.
-    pub(super) fn lines(&self, query: &str) -> Vec<String> {
+    pub(crate) fn lines(&self, query: &str) -> Vec<String> {
         let line = |row: Vec<Option<String>>| {
             let cells: Vec<String> = row.into_iter().map(|c| c.unwrap_or("-".into())).collect();
             cells.join("|")
@@ -137,7 +137,7 @@ impl Database {
         self.rows(query).into_iter().map(line).collect()
     }
 
-    pub(super) fn config(&self) -> Value {
+    pub(crate) fn config(&self) -> Value {
         json!({
             "host": self.server.host, "port": self.server.port, "database": self.name,
             "username": self.server.username, "password": self.server.password,
@@ -145,7 +145,7 @@ impl Database {
     }
 
     /// The configuration with other values.
-    pub(super) fn config_with(&self, changes: Value) -> Value {
+    pub(crate) fn config_with(&self, changes: Value) -> Value {
         let mut config = self.config();
         for (name, value) in changes.as_object().unwrap() {
             config[name] = value.clone();
@@ -154,13 +154,13 @@ impl Database {
     }
 
     /// Runs a command that takes nothing but a configuration.
-    pub(super) fn command(&self, connector: &str, command: &str, config: &Value) -> Run {
+    pub(crate) fn command(&self, connector: &str, command: &str, config: &Value) -> Run {
         self.folder.file("config.json", &config.to_string());
         self.folder
             .run(connector, &[command, "--config", "config.json"])
     }
 
-    pub(super) fn discover_with(&self, config: &Value) -> Vec<Value> {
+    pub(crate) fn discover_with(&self, config: &Value) -> Vec<Value> {
         let run = self.command("source-postgres", "discover", config).ok();
         run.of("CATALOG", "catalog").remove(0)["streams"]
             .as_array()
@@ -169,14 +169,14 @@ impl Database {
     }
 
     /// The stream of that name.
-    pub(super) fn stream(&self, name: &str) -> Value {
+    pub(crate) fn stream(&self, name: &str) -> Value {
         let mut streams = self.discover_with(&self.config());
         streams.retain(|stream| stream["name"] == name);
         streams.remove(0)
     }
 
     /// A source that reads.
-    pub(super) fn source(&self, config: &Value, streams: &[Value], state: Option<&Value>) -> Child {
+    pub(crate) fn source(&self, config: &Value, streams: &[Value], state: Option<&Value>) -> Child {
         self.folder.file("config.json", &config.to_string());
         self.folder
             .file("catalog.json", &json!({ "streams": streams }).to_string());
@@ -198,7 +198,7 @@ impl Database {
     }
 
     /// A destination that waits for its input.
-    pub(super) fn destination(&self, streams: &[Value]) -> Child {
+    pub(crate) fn destination(&self, streams: &[Value]) -> Child {
         self.folder.file("write.json", &self.config().to_string());
         self.folder.file(
             "configured.json",
@@ -217,7 +217,7 @@ impl Database {
     }
 
     /// Writes those messages.
-    pub(super) fn write(&self, streams: &[Value], messages: &[Value]) -> Run {
+    pub(crate) fn write(&self, streams: &[Value], messages: &[Value]) -> Run {
         let lines: Vec<String> = messages
             .iter()
             .map(|message| format!("{message}\n"))
@@ -226,7 +226,7 @@ impl Database {
     }
 
     /// Reads to the end.
-    pub(super) fn read_with(
+    pub(crate) fn read_with(
         &self,
         config: &Value,
         streams: &[Value],
@@ -235,19 +235,19 @@ impl Database {
         finish(self.source(config, streams, state), "")
     }
 
-    pub(super) fn read(&self, streams: &[Value], state: Option<&Value>) -> Run {
+    pub(crate) fn read(&self, streams: &[Value], state: Option<&Value>) -> Run {
         self.read_with(&self.config(), streams, state)
     }
 }
 
 /// A session that stays open.
-pub(super) struct Session {
+pub(crate) struct Session {
     runtime: tokio::runtime::Runtime,
     connection: PgConnection,
 }
 
 impl Session {
-    pub(super) fn sql(&mut self, statements: &str) {
+    pub(crate) fn sql(&mut self, statements: &str) {
         let statements = sqlx::raw_sql(AssertSqlSafe(statements.to_owned()));
         self.runtime
             .block_on(self.connection.execute(statements))
@@ -256,7 +256,7 @@ impl Session {
 }
 
 /// The integers in a property of the records.
-pub(super) fn integers(run: &Run, property: &str) -> Vec<i64> {
+pub(crate) fn integers(run: &Run, property: &str) -> Vec<i64> {
     let value = |record: &Value| record[property].as_i64().unwrap();
     run.records().iter().map(value).collect()
 }

@@ -5,7 +5,7 @@ mod connecting;
 mod destination;
 mod evolution;
 mod generations;
-mod given;
+pub(crate) mod given;
 mod incremental;
 mod round_trip;
 mod source;

@@ -1,0 +1,7 @@
+//! `source-mysql` on a real server.
+
+mod connecting;
+mod given;
+mod incremental;
+mod round_trip;
+mod source;
