@@ -138,6 +138,8 @@ say "Stage SDK"
 scripts/test_sdk.sh
 say "Stage connectors"
 scripts/test_connectors.sh
+say "Stage Docker"
+scripts/test_docker.sh
 say "Stage contract"
 scripts/test_contract.sh
 say "Stage compose"

@@ -88,6 +88,8 @@ impl Application {
             tracing::error!("unfinished jobs cannot be resumed: {}", fault.chain());
         }
         engine.spawn(engine.clone().schedule());
+        let docker = engine.runner.docker.clone();
+        engine.spawn(async move { docker.sweep().await });
         let ended = tokio::select! {
             () = stop.cancelled() => None,
             ended = &mut server => Some(ended),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::actors::live_workspace;
-use crate::definitions::{Custom, Definition, Definitions, MANIFEST_RUNNER, Manifest};
+use crate::definitions::{Custom, Definition, Definitions, Launch, MANIFEST_RUNNER, Manifest};
 use crate::engine::Engine;
 use crate::fault::{Fault, stored};
 use crate::options::ConnectorKind;
@@ -178,6 +178,14 @@ impl Engine {
     }
 
     async fn runnable(&self, definition: &Definition) -> Result<(), Fault> {
+        // Whoever defines a connector wants its image; no other request ever pulls one.
+        if let Launch::Docker(image) = &definition.launch {
+            let tell = |line: &str| tracing::info!("{line}");
+            let pulled = self.runner.docker.pull(image, &tell).await;
+            pulled.map_err(|why| {
+                Fault::StateConflict(format!("Get Spec job failed for {image}: {why}"))
+            })?;
+        }
         match self.spec(definition).await {
             Ok(_) => Ok(()),
             Err(Fault::Unexpected(why)) if definition.manifest().is_none() => {
@@ -192,7 +200,8 @@ impl Engine {
 }
 
 fn read(known: &Definitions, row: &custom_definition::Model) -> Result<Definition, Fault> {
-    let (launch, supports_refreshes) = known.launch_of(&row.docker_repository);
+    let (launch, supports_refreshes) =
+        known.launch_of(&row.docker_repository, &row.docker_image_tag);
     let manifest = match &row.manifest {
         None => None,
         Some(text) => Some(Manifest {

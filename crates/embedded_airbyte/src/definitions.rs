@@ -40,6 +40,8 @@ pub(crate) enum Launch {
     },
     /// A package of the Python index, installed by the first use.
     Python(Arc<Package>),
+    /// An image on this machine: `repository:tag`.
+    Docker(String),
 }
 
 impl Launch {
@@ -48,6 +50,7 @@ impl Launch {
         match self {
             Self::Program { program, .. } => program.clone(),
             Self::Python(package) => PathBuf::from(package.connector()),
+            Self::Docker(image) => PathBuf::from(image),
         }
     }
 
@@ -57,6 +60,7 @@ impl Launch {
         let (program, args) = match self {
             Self::Program { program, args } => (program, args),
             Self::Python(package) => return package.version.clone(),
+            Self::Docker(image) => return image.clone(),
         };
         hash.update(program.as_os_str().as_bytes());
         for arg in args {
@@ -233,8 +237,8 @@ impl Definitions {
     }
 
     /// How an image is run here: as the connector that came with the engine under that name, by
-    /// the package that runs manifests, or by asking the program for a native one, which says so where there is none.
-    pub(crate) fn launch_of(&self, repository: &str) -> (Launch, bool) {
+    /// the package that runs manifests, as the native connector of its name, or by Docker.
+    pub(crate) fn launch_of(&self, repository: &str, tag: &str) -> (Launch, bool) {
         let all = self.by_id.read().unwrap_or_else(PoisonError::into_inner);
         let own = all
             .values()
@@ -246,15 +250,12 @@ impl Definitions {
             }
             None => {
                 let name = repository.rsplit('/').next().unwrap_or(repository);
-                // It becomes an argument, and must not be read as an option.
-                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-                let name = match name.bytes().all(plain) && !name.starts_with('-') {
-                    true => name,
-                    false => "unknown",
-                };
-                let launch = Launch::Program {
-                    program: self.program.clone(),
-                    args: vec!["connector".into(), name.into()],
+                let launch = match connectors::NAMES.contains(&name) {
+                    true => Launch::Program {
+                        program: self.program.clone(),
+                        args: vec!["connector".into(), name.into()],
+                    },
+                    false => Launch::Docker(format!("{repository}:{tag}")),
                 };
                 (launch, false)
             }

@@ -65,6 +65,7 @@ impl Engine {
             program,
             &options.data_roots,
             options.connector_memory,
+            &options.docker_program,
         )
         .map_err(failed(home))?;
         runner.sweep().map_err(failed(&home.join("runs")))?;

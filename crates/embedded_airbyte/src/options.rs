@@ -39,6 +39,8 @@ pub struct Options {
     pub connector_program: PathBuf,
     /// Executables of this machine offered as connectors beside the native ones.
     pub local_connectors: Vec<LocalConnector>,
+    /// The `docker` command, for connectors that are images.
+    pub docker_program: PathBuf,
     /// Lifetime of access tokens.
     pub token_lifetime: Duration,
     /// When and how often a failed attempt is repeated.
@@ -76,6 +78,7 @@ impl Options {
             data_roots: Vec::new(),
             connector_program,
             local_connectors: Vec::new(),
+            docker_program: PathBuf::from("docker"),
             token_lifetime: Duration::from_secs(900),
             retry: RetryPolicy::default(),
             timing: Timing::default(),

@@ -24,7 +24,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         local: Local,
     },
-    /// Installs connectors that are packages, for instance `source-faker`; any use does so too.
+    /// Installs connectors that are packages, for instance `source-faker`, which any use does too,
+    /// or Docker images, for instance `airbyte/source-mysql:3.51.5`, which nothing else pulls.
     Install {
         /// The connectors' names.
         #[arg(required = true)]
@@ -85,7 +86,7 @@ pub(crate) async fn run(
     command: Command,
 ) -> anyhow::Result<ExitCode> {
     match command {
-        Command::List { local } => list(format, &open(settings, &local)?.list())?,
+        Command::List { local } => list(format, &open(settings, &local)?.list().await)?,
         Command::Install { connectors } => {
             let none = Local {
                 local_connectors: None,
@@ -196,6 +197,7 @@ fn list(format: Format, all: &[ConnectorInfo]) -> anyhow::Result<()> {
                 Made::Native => "native",
                 Made::Python => "Python package",
                 Made::Local => "executable",
+                Made::Image => "Docker image",
             };
             [
                 info.connector.clone(),
@@ -203,7 +205,8 @@ fn list(format: Format, all: &[ConnectorInfo]) -> anyhow::Result<()> {
                 info.version.clone(),
                 made.to_owned(),
                 if info.installed { "yes" } else { "no" }.to_owned(),
-                info.definition_id.to_string(),
+                info.definition_id
+                    .map_or("-".to_owned(), |id| id.to_string()),
             ]
         }),
     );

@@ -1,5 +1,6 @@
 //! The connectors of this machine used by hand: no engine, no connection, nothing stored.
 
+mod images;
 mod read;
 
 use std::path::{Path, PathBuf};
@@ -14,10 +15,9 @@ use uuid::Uuid;
 
 pub use read::Records;
 
-use crate::connector::Runner;
 use crate::connector::command::{self, Verb};
 use crate::connector::process::Prepared;
-use crate::connector::python::NotInstalled;
+use crate::connector::{NotReady, Runner};
 use crate::definitions::{Definition, Definitions, Launch};
 use crate::options::{CONNECTOR_MEMORY, ConnectorKind, LocalConnector};
 use crate::secrets::Redactor;
@@ -35,6 +35,8 @@ pub enum Made {
     Python,
     /// An executable of this machine.
     Local,
+    /// A Docker image.
+    Image,
 }
 
 /// One connector, as a list shows it.
@@ -46,8 +48,8 @@ pub struct ConnectorInfo {
     pub name: String,
     /// Source or destination.
     pub kind: ConnectorKind,
-    /// The definition's id.
-    pub definition_id: Uuid,
+    /// The definition's id; an image that was installed by hand has none.
+    pub definition_id: Option<Uuid>,
     /// Its version.
     pub version: String,
     /// What it is made of.
@@ -118,6 +120,8 @@ pub enum Failed {
 pub struct Connectors {
     definitions: Definitions,
     runner: Runner,
+    /// Where the images are noted that were installed by hand.
+    images: PathBuf,
     _runs: tempfile::TempDir,
 }
 
@@ -133,6 +137,7 @@ impl Connectors {
         data_roots: &[PathBuf],
         local: &[LocalConnector],
     ) -> Result<Self, Failed> {
+        let docker = Path::new("docker");
         let definitions = Definitions::new(&program, local)?;
         let failed = |source| crate::Error::Home {
             path: std::env::temp_dir(),
@@ -140,18 +145,21 @@ impl Connectors {
         };
         let runs = tempfile::tempdir().map_err(failed)?;
         let memory = Some(CONNECTOR_MEMORY);
-        let runner = Runner::new(home, runs.path().to_owned(), program, data_roots, memory)
-            .map_err(failed)?;
+        let runs_in = runs.path().to_owned();
+        let runner =
+            Runner::new(home, runs_in, program, data_roots, memory, docker).map_err(failed)?;
         Ok(Self {
             definitions,
             runner,
+            images: home.join("connectors").join("images"),
             _runs: runs,
         })
     }
 
     /// Every connector.
-    pub fn list(&self) -> Vec<ConnectorInfo> {
-        self.all()
+    pub async fn list(&self) -> Vec<ConnectorInfo> {
+        let mut list: Vec<ConnectorInfo> = self
+            .all()
             .map(|definition| {
                 let (made, installed) = match &definition.launch {
                     Launch::Program { program, .. } if self.runner.is_own(program) => {
@@ -162,18 +170,21 @@ impl Connectors {
                         Made::Python,
                         self.runner.python.installed(package).is_some(),
                     ),
+                    Launch::Docker(_) => (Made::Image, false),
                 };
                 ConnectorInfo {
                     connector: definition.connector().to_owned(),
                     name: definition.name.clone(),
                     kind: definition.kind,
-                    definition_id: definition.id,
+                    definition_id: Some(definition.id),
                     version: definition.version.clone(),
                     made,
                     installed,
                 }
             })
-            .collect()
+            .collect();
+        list.extend(self.images().await);
+        list
     }
 
     /// Installs a connector; `tell` gets a line for each thing that is done. One that is there
@@ -185,7 +196,10 @@ impl Connectors {
         let definition = self.find(name)?;
         if let Launch::Python(package) = &definition.launch {
             let installed = self.runner.python.ensure(package, tell).await;
-            installed.map_err(|error| not_installed(&definition, &error))?;
+            installed.map_err(|error| not_ready(&definition, &error.into()))?;
+        }
+        if let Launch::Docker(image) = &definition.launch {
+            self.install_image(&definition, image, tell).await?;
         }
         Ok(())
     }
@@ -243,6 +257,7 @@ impl Connectors {
     fn find(&self, name: &str) -> Result<Arc<Definition>, Failed> {
         let mut all = self.all();
         all.find(|definition| definition.connector() == name || definition.id.to_string() == name)
+            .or_else(|| images::definition(name).map(Arc::new))
             .ok_or_else(|| Failed::Unknown {
                 name: name.to_owned(),
             })
@@ -262,7 +277,7 @@ impl Connectors {
 
     async fn prepare(&self, definition: &Definition) -> Result<Prepared, Failed> {
         let prepared = self.runner.prepare(&definition.launch).await;
-        prepared.map_err(|error| not_installed(definition, &error))
+        prepared.map_err(|error| not_ready(definition, &error))
     }
 
     /// Knows the secrets of a configuration: where they are, the connector's specification says.
@@ -320,7 +335,7 @@ impl Connectors {
     }
 }
 
-fn not_installed(definition: &Definition, error: &NotInstalled) -> Failed {
+fn not_ready(definition: &Definition, error: &NotReady) -> Failed {
     Failed::Connector {
         connector: definition.connector().to_owned(),
         said: shared::http::problem::chain(error),

@@ -2,6 +2,7 @@
 
 pub(crate) mod command;
 mod confinement;
+pub(crate) mod docker;
 pub(crate) mod failure;
 pub(crate) mod lines;
 pub(crate) mod process;
@@ -10,4 +11,4 @@ mod sweep;
 
 pub(crate) use failure::{FailureReason, Kind, Origin};
 pub(crate) use lines::LineReader;
-pub(crate) use process::{Connector, Environment, RunDirectory, Runner};
+pub(crate) use process::{Connector, Environment, NotReady, RunDirectory, Runner};

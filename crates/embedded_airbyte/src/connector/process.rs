@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 use super::confinement;
+use super::docker::{self, Container, Docker, Image, Unavailable};
 use super::python::{Installer, NotInstalled};
 use super::sweep;
 use crate::definitions::Launch;
@@ -52,6 +53,16 @@ pub(crate) struct Runner {
     memory: Option<u64>,
     home_files: OsString,
     pub(crate) python: Installer,
+    pub(crate) docker: Arc<Docker>,
+}
+
+/// Why a connector cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotReady {
+    #[error(transparent)]
+    Python(#[from] NotInstalled),
+    #[error(transparent)]
+    Docker(#[from] Unavailable),
 }
 
 /// A connector that only needs to be started.
@@ -61,6 +72,8 @@ pub(crate) struct Prepared {
     args: Vec<OsString>,
     /// Where it is installed, when others wrote it: it may use only some files then.
     environment: Option<PathBuf>,
+    /// What `program`, which is Docker's then, is to run.
+    image: Option<Image>,
 }
 
 /// What a connector is told about the job it works for.
@@ -68,6 +81,24 @@ pub(crate) struct Environment {
     pub(crate) image: String,
     pub(crate) job: String,
     pub(crate) attempt: i32,
+}
+
+impl Environment {
+    /// What the platform tells every connector.
+    fn variables(&self) -> [(&'static str, String); 10] {
+        [
+            ("AIRBYTE_STAGING_DIRECTORY", "/tmp".to_owned()),
+            ("DATA_CHANNEL_FORMAT", "JSONL".to_owned()),
+            ("DATA_CHANNEL_MEDIUM", "STDIO".to_owned()),
+            ("DEPLOYMENT_MODE", "OSS".to_owned()),
+            ("LOG_LEVEL", "INFO".to_owned()),
+            ("USE_FILE_TRANSFER", "false".to_owned()),
+            ("USE_STREAM_CAPABLE_STATE", "true".to_owned()),
+            ("WORKER_CONNECTOR_IMAGE", self.image.clone()),
+            ("WORKER_JOB_ATTEMPT", self.attempt.to_string()),
+            ("WORKER_JOB_ID", self.job.clone()),
+        ]
+    }
 }
 
 impl Runner {
@@ -78,6 +109,7 @@ impl Runner {
         program: PathBuf,
         data_roots: &[PathBuf],
         memory: Option<u64>,
+        docker: &Path,
     ) -> std::io::Result<Self> {
         let join = |paths: &[PathBuf]| {
             std::env::join_paths(paths)
@@ -88,6 +120,7 @@ impl Runner {
         Ok(Self {
             program,
             python,
+            docker: Arc::new(Docker::new(docker.to_owned(), home)),
             home: home.canonicalize().unwrap_or_else(|_| home.to_owned()),
             data_roots: join(data_roots)?,
             roots: data_roots.to_owned(),
@@ -119,12 +152,19 @@ impl Runner {
     ///
     /// # Errors
     /// Why it cannot be installed.
-    pub(crate) async fn prepare(&self, launch: &Launch) -> Result<Prepared, NotInstalled> {
+    pub(crate) async fn prepare(&self, launch: &Launch) -> Result<Prepared, NotReady> {
         match launch {
             Launch::Program { program, args } => Ok(Prepared {
                 program: program.clone(),
                 args: args.clone(),
                 environment: None,
+                image: None,
+            }),
+            Launch::Docker(reference) => Ok(Prepared {
+                program: self.docker.program().to_owned(),
+                args: Vec::new(),
+                environment: None,
+                image: Some(self.docker.image(reference).await?),
             }),
             Launch::Python(package) => {
                 let connector = package.connector();
@@ -134,12 +174,25 @@ impl Runner {
                     program: installed.program,
                     args: Vec::new(),
                     environment: Some(installed.environment),
+                    image: None,
                 })
             }
         }
     }
 
-    fn limits(&self, launch: &Prepared, run: &RunDirectory) -> Limits {
+    fn limits(
+        &self,
+        launch: &Prepared,
+        run: &RunDirectory,
+        container: Option<&Container>,
+    ) -> Limits {
+        if let Some(container) = container {
+            // Its limits are the container's.
+            return Limits {
+                container: Some(container.name.clone()),
+                ..Limits::default()
+            };
+        }
         let run = run.directory.path();
         let confined = launch.environment.as_deref().map(|environment| {
             let readable = confinement::readable(environment, &self.roots, &self.home);
@@ -150,6 +203,7 @@ impl Runner {
             memory: self.memory,
             readable,
             writable,
+            container: None,
         }
     }
 
@@ -161,14 +215,28 @@ impl Runner {
         environment: &Environment,
         args: &[OsString],
     ) -> std::io::Result<Connector> {
+        let variables = environment.variables();
+        let path = run.directory.path();
+        let container = match &launch.image {
+            None => None,
+            Some(image) => {
+                let made = self
+                    .docker
+                    .container(image, path, environment, &variables, args);
+                Some(made?)
+            }
+        };
         let mut command = Command::new(&self.program);
         command
             .arg(crate::exec::SUBCOMMAND)
             .arg(std::process::id().to_string())
-            .args(self.limits(launch, run).arguments())
-            .arg(&launch.program)
-            .args(&launch.args)
-            .args(args)
+            .args(self.limits(launch, run, container.as_ref()).arguments())
+            .arg(&launch.program);
+        match &container {
+            None => command.args(&launch.args).args(args),
+            Some(container) => command.args(&container.args),
+        };
+        command
             .env_clear()
             .envs(INHERITED.iter().filter_map(|name| {
                 let value = std::env::var_os(name)?;
@@ -178,17 +246,9 @@ impl Runner {
             .env("AAM_HOME", &self.home)
             .env("AAM_DATA_ROOTS", &self.data_roots)
             .env("AAM_HOME_FILES", &self.home_files)
-            .env("HOME", run.directory.path())
-            .env("AIRBYTE_STAGING_DIRECTORY", run.directory.path())
-            .env("DATA_CHANNEL_FORMAT", "JSONL")
-            .env("DATA_CHANNEL_MEDIUM", "STDIO")
-            .env("DEPLOYMENT_MODE", "OSS")
-            .env("LOG_LEVEL", "INFO")
-            .env("USE_FILE_TRANSFER", "false")
-            .env("USE_STREAM_CAPABLE_STATE", "true")
-            .env("WORKER_CONNECTOR_IMAGE", &environment.image)
-            .env("WORKER_JOB_ATTEMPT", environment.attempt.to_string())
-            .env("WORKER_JOB_ID", &environment.job)
+            .env("HOME", path)
+            .envs(variables)
+            .env("AIRBYTE_STAGING_DIRECTORY", path)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -200,7 +260,10 @@ impl Runner {
             command.env("TMPDIR", run.directory.path());
         }
         if launch.program != self.program {
-            command.current_dir(run.directory.path());
+            command.current_dir(path);
+        }
+        if container.is_some() {
+            command.envs(docker::variables());
         }
         let mut child = command.spawn()?;
         let pid = child
@@ -221,12 +284,13 @@ impl Runner {
             child,
             mark: run.name().to_owned(),
             group,
+            container: container.map(|container| (self.docker.clone(), container.name)),
             stdin: Some(stdin),
             stdout: Some(stdout),
             stderr: Some(stderr),
         };
         // An engine killed before this line leaves the connector to the parent-death signal.
-        sweep::record(run.directory.path(), pid)?;
+        sweep::record(path, pid)?;
         Ok(connector)
     }
 }
@@ -302,6 +366,8 @@ pub(crate) struct Connector {
     child: Child,
     mark: OsString,
     group: Group,
+    /// The container that it is, by name: it does not end with the command line.
+    container: Option<(Arc<Docker>, String)>,
     pub(crate) stdin: Option<ChildStdin>,
     pub(crate) stdout: Option<ChildStdout>,
     pub(crate) stderr: Option<ChildStderr>,
@@ -322,6 +388,12 @@ impl Connector {
         if self.group.running.swap(false, Ordering::SeqCst) {
             sweep::kill_marked(self.mark.as_bytes());
         }
+        if let Some((docker, name)) = &self.container
+            && !status.as_ref().is_ok_and(ExitStatus::success)
+        {
+            docker.remove(name).await;
+        }
+        self.container = None;
         status
     }
 }
@@ -329,6 +401,9 @@ impl Connector {
 impl Drop for Connector {
     fn drop(&mut self) {
         self.group.kill();
+        if let Some((docker, name)) = &self.container {
+            docker.remove_later(name);
+        }
     }
 }
 

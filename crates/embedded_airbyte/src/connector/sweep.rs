@@ -48,7 +48,7 @@ pub(super) fn sweep(runs: &Path) -> std::io::Result<()> {
 }
 
 /// When a process started, in the kernel's ticks since boot, with the boot's id.
-fn start_time(pid: i32) -> Option<String> {
+pub(super) fn start_time(pid: i32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The command's name may hold spaces and parentheses; fields are counted after the last one.
     let (_, fields) = stat.rsplit_once(')')?;

@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
+use crate::connector::docker::guard;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 pub(crate) use limits::Limits;
@@ -19,7 +20,7 @@ pub(crate) use limits::Limits;
 /// The subcommand that the program given as `Options::connector_program` hands to [`run`].
 pub const SUBCOMMAND: &str = "connector-exec";
 
-const USAGE: &str = "usage: connector-exec <engine pid> [--memory BYTES] [--read PATH]… [--write PATH]… -- <program> [args…]";
+const USAGE: &str = "usage: connector-exec <engine pid> [--memory BYTES] [--read PATH]… [--write PATH]… [--container NAME] -- <program> [args…]";
 
 /// Open files a connector may have.
 const OPEN_FILES_MAX: u64 = 4096;
@@ -34,23 +35,34 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (Some(parent), Some(limits), Some(program)) = (parent, limits, args.next()) else {
         return refuse(USAGE);
     };
-    if let Err(error) = prepare(parent, &limits) {
+    let preparing = match limits.container {
+        None => die_with(parent).and_then(|()| limit(&limits)),
+        Some(_) => limit(&limits),
+    };
+    if let Err(error) = preparing {
         return refuse(&format!("preparing the connector's process: {error}"));
     }
     if let Err(error) = confinement::confine(&limits) {
         return refuse(&format!("confining the connector's process: {error}"));
     }
+    if let Some(name) = limits.container {
+        return guard::run(parent, &name, program, args.collect());
+    }
     let error = Command::new(&program).args(args).exec();
     refuse(&format!("starting {}: {error}", program.display()))
 }
 
-fn prepare(parent: i32, limits: &Limits) -> nix::Result<()> {
+fn die_with(parent: i32) -> nix::Result<()> {
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
     // The engine may have died before the signal was armed.
     if nix::unistd::getppid().as_raw() != parent {
         return Err(nix::Error::ESRCH);
     }
+    Ok(())
+}
+
+fn limit(limits: &Limits) -> nix::Result<()> {
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let files = hard.min(OPEN_FILES_MAX);

@@ -115,12 +115,14 @@ impl Process {
             serde_json::to_vec(&place.connectors()).unwrap(),
         )
         .unwrap();
+        // Where a test may have put programs of its own.
+        let path = [place.path("bin").into(), std::env::var_os("PATH").unwrap()].join(":".as_ref());
         let mut child = command
             .arg("--local-connectors")
             .arg(connectors)
             .current_dir(place.path(""))
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("PATH", path)
             .env("AAM_HOME", place.home())
             .env("AIRBYTE_CLIENT_ID", CLIENT_ID)
             .env("AIRBYTE_CLIENT_SECRET", CLIENT_SECRET)

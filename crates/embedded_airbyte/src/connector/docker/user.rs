@@ -1,0 +1,135 @@
+//! As whom a container runs: the run's files are readable by one user alone, who has to be the same
+//! inside and outside.
+
+use std::os::unix::fs::chown;
+use std::path::Path;
+
+use super::{Docker, PATIENCE, Unavailable};
+
+/// As whom a container runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RunAs {
+    /// As that user, who owns the files as they are.
+    Owner(String),
+    /// As the image says, who is that user: the files become his.
+    Image(u32),
+}
+
+/// Users inside that are others outside, unless the container is told not to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mapping {
+    None,
+    /// The engine is the user's own: its root is the user.
+    Rootless,
+}
+
+impl RunAs {
+    /// Hands a file over to the user inside.
+    pub(super) fn own(&self, file: &Path) -> std::io::Result<()> {
+        match self {
+            Self::Owner(_) | Self::Image(0) => Ok(()),
+            Self::Image(user) => chown(file, Some(*user), None),
+        }
+    }
+}
+
+impl Docker {
+    /// As whom containers of an image run. `user` is what the image says.
+    pub(super) async fn run_as(
+        &self,
+        reference: &str,
+        id: &str,
+        user: &str,
+    ) -> Result<RunAs, Unavailable> {
+        let own = nix::unistd::geteuid().as_raw();
+        if self.mapping().await? == Mapping::Rootless {
+            return Ok(RunAs::Owner("0:0".to_owned()));
+        }
+        if own != 0 {
+            let group = nix::unistd::getegid();
+            return Ok(RunAs::Owner(format!("{own}:{group}")));
+        }
+        let name = user.split(':').next().unwrap_or_default();
+        match (name, name.parse()) {
+            ("", _) => Ok(RunAs::Image(0)),
+            (_, Ok(number)) => Ok(RunAs::Image(number)),
+            _ => Ok(RunAs::Image(self.looked_up(reference, id, name).await?)),
+        }
+    }
+
+    async fn mapping(&self) -> Result<Mapping, Unavailable> {
+        let asked = self.security.get_or_try_init(|| async {
+            let args = ["info", "--format", "{{json .SecurityOptions}}"];
+            let answer = self.ask(&args, PATIENCE).await?;
+            answer.map_err(|said| Unavailable::NoEngine { said })
+        });
+        let rootless = asked.await?.contains("name=rootless");
+        Ok(if rootless {
+            Mapping::Rootless
+        } else {
+            Mapping::None
+        })
+    }
+
+    /// The number of a user whom the image names, by the image's own list.
+    async fn looked_up(&self, reference: &str, id: &str, name: &str) -> Result<u32, Unavailable> {
+        let known = |docker: &Self| {
+            let users = docker
+                .users
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            users.get(id).copied()
+        };
+        if let Some(user) = known(self) {
+            return Ok(user);
+        }
+        let refused = |said: String| Unavailable::Refused {
+            image: reference.to_owned(),
+            said,
+        };
+        let labels = self.labels();
+        let mut args = vec!["create", "--pull", "never"];
+        for label in &labels {
+            args.extend(["--label", label]);
+        }
+        // The command is never run.
+        args.extend(["--entrypoint", "/aam", "--", reference]);
+        let container = self.ask(&args, PATIENCE).await?.map_err(refused)?;
+        let from = format!("{container}:/etc/passwd");
+        let copied = self
+            .output(&["cp", "--follow-link", &from, "-"], PATIENCE)
+            .await;
+        self.remove(&container).await;
+        let copied = copied?.map_err(refused)?;
+        let user = user_in(&copied, name)
+            .ok_or_else(|| refused(format!("it is to run as {name}, whom it does not know")))?;
+        let mut users = self
+            .users
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        users.insert(id.to_owned(), user);
+        Ok(user)
+    }
+}
+
+/// A user's number in an archive that holds `/etc/passwd`: one block of header, then lines.
+fn user_in(archive: &[u8], name: &str) -> Option<u32> {
+    let text = String::from_utf8_lossy(archive.get(512..)?);
+    let fields = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let mut of_user = fields.filter(|fields| fields.first() == Some(&name));
+    of_user.next()?.get(2)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_found_in_an_archive() {
+        let mut archive = vec![0; 512];
+        archive.extend(b"root:x:0:0::/root:/bin/sh\nairbyte:x:1000:1000::/airbyte:/bin/sh\n\0\0");
+        assert_eq!(user_in(&archive, "airbyte"), Some(1000));
+        assert_eq!(user_in(&archive, "air"), None);
+        assert_eq!(user_in(b"short", "root"), None);
+    }
+}
