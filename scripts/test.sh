@@ -97,6 +97,7 @@ as_owner openssl x509 -req -days 2 -in "$scratch/mariadb.csr" -CA "$scratch/ca.p
 as_owner mariadbd --no-defaults --datadir="$scratch/mariadb" --socket="$scratch/mariadb.sock" \
   --pid-file="$scratch/mariadb.pid" --port="$mariadb_port" --bind-address=127.0.0.1 --skip-name-resolve \
   --ssl-ca="$scratch/ca.pem" --ssl-cert="$scratch/mariadb.pem" --ssl-key="$scratch/mariadb.key" --max-connections=400 \
+  --log-bin="$scratch/mariadb-log" --binlog-format=ROW --server-id=1 \
   --max-allowed-packet=64M --innodb-flush-log-at-trx-commit=0 --init-file="$scratch/mariadb.sql" >>"$scratch/mariadb.log" 2>&1 &
 mariadb_pid=$!
 redis_port=$(free_port)

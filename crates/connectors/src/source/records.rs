@@ -220,6 +220,17 @@ impl GlobalStates {
     }
 
     /// Replaces one stream's part.
+    pub(crate) fn put(
+        &mut self,
+        stream: &StreamDescriptor,
+        state: &impl Serialize,
+    ) -> Result<(), Failure> {
+        let state = to_raw_value(state)
+            .map_err(|e| Failure::system("a state cannot be written").because(e))?;
+        self.set(stream, state);
+        Ok(())
+    }
+
     fn set(&mut self, stream: &StreamDescriptor, state: Box<RawValue>) {
         self.streams
             .retain(|part| part.stream_descriptor != *stream);

@@ -13,12 +13,21 @@ pub(super) struct Column {
     pub(super) nullable: bool,
     /// Its type as the server names it, without a length.
     pub(super) sql_type: String,
+    /// As it was declared: `enum('a','B')`.
+    pub(super) full_type: String,
+    /// The character set of its texts.
+    pub(super) charset: Option<String>,
     pub(super) orders: bool,
+    /// What is selected instead of a column of that name.
+    pub(super) expression: Option<String>,
 }
 
 impl Column {
     /// What is selected to read it.
     pub(super) fn selected(&self) -> String {
+        if let Some(expression) = &self.expression {
+            return expression.clone();
+        }
         match self.kind {
             Kind::Float => self.as_double(),
             _ => quoted(&self.name),

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use serde_json::value::RawValue;
 use sqlx::MySqlConnection;
 
+use super::cdc;
 use super::columns::Column;
 use super::connect::connect;
 use super::settings::SourceSettings;
@@ -34,7 +35,12 @@ pub(crate) async fn read(
     let states = States::parse(state)?;
     let mut connection = connect(&settings).await?;
     let mut outcomes = Outcomes::default();
+    let mut captured = Vec::new();
     for configured in &catalog.streams {
+        if settings.cdc.is_some() && configured.sync_mode == SyncMode::Incremental {
+            captured.push(configured);
+            continue;
+        }
         let descriptor = configured.stream.descriptor();
         output.status(&descriptor, StreamStatus::Started)?;
         let saved = states.of(&descriptor);
@@ -45,6 +51,12 @@ pub(crate) async fn read(
             // Rows of the stream that failed may still be on their way.
             connection = connect(&settings).await?;
         }
+    }
+    drop(connection);
+    if let Some(cdc) = settings.cdc
+        && !captured.is_empty()
+    {
+        cdc::read(&settings, cdc, &captured, &states, &mut outcomes, output).await?;
     }
     outcomes.finish()
 }
@@ -70,7 +82,9 @@ async fn stream(
         send_estimate(&table.descriptor(), rows, output)?;
     }
     if configured.sync_mode == SyncMode::FullRefresh {
-        full_refresh(connection, &table, configured, saved, output).await?;
+        // Beside a state of all streams there can be none of one.
+        let resumable = settings.cdc.is_none();
+        full_refresh(connection, &table, configured, (saved, resumable), output).await?;
     } else {
         let cursor = cursor(&table, configured)?;
         let restored = incremental::restored(&table.name, cursor, saved, output)?;
@@ -85,10 +99,10 @@ async fn full_refresh(
     connection: &mut MySqlConnection,
     table: &Table,
     configured: &ConfiguredStream,
-    saved: Option<&RawValue>,
+    (saved, resumable): (Option<&RawValue>, bool),
     output: &mut Output,
 ) -> Result<(), Failure> {
-    if !table.is_resumable() {
+    if !table.is_resumable() || !resumable {
         let mut reader = StreamReader::new(table, configured, output);
         let whole = table.whole();
         reader
@@ -111,7 +125,7 @@ async fn full_refresh(
 }
 
 /// The table of a stream.
-async fn find(
+pub(super) async fn find(
     connection: &mut MySqlConnection,
     settings: &SourceSettings,
     descriptor: &StreamDescriptor,

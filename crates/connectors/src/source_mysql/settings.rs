@@ -20,6 +20,15 @@ pub(super) struct SourceSettings {
     pub(super) connect_timeout: Duration,
     /// Whether `tinyint(1)` is read as a boolean.
     pub(super) tiny_is_boolean: bool,
+    /// Set where changes are found in the server's log.
+    pub(super) cdc: Option<Cdc>,
+}
+
+/// How the server's log is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cdc {
+    /// Whether all is read anew when the log lost changes; else that is a failure.
+    pub(super) resyncs: bool,
 }
 
 /// How the connection is encrypted, and who has to prove what.
@@ -49,13 +58,6 @@ impl SourceSettings {
     pub(super) fn parse(config: &SecretString) -> Result<Self, Failure> {
         let settings = Settings::parse(config)?;
         settings.without_tunnel()?;
-        if let Some(method) = settings.object("replication_method")?
-            && method.text("method")?.is_some_and(|m| m != "STANDARD")
-        {
-            return Err(Failure::config(
-                "\"replication_method.method\" can only be STANDARD: the server's log is not read",
-            ));
-        }
         let (ssl_mode, certificates) = ssl(&settings)?;
         let mut parsed = Self {
             host: settings.required("host")?,
@@ -67,6 +69,7 @@ impl SourceSettings {
             certificates,
             connect_timeout: CONNECT_TIMEOUT,
             tiny_is_boolean: true,
+            cdc: cdc(&settings)?,
         };
         for (name, value) in settings.jdbc_parameters()? {
             parsed.apply(&name, &value)?;
@@ -92,6 +95,32 @@ impl SourceSettings {
         }
         Ok(())
     }
+}
+
+fn cdc(settings: &Settings) -> Result<Option<Cdc>, Failure> {
+    let Some(method) = settings.object("replication_method")? else {
+        return Ok(None);
+    };
+    match method.text("method")?.as_deref() {
+        None | Some("STANDARD") => return Ok(None),
+        Some("CDC") => {}
+        Some(_) => {
+            return Err(Failure::config(
+                "\"replication_method.method\" has to be STANDARD or CDC",
+            ));
+        }
+    }
+    let behaviour = method.text("invalid_cdc_cursor_position_behavior")?;
+    let resyncs = match behaviour.as_deref() {
+        None | Some("Fail sync") => false,
+        Some("Re-sync data") => true,
+        Some(_) => {
+            return Err(Failure::config(
+                "\"replication_method.invalid_cdc_cursor_position_behavior\" has to be Fail sync or Re-sync data",
+            ));
+        }
+    };
+    Ok(Some(Cdc { resyncs }))
 }
 
 fn ssl(settings: &Settings) -> Result<(SslMode, Certificates), Failure> {

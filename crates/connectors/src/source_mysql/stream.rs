@@ -13,7 +13,8 @@ use super::types::Kind;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::source::{
-    Emission, Extras, Records, RowWriter, SILENCE_MAX, TableReader, selected_properties,
+    Emission, Extras, GlobalStates, Records, RowWriter, SILENCE_MAX, TableReader,
+    selected_properties,
 };
 
 /// Reads one stream.
@@ -42,6 +43,12 @@ impl<'a> StreamReader<'a> {
             list: chosen.iter().map(|column| column.selected()).collect(),
             rows: RowWriter::new(chosen.into_iter().map(|c| (c.name.clone(), c.kind))),
         }
+    }
+
+    /// Sends states of all streams instead of the one's.
+    pub(super) fn within(mut self, global: &'a mut GlobalStates) -> Self {
+        self.records = self.records.within(global);
+        self
     }
 }
 

@@ -96,27 +96,43 @@ async fn describe(
     let columns = texts(
         connection,
         format!(
-            "SELECT TABLE_NAME, COLUMN_NAME, LOWER(DATA_TYPE), LOWER(COLUMN_TYPE), IS_NULLABLE \
+            "SELECT TABLE_NAME, COLUMN_NAME, LOWER(DATA_TYPE), COLUMN_TYPE, IS_NULLABLE, \
+             CHARACTER_SET_NAME \
              FROM information_schema.COLUMNS WHERE TABLE_SCHEMA {of_table} \
              AND FIND_IN_SET('select', LOWER(PRIVILEGES)) > 0 ORDER BY TABLE_NAME, ORDINAL_POSITION"
         ),
     )
     .await?;
     for row in columns {
-        let [Some(table), Some(name), Some(kind), Some(full), nullable] = row.as_slice() else {
+        let [
+            Some(table),
+            Some(name),
+            Some(kind),
+            Some(full),
+            nullable,
+            charset,
+        ] = row.as_slice()
+        else {
             continue;
         };
         let Some(at) = positions.get(table) else {
             continue;
         };
-        let declared = Declared { name: kind, full };
+        let lower = full.to_ascii_lowercase();
+        let declared = Declared {
+            name: kind,
+            full: &lower,
+        };
         tables[*at].columns.push(Column {
             name: name.clone(),
             kind: declared.kind(tiny_is_boolean),
             comparison: declared.comparison(),
             nullable: nullable.as_deref() != Some("NO"),
             sql_type: kind.clone(),
+            full_type: full.clone(),
+            charset: charset.clone(),
             orders: declared.orders(tiny_is_boolean),
+            expression: None,
         });
     }
     let keys = texts(

@@ -145,9 +145,9 @@ impl Connectors {
         };
         let runs = tempfile::tempdir().map_err(failed)?;
         let memory = Some(CONNECTOR_MEMORY);
-        let runs_at = runs.path().to_owned();
+        let runs_in = runs.path().to_owned();
         let runner =
-            Runner::new(home, runs_at, program, data_roots, memory, docker).map_err(failed)?;
+            Runner::new(home, runs_in, program, data_roots, memory, docker).map_err(failed)?;
         Ok(Self {
             definitions,
             runner,

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 use super::confinement;
-use super::docker::{self, Docker, Image, Unavailable};
+use super::docker::{self, Container, Docker, Image, Unavailable};
 use super::python::{Installer, NotInstalled};
 use super::sweep;
 use crate::definitions::Launch;
@@ -180,7 +180,19 @@ impl Runner {
         }
     }
 
-    fn limits(&self, launch: &Prepared, run: &RunDirectory) -> Limits {
+    fn limits(
+        &self,
+        launch: &Prepared,
+        run: &RunDirectory,
+        container: Option<&Container>,
+    ) -> Limits {
+        if let Some(container) = container {
+            // Its limits are the container's.
+            return Limits {
+                container: Some(container.name.clone()),
+                ..Limits::default()
+            };
+        }
         let run = run.directory.path();
         let confined = launch.environment.as_deref().map(|environment| {
             let readable = confinement::readable(environment, &self.roots, &self.home);
@@ -191,6 +203,7 @@ impl Runner {
             memory: self.memory,
             readable,
             writable,
+            container: None,
         }
     }
 
@@ -216,17 +229,12 @@ impl Runner {
         let mut command = Command::new(&self.program);
         command
             .arg(crate::exec::SUBCOMMAND)
-            .arg(std::process::id().to_string());
+            .arg(std::process::id().to_string())
+            .args(self.limits(launch, run, container.as_ref()).arguments())
+            .arg(&launch.program);
         match &container {
-            None => command
-                .args(self.limits(launch, run).arguments())
-                .arg(&launch.program)
-                .args(&launch.args)
-                .args(args),
-            Some(container) => command
-                .args([crate::exec::CONTAINER, &container.name, "--"])
-                .arg(&launch.program)
-                .args(&container.args),
+            None => command.args(&launch.args).args(args),
+            Some(container) => command.args(&container.args),
         };
         command
             .env_clear()

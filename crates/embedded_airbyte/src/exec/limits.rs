@@ -13,6 +13,8 @@ pub(crate) struct Limits {
     pub(crate) readable: Vec<PathBuf>,
     /// Directories it may write to.
     pub(crate) writable: Vec<PathBuf>,
+    /// The container that it is, by name: the program is Docker's then, and is watched over.
+    pub(crate) container: Option<String>,
 }
 
 impl Limits {
@@ -25,6 +27,7 @@ impl Limits {
                 "--" => return Some(limits),
                 "--memory" => limits.memory = Some(args.next()?.to_str()?.parse().ok()?),
                 "--read" => limits.readable.push(args.next()?.into()),
+                "--container" => limits.container = Some(args.next()?.into_string().ok()?),
                 "--write" => limits.writable.push(args.next()?.into()),
                 _ => return None,
             }
@@ -41,6 +44,9 @@ impl Limits {
             for path in paths {
                 arguments.extend([flag.into(), path.clone().into_os_string()]);
             }
+        }
+        if let Some(container) = &self.container {
+            arguments.extend(["--container".into(), container.into()]);
         }
         arguments.push("--".into());
         arguments
@@ -62,6 +68,7 @@ mod tests {
             memory: Some(7),
             readable: vec!["/usr".into(), "--".into()],
             writable: vec!["/tmp/a b".into()],
+            container: Some("aam-1".to_owned()),
         };
         for limits in [limits, Limits::default()] {
             let mut args = limits.arguments();

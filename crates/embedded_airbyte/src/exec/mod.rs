@@ -20,40 +20,33 @@ pub(crate) use limits::Limits;
 /// The subcommand that the program given as `Options::connector_program` hands to [`run`].
 pub const SUBCOMMAND: &str = "connector-exec";
 
-const USAGE: &str = "usage: connector-exec <engine pid> [--container NAME] [--memory BYTES] [--read PATH]… [--write PATH]… -- <program> [args…]";
-
-/// Before a container's name: what is run then is Docker, which is watched over.
-pub(crate) const CONTAINER: &str = "--container";
+const USAGE: &str = "usage: connector-exec <engine pid> [--memory BYTES] [--read PATH]… [--write PATH]… [--container NAME] -- <program> [args…]";
 
 /// Open files a connector may have.
 const OPEN_FILES_MAX: u64 = 4096;
 
 /// Becomes the connector named by `args` (what follows [`SUBCOMMAND`]). Returns only on failure.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let mut args = args.into_iter().peekable();
+    let mut args = args.into_iter();
     let parent = args
         .next()
         .and_then(|text| text.to_str()?.parse::<i32>().ok());
-    let container = match args.next_if(|arg| arg == CONTAINER) {
-        Some(_) => args.next(),
-        None => None,
-    };
     let limits = Limits::parse(&mut args);
     let (Some(parent), Some(limits), Some(program)) = (parent, limits, args.next()) else {
         return refuse(USAGE);
     };
-    let preparing = match container {
+    let preparing = match limits.container {
         None => die_with(parent).and_then(|()| limit(&limits)),
         Some(_) => limit(&limits),
     };
     if let Err(error) = preparing {
         return refuse(&format!("preparing the connector's process: {error}"));
     }
-    if let Some(name) = container {
-        return guard::run(parent, &name.to_string_lossy(), program, args.collect());
-    }
     if let Err(error) = confinement::confine(&limits) {
         return refuse(&format!("confining the connector's process: {error}"));
+    }
+    if let Some(name) = limits.container {
+        return guard::run(parent, &name, program, args.collect());
     }
     let error = Command::new(&program).args(args).exec();
     refuse(&format!("starting {}: {error}", program.display()))

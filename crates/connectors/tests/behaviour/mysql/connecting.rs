@@ -59,8 +59,8 @@ fn what_is_wrong_is_named() {
             "\"jdbc_url_params\": useCompression=true is not supported".to_owned(),
         ),
         (
-            json!({ "replication_method": { "method": "CDC" } }),
-            "\"replication_method.method\" can only be STANDARD".to_owned(),
+            json!({ "replication_method": { "method": "MAGIC" } }),
+            "\"replication_method.method\" has to be STANDARD or CDC".to_owned(),
         ),
     ];
     for (changes, words) in cases {

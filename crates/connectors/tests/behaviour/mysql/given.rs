@@ -125,6 +125,16 @@ impl Database {
         self.folder.command("source-mysql", &args).spawn().unwrap()
     }
 
+    /// Reads to the end by another configuration.
+    pub(super) fn read_with(
+        &self,
+        changes: Value,
+        streams: &[Value],
+        state: Option<&Value>,
+    ) -> Run {
+        finish(self.source(&self.config_with(changes), streams, state), "")
+    }
+
     /// Reads to the end.
     pub(super) fn read(&self, streams: &[Value], state: Option<&Value>) -> Run {
         finish(

@@ -1,5 +1,6 @@
 //! `source-mysql` on a real server.
 
+mod cdc;
 mod connecting;
 mod given;
 mod incremental;

@@ -7,7 +7,7 @@ use crate::given::{Run, complete, configured, finish};
 use crate::postgres::given::Database as Postgres;
 
 /// The read's records and states, as lines for a destination whose streams have no namespace.
-fn lines(run: &Run, database: &Database) -> String {
+pub(super) fn lines(run: &Run, database: &Database) -> String {
     let namespace = format!(",\"namespace\":\"{}\"", database.name);
     let is_data = |line: &&str| {
         line.starts_with(r#"{"type":"RECORD""#) || line.starts_with(r#"{"type":"STATE""#)
@@ -18,16 +18,16 @@ fn lines(run: &Run, database: &Database) -> String {
         .collect()
 }
 
-fn copied(stream: &Value, settings: Value) -> Value {
+pub(super) fn copied(stream: &Value, settings: Value) -> Value {
     let mut stream = stream.clone();
     stream.as_object_mut().unwrap().remove("namespace");
     configured(&stream, settings)
 }
 
 /// Type, value in SQL, the copy as PostgreSQL writes it, the copy in SQLite.
-type Case = (&'static str, &'static str, Option<&'static str>, Value);
+pub(super) type Case = (&'static str, &'static str, Option<&'static str>, Value);
 
-fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     let text = |kind, sql, is: &'static str| (kind, sql, Some(is), json!(is));
     vec![
         ("tinyint(1)", "1", Some("true"), json!(1)),

@@ -18,6 +18,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
+pub(crate) use arguments::Container;
+
 use super::sweep::start_time;
 
 /// How long the engine may take to answer what costs it nothing.
@@ -72,6 +74,8 @@ pub(crate) struct Docker {
 impl Docker {
     pub(crate) fn new(program: PathBuf, home: &Path) -> Self {
         let mut hash = Sha256::new();
+        // The same directory may be called by several names.
+        let home = home.canonicalize().unwrap_or_else(|_| home.to_owned());
         hash.update(home.as_os_str().as_bytes());
         // Two machines may use one engine from the same path.
         hash.update(std::fs::read("/etc/machine-id").unwrap_or_default());
