@@ -1,13 +1,16 @@
 //! The program behind scripts/bench.sh: measures the release build beside it and prints a table.
 //!
-//! `figures all FOLDER` runs everything; the other forms are the processes it measures.
+//! `figures all FOLDER` runs everything, `figures sync FOLDER` the syncs alone; the other forms are the processes it measures.
 
 #![allow(clippy::print_stdout, reason = "a program that prints figures")]
 
 mod catalogs;
+mod engine;
+mod postgres;
 mod process;
 mod rows;
 mod starts;
+mod syncs;
 mod table;
 
 use std::path::PathBuf;
@@ -24,10 +27,11 @@ fn main() -> anyhow::Result<()> {
     };
     match form.as_str() {
         "all" => all(&path("folder")?),
+        "sync" => sync(&path("folder")?),
         "bare-insert" => rows::bare(&path("source")?, &path("destination")?),
         "catalogs" => catalogs::plan(&path("old")?, &path("new")?),
         "skim" => catalogs::skim(&path("old")?, &path("new")?),
-        _ => anyhow::bail!("usage: figures all FOLDER; scripts/bench.sh makes the folder"),
+        _ => anyhow::bail!("usage: figures all|sync FOLDER; scripts/bench.sh makes the folder"),
     }
 }
 
@@ -37,7 +41,15 @@ fn all(folder: &std::path::Path) -> anyhow::Result<()> {
     starts::one_process(&mut table, folder)?;
     let services = starts::four_processes(&mut table, folder)?;
     rows::measure(&mut table, folder, services)?;
+    syncs::measure(&mut table, folder)?;
     catalogs::measure(&mut table, folder)?;
+    table.print();
+    Ok(())
+}
+
+fn sync(folder: &std::path::Path) -> anyhow::Result<()> {
+    let mut table = Table::default();
+    syncs::measure(&mut table, folder)?;
     table.print();
     Ok(())
 }

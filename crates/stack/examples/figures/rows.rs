@@ -19,10 +19,10 @@ const ROWS_PER_TRANSACTION: i64 = 10_000;
 const COLUMNS: &str = "id, name, email, age, score, active, country, created_at, updated_at, note";
 
 pub(crate) fn measure(table: &mut Table, folder: &Path, services: Services) -> anyhow::Result<()> {
-    let rows = std::env::var("ROWS").map_or(Ok(ROWS), |text| text.parse())?;
+    let rows = count()?;
     let folder = folder.join("four");
     for (name, declared) in [("plain", "id INTEGER"), ("keyed", "id INTEGER PRIMARY KEY")] {
-        block_on(make(&folder.join(format!("{name}.db")), declared, rows))?;
+        made(&folder.join(format!("{name}.db")), declared, rows)?;
     }
     let source = folder.join("plain.db");
     let bare = bare_rate(&source, &folder.join("bare.db"))?;
@@ -49,6 +49,16 @@ pub(crate) fn measure(table: &mut Table, folder: &Path, services: Services) -> a
         );
     }
     Ok(())
+}
+
+/// How many rows are copied.
+pub(crate) fn count() -> anyhow::Result<u64> {
+    Ok(std::env::var("ROWS").map_or(Ok(ROWS), |text| text.parse())?)
+}
+
+/// A database with a table `events` of ten columns, its first one declared so.
+pub(crate) fn made(path: &Path, id: &str, rows: u64) -> anyhow::Result<()> {
+    block_on(make(path, id, rows))
 }
 
 /// A table `events` of ten columns.
@@ -144,7 +154,7 @@ fn sync(services: &Services, folder: &Path, name: &str, rows: u64) -> anyhow::Re
 }
 
 /// Rows per second of a bare insert, measured in a process of its own.
-fn bare_rate(source: &Path, destination: &Path) -> anyhow::Result<f64> {
+pub(crate) fn bare_rate(source: &Path, destination: &Path) -> anyhow::Result<f64> {
     let output = Command::new(std::env::current_exe()?)
         .arg("bare-insert")
         .args([source, destination])
