@@ -6,11 +6,13 @@ mod destination_dev_null;
 mod destination_postgres;
 mod destination_sqlite;
 mod failure;
+mod moments;
 mod output;
 mod paths;
 mod postgres;
 mod server;
 mod source;
+mod source_file;
 mod source_mysql;
 mod source_postgres;
 mod source_sqlite;
@@ -25,8 +27,9 @@ use failure::Failure;
 use output::Output;
 
 /// Names of the native connectors.
-pub const NAMES: [&str; 6] = [
+pub const NAMES: [&str; 7] = [
     DESTINATION_DEV_NULL,
+    SOURCE_FILE,
     SOURCE_POSTGRES,
     DESTINATION_POSTGRES,
     SOURCE_MYSQL,
@@ -35,6 +38,9 @@ pub const NAMES: [&str; 6] = [
 ];
 
 const DESTINATION_DEV_NULL: &str = "destination-dev-null";
+/// The embedded Airbyte lists it by this name: `source-file` is Airbyte's own there.
+const SOURCE_FILE: &str = "source-local-files";
+const SOURCE_FILE_ALIAS: &str = "source-file";
 const SOURCE_POSTGRES: &str = "source-postgres";
 const DESTINATION_POSTGRES: &str = "destination-postgres";
 const SOURCE_MYSQL: &str = "source-mysql";
@@ -70,7 +76,22 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 async fn dispatch(name: &str, command: Command, output: &mut Output) -> Result<(), Failure> {
+    let name = match name {
+        SOURCE_FILE_ALIAS => SOURCE_FILE,
+        other => other,
+    };
     match (name, command) {
+        (SOURCE_FILE, Command::Spec) => output.send(&Message::spec(source_file::spec())),
+        (SOURCE_FILE, Command::Check { config }) => checked(source_file::check(&config), output),
+        (SOURCE_FILE, Command::Discover { config }) => source_file::discover(&config, output),
+        (
+            SOURCE_FILE,
+            Command::Read {
+                config,
+                catalog,
+                state,
+            },
+        ) => source_file::read(&config, &catalog, state.as_deref(), output),
         (SOURCE_SQLITE, Command::Spec) => output.send(&Message::spec(source_sqlite::spec())),
         (SOURCE_SQLITE, Command::Check { config }) => {
             let verdict = source_sqlite::check(&config).await;
