@@ -3,11 +3,17 @@
 mod arguments;
 mod destination;
 mod destination_dev_null;
+mod destination_parquet;
 mod destination_postgres;
 mod destination_sqlite;
 mod failure;
 mod moments;
 mod output;
+#[expect(
+    dead_code,
+    reason = "what only objects in S3 need follows with their destination"
+)]
+mod parquet;
 mod paths;
 mod postgres;
 mod server;
@@ -16,6 +22,11 @@ mod source_file;
 mod source_mysql;
 mod source_postgres;
 mod source_sqlite;
+#[expect(
+    dead_code,
+    reason = "what only objects in S3 need follows with their destination"
+)]
+mod spool;
 mod sqlite;
 
 use std::ffi::OsString;
@@ -27,9 +38,10 @@ use failure::Failure;
 use output::Output;
 
 /// Names of the native connectors.
-pub const NAMES: [&str; 7] = [
+pub const NAMES: [&str; 8] = [
     DESTINATION_DEV_NULL,
     SOURCE_FILE,
+    DESTINATION_PARQUET,
     SOURCE_POSTGRES,
     DESTINATION_POSTGRES,
     SOURCE_MYSQL,
@@ -41,6 +53,7 @@ const DESTINATION_DEV_NULL: &str = "destination-dev-null";
 /// The embedded Airbyte lists it by this name: `source-file` is Airbyte's own there.
 const SOURCE_FILE: &str = "source-local-files";
 const SOURCE_FILE_ALIAS: &str = "source-file";
+const DESTINATION_PARQUET: &str = "destination-parquet";
 const SOURCE_POSTGRES: &str = "source-postgres";
 const DESTINATION_POSTGRES: &str = "destination-postgres";
 const SOURCE_MYSQL: &str = "source-mysql";
@@ -92,6 +105,15 @@ async fn dispatch(name: &str, command: Command, output: &mut Output) -> Result<(
                 state,
             },
         ) => source_file::read(&config, &catalog, state.as_deref(), output),
+        (DESTINATION_PARQUET, Command::Spec) => {
+            output.send(&Message::spec(destination_parquet::spec()))
+        }
+        (DESTINATION_PARQUET, Command::Check { config }) => {
+            checked(destination_parquet::check(&config), output)
+        }
+        (DESTINATION_PARQUET, Command::Write { config, catalog }) => {
+            destination_parquet::write(&config, &catalog, output).await
+        }
         (SOURCE_SQLITE, Command::Spec) => output.send(&Message::spec(source_sqlite::spec())),
         (SOURCE_SQLITE, Command::Check { config }) => {
             let verdict = source_sqlite::check(&config).await;

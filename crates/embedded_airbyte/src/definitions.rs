@@ -28,6 +28,8 @@ pub const DESTINATION_DEV_NULL: Uuid = uuid!("a7bcc9d8-13b3-4e49-b80d-d020b90045
 const SOURCE_MYSQL: Uuid = uuid!("435bb9a5-7887-4809-aa58-28c27df0d7ad");
 /// Definition id of the native source of CSV, JSONL and Parquet files.
 pub const SOURCE_LOCAL_FILES: Uuid = uuid!("a3a4f2f8-8f2e-4d0e-9c55-0d1c2f4b7e03");
+/// Definition id of the native `destination-parquet`.
+pub const DESTINATION_PARQUET: Uuid = uuid!("a3a4f2f8-8f2e-4d0e-9c55-0d1c2f4b7e04");
 
 const DOCUMENTATION: &str =
     "https://docs.airbyte.com/platform/understanding-airbyte/airbyte-protocol";
@@ -228,6 +230,13 @@ impl Definitions {
                 "Local files",
                 "source-local-files",
                 false,
+            ),
+            native(
+                DESTINATION_PARQUET,
+                destination,
+                "Parquet",
+                "destination-parquet",
+                true,
             ),
         ]
         .into_iter()

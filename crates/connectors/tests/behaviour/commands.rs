@@ -15,6 +15,7 @@ fn connectors_say_what_they_are() {
         let required = match name {
             "destination-dev-null" => json!(["test_destination"]),
             "source-local-files" => json!(["path"]),
+            "source-local-files" | "destination-parquet" => json!(["path"]),
             sqlite if OF_SQLITE.contains(&sqlite) => json!(["path"]),
             _ => json!(["host", "port", "database", "username"]),
         };

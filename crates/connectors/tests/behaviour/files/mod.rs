@@ -1,5 +1,6 @@
 //! Files: read as streams, written by streams.
 
+mod parquet;
 mod source;
 
 use serde_json::{Value, json};
