@@ -5,14 +5,11 @@ mod destination;
 mod destination_dev_null;
 mod destination_parquet;
 mod destination_postgres;
+mod destination_s3;
 mod destination_sqlite;
 mod failure;
 mod moments;
 mod output;
-#[expect(
-    dead_code,
-    reason = "what only objects in S3 need follows with their destination"
-)]
 mod parquet;
 mod paths;
 mod postgres;
@@ -22,10 +19,6 @@ mod source_file;
 mod source_mysql;
 mod source_postgres;
 mod source_sqlite;
-#[expect(
-    dead_code,
-    reason = "what only objects in S3 need follows with their destination"
-)]
 mod spool;
 mod sqlite;
 
@@ -38,10 +31,11 @@ use failure::Failure;
 use output::Output;
 
 /// Names of the native connectors.
-pub const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 9] = [
     DESTINATION_DEV_NULL,
     SOURCE_FILE,
     DESTINATION_PARQUET,
+    DESTINATION_S3,
     SOURCE_POSTGRES,
     DESTINATION_POSTGRES,
     SOURCE_MYSQL,
@@ -54,6 +48,7 @@ const DESTINATION_DEV_NULL: &str = "destination-dev-null";
 const SOURCE_FILE: &str = "source-local-files";
 const SOURCE_FILE_ALIAS: &str = "source-file";
 const DESTINATION_PARQUET: &str = "destination-parquet";
+const DESTINATION_S3: &str = "destination-s3";
 const SOURCE_POSTGRES: &str = "source-postgres";
 const DESTINATION_POSTGRES: &str = "destination-postgres";
 const SOURCE_MYSQL: &str = "source-mysql";
@@ -113,6 +108,14 @@ async fn dispatch(name: &str, command: Command, output: &mut Output) -> Result<(
         }
         (DESTINATION_PARQUET, Command::Write { config, catalog }) => {
             destination_parquet::write(&config, &catalog, output).await
+        }
+        (DESTINATION_S3, Command::Spec) => output.send(&Message::spec(destination_s3::spec())),
+        (DESTINATION_S3, Command::Check { config }) => {
+            let verdict = destination_s3::check(&config).await;
+            checked(verdict, output)
+        }
+        (DESTINATION_S3, Command::Write { config, catalog }) => {
+            destination_s3::write(&config, &catalog, output).await
         }
         (SOURCE_SQLITE, Command::Spec) => output.send(&Message::spec(source_sqlite::spec())),
         (SOURCE_SQLITE, Command::Check { config }) => {

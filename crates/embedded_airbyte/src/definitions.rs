@@ -30,6 +30,8 @@ const SOURCE_MYSQL: Uuid = uuid!("435bb9a5-7887-4809-aa58-28c27df0d7ad");
 pub const SOURCE_LOCAL_FILES: Uuid = uuid!("a3a4f2f8-8f2e-4d0e-9c55-0d1c2f4b7e03");
 /// Definition id of the native `destination-parquet`.
 pub const DESTINATION_PARQUET: Uuid = uuid!("a3a4f2f8-8f2e-4d0e-9c55-0d1c2f4b7e04");
+/// Definition id of `destination-s3`, as in Airbyte's registry.
+pub const DESTINATION_S3: Uuid = uuid!("4816b78f-1489-44c1-9060-4b19d5fa9362");
 
 const DOCUMENTATION: &str =
     "https://docs.airbyte.com/platform/understanding-airbyte/airbyte-protocol";
@@ -238,6 +240,7 @@ impl Definitions {
                 "destination-parquet",
                 true,
             ),
+            native(DESTINATION_S3, destination, "S3", "destination-s3", true),
         ]
         .into_iter()
         .chain(packaged)

@@ -257,8 +257,9 @@ fn make(folder: &Path) -> Result<(), Failure> {
             folder.display()
         ))),
         Err(_) => match fs::create_dir(folder) {
-            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(unwritable(folder, &e)),
-            _ => Ok(()),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            Err(e) => Err(unwritable(folder, &e)),
+            Ok(()) => folder.parent().map_or(Ok(()), sync),
         },
     }
 }

@@ -15,10 +15,13 @@ use crate::failure::Failure;
 const BATCH_BYTES: usize = 1 << 20;
 
 /// Text of all streams' rows before each further row goes at once.
-const ALL_BYTES: usize = 8 << 20;
+const ALL_BYTES: usize = 4 << 20;
 
-/// What a row takes beside its values.
-const ROW_BYTES: usize = 96;
+/// What a row takes beside its values: the destination's own columns.
+const ROW_BYTES: usize = 128;
+
+/// What a row takes for each column: whether it is there, and where it ends.
+const CELL_BYTES: usize = 4;
 
 /// A column's values, those that are there.
 #[derive(Debug, Default)]
@@ -227,7 +230,7 @@ impl Gather for Gatherer {
             own[3].put(Cell::Int64(generation));
         }
         self.rows += 1;
-        let row = data.get().len() + ROW_BYTES;
+        let row = data.get().len() + ROW_BYTES + CELL_BYTES * self.columns.len();
         self.bytes += row;
         let full = self.held.add(row, self.bytes);
         Ok(if full { self.take() } else { None })

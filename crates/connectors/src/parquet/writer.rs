@@ -1,7 +1,6 @@
 //! One Parquet file that is being written: row group by row group, each column by column.
 
 use std::fs::File;
-use std::io::BufWriter;
 use std::sync::Arc;
 
 use parquet::basic::{Compression as Codec, ZstdLevel};
@@ -16,6 +15,9 @@ use super::table::{ColumnRows, Table, Values};
 
 /// Values handed to the encoder at a time.
 const VALUES: usize = 1024;
+
+/// Row groups of a file: their statistics stay in memory until its end.
+const ROW_GROUPS_MAX: usize = 200;
 
 /// How pages are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +43,7 @@ impl Compression {
 
 /// A file that is being written.
 pub(crate) struct ParquetFile {
-    writer: SerializedFileWriter<BufWriter<File>>,
+    writer: SerializedFileWriter<File>,
 }
 
 impl ParquetFile {
@@ -58,8 +60,7 @@ impl ParquetFile {
             .set_column_dictionary_enabled(ids, false)
             .set_created_by(concat!("AAM ", env!("CARGO_PKG_VERSION")).to_owned())
             .build();
-        let buffered = BufWriter::with_capacity(1 << 18, file);
-        let writer = SerializedFileWriter::new(buffered, schema, Arc::new(properties))?;
+        let writer = SerializedFileWriter::new(file, schema, Arc::new(properties))?;
         Ok(Self { writer })
     }
 
@@ -93,12 +94,14 @@ impl ParquetFile {
         self.writer.bytes_written() as u64
     }
 
+    /// Whether it has so many row groups that what is known of them takes too much memory.
+    pub(crate) fn is_full(&self) -> bool {
+        self.writer.flushed_row_groups().len() >= ROW_GROUPS_MAX
+    }
+
     /// Writes the footer.
     pub(crate) fn finish(self) -> Result<File, ParquetError> {
-        let buffered = self.writer.into_inner()?;
-        buffered
-            .into_inner()
-            .map_err(|e| ParquetError::External(Box::new(e.into_error())))
+        self.writer.into_inner()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::destination::Gather;
 use crate::failure::Failure;
 use crate::parquet::{self as columnar, Compression, ParquetFile, Table};
 
-const BUFFER: usize = 1 << 18;
+const BUFFER: usize = 1 << 15;
 
 /// How a stream's files are written.
 #[derive(Clone)]
@@ -82,7 +82,9 @@ impl Gather for Gatherer {
 pub(super) enum Encoder {
     Parquet(ParquetFile),
     Plain(BufWriter<File>, u64),
-    Gzip(GzEncoder<BufWriter<File>>, u64),
+    /// Packed piece by piece, as the format allows: an encoder takes 300 KB, and many streams may have
+    /// an open file.
+    Gzip(File, u64),
 }
 
 impl Encoder {
@@ -93,10 +95,7 @@ impl Encoder {
                 Self::Parquet(made.map_err(|e| of_parquet(&e))?)
             }
             Format::Jsonl { gzip: false } => Self::Plain(BufWriter::with_capacity(BUFFER, file), 0),
-            Format::Jsonl { gzip: true } => {
-                let buffered = BufWriter::with_capacity(BUFFER, file);
-                Self::Gzip(GzEncoder::new(buffered, Level::default()), 0)
-            }
+            Format::Jsonl { gzip: true } => Self::Gzip(file, 0),
         })
     }
 
@@ -110,7 +109,15 @@ impl Encoder {
                 file.write(tables.collect()).map_err(|e| of_parquet(&e))
             }
             Self::Plain(to, written) => lines(batches, written, |text| to.write_all(text)),
-            Self::Gzip(to, written) => lines(batches, written, |text| to.write_all(text)),
+            Self::Gzip(to, written) => {
+                let mut packed = GzEncoder::new(BufWriter::new(&*to), Level::default());
+                let mut plain = 0;
+                lines(batches, &mut plain, |text| packed.write_all(text))?;
+                let mut rest = packed.finish().map_err(|e| of_io(&e))?;
+                rest.flush().map_err(|e| of_io(&e))?;
+                *written = to.metadata().map_err(|e| of_io(&e))?.len();
+                Ok(())
+            }
         }
     }
 
@@ -118,19 +125,20 @@ impl Encoder {
     pub(super) fn written(&self) -> u64 {
         match self {
             Self::Parquet(file) => file.written(),
-            Self::Plain(_, written) => *written,
-            Self::Gzip(to, _) => to.get_ref().get_ref().metadata().map_or(0, |m| m.len()),
+            Self::Plain(_, written) | Self::Gzip(_, written) => *written,
         }
+    }
+
+    /// Whether it must not grow, whatever its size.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self, Self::Parquet(file) if file.is_full())
     }
 
     pub(super) fn finish(self) -> Result<File, Failure> {
         match self {
             Self::Parquet(file) => file.finish().map_err(|e| of_parquet(&e)),
             Self::Plain(to, _) => to.into_inner().map_err(|e| of_io(e.error())),
-            Self::Gzip(to, _) => {
-                let buffered = to.finish().map_err(|e| of_io(&e))?;
-                buffered.into_inner().map_err(|e| of_io(e.error()))
-            }
+            Self::Gzip(to, _) => Ok(to),
         }
     }
 }

@@ -10,6 +10,7 @@ mod stream;
 mod writer;
 
 pub(crate) use encoder::{Format, Gatherer};
+pub(crate) use lines::LineGatherer;
 pub(crate) use names::safe_name;
 pub(crate) use stream::Written;
 pub(crate) use writer::{Limits, Store, Writer};

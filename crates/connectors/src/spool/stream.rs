@@ -108,7 +108,7 @@ impl<F> Stream<F> {
             }
         };
         open.encoder.write(batches)?;
-        if open.encoder.written() >= file_bytes_max {
+        if open.encoder.written() >= file_bytes_max || open.encoder.is_full() {
             self.close()?;
         }
         Ok(())

@@ -16,6 +16,12 @@ fn connectors_say_what_they_are() {
             "destination-dev-null" => json!(["test_destination"]),
             "source-local-files" => json!(["path"]),
             "source-local-files" | "destination-parquet" => json!(["path"]),
+            "destination-s3" => json!([
+                "s3_bucket_name",
+                "s3_bucket_path",
+                "s3_bucket_region",
+                "format"
+            ]),
             sqlite if OF_SQLITE.contains(&sqlite) => json!(["path"]),
             _ => json!(["host", "port", "database", "username"]),
         };

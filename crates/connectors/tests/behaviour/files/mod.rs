@@ -1,6 +1,7 @@
 //! Files: read as streams, written by streams.
 
 mod parquet;
+mod s3;
 mod source;
 
 use serde_json::{Value, json};
