@@ -1,6 +1,11 @@
-"""Syncs Python connectors and a declarative manifest through the whole stack, on ports of its own, and
-compares the destination's rows with what the source says, cell by cell."""
+"""Syncs Python connectors, a declarative manifest and native file connectors through the whole stack, on ports
+of its own, and compares the destination's rows with what the source says, cell by cell. Parquet is read by
+DuckDB; the S3 server is moto's."""
 
+import datetime
+import decimal
+import glob
+import gzip
 import json
 import os
 import re
@@ -14,6 +19,10 @@ import time
 import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import boto3
+import botocore.exceptions
+import duckdb
 
 AAM = sys.argv[1]
 ITEMS = [{"id": n, "name": f"item {n}", "price": n / 4, "tags": ["a", f"t{n}"]} for n in range(37)]
@@ -145,6 +154,132 @@ def sync(name, source_type, config, *more):
         fail(f"the sync of {name}: {ended}")
 
 
+def thing(n):
+    """What the n-th thing is, as Python has it."""
+    moment = datetime.datetime(2024, 1, 1) + datetime.timedelta(hours=n, microseconds=n)
+    return {
+        "id": n, "big": decimal.Decimal(10**30 + n), "price": n / 8, "name": f'thing "{n}",\nor é', "paid": n % 2 == 0,
+        "day": moment.date(), "local": moment, "zoned": moment.replace(tzinfo=datetime.timezone.utc), "note": None if n % 3 else f"note {n}",
+    }
+
+
+def written_thing(n):
+    """The same as a line of CSV."""
+    cells = []
+    for name, value in thing(n).items():
+        if value is None:
+            text = ""
+        elif name == "zoned":
+            text = value.isoformat()
+        elif isinstance(value, datetime.datetime):
+            text = value.isoformat(sep=" ")
+        else:
+            text = str(value)
+        cells.append('"' + text.replace('"', '""') + '"' if '"' in text else text)
+    return ",".join(cells) + "\n"
+
+
+def write_things(ids):
+    with open("things.csv", "w") as table:
+        table.write(",".join(thing(0)) + "\n")
+        table.writelines(map(written_thing, ids))
+
+
+def of_json(name, value):
+    """A value of an object's JSON as Python has it."""
+    if value is None:
+        return None
+    read = {"big": decimal.Decimal, "day": datetime.date.fromisoformat, "local": datetime.datetime.fromisoformat,
+            "zoned": datetime.datetime.fromisoformat}
+    return read.get(name, lambda same: same)(value)
+
+
+def compare_things(where, rows, ids):
+    """Rows of any order against the things of those ids."""
+    rows = {row["id"]: row for row in rows}
+    if sorted(rows) != sorted(ids):
+        fail(f"{where} has {len(rows)} other rows than the {len(ids)} of the source")
+    for n in ids:
+        for name, wanted in thing(n).items():
+            if rows[n][name] != wanted:
+                fail(f"{where}.{name} of {n}: {rows[n][name]!r} is not {wanted!r}")
+    print(f"{where}: {len(rows)} rows, {len(rows) * len(thing(0))} cells are the source's")
+
+
+def of_parquet(pattern):
+    rows = duckdb.execute(f"SELECT * FROM '{pattern}'")
+    names = [column[0] for column in rows.description]
+    return [dict(zip(names, row)) for row in rows.fetchall()]
+
+
+def objects(store, folder):
+    listed = store.list_objects_v2(Bucket="lake", Prefix=folder).get("Contents", [])
+    return {found["Key"]: store.get_object(Bucket="lake", Key=found["Key"])["Body"].read() for found in listed}
+
+
+def of_objects(found, holds):
+    if holds == "Parquet":
+        for at, content in enumerate(found.values()):
+            with open(f"object-{at}.parquet", "wb") as file:
+                file.write(content)
+        rows = of_parquet("object-*.parquet")
+        for file in glob.glob("object-*.parquet"):
+            os.remove(file)
+        return rows
+    lines = [json.loads(line) for content in found.values() for line in gzip.decompress(content).splitlines()]
+    for line in lines:
+        if set(line) != {"_airbyte_raw_id", "_airbyte_extracted_at", "_airbyte_meta", "_airbyte_generation_id", "_airbyte_data"}:
+            fail(f"an object's line has other members: {line}")
+    return [{name: of_json(name, value) for name, value in line["_airbyte_data"].items()} for line in lines]
+
+
+def check_files(base, workspace, token):
+    """The native source of files into Parquet and S3: twice, so that the second sync replaces the first's files."""
+    port = free_port()
+    moto = subprocess.Popen([os.path.join(os.path.dirname(sys.executable), "moto_server"), "-H", "127.0.0.1", "-p", port],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        endpoint = f"http://127.0.0.1:{port}"
+        keys = {"aws_access_key_id": "key-of-check", "aws_secret_access_key": "secret-of-s3"}
+        store = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **keys)
+        for _ in range(300):
+            try:
+                store.create_bucket(Bucket="lake")
+                break
+            except botocore.exceptions.EndpointConnectionError:
+                time.sleep(0.1)
+        s3 = {"s3_bucket_name": "lake", "s3_bucket_region": "us-east-1", "s3_endpoint": endpoint,
+              "access_key_id": "key-of-check", "secret_access_key": "secret-of-s3"}
+        targets = {
+            "parquet": {"destinationType": "parquet", "path": "lake"},
+            "objects_jsonl": {"destinationType": "s3", "s3_bucket_path": "jsonl", "format": {"format_type": "JSONL"}, **s3},
+            "objects_parquet": {"destinationType": "s3", "s3_bucket_path": "parquet", "format": {"format_type": "Parquet"}, **s3},
+        }
+        read = {
+            "parquet": lambda: of_parquet("lake/things/*.parquet"),
+            "objects_jsonl": lambda: of_objects(objects(store, "jsonl/things/"), "JSONL"),
+            "objects_parquet": lambda: of_objects(objects(store, "parquet/things/"), "Parquet"),
+        }
+        first, second = range(2_000), range(500, 3_000)
+        for name, configuration in targets.items():
+            made = call("POST", f"{base}/destinations", {
+                "name": name, "workspaceId": workspace, "configuration": configuration}, token)
+            write_things(first)
+            sync(name, "local-files", {"path": "things.csv"}, "--destination", made["destinationId"])
+            compare_things(name, read[name](), first)
+            write_things(second)
+            ended = aam("sync", name, "--wait")
+            if ended["status"] != "succeeded":
+                fail(f"the second sync of {name}: {ended}")
+            compare_things(name, read[name](), second)
+        store.put_object(Bucket="lake", Key="others", Body=b"stays")
+        if len(objects(store, "")) != 3:
+            fail(f"objects were left behind: {list(objects(store, ''))}")
+    finally:
+        moto.terminate()
+        moto.wait(10)
+
+
 ports = {f"SERVICE_PORT_{name}": free_port() for name in ("ORCHESTRATOR", "AUTH_BROKER", "DRIFT_REPAIR", "EMBEDDED_AIRBYTE")}
 os.environ.update(ports, AIRBYTE_CLIENT_ID="check", AIRBYTE_CLIENT_SECRET="secret-of-the-check")
 server = ThreadingHTTPServer(("127.0.0.1", 0), Items)
@@ -187,8 +322,10 @@ try:
     url = f"http://127.0.0.1:{server.server_port}"
     sync("items", "Items", {"url": url, "token": "t0ken-of-items"})
     compare("items", ITEMS)
-    if "t0ken-of-items" in open("up.log").read():
-        fail("the log shows the token")
+    check_files(base, workspace, token)
+    for secret in ("t0ken-of-items", "secret-of-s3"):
+        if secret in open("up.log").read():
+            fail("the log shows a secret")
 finally:
     up.send_signal(signal.SIGINT)
     up.wait(30)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Connectors that are Python packages, for real: each of the shipped table is installed and asks for
-# its specification, some are synced and compared cell by cell, and a half installed one is repaired.
+# its specification, some are synced and compared cell by cell, and a half installed one is repaired. The
+# native file connectors are synced beside them, into files that DuckDB reads and a server of S3.
 # Prints SKIPPED and the reason, and succeeds, where there is no Python with venv or no package index
 # answers, or answers too slowly.
 set -euo pipefail
@@ -17,6 +18,11 @@ python3 -m venv "$scratch/uv"
 if ! timeout 300 "$scratch/uv/bin/pip" install -q --disable-pip-version-check --retries 1 uv >"$scratch/pip.log" 2>&1; then
   tail -n 3 "$scratch/pip.log"
   skip "no package index answers"
+fi
+python3 -m venv "$scratch/tools"
+if ! timeout 600 "$scratch/uv/bin/uv" pip install -q --python "$scratch/tools/bin/python" 'moto[server]' boto3 duckdb pytz >"$scratch/pip.log" 2>&1; then
+  tail -n 3 "$scratch/pip.log"
+  skip "the package index does not answer any more"
 fi
 cargo build --locked --workspace --bins --quiet
 aam=$(realpath "${CARGO_TARGET_DIR:-target}/debug/aam")
@@ -55,4 +61,4 @@ for connector in $("$aam" connectors list --output json | jq -r '.[] | select(.m
   esac
 done
 say "Syncing and comparing"
-python3 "$check" "$aam"
+"$scratch/tools/bin/python" "$check" "$aam"

@@ -116,7 +116,7 @@ pub(crate) async fn write(
         .name("input".to_owned())
         .spawn(move || read(std::io::stdin().lock(), streams, sender))?;
     while let Some(command) = commands.recv().await {
-        if let Command::State(line) = command {
+        if let Command::State(_, line) = command {
             output.lines(line.as_bytes())?;
             output.flush()?;
         }

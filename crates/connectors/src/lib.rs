@@ -3,17 +3,23 @@
 mod arguments;
 mod destination;
 mod destination_dev_null;
+mod destination_parquet;
 mod destination_postgres;
+mod destination_s3;
 mod destination_sqlite;
 mod failure;
+mod moments;
 mod output;
+mod parquet;
 mod paths;
 mod postgres;
 mod server;
 mod source;
+mod source_file;
 mod source_mysql;
 mod source_postgres;
 mod source_sqlite;
+mod spool;
 mod sqlite;
 
 use std::ffi::OsString;
@@ -25,8 +31,11 @@ use failure::Failure;
 use output::Output;
 
 /// Names of the native connectors.
-pub const NAMES: [&str; 6] = [
+pub const NAMES: [&str; 9] = [
     DESTINATION_DEV_NULL,
+    SOURCE_FILE,
+    DESTINATION_PARQUET,
+    DESTINATION_S3,
     SOURCE_POSTGRES,
     DESTINATION_POSTGRES,
     SOURCE_MYSQL,
@@ -35,6 +44,11 @@ pub const NAMES: [&str; 6] = [
 ];
 
 const DESTINATION_DEV_NULL: &str = "destination-dev-null";
+/// The embedded Airbyte lists it by this name: `source-file` is Airbyte's own there.
+const SOURCE_FILE: &str = "source-local-files";
+const SOURCE_FILE_ALIAS: &str = "source-file";
+const DESTINATION_PARQUET: &str = "destination-parquet";
+const DESTINATION_S3: &str = "destination-s3";
 const SOURCE_POSTGRES: &str = "source-postgres";
 const DESTINATION_POSTGRES: &str = "destination-postgres";
 const SOURCE_MYSQL: &str = "source-mysql";
@@ -70,7 +84,39 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 async fn dispatch(name: &str, command: Command, output: &mut Output) -> Result<(), Failure> {
+    let name = match name {
+        SOURCE_FILE_ALIAS => SOURCE_FILE,
+        other => other,
+    };
     match (name, command) {
+        (SOURCE_FILE, Command::Spec) => output.send(&Message::spec(source_file::spec())),
+        (SOURCE_FILE, Command::Check { config }) => checked(source_file::check(&config), output),
+        (SOURCE_FILE, Command::Discover { config }) => source_file::discover(&config, output),
+        (
+            SOURCE_FILE,
+            Command::Read {
+                config,
+                catalog,
+                state,
+            },
+        ) => source_file::read(&config, &catalog, state.as_deref(), output),
+        (DESTINATION_PARQUET, Command::Spec) => {
+            output.send(&Message::spec(destination_parquet::spec()))
+        }
+        (DESTINATION_PARQUET, Command::Check { config }) => {
+            checked(destination_parquet::check(&config), output)
+        }
+        (DESTINATION_PARQUET, Command::Write { config, catalog }) => {
+            destination_parquet::write(&config, &catalog, output).await
+        }
+        (DESTINATION_S3, Command::Spec) => output.send(&Message::spec(destination_s3::spec())),
+        (DESTINATION_S3, Command::Check { config }) => {
+            let verdict = destination_s3::check(&config).await;
+            checked(verdict, output)
+        }
+        (DESTINATION_S3, Command::Write { config, catalog }) => {
+            destination_s3::write(&config, &catalog, output).await
+        }
         (SOURCE_SQLITE, Command::Spec) => output.send(&Message::spec(source_sqlite::spec())),
         (SOURCE_SQLITE, Command::Check { config }) => {
             let verdict = source_sqlite::check(&config).await;

@@ -26,6 +26,12 @@ pub const DESTINATION_POSTGRES: Uuid = uuid!("25c5221d-dce2-4163-ade9-739ef790f5
 pub const DESTINATION_DEV_NULL: Uuid = uuid!("a7bcc9d8-13b3-4e49-b80d-d020b90045e3");
 /// Definition id of `source-mysql`, as in Airbyte's registry.
 const SOURCE_MYSQL: Uuid = uuid!("435bb9a5-7887-4809-aa58-28c27df0d7ad");
+/// Definition id of the native source of CSV, JSONL and Parquet files.
+pub const SOURCE_LOCAL_FILES: Uuid = uuid!("a3a4f2f8-8f2e-4d0e-9c55-0d1c2f4b7e03");
+/// Definition id of the native `destination-parquet`.
+pub const DESTINATION_PARQUET: Uuid = uuid!("a3a4f2f8-8f2e-4d0e-9c55-0d1c2f4b7e04");
+/// Definition id of `destination-s3`, as in Airbyte's registry.
+pub const DESTINATION_S3: Uuid = uuid!("4816b78f-1489-44c1-9060-4b19d5fa9362");
 
 const DOCUMENTATION: &str =
     "https://docs.airbyte.com/platform/understanding-airbyte/airbyte-protocol";
@@ -220,6 +226,21 @@ impl Definitions {
                 true,
             ),
             native(SOURCE_MYSQL, source, "MySQL", "source-mysql", false),
+            native(
+                SOURCE_LOCAL_FILES,
+                source,
+                "Local files",
+                "source-local-files",
+                false,
+            ),
+            native(
+                DESTINATION_PARQUET,
+                destination,
+                "Parquet",
+                "destination-parquet",
+                true,
+            ),
+            native(DESTINATION_S3, destination, "S3", "destination-s3", true),
         ]
         .into_iter()
         .chain(packaged)

@@ -39,7 +39,8 @@ pub use application::Application;
 pub use by_hand::{ConnectorInfo, Connectors, Failed, Made, Records};
 pub use clock::Clock;
 pub use definitions::{
-    DESTINATION_DEV_NULL, DESTINATION_POSTGRES, DESTINATION_SQLITE, SOURCE_POSTGRES, SOURCE_SQLITE,
+    DESTINATION_DEV_NULL, DESTINATION_PARQUET, DESTINATION_POSTGRES, DESTINATION_S3,
+    DESTINATION_SQLITE, SOURCE_LOCAL_FILES, SOURCE_POSTGRES, SOURCE_SQLITE,
 };
 pub use error::Error;
 pub use options::{ConnectorKind, LocalConnector, Options, RetryPolicy, Timing};

@@ -36,8 +36,9 @@ pub(crate) trait Gather {
 pub(crate) enum Command<B> {
     /// Rows of the stream at that position.
     Rows(usize, B),
-    /// Everything before it is to be committed, then this line is to be echoed.
-    State(String),
+    /// Everything before it is to be committed, of the stream at that position or of all streams,
+    /// then this line is to be echoed.
+    State(Option<usize>, String),
     /// The stream at that position completed.
     Complete(usize),
 }
@@ -198,12 +199,12 @@ impl<G: Gather> Reader<G> {
     fn state(&mut self, raw: &RawValue) -> Result<Option<()>, Failure> {
         let unreadable = |e| Failure::system("a STATE message cannot be understood").because(e);
         let state: State = serde_json::from_str(raw.get()).map_err(unreadable)?;
-        let count = match &state.stream {
-            Some(of) => match self.positions.get(&of.stream_descriptor) {
-                Some(position) => std::mem::take(&mut self.counts[*position]),
-                None => 0,
-            },
-            None => self.counts.iter_mut().map(std::mem::take).sum(),
+        let of = state.stream.as_ref();
+        let position = of.and_then(|of| self.positions.get(&of.stream_descriptor).copied());
+        let count = match (of, position) {
+            (_, Some(position)) => std::mem::take(&mut self.counts[position]),
+            (Some(_), None) => 0,
+            (None, None) => self.counts.iter_mut().map(std::mem::take).sum(),
         };
         if self.send_rows().is_none() {
             return Ok(None);
@@ -218,9 +219,8 @@ impl<G: Gather> Reader<G> {
             serde_json::from_str(raw.get()).map_err(unreadable)?;
         members.insert("destinationStats".to_owned(), &stats);
         let members = serde_json::to_string(&members).map_err(unreadable)?;
-        Ok(self.send(Command::State(format!(
-            "{{\"type\":\"STATE\",\"state\":{members}}}\n"
-        ))))
+        let line = format!("{{\"type\":\"STATE\",\"state\":{members}}}\n");
+        Ok(self.send(Command::State(position, line)))
     }
 
     fn trace(&mut self, raw: Option<&RawValue>) -> Option<()> {

@@ -95,7 +95,7 @@ impl<'a> Writer<'a> {
             match command {
                 None => return Ok(()),
                 Some(Command::Rows(position, batch)) => self.rows(position, batch).await?,
-                Some(Command::State(line)) => self.states.push(line),
+                Some(Command::State(_, line)) => self.states.push(line),
                 Some(Command::Complete(position)) => self.targets[position].complete = true,
             }
             let acknowledge = !self.states.is_empty()

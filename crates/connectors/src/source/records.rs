@@ -2,8 +2,8 @@
 //! head once, its row by the connector, its end here.
 
 use airbyte_protocol::{
-    ConfiguredStream, GlobalState, Message, StateMessage, StateStats, StateType, StreamDescriptor,
-    StreamState, StreamStatus,
+    ConfiguredStream, GlobalState, LogLevel, Message, StateMessage, StateStats, StateType,
+    StreamDescriptor, StreamState, StreamStatus,
 };
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -138,9 +138,18 @@ impl<'a> Records<'a> {
         self.line.begin()
     }
 
+    /// The line that was begun.
+    pub(crate) fn line(&mut self) -> &mut Vec<u8> {
+        &mut self.line.line
+    }
+
     /// The object that was appended.
     pub(crate) fn row(&self) -> &[u8] {
         self.line.row()
+    }
+
+    pub(crate) fn log(&mut self, level: LogLevel, text: String) -> Result<(), Failure> {
+        self.output.log(level, text)
     }
 
     /// Completes the line and sends it; `nulled` are the columns whose value did not fit.

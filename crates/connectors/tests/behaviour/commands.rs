@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::given::{Folder, finish};
 
-const OF_FILES: [&str; 2] = ["source-sqlite", "destination-sqlite"];
+const OF_SQLITE: [&str; 2] = ["source-sqlite", "destination-sqlite"];
 
 #[test]
 fn connectors_say_what_they_are() {
@@ -14,7 +14,15 @@ fn connectors_say_what_they_are() {
         let spec = run.of("SPEC", "spec").remove(0);
         let required = match name {
             "destination-dev-null" => json!(["test_destination"]),
-            _ if OF_FILES.contains(&name) => json!(["path"]),
+            "source-local-files" => json!(["path"]),
+            "source-local-files" | "destination-parquet" => json!(["path"]),
+            "destination-s3" => json!([
+                "s3_bucket_name",
+                "s3_bucket_path",
+                "s3_bucket_region",
+                "format"
+            ]),
+            sqlite if OF_SQLITE.contains(&sqlite) => json!(["path"]),
             _ => json!(["host", "port", "database", "username"]),
         };
         assert_eq!(spec["connectionSpecification"]["required"], required);
@@ -124,7 +132,7 @@ fn files_outside_of_the_roots_are_refused_in_words() {
         status["message"].as_str().unwrap_or_default().to_owned()
     };
     let whole = |path: &str| folder.path(path).to_string_lossy().into_owned();
-    for connector in OF_FILES {
+    for connector in OF_SQLITE {
         // A relative path starts from the first root, wherever the connector runs.
         assert_eq!(message(connector, "ok.db"), "");
         assert!(message(connector, "../outside.db").contains("AAM_DATA_ROOTS"));

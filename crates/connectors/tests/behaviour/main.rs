@@ -7,6 +7,7 @@ mod destination;
 mod destination_input;
 mod dev_null;
 mod evolution;
+mod files;
 mod generations;
 mod given;
 mod incremental;

@@ -293,6 +293,7 @@ async fn specifications_are_read_once_per_version_of_the_connector() {
         .config_ok("/destination_definitions/list_for_workspace", body)
         .await;
     let list = list["destinationDefinitions"].as_array().unwrap();
+    assert_eq!(list.len(), 7);
     let names: Vec<&str> = list
         .iter()
         .map(|definition| definition["name"].as_str().unwrap())

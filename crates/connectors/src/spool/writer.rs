@@ -1,0 +1,243 @@
+//! Carrying out commands: rows into files, files into sight, states back.
+
+use std::fs::File;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::Receiver;
+
+use super::encoder::{Batch, Format};
+use super::stream::{Stream, Written};
+use crate::destination::Command;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Text of states that may wait.
+const STATES_BYTES_MAX: usize = 4 << 20;
+
+/// Where files are written and shown.
+pub(crate) trait Store {
+    /// What it knows of a file.
+    type File;
+
+    /// A new file for a stream, which nobody sees.
+    fn create(&mut self, stream: usize) -> Result<(File, Self::File), Failure>;
+
+    /// Shows files, each of them whole, for good.
+    fn publish(
+        &mut self,
+        stream: usize,
+        files: Vec<Written<Self::File>>,
+    ) -> impl Future<Output = Result<(), Failure>>;
+
+    /// All files of a stream are shown. `whole`: it completed, so that older generations may go.
+    fn conclude(
+        &mut self,
+        stream: usize,
+        whole: bool,
+        output: &mut Output,
+    ) -> impl Future<Output = Result<(), Failure>>;
+}
+
+/// When files end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// What batches of all streams may take in memory.
+    pub(crate) memory: usize,
+    /// How large a file becomes, about.
+    pub(crate) file_bytes: u64,
+    /// How long a state waits at most before its rows are shown and it is echoed.
+    pub(crate) interval: Duration,
+}
+
+/// Writes the files of all streams.
+pub(crate) struct Writer<'a, S: Store> {
+    store: S,
+    streams: Vec<Stream<S::File>>,
+    counts_generations: Vec<bool>,
+    output: &'a mut Output,
+    limits: Limits,
+    held: usize,
+    /// States of all streams together.
+    states: Vec<String>,
+    waiting: Option<Instant>,
+}
+
+impl<'a, S: Store> Writer<'a, S> {
+    /// `streams`: how each is written, and whether the platform says when it completed.
+    pub(crate) fn new(
+        store: S,
+        streams: Vec<(Format, bool)>,
+        limits: Limits,
+        output: &'a mut Output,
+    ) -> Self {
+        let counts_generations = streams.iter().map(|(_, counts)| *counts).collect();
+        let streams = streams.into_iter().map(|(format, _)| Stream::new(format));
+        Self {
+            store,
+            streams: streams.collect(),
+            counts_generations,
+            output,
+            limits,
+            held: 0,
+            states: Vec::new(),
+            waiting: None,
+        }
+    }
+
+    /// Carries out commands until there are no more.
+    pub(crate) async fn consume(
+        &mut self,
+        mut commands: Receiver<Command<Batch>>,
+    ) -> Result<(), Failure> {
+        loop {
+            let command = match self.due() {
+                None => commands.recv().await,
+                Some(due) => {
+                    let until = tokio::time::Instant::from_std(due);
+                    match tokio::time::timeout_at(until, commands.recv()).await {
+                        Ok(command) => command,
+                        Err(_elapsed) => {
+                            self.acknowledge().await?;
+                            continue;
+                        }
+                    }
+                }
+            };
+            match command {
+                None => return Ok(()),
+                Some(Command::Rows(position, batch)) => self.rows(position, batch)?,
+                Some(Command::Complete(position)) => self.streams[position].complete = true,
+                Some(Command::State(Some(position), line)) => {
+                    let stream = &mut self.streams[position];
+                    stream.cover();
+                    stream.states.push(line);
+                    stream.waiting.get_or_insert_with(Instant::now);
+                    let waits: usize = stream.states.iter().map(String::len).sum();
+                    if waits >= STATES_BYTES_MAX {
+                        self.commit(position).await?;
+                    }
+                }
+                Some(Command::State(None, line)) => {
+                    self.streams.iter_mut().for_each(Stream::cover);
+                    self.states.push(line);
+                    self.waiting.get_or_insert_with(Instant::now);
+                    let waits: usize = self.states.iter().map(String::len).sum();
+                    if waits >= STATES_BYTES_MAX {
+                        self.commit_all().await?;
+                    }
+                }
+            }
+            // A steady input must not put it off.
+            if self.due().is_some_and(|due| due <= Instant::now()) {
+                self.acknowledge().await?;
+            }
+        }
+    }
+
+    /// When the state that waits longest is to be echoed.
+    fn due(&self) -> Option<Instant> {
+        let waiting = self.streams.iter().filter_map(|stream| stream.waiting);
+        let first = waiting.chain(self.waiting).min()?;
+        Some(first + self.limits.interval)
+    }
+
+    async fn acknowledge(&mut self) -> Result<(), Failure> {
+        let due =
+            |since: Option<Instant>| since.is_some_and(|at| at.elapsed() >= self.limits.interval);
+        if due(self.waiting) {
+            return self.commit_all().await;
+        }
+        let all = 0..self.streams.len();
+        let positions: Vec<usize> = all.filter(|at| due(self.streams[*at].waiting)).collect();
+        for position in positions {
+            self.commit(position).await?;
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, position: usize, batch: Batch) -> Result<(), Failure> {
+        let stream = &mut self.streams[position];
+        let before = stream.bytes;
+        stream.add(batch);
+        self.held += stream.bytes - before;
+        while self.held > self.limits.memory {
+            let all = self.streams.iter().enumerate();
+            let Some((largest, _)) = all.max_by_key(|(_, stream)| stream.bytes) else {
+                return Ok(());
+            };
+            self.flush(largest)?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, position: usize) -> Result<(), Failure> {
+        let (stream, store) = (&mut self.streams[position], &mut self.store);
+        let before = stream.bytes;
+        stream.flush(|| store.create(position), self.limits.file_bytes)?;
+        self.held -= before - stream.bytes;
+        Ok(())
+    }
+
+    /// Shows what states cover of a stream, then echoes them.
+    async fn commit(&mut self, position: usize) -> Result<(), Failure> {
+        self.publish(position).await?;
+        let stream = &mut self.streams[position];
+        stream.waiting = None;
+        for line in stream.states.drain(..) {
+            self.output.lines(line.as_bytes())?;
+        }
+        self.output.flush()
+    }
+
+    async fn commit_all(&mut self) -> Result<(), Failure> {
+        for position in 0..self.streams.len() {
+            self.commit(position).await?;
+        }
+        self.waiting = None;
+        for line in self.states.drain(..) {
+            self.output.lines(line.as_bytes())?;
+        }
+        self.output.flush()
+    }
+
+    async fn publish(&mut self, position: usize) -> Result<(), Failure> {
+        let (stream, store) = (&mut self.streams[position], &mut self.store);
+        let before = stream.bytes;
+        let files = stream.take_covered(|| store.create(position))?;
+        self.held -= before - stream.bytes;
+        if files.is_empty() {
+            return Ok(());
+        }
+        self.store.publish(position, files).await
+    }
+
+    /// The input ended. What no state covers is shown if its stream completed, or if the platform
+    /// never says so; otherwise it will be read again.
+    pub(crate) async fn finish(mut self) -> Result<(), Failure> {
+        let whole: Vec<bool> = self
+            .streams
+            .iter()
+            .zip(&self.counts_generations)
+            .map(|(stream, counts)| stream.complete || !counts)
+            .collect();
+        for (stream, whole) in self.streams.iter_mut().zip(&whole) {
+            if *whole {
+                stream.cover();
+            }
+        }
+        self.commit_all().await?;
+        for (position, whole) in whole.into_iter().enumerate() {
+            self.store.conclude(position, whole, self.output).await?;
+        }
+        Ok(())
+    }
+
+    /// The input failed: what states cover is shown, the rest is left.
+    pub(crate) async fn abandon(mut self) -> Result<(), Failure> {
+        self.commit_all().await?;
+        for position in 0..self.streams.len() {
+            self.store.conclude(position, false, self.output).await?;
+        }
+        Ok(())
+    }
+}
