@@ -44,7 +44,7 @@ impl Engine {
         let mut engine = Self {
             root: format!("http://{address}/api/public/v1"),
             running,
-            client: reqwest::Client::new(),
+            client: shared::http::client::build()?,
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?,
