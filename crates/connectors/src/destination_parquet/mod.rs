@@ -22,7 +22,7 @@ use crate::spool::{Format, Gatherer, Limits, Store, Writer, Written, safe_name, 
 use folder::{Folder, Hidden};
 
 /// What batches of all streams take in memory before they are written.
-const MEMORY_BYTES: usize = 16 << 20;
+const MEMORY_BYTES: usize = 24 << 20;
 
 #[derive(Deserialize)]
 struct Config {

@@ -16,9 +16,6 @@ use super::table::{ColumnRows, Table, Values};
 /// Values handed to the encoder at a time.
 const VALUES: usize = 1024;
 
-/// Row groups of a file: their statistics stay in memory until its end.
-const ROW_GROUPS_MAX: usize = 200;
-
 /// How pages are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compression {
@@ -94,9 +91,12 @@ impl ParquetFile {
         self.writer.bytes_written() as u64
     }
 
-    /// Whether it has so many row groups that what is known of them takes too much memory.
-    pub(crate) fn is_full(&self) -> bool {
-        self.writer.flushed_row_groups().len() >= ROW_GROUPS_MAX
+    /// Parts of columns, whose statistics stay in memory until the file's end.
+    pub(crate) fn chunks(&self) -> usize {
+        let groups = self.writer.flushed_row_groups();
+        groups
+            .first()
+            .map_or(0, |group| groups.len() * group.num_columns())
     }
 
     /// Writes the footer.

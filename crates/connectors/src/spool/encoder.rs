@@ -129,9 +129,12 @@ impl Encoder {
         }
     }
 
-    /// Whether it must not grow, whatever its size.
-    pub(super) fn is_full(&self) -> bool {
-        matches!(self, Self::Parquet(file) if file.is_full())
+    /// Parts that it keeps in mind until its end.
+    pub(super) fn chunks(&self) -> usize {
+        match self {
+            Self::Parquet(file) => file.chunks(),
+            Self::Plain(..) | Self::Gzip(..) => 0,
+        }
     }
 
     pub(super) fn finish(self) -> Result<File, Failure> {

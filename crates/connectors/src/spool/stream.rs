@@ -108,14 +108,19 @@ impl<F> Stream<F> {
             }
         };
         open.encoder.write(batches)?;
-        if open.encoder.written() >= file_bytes_max || open.encoder.is_full() {
+        if open.encoder.written() >= file_bytes_max {
             self.close()?;
         }
         Ok(())
     }
 
+    /// Parts that the open file keeps in mind until its end.
+    pub(super) fn chunks(&self) -> usize {
+        self.open.as_ref().map_or(0, |open| open.encoder.chunks())
+    }
+
     /// Ends the open file.
-    fn close(&mut self) -> Result<(), Failure> {
+    pub(super) fn close(&mut self) -> Result<(), Failure> {
         let Some(open) = self.open.take() else {
             return Ok(());
         };

@@ -14,6 +14,10 @@ use crate::output::Output;
 /// Text of states that may wait.
 const STATES_BYTES_MAX: usize = 4 << 20;
 
+/// Parts of columns that the open files of all streams may keep in mind, at about 500 bytes each. Many
+/// streams that take turns make many small ones.
+const CHUNKS_MAX: usize = 30_000;
+
 /// Where files are written and shown.
 pub(crate) trait Store {
     /// What it knows of a file.
@@ -166,6 +170,18 @@ impl<'a, S: Store> Writer<'a, S> {
                 return Ok(());
             };
             self.flush(largest)?;
+            self.forget()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the files that keep most in mind, where it is too much together.
+    fn forget(&mut self) -> Result<(), Failure> {
+        while self.streams.iter().map(Stream::chunks).sum::<usize>() > CHUNKS_MAX {
+            let Some(most) = self.streams.iter_mut().max_by_key(|stream| stream.chunks()) else {
+                return Ok(());
+            };
+            most.close()?;
         }
         Ok(())
     }

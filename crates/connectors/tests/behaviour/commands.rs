@@ -14,7 +14,6 @@ fn connectors_say_what_they_are() {
         let spec = run.of("SPEC", "spec").remove(0);
         let required = match name {
             "destination-dev-null" => json!(["test_destination"]),
-            "source-local-files" => json!(["path"]),
             "source-local-files" | "destination-parquet" => json!(["path"]),
             "destination-s3" => json!([
                 "s3_bucket_name",
