@@ -13,6 +13,7 @@ use sqlx::MySqlConnection;
 
 use super::layout::Layout;
 use super::log::of_log;
+use super::statements::{Effect, effect};
 use super::values::{Text, text};
 use super::{Captured, Part, Position, columns};
 use crate::failure::Failure;
@@ -129,7 +130,7 @@ impl<'a> Capture<'a> {
                     "BEGIN" => in_transaction = true,
                     statement => {
                         ended = true;
-                        self.statement(statement)?;
+                        self.statement(statement, &query.schema())?;
                     }
                 },
                 _ => {}
@@ -173,15 +174,12 @@ impl<'a> Capture<'a> {
     }
 
     /// Takes a statement of the log into account, which is none that changes rows.
-    fn statement(&mut self, statement: &str) -> Result<(), Failure> {
-        let words = statement.to_ascii_lowercase();
+    fn statement(&mut self, statement: &str, current: &str) -> Result<(), Failure> {
         for (position, captured) in self.captured.iter().enumerate() {
-            if !words.contains(&captured.table.name.to_ascii_lowercase()) {
-                continue;
-            }
-            const RESHAPING: [&str; 4] = ["alter", "rename", "create", "drop"];
-            self.changed[position] |= RESHAPING.iter().any(|word| words.contains(word));
-            if words.contains("truncate") || words.contains("drop table") {
+            let (database, table) = (&captured.table.database, &captured.table.name);
+            let effect = effect(statement, current, database, table);
+            self.changed[position] |= effect != Effect::None;
+            if effect == Effect::Empties {
                 let text = format!(
                     "{} was emptied by a statement: no single row says so, and those in the destination stay",
                     captured.stream

@@ -6,6 +6,7 @@ mod columns;
 mod layout;
 mod log;
 mod position;
+mod statements;
 mod values;
 
 use airbyte_protocol::{ConfiguredStream, LogLevel, StreamDescriptor, StreamState, StreamStatus};

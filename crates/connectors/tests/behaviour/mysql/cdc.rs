@@ -148,18 +148,19 @@ fn columns_that_change_in_between_are_told_apart() {
         "CREATE TABLE t (id int PRIMARY KEY, a int, v varchar(9)); INSERT INTO t VALUES (1, 5, 'x')",
     );
     let first = read(&database, None).ok();
-    database.sql("INSERT INTO t VALUES (2, 6, 'old')");
+    database.sql("INSERT INTO t VALUES (2, 6, 'old'); CREATE TABLE other (t int)");
+    database.sql("INSERT INTO t VALUES (9, 9, 'older')");
     // A column of the same type takes the place of another.
     database.sql("ALTER TABLE t DROP a, ADD b int FIRST");
     database.sql("INSERT INTO t VALUES (7, 3, 'new'); DELETE FROM t WHERE id = 2");
     let second = read(&database, Some(&last(&first))).ok();
-    assert_eq!(seen(&second), ["2 old", "3 new", "2 deleted"]);
+    assert_eq!(seen(&second), ["2 old", "9 older", "3 new", "2 deleted"]);
     let records = second.records();
     assert_eq!(
         (&records[0]["a"], &records[0]["b"]),
         (&Value::Null, &Value::Null)
     );
-    assert_eq!(records[1]["b"], json!(7));
+    assert_eq!(records[2]["b"], json!(7));
     // Two such changes between two reads: what was between them is not known.
     database.sql("ALTER TABLE t ADD c int");
     database.sql("INSERT INTO t VALUES (8, 4, 'between', 1)");
