@@ -11,6 +11,9 @@ use crate::process::{Running, children, memory};
 /// Between two looks at a job.
 const POLL: Duration = Duration::from_millis(20);
 
+/// For an answer: a connector may be installed first.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 /// A running engine.
 pub(crate) struct Engine {
     running: Running,
@@ -111,7 +114,11 @@ impl Engine {
     }
 
     fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
-        let request = request.bearer_auth(&self.token);
+        let request = request
+            .bearer_auth(&self.token)
+            // Nobody keeps a connection up while a connector is measured alone.
+            .header("connection", "close")
+            .timeout(PATIENCE);
         self.runtime.block_on(async {
             let answer = request.send().await?;
             let status = answer.status();

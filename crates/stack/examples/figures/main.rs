@@ -6,6 +6,8 @@
 
 mod catalogs;
 mod engine;
+mod faker;
+mod parquet_files;
 mod postgres;
 mod process;
 mod rows;

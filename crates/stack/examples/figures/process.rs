@@ -49,6 +49,8 @@ impl Running {
         let mut child = Command::new(&program)
             .args(args)
             .env_clear()
+            // For connectors that need a Python.
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .envs(VARIABLES.iter().chain(variables).copied())
             .env("AAM_HOME", folder.join("home"))
             .env("AAM_DATA_ROOTS", folder)

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::engine::{Engine, Synced};
 use crate::process::binaries;
 use crate::table::{Table, megabytes};
-use crate::{postgres, rows};
+use crate::{faker, parquet_files, postgres, rows};
 
 pub(crate) fn measure(table: &mut Table, folder: &Path) -> anyhow::Result<()> {
     let count = rows::count()?;
@@ -72,6 +72,18 @@ pub(crate) fn measure(table: &mut Table, folder: &Path) -> anyhow::Result<()> {
             ),
         );
     }
+    let bare = parquet_files::bare_rate(&records, &work.join("bare.parquet"))?;
+    let target = json!({"destinationType": "parquet", "path": work.join("lake")});
+    let target = engine.actor("destination", target)?;
+    let synced = engine.sync(&replay, &target, &whole, "e_")?;
+    let rate = count as f64 / synced.took.as_secs_f64();
+    table.ratio(
+        format!("{count} records of JSON Lines to Parquet"),
+        format!("{rate:.0} rows/s"),
+        format!("bare writer: {bare:.0} rows/s"),
+        rate / bare,
+    );
+    faker::measure(table, &engine, &work, &nowhere, count)?;
     match std::env::var("BENCH_POSTGRES_URL") {
         Ok(url) => postgres::measure(table, &engine, &url, count),
         Err(_) => {
