@@ -84,7 +84,6 @@ fn string(kind: Kind, inner: &str) -> Option<Cell<'_>> {
             .ok()
             .map(|bytes| Cell::Bytes(Cow::Owned(bytes))),
         Kind::Date => moments::date(inner).map(Cell::Int32),
-        Kind::Time => moments::time(inner).map(Cell::Int64),
         Kind::Timestamp => match moments::timestamp(inner)? {
             (clock, None | Some(0)) => Some(Cell::Int64(clock)),
             // The column has no room for the zone.
@@ -248,8 +247,6 @@ mod tests {
             (Kind::Binary, "\"!\"", None),
             (Kind::Date, "\"1970-01-02\"", Some(Cell::Int32(1))),
             (Kind::Date, "\"2023-02-29\"", None),
-            (Kind::Time, "\"00:00:01\"", Some(Cell::Int64(1_000_000))),
-            (Kind::Time, "\"24:00:00\"", None),
             (
                 Kind::Timestamp,
                 "\"1970-01-01T00:00:01Z\"",
