@@ -7,13 +7,13 @@ use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Bytes read from a pipe at once.
-const READ_LEN: usize = 256 * 1024;
+pub(super) const READ_LEN: usize = 256 * 1024;
 /// A longer line's buffer is not kept.
 const CAPACITY_KEPT: usize = 8 * READ_LEN;
 /// Bytes of text that are handed out as a line although no line end has come.
 pub(crate) const PIECE_LEN: usize = 64 * 1024;
 /// A record of this size is no record any more.
-const LINE_LEN_MAX: usize = 128 * 1024 * 1024;
+pub(super) const LINE_LEN_MAX: usize = 128 * 1024 * 1024;
 
 /// Reads lines of any connector's output.
 pub(crate) struct LineReader<R> {
@@ -48,19 +48,8 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
         }
     }
 
-    /// The next line without its end, if it was read already.
-    pub(crate) fn ready(&mut self) -> Option<&[u8]> {
-        let line = self.cut()?;
-        Some(&self.buffer[line])
-    }
-
-    /// Whether the output has ended; lines may still be ready.
-    pub(crate) fn ended(&self) -> bool {
-        self.ended
-    }
-
     /// Reads more. Dropping the future loses nothing.
-    pub(crate) async fn fill(&mut self) -> std::io::Result<()> {
+    async fn fill(&mut self) -> std::io::Result<()> {
         self.buffer.drain(..self.start);
         self.searched -= self.start;
         self.start = 0;
@@ -128,13 +117,10 @@ mod tests {
     #[tokio::test]
     async fn lines_end_with_either_ending_or_the_output() {
         let mut reader = LineReader::new(&b"a\r\n\nlast"[..]);
-        assert_eq!(reader.ready(), None);
         assert_eq!(reader.next().await.unwrap(), Some(&b"a"[..]));
-        assert_eq!(reader.ready(), Some(&b""[..]));
-        assert_eq!(reader.ready(), None);
+        assert_eq!(reader.next().await.unwrap(), Some(&b""[..]));
         assert_eq!(reader.next().await.unwrap(), Some(&b"last"[..]));
         assert_eq!(reader.next().await.unwrap(), None);
-        assert!(reader.ended());
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use super::source::{Asked, SourceLines};
 use super::write::DestinationLines;
 use crate::actors::Configured;
 use crate::connector::process::{Group, describe};
-use crate::connector::{Connector, FailureReason, Kind, LineReader, Origin};
+use crate::connector::{Connector, FailureReason, Kind, LineReader, LinesAhead, Origin};
 use crate::fault::Fault;
 
 /// Bytes gathered for the destination before they are written.
@@ -86,7 +86,7 @@ impl Run<'_> {
         feed: &mut Feed,
         gone: &CancellationToken,
     ) -> Pumped {
-        let mut reader = LineReader::new(source.stdout.take().expect("taken once"));
+        let mut reader = LinesAhead::new(source.stdout.take().expect("taken once"));
         let mut exited = false;
         let silence = self.engine.timing.source_silence;
         loop {

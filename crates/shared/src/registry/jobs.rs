@@ -38,15 +38,17 @@ pub struct JobFacts {
 }
 
 impl Registry {
-    /// Stores what is known of a job, whether or not it was known before. A final state stays.
+    /// Stores what is known of a job, whether or not it was known before; answers whether this call
+    /// was the first to. A final state stays.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn job_record(&self, facts: &JobFacts) -> Result<(), Error> {
+    pub async fn job_record(&self, facts: &JobFacts) -> Result<bool, Error> {
         let at = now();
+        let id = Uuid::now_v7();
         let writer = self.writer().await?;
         let row = ActiveModel {
-            id: Set(Uuid::now_v7()),
+            id: Set(id),
             connection_id: Set(facts.connection_id),
             airbyte_job_id: Set(facts.airbyte_job_id.clone()),
             job_type: Set(facts.job_type.clone()),
@@ -84,8 +86,16 @@ impl Registry {
             .on_conflict(on_conflict)
             .exec_without_returning(&writer)
             .await?;
+        let stored: Option<Uuid> = Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::ConnectionId.eq(facts.connection_id))
+            .filter(Column::AirbyteJobId.eq(&facts.airbyte_job_id))
+            .into_tuple()
+            .one(&writer)
+            .await?;
         writer.commit().await?;
-        Ok(())
+        Ok(stored == Some(id))
     }
 
     /// The jobs of a connection, newest first.

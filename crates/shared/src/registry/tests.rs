@@ -190,11 +190,11 @@ async fn a_job_that_ended_stays_ended() {
         bytes_synced: None,
         attempts: 1,
     };
-    f.registry.job_record(&facts).await.unwrap();
+    assert!(f.registry.job_record(&facts).await.unwrap(), "the first to");
     assert_eq!(f.registry.job_list_open(10).await.unwrap().len(), 1);
     facts.status = JobStatus::Succeeded;
     facts.rows_synced = Some(3);
-    f.registry.job_record(&facts).await.unwrap();
+    assert!(!f.registry.job_record(&facts).await.unwrap());
     facts.status = JobStatus::Running;
     f.registry.job_record(&facts).await.unwrap();
     let jobs = f.registry.job_list(id, 10).await.unwrap();

@@ -54,10 +54,11 @@ async fn fifty_syncs_at_once_are_one_job() {
         .iter()
         .filter(|answer| answer.json()["status"] == "triggered")
         .count();
-    assert_eq!(
-        jobs.len(),
-        triggered,
-        "whoever did not trigger a job attached to one"
+    // A caller whose trigger's answer was lost cannot tell its own job from another's.
+    let honest = std::env::var("AAM_TEST_AIRBYTE_MODE").is_err();
+    assert!(
+        triggered == jobs.len() || (!honest && triggered > jobs.len()),
+        "whoever did not trigger a job attached to one: {triggered} triggered {jobs:?}"
     );
     for job in jobs {
         assert_eq!(stack.job_ended(&job).await["status"], "succeeded");

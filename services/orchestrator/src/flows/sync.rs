@@ -35,23 +35,24 @@ pub(crate) async fn start(state: State, id: Uuid) -> Result<SyncTriggered, Error
     match job {
         Triggered::Now(job) => {
             record(&state, row.id, &job).await?;
-            tracing::info!(connection.id = %row.id, job.id = %job.job_id, "started job {}", job.job_id);
-            Ok(SyncTriggered {
-                connection_id: row.id,
-                job_id: job.job_id,
-                status: SyncStatus::Triggered,
-                message: "Sync job started successfully".to_owned(),
-            })
+            Ok(triggered(row.id, job))
         }
+        // It may be another caller's: then that one has most likely recorded it.
+        Triggered::Perhaps(job) => match record(&state, row.id, &job).await? {
+            true => Ok(triggered(row.id, job)),
+            false => attach(&state, &row, &job).await,
+        },
         Triggered::Before(job) => attach(&state, &row, &job).await,
-        Triggered::Perhaps(job) => {
-            let mut attached = attach(&state, &row, &job).await?;
-            attached.message = format!(
-                "Job {} runs; Airbyte's answer to the trigger was lost, so this call or another started it",
-                job.job_id
-            );
-            Ok(attached)
-        }
+    }
+}
+
+fn triggered(connection: Uuid, job: Job) -> SyncTriggered {
+    tracing::info!(connection.id = %connection, job.id = %job.job_id, "started job {}", job.job_id);
+    SyncTriggered {
+        connection_id: connection,
+        job_id: job.job_id,
+        status: SyncStatus::Triggered,
+        message: "Sync job started successfully".to_owned(),
     }
 }
 
@@ -154,8 +155,9 @@ async fn attach(state: &State, row: &connection::Model, job: &Job) -> Result<Syn
     })
 }
 
-/// Stores a job as Airbyte tells it, and wakes the worker that follows it.
-pub(crate) async fn record(state: &State, connection_id: Uuid, job: &Job) -> Result<(), Error> {
+/// Stores a job as Airbyte tells it, and wakes the worker that follows it; answers whether nobody
+/// knew of it before.
+pub(crate) async fn record(state: &State, connection_id: Uuid, job: &Job) -> Result<bool, Error> {
     let status = JobStatus::from_airbyte(&job.status);
     let facts = JobFacts {
         connection_id,
@@ -174,9 +176,9 @@ pub(crate) async fn record(state: &State, connection_id: Uuid, job: &Job) -> Res
         bytes_synced: job.bytes_synced,
         attempts: 1,
     };
-    state.registry.job_record(&facts).await?;
+    let first = state.registry.job_record(&facts).await?;
     state.wake.notify_one();
-    Ok(())
+    Ok(first)
 }
 
 pub(crate) fn is_final(job: &Job) -> bool {
