@@ -167,7 +167,7 @@ pub(crate) struct Definitions {
 
 impl Definitions {
     /// The native connectors, the packages of the Python index, and `local`, which takes the place
-    /// of a package with its id or image.
+    /// of those with its id or image.
     pub(crate) fn new(program: &Path, local: &[LocalConnector]) -> Result<Self, Error> {
         let native = |id, kind, name: &str, image: &str, supports_refreshes| Definition {
             id,
@@ -182,17 +182,13 @@ impl Definitions {
             },
             custom: None,
         };
-        let replaced = |package: &Package| {
-            let repository = repository(package);
+        let replaced = |definition: &Definition| {
             local.iter().any(|local| {
-                local.definition_id == package.definition_id
-                    || local.docker_repository == repository
+                local.definition_id == definition.id
+                    || local.docker_repository == definition.docker_repository
             })
         };
-        let packaged = python::packages()
-            .iter()
-            .filter(|package| !replaced(package))
-            .map(from_package);
+        let packaged = python::packages().iter().map(from_package);
         let mut by_id = IndexMap::new();
         let (source, destination) = (ConnectorKind::Source, ConnectorKind::Destination);
         for definition in [
@@ -244,6 +240,7 @@ impl Definitions {
         ]
         .into_iter()
         .chain(packaged)
+        .filter(|definition| !replaced(definition))
         .chain(local.iter().map(from_local))
         {
             let id = definition.id;

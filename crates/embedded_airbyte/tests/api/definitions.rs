@@ -235,3 +235,20 @@ async fn a_manifest_reaches_the_runner_inside_the_configuration_and_nobody_else(
     );
     engine.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_local_connector_takes_the_place_of_a_native_one_with_its_id() {
+    let id = embedded_airbyte::DESTINATION_DEV_NULL;
+    let engine = Engine::start_with(|options| options.local_connectors[1].definition_id = id).await;
+    let workspace = engine.api.workspace().await;
+    let path = format!("/workspaces/{workspace}/definitions/destinations");
+    let (_, list) = engine.api.get(&path).await;
+    let all = list["data"].as_array().unwrap();
+    let named: Vec<_> = all
+        .iter()
+        .filter(|definition| definition["id"] == json!(id))
+        .map(|definition| definition["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(named, ["Recorder"]);
+    engine.stop().await;
+}
