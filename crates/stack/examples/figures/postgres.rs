@@ -84,7 +84,7 @@ async fn make(connection: &mut PgConnection, count: u64) -> anyhow::Result<()> {
          INSERT INTO {SCHEMA}.events SELECT i, 'User ' || i, 'user' || i || '@example.com',
          18 + i % 72, (i * 7919 % 10000000) / 10000.0, i % 2 = 0, 'DE',
          to_timestamp(1704067200 + i * 7919 % 31536000), to_timestamp(1717200000 + i), md5(i::text)
-         FROM generate_series(1, {count}) AS i;
+         FROM generate_series(1::bigint, {count}) AS i;
          CREATE TABLE {SCHEMA}.bare (LIKE {SCHEMA}.events INCLUDING ALL); ANALYZE {SCHEMA}.events"
     );
     sqlx::raw_sql(AssertSqlSafe(statements))
