@@ -13,12 +13,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::value::to_raw_value;
 
-use crate::destination::{Plan, QUEUE, read};
+use crate::destination::Plan;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::parquet::{self as columnar, Compression, Held};
 use crate::paths;
-use crate::spool::{Format, Gatherer, Limits, Store, Writer, Written, safe_name, unwritable};
+use crate::spool::{self, Format, Gatherer, Limits, Store, Written, safe_name, unwritable};
 use folder::{Folder, Hidden};
 
 /// What batches of all streams take in memory before they are written.
@@ -166,25 +166,12 @@ pub(crate) async fn write(
         let folder = Folder::prepare(&base, stream.clone(), plan);
         folders.push(folder.map_err(|failure| failure.in_stream(&stream))?);
     }
-    let (sender, receiver) = tokio::sync::mpsc::channel(QUEUE);
-    let reader = std::thread::Builder::new()
-        .name("input".to_owned())
-        .spawn(move || read(std::io::stdin().lock(), gatherers, sender))?;
     let limits = Limits {
         memory: MEMORY_BYTES,
         file_bytes: config.max_file_size_mb.max(1) << 20,
         interval: Duration::from_secs(config.commit_interval_seconds),
     };
-    let mut writer = Writer::new(Folders(folders), formats, limits, output);
-    writer.consume(receiver).await?;
-    let read = reader
-        .join()
-        .map_err(|_| Failure::system("reading the input failed"))?;
-    if let Err(failure) = read {
-        writer.abandon().await?;
-        return Err(failure);
-    }
-    writer.finish().await
+    spool::write(Folders(folders), formats, gatherers, limits, output).await
 }
 
 /// What two streams must not have in common, also where names ignore case.

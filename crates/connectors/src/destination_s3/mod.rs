@@ -15,12 +15,12 @@ use object_store::path::Path;
 use secrecy::SecretString;
 use serde_json::value::to_raw_value;
 
-use crate::destination::{Plan, QUEUE, read};
+use crate::destination::Plan;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::parquet::{self as columnar, Held};
 use crate::spool::{
-    Format, Gatherer, Limits, LineGatherer, Store, Writer, Written, safe_name, unwritable,
+    self, Format, Gatherer, Limits, LineGatherer, Store, Written, safe_name, unwritable,
 };
 use config::{Config, Holds};
 use upload::Mark;
@@ -105,10 +105,6 @@ pub(crate) async fn write(
             parts: 0,
         });
     }
-    let (sender, receiver) = tokio::sync::mpsc::channel(QUEUE);
-    let reader = std::thread::Builder::new()
-        .name("input".to_owned())
-        .spawn(move || read(std::io::stdin().lock(), gatherers, sender))?;
     let limits = Limits {
         memory: MEMORY_BYTES,
         file_bytes: config.file_bytes,
@@ -119,16 +115,7 @@ pub(crate) async fn write(
         targets,
         began: Utc::now(),
     };
-    let mut writer = Writer::new(objects, formats, limits, output);
-    writer.consume(receiver).await?;
-    let read = reader
-        .join()
-        .map_err(|_| Failure::system("reading the input failed"))?;
-    if let Err(failure) = read {
-        writer.abandon().await?;
-        return Err(failure);
-    }
-    writer.finish().await
+    spool::write(objects, formats, gatherers, limits, output).await
 }
 
 /// Namespace and name in the ASCII that metadata is.
