@@ -283,6 +283,7 @@ impl Runner {
         let connector = Connector {
             child,
             mark: run.name().to_owned(),
+            swept: false,
             group,
             container: container.map(|container| (self.docker.clone(), container.name)),
             stdin: Some(stdin),
@@ -365,6 +366,8 @@ impl Group {
 pub(crate) struct Connector {
     child: Child,
     mark: OsString,
+    /// Whether what it left behind was ended.
+    swept: bool,
     group: Group,
     /// The container that it is, by name: it does not end with the command line.
     container: Option<(Arc<Docker>, String)>,
@@ -385,8 +388,10 @@ impl Connector {
     pub(crate) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
         let status = self.child.wait().await;
         self.group.kill();
-        if self.group.running.swap(false, Ordering::SeqCst) {
-            sweep::kill_marked(self.mark.as_bytes());
+        self.group.running.store(false, Ordering::SeqCst);
+        if !self.swept {
+            sweep::end_marked(self.mark.as_bytes()).await;
+            self.swept = true;
         }
         if let Some((docker, name)) = &self.container
             && !status.as_ref().is_ok_and(ExitStatus::success)

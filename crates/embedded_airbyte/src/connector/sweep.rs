@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
@@ -57,12 +58,42 @@ pub(super) fn start_time(pid: i32) -> Option<String> {
     Some(format!("{}-{ticks}", boot.trim()))
 }
 
-/// Kills processes that carry a run's mark, also those that left its process group.
+/// Passes that [`kill_marked`] makes at most; more would only help a program that forks without end.
+const PASSES: usize = 100;
+
+/// How long a process gets to be what it is becoming before it is looked at again.
+const BETWEEN_PASSES: Duration = Duration::from_millis(2);
+
+/// Kills processes that carry a run's mark, also those that left its process group, until none is
+/// found.
 pub(super) fn kill_marked(run: &[u8]) {
+    for _ in 0..PASSES {
+        if !kill_marked_once(run) {
+            return;
+        }
+        std::thread::sleep(BETWEEN_PASSES);
+    }
+    tracing::warn!(run = %String::from_utf8_lossy(run), "a connector's processes could not all be ended");
+}
+
+/// As [`kill_marked`], for callers that must not block their thread. May be dropped.
+pub(super) async fn end_marked(run: &[u8]) {
+    for _ in 0..PASSES {
+        if !kill_marked_once(run) {
+            return;
+        }
+        tokio::time::sleep(BETWEEN_PASSES).await;
+    }
+}
+
+/// Whether another look is due: something was killed, which may have forked before, or a process is
+/// just being replaced by another program and cannot be told yet.
+fn kill_marked_once(run: &[u8]) -> bool {
     let mark = [RUN_VARIABLE.as_bytes(), b"=", run].concat();
     let Ok(processes) = std::fs::read_dir("/proc") else {
-        return;
+        return false;
     };
+    let mut again = false;
     for process in processes.flatten() {
         let pid = process
             .file_name()
@@ -71,12 +102,23 @@ pub(super) fn kill_marked(run: &[u8]) {
         let Some(pid) = pid else {
             continue;
         };
-        let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+        let path = process.path();
+        let environment = std::fs::read(path.join("environ")).unwrap_or_default();
         if environment
             .split(|byte| *byte == 0)
             .any(|variable| variable == mark)
         {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            again |= kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok();
+        } else if environment.is_empty() {
+            again |= is_being_replaced(&path);
         }
     }
+    again
+}
+
+/// Whether a process is inside `exec`: it has a program, but the kernel has not laid out its arguments
+/// and environment yet. Kernel threads and zombies have no program.
+fn is_being_replaced(process: &Path) -> bool {
+    std::fs::read(process.join("cmdline")).is_ok_and(|arguments| arguments.is_empty())
+        && std::fs::read_link(process.join("exe")).is_ok()
 }
