@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod diff;
+pub mod drift;
 mod fault;
 mod fingerprint;
 mod model;
@@ -12,6 +13,7 @@ mod read;
 pub mod request;
 pub mod schema;
 pub mod select;
+pub mod types;
 mod validate;
 mod write;
 
