@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod destinations;
 pub mod diff;
 pub mod drift;
 mod fault;
