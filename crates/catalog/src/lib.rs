@@ -9,6 +9,7 @@ mod model;
 pub mod modes;
 mod node;
 pub mod plan;
+pub mod policy;
 pub mod propagate;
 mod read;
 pub mod request;

@@ -7,5 +7,6 @@ mod given;
 mod notations;
 mod plan;
 mod plan_streams;
+mod policy;
 mod properties;
 mod requests;

@@ -1,0 +1,435 @@
+//! Policies: read, refused, printed, and what they decide.
+
+use airbyte_protocol::StreamDescriptor;
+use catalog::drift::{ChangeKind, Role, Severity};
+use catalog::policy::{Action, Pattern, Policy, Rule, Subject, Word};
+use proptest::prelude::*;
+use serde_json::json;
+
+fn faults(text: &str) -> Vec<String> {
+    let faults = Policy::parse(text).unwrap_err().0;
+    faults.iter().map(ToString::to_string).collect()
+}
+
+fn policy(document: serde_json::Value) -> Policy {
+    Policy::from_value(&document).unwrap()
+}
+
+/// What the policy does about a change of the stream `public.orders`.
+fn decided(
+    policy: &Policy,
+    kind: ChangeKind,
+    severity: Severity,
+    path: &[&str],
+    roles: &[Role],
+) -> Action {
+    let stream = StreamDescriptor {
+        name: "orders".to_owned(),
+        namespace: Some("public".to_owned()),
+    };
+    let path: Vec<String> = path.iter().map(|&name| name.to_owned()).collect();
+    let change = Subject {
+        stream: &stream,
+        path: &path,
+        kind,
+        severity,
+        roles,
+    };
+    policy.decide(&change).0
+}
+
+#[test]
+fn the_first_rule_that_fits_decides() {
+    let policy = policy(json!({
+        "rules": [
+            {"stream": "public.ord*", "field": "pii_*", "then": "pause"},
+            {"kind": ["field_added", "field_removed"], "severity": "info", "then": "apply"},
+            {"role": "cursor", "then": "ignore"},
+            {"stream": "orders", "then": "propose"},
+        ],
+        "otherwise": "apply",
+    }));
+    let decided = |kind, severity, path: &[&str], roles: &[Role]| {
+        decided(&policy, kind, severity, path, roles)
+    };
+    let added = ChangeKind::FieldAdded;
+    assert_eq!(
+        decided(added, Severity::Info, &["pii_mail"], &[]),
+        Action::Pause
+    );
+    assert_eq!(
+        decided(added, Severity::Info, &["pii_who", "name"], &[]),
+        Action::Pause
+    );
+    assert_eq!(
+        decided(added, Severity::Info, &["who", "pii_name"], &[]),
+        Action::Apply
+    );
+    assert_eq!(
+        decided(added, Severity::Safe, &["who"], &[]),
+        Action::Propose
+    );
+    assert_eq!(
+        decided(added, Severity::Safe, &["who"], &[Role::Cursor]),
+        Action::Ignore
+    );
+    // A rule about fields never fits a change of the stream.
+    assert_eq!(
+        decided(ChangeKind::StreamRemoved, Severity::Warning, &[], &[]),
+        Action::Propose
+    );
+}
+
+#[test]
+fn streams_are_matched_with_and_without_their_namespace() {
+    let stream = |namespace: Option<&str>, name: &str| StreamDescriptor {
+        name: name.to_owned(),
+        namespace: namespace.map(str::to_owned),
+    };
+    let fits = |pattern: &str, stream: &StreamDescriptor| {
+        let policy = policy(json!({"rules": [{"stream": pattern, "then": "apply"}]}));
+        let change = Subject {
+            stream,
+            path: &[],
+            kind: ChangeKind::Metadata,
+            severity: Severity::Info,
+            roles: &[],
+        };
+        policy.decide(&change) == (Action::Apply, Some(0))
+    };
+    assert!(fits("public.orders", &stream(Some("public"), "orders")));
+    assert!(fits("orders", &stream(Some("public"), "orders")));
+    assert!(fits("public.*", &stream(Some("public"), "orders")));
+    assert!(!fits("public.orders", &stream(None, "orders")));
+    assert!(fits("public.orders", &stream(None, "public.orders")));
+    assert!(!fits("Orders", &stream(None, "orders")), "letters count");
+    assert!(fits("a[*]", &stream(None, "a*")));
+}
+
+#[test]
+fn the_words_do_what_they_promise() {
+    use ChangeKind as Kind;
+    let does = |word: Word, kind, severity, roles: &[Role]| {
+        decided(&word.policy(), kind, severity, &["note"], roles)
+    };
+    for word in [Word::Propose, Word::Auto, Word::Pause, Word::Disable] {
+        for severity in [Severity::Info, Severity::Safe] {
+            assert_eq!(
+                does(word, Kind::FieldAdded, severity, &[]),
+                Action::Apply,
+                "{word}"
+            );
+            assert_eq!(
+                does(word, Kind::StreamAdded, severity, &[]),
+                Action::Propose,
+                "{word}"
+            );
+        }
+    }
+    for severity in [Severity::Warning, Severity::Breaking, Severity::DataLoss] {
+        for kind in Kind::ALL {
+            assert_eq!(does(Word::Propose, kind, severity, &[]), Action::Propose);
+            let paused = does(Word::Pause, kind, severity, &[]);
+            let new = kind == Kind::StreamAdded;
+            assert_eq!(paused, if new { Action::Propose } else { Action::Pause });
+        }
+    }
+    for kind in Kind::ALL {
+        // What can lose values waits for a person, whatever a word permits.
+        assert_eq!(
+            does(Word::Auto, kind, Severity::DataLoss, &[]),
+            Action::Propose
+        );
+        assert_ne!(
+            does(Word::PropagateFully, kind, Severity::DataLoss, &[]),
+            Action::Apply
+        );
+        assert_ne!(
+            does(Word::PropagateColumns, kind, Severity::DataLoss, &[]),
+            Action::Apply
+        );
+        for severity in Severity::ALL {
+            assert_eq!(does(Word::Ignore, kind, severity, &[]), Action::Ignore);
+        }
+    }
+    let removed = |roles: &[Role]| does(Word::Auto, Kind::FieldRemoved, Severity::Warning, roles);
+    assert_eq!(removed(&[Role::Selected]), Action::Apply);
+    assert_eq!(
+        removed(&[Role::Selected, Role::PrimaryKey]),
+        Action::Propose
+    );
+    assert_eq!(removed(&[Role::Selected, Role::Cursor]), Action::Propose);
+    assert_eq!(
+        does(Word::Auto, Kind::FieldRenamed, Severity::Breaking, &[]),
+        Action::Apply
+    );
+    assert_eq!(
+        does(Word::Auto, Kind::FieldTypeChanged, Severity::Warning, &[]),
+        Action::Propose
+    );
+    assert_eq!(
+        does(Word::Auto, Kind::StreamRemoved, Severity::Warning, &[]),
+        Action::Propose
+    );
+
+    let columns = |kind, severity| does(Word::PropagateColumns, kind, severity, &[]);
+    assert_eq!(
+        columns(Kind::FieldRemoved, Severity::Warning),
+        Action::Apply
+    );
+    assert_eq!(
+        columns(Kind::FieldRemoved, Severity::Breaking),
+        Action::Pause
+    );
+    assert_eq!(columns(Kind::StreamAdded, Severity::Info), Action::Ignore);
+    assert_eq!(
+        columns(Kind::StreamRemoved, Severity::Breaking),
+        Action::Ignore
+    );
+    let fully = |kind, severity| does(Word::PropagateFully, kind, severity, &[]);
+    assert_eq!(fully(Kind::StreamAdded, Severity::Info), Action::Apply);
+    assert_eq!(
+        fully(Kind::StreamRemoved, Severity::Breaking),
+        Action::Apply
+    );
+    assert_eq!(
+        fully(Kind::PrimaryKeyChanged, Severity::Breaking),
+        Action::Pause
+    );
+}
+
+#[test]
+fn every_fault_is_told_with_its_place() {
+    let told = faults(
+        r#"{"rules": [
+            {"then": "apply"},
+            {"kind": "field_aded", "then": "aply", "streem": "x"},
+            {"severity": ["harmles", "safe", 3], "stream": "a[", "field": "", "role": [], "name": " "},
+            "all"
+        ], "otherwise": null, "default": "apply"}"#,
+    );
+    let expected = [
+        "default: is no member; one of rules, otherwise",
+        "otherwise: is null; a text is wanted",
+        "rules[1].streem: is no member; one of name, severity, kind, stream, field, role, then",
+        "rules[1].kind: \"field_aded\" is no kind of change; one of stream_added, ",
+        "rules[1].then: \"aply\" is no action; one of apply, propose, ignore, pause",
+        "rules[2].name: is empty; leave it out, or name the rule",
+        "rules[2].severity[0]: \"harmles\" is no severity; one of info, safe, warning, breaking, data_loss",
+        "rules[2].severity[2]: is a number; a text is wanted",
+        "rules[2].role: is empty; leave it out to mean every role",
+        "rules[2].stream: \"a[\" is no pattern: ",
+        "rules[2].field: is empty; leave it out to mean every name",
+        "rules[2].then: is missing; one of apply, propose, ignore, pause",
+        "rules[3]: is a text; a rule is an object",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(expected), "{told}\n{expected}");
+    }
+}
+
+#[test]
+fn what_is_no_policy_at_all_is_refused() {
+    for (text, message) in [
+        (
+            "",
+            "\"\" is no policy; one of propose, auto, pause, ignore, disable, propagate_columns, propagate_fully, or a document",
+        ),
+        ("Propose", "\"Propose\" is no policy"),
+        ("{", "is no JSON: EOF"),
+        ("[]", "is a list; a policy is a word or an object"),
+        ("\"nothing\"", "\"nothing\" is no policy"),
+        (
+            r#"{"rules": {}}"#,
+            "is an object; a list of rules is wanted",
+        ),
+    ] {
+        let told = faults(text);
+        assert_eq!(told.len(), 1);
+        assert!(told[0].contains(message), "{told:?}");
+    }
+    let rules = vec![json!({"then": "apply"}); 101];
+    let many = Policy::from_value(&json!({ "rules": rules })).unwrap_err();
+    assert_eq!(many.to_string(), "rules: are 101; at most 100 can be");
+    let error = serde_json::from_str::<Policy>(r#"{"otherwise": "x"}"#).unwrap_err();
+    assert!(
+        error.to_string().contains("otherwise: \"x\" is no action"),
+        "{error}"
+    );
+}
+
+#[test]
+fn rules_that_never_decide_are_warned_about() {
+    let policy = policy(json!({"rules": [
+        {"severity": ["info", "safe"], "stream": "public.*", "then": "apply"},
+        {"severity": "info", "stream": "public.orders*", "field": "id", "then": "pause"},
+        {"severity": ["safe", "warning"], "stream": "public.orders", "then": "pause"},
+        {"kind": "stream_removed", "field": "id", "then": "apply"},
+        {"then": "propose"},
+        {"role": "cursor", "then": "apply"},
+    ]}));
+    let warnings = policy
+        .warnings()
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>();
+    assert_eq!(
+        warnings,
+        [
+            "rules[1]: never decides: rules[0] fits everything that it fits, and comes first",
+            "rules[3]: never fits: it asks for a field, and changes of its kinds have none",
+            "rules[5]: never decides: rules[4] fits everything that it fits, and comes first",
+        ]
+    );
+    for word in Word::ALL {
+        assert_eq!(word.policy().warnings(), [], "{word}");
+    }
+}
+
+#[test]
+fn policies_are_told_in_words() {
+    let policy = policy(json!({"rules": [
+        {"name": "names", "stream": "crm.*", "field": "*name*", "role": ["cursor", "primary_key"], "then": "ignore"},
+        {"severity": ["info", "safe", "warning"], "kind": "field_added", "then": "apply"},
+    ], "otherwise": "pause"}));
+    assert_eq!(
+        policy.to_text(),
+        "1. names: changes in streams named crm.* of fields named *name* that concern the primary key or the cursor are ignored\n\
+         2. changes of severity info, safe or warning of kind field_added apply\n\
+         - every other change switches the connection off\n\
+         A rename that is not exact never applies without a person, whatever a rule says.\n"
+    );
+    assert_eq!(policy.decided_by(Some(0)), "rule 1 (names)");
+    assert_eq!(policy.decided_by(Some(1)), "rule 2");
+    assert_eq!(policy.decided_by(None), "no rule fits");
+}
+
+#[test]
+fn a_word_is_its_expansion() {
+    for word in Word::ALL {
+        let policy = Policy::parse(word.as_str()).unwrap();
+        assert_eq!(Policy::parse(&format!(" \"{word}\"\n")).unwrap(), policy);
+        assert_eq!(Policy::parse(&policy.to_json()).unwrap(), policy, "{word}");
+    }
+    assert_eq!(Word::Disable.policy(), Word::Pause.policy());
+    assert_eq!(
+        Policy::parse("disable_connection").unwrap(),
+        Word::Disable.policy()
+    );
+    assert_eq!(Policy::parse("{}").unwrap(), Policy::default());
+}
+
+#[test]
+fn names_do_not_count_for_the_fingerprint_and_order_does() {
+    let one = json!({"name": "a", "severity": ["safe", "info"], "then": "apply"});
+    let renamed = json!({"name": "b", "severity": ["info", "safe", "info"], "then": "apply"});
+    let other = json!({"stream": "x", "then": "apply"});
+    let print = |rules: serde_json::Value| policy(json!({ "rules": rules })).fingerprint();
+    assert_eq!(print(json!([one])), print(json!([renamed])));
+    assert_ne!(print(json!([one, other])), print(json!([other, one])));
+    let words: std::collections::BTreeSet<_> =
+        Word::ALL.map(|word| word.policy().fingerprint()).into();
+    assert_eq!(words.len(), Word::ALL.len() - 1, "disable is pause");
+}
+
+fn sets<T: Ord + Clone + std::fmt::Debug + 'static>(
+    all: &'static [T],
+) -> impl Strategy<Value = Option<std::collections::BTreeSet<T>>> {
+    let some = proptest::sample::subsequence(all, 1..=all.len());
+    proptest::option::of(some.prop_map(|chosen| chosen.iter().cloned().collect()))
+}
+
+fn patterns() -> impl Strategy<Value = Option<Pattern>> {
+    let pattern = "[ab.]{0,3}[*?]?[ab]{1,2}(\\[ab\\])?";
+    proptest::option::of(pattern.prop_map(|text| Pattern::parse(&text).unwrap()))
+}
+
+const ROLES: [Role; 3] = [Role::Selected, Role::PrimaryKey, Role::Cursor];
+
+fn rules() -> impl Strategy<Value = Rule> {
+    let conditions = (
+        sets(&Severity::ALL),
+        sets(&ChangeKind::ALL),
+        patterns(),
+        patterns(),
+        sets(&ROLES),
+    );
+    let name = proptest::option::of("[a-z\"\\\\ ]{0,8}[a-z]");
+    let then = proptest::sample::select(&Action::ALL[..]);
+    (conditions, name, then).prop_map(|((severity, kind, stream, field, role), name, then)| Rule {
+        name,
+        severity,
+        kind,
+        stream,
+        field,
+        role,
+        then,
+    })
+}
+
+fn policies() -> impl Strategy<Value = Policy> {
+    let otherwise = proptest::sample::select(&Action::ALL[..]);
+    (proptest::collection::vec(rules(), 0..6), otherwise)
+        .prop_map(|(rules, otherwise)| Policy { rules, otherwise })
+}
+
+type Owned = (
+    StreamDescriptor,
+    Vec<String>,
+    ChangeKind,
+    Severity,
+    Vec<Role>,
+);
+
+fn changes() -> impl Strategy<Value = Owned> {
+    let name = "[ab]{1,3}";
+    let stream = (name, proptest::option::of(name))
+        .prop_map(|(name, namespace)| StreamDescriptor { name, namespace });
+    (
+        stream,
+        proptest::collection::vec(name, 0..3),
+        proptest::sample::select(&ChangeKind::ALL[..]),
+        proptest::sample::select(&Severity::ALL[..]),
+        proptest::sample::subsequence(&ROLES[..], 0..=3),
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_printed_policy_reads_as_itself(policy in policies()) {
+        let printed = policy.to_json();
+        prop_assert_eq!(&Policy::parse(&printed).unwrap(), &policy);
+        let through_serde: Policy = serde_json::from_str(&printed).unwrap();
+        prop_assert_eq!(through_serde.fingerprint(), policy.fingerprint());
+    }
+
+    #[test]
+    fn the_first_match_wins(policy in policies(), change in changes()) {
+        let (stream, path, kind, severity, roles) = &change;
+        let change = Subject { stream, path, kind: *kind, severity: *severity, roles };
+        match policy.decide(&change) {
+            (action, Some(index)) => {
+                prop_assert!(policy.rules[index].fits(&change));
+                prop_assert_eq!(action, policy.rules[index].then);
+                prop_assert!(!policy.rules[..index].iter().any(|rule| rule.fits(&change)));
+            }
+            (action, None) => {
+                prop_assert_eq!(action, policy.otherwise);
+                prop_assert!(!policy.rules.iter().any(|rule| rule.fits(&change)));
+            }
+        }
+    }
+
+    /// A rule that is warned about decides nothing.
+    #[test]
+    fn warnings_are_true(policy in policies(), change in changes()) {
+        let (stream, path, kind, severity, roles) = &change;
+        let path: &[String] = if format!("{kind:?}").starts_with("Field") { path } else { &[] };
+        let change = Subject { stream, path, kind: *kind, severity: *severity, roles };
+        if let (_, Some(index)) = policy.decide(&change) {
+            let place = format!("rules[{index}]");
+            prop_assert!(policy.warnings().iter().all(|warning| warning.path != place));
+        }
+    }
+}
