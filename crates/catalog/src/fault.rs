@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// One fault: where it is and what it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// Where: `$.streams[2].stream.json_schema`.
+    /// Where: `$.streams[2].stream.json_schema`; empty for the whole.
     pub path: String,
     /// The stream it concerns, when that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,6 +39,9 @@ impl Fault {
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.path.is_empty() {
+            return f.write_str(&self.message);
+        }
         write!(f, "{}: {}", self.path, self.message)
     }
 }

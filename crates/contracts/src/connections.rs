@@ -7,20 +7,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// What is done about drift.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DriftPolicy {
-    /// What is harmless is applied; removals and what breaks are proposed.
-    #[default]
-    Propose,
-    /// As `propose`, and removals of columns that are neither key nor cursor are accepted.
-    Auto,
-    /// Drift switches the connection off.
-    Pause,
-    /// Drift is recorded and left alone.
-    Ignore,
-}
+use crate::DriftPolicy;
 
 /// How a connection is scheduled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -106,7 +93,7 @@ pub struct OnboardRequest {
     /// When it syncs; absent means when asked to.
     #[serde(default)]
     pub schedule: Option<Schedule>,
-    /// What is done about drift.
+    /// What is done about drift; absent: the installation's default.
     #[serde(default)]
     pub drift_policy: Option<DriftPolicy>,
     /// Where a stream's namespace at the destination comes from.
@@ -156,7 +143,7 @@ pub struct ConnectionView {
     /// The credential its source uses.
     #[serde(default)]
     pub credential_id: Option<String>,
-    /// What is done about drift.
+    /// What is done about drift, as it was stated.
     pub drift_policy: DriftPolicy,
     /// When it syncs.
     pub schedule: Schedule,

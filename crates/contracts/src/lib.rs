@@ -2,6 +2,7 @@
 
 mod connections;
 mod credentials;
+mod drift_policy;
 mod errors;
 mod health;
 mod jobs;
@@ -9,12 +10,13 @@ mod operations;
 mod repair;
 
 pub use connections::{
-    CatalogVersion, CatalogVersionDetail, ConnectionView, DriftPolicy, NamespaceDefinition,
-    OnboardRequest, Schedule, ScheduleType,
+    CatalogVersion, CatalogVersionDetail, ConnectionView, NamespaceDefinition, OnboardRequest,
+    Schedule, ScheduleType,
 };
 pub use credentials::{
     CredentialKind, CredentialMetadata, CredentialRequest, CredentialValues, REDACTED,
 };
+pub use drift_policy::DriftPolicy;
 pub use errors::{ErrorCode, FieldError, Problem};
 pub use health::{DependencyState, Health, HealthStatus, Readiness};
 pub use jobs::{JobView, SyncStatus, SyncTriggered};

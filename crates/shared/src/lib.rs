@@ -2,6 +2,7 @@
 
 pub mod airbyte;
 pub mod clients;
+pub mod drift_policy;
 pub mod flow;
 pub mod home;
 pub mod http;

@@ -61,6 +61,7 @@ impl Application {
             fingerprint_key: settings.service_token_key()?,
             default_workspace: settings.airbyte.workspace_id,
             default_destination: settings.airbyte.destination_id,
+            default_drift_policy: settings.drift_policy.clone(),
             wake: Arc::new(Notify::new()),
         };
         let data = Data::new(state.clone());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use contracts::DriftPolicy;
 use secrecy::SecretString;
 use shared::airbyte::Airbyte;
 use shared::clients::auth_broker::AuthBroker;
@@ -29,6 +30,7 @@ pub(crate) struct State {
     pub(crate) fingerprint_key: SecretString,
     pub(crate) default_workspace: Option<Uuid>,
     pub(crate) default_destination: Option<Uuid>,
+    pub(crate) default_drift_policy: DriftPolicy,
     /// Wakes the worker.
     pub(crate) wake: Arc<Notify>,
 }

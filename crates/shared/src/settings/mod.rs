@@ -11,6 +11,7 @@ pub mod variables;
 
 use std::path::PathBuf;
 
+use contracts::DriftPolicy;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 use uuid::Uuid;
@@ -179,6 +180,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// How the embedded Airbyte treats its clients.
     pub embedded_airbyte_mode: AirbyteMode,
+    /// What is done about drift of connections that are onboarded without a policy.
+    pub drift_policy: DriftPolicy,
     secret_key: Option<SecretString>,
     service_token_key: Option<SecretString>,
     airbyte_secret_key: Option<SecretString>,
@@ -299,6 +302,7 @@ impl Settings {
             .text(variables::AAM_DATA_ROOTS)
             .map(|roots| std::env::split_paths(&roots).collect())
             .unwrap_or_else(|| vec![source.working_directory().to_owned()]);
+        let drift_policy = reader.drift_policy();
         let explicit_home = reader.text(variables::AAM_HOME).map(PathBuf::from);
         let database_url = reader.database(&[variables::DATABASE_URL, variables::SUPABASE_DB_URL]);
         let broker_url = reader.database(&[variables::AUTH_BROKER_DATABASE_URL]);
@@ -330,6 +334,7 @@ impl Settings {
             data_roots,
             log,
             embedded_airbyte_mode,
+            drift_policy,
             secret_key,
             service_token_key,
             airbyte_secret_key,

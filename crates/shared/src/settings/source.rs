@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use contracts::DriftPolicy;
 use secrecy::SecretString;
 use url::Url;
 use uuid::Uuid;
@@ -10,6 +11,7 @@ use uuid::Uuid;
 use super::airbyte_urls::AirbyteUrls;
 use super::database_url::DatabaseTarget;
 use super::{AirbyteSettings, Error, Fault, variables};
+use crate::drift_policy;
 
 /// The merged variables of a process.
 #[derive(Clone)]
@@ -227,6 +229,18 @@ impl Reader<'_> {
             self.fault(variable, format!("`{text}` is not a UUID"));
         }
         id
+    }
+
+    pub(super) fn drift_policy(&mut self) -> DriftPolicy {
+        let Some(given) = self.text(variables::AAM_DRIFT_POLICY) else {
+            return DriftPolicy::default();
+        };
+        let read = drift_policy::read(&given, self.source.working_directory());
+        read.unwrap_or_else(|error| {
+            let problem = crate::http::problem::chain(&error);
+            self.fault(variables::AAM_DRIFT_POLICY, problem);
+            DriftPolicy::default()
+        })
     }
 
     pub(super) fn database(&mut self, variables: &[&'static str]) -> Option<DatabaseTarget> {

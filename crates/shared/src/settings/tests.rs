@@ -88,3 +88,45 @@ fn production_needs_an_api_key() {
         .to_string();
     assert!(text.contains("AAM_API_KEY"), "{text}");
 }
+
+#[test]
+fn the_drift_policy_is_a_word_or_a_file() {
+    use catalog::policy::Word;
+
+    let load = |given: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join("good.json"),
+            r#"{"rules": [{"severity": "info", "then": "apply"}]}"#,
+        )
+        .unwrap();
+        std::fs::write(folder.path().join("word"), "\"pause\"\n").unwrap();
+        std::fs::write(
+            folder.path().join("bad.json"),
+            r#"{"rules": [{"severity": ["harmles"], "then": "aply"}]}"#,
+        )
+        .unwrap();
+        let values = [("AAM_DRIFT_POLICY".to_owned(), given.to_owned())];
+        Settings::from_source(&Source::of(values, folder.path().to_owned()))
+    };
+    assert_eq!(load("").unwrap().drift_policy, Word::Propose.into());
+    assert_eq!(load("auto").unwrap().drift_policy, Word::Auto.into());
+    assert_eq!(load("word").unwrap().drift_policy, Word::Pause.into());
+    let document = load("good.json").unwrap().drift_policy;
+    assert_eq!(document.policy().unwrap().rules.len(), 1);
+    assert_eq!(DriftPolicy::from_stored(&document.to_stored()), document);
+
+    let refused = load("bad.json").unwrap_err().to_string();
+    assert!(
+        refused.contains(
+            "AAM_DRIFT_POLICY: bad.json: rules[0].severity[0]: \"harmles\" is no severity"
+        ) && refused.contains("rules[0].then: \"aply\" is no action"),
+        "{refused}"
+    );
+    let refused = load("reckless").unwrap_err().to_string();
+    assert!(
+        refused.contains("AAM_DRIFT_POLICY: `reckless` is none of propose, auto,")
+            && refused.contains("for example: AAM_DRIFT_POLICY=auto"),
+        "{refused}"
+    );
+}

@@ -41,6 +41,7 @@ variables! {
     EMBEDDED_AIRBYTE_MODE = "lenient", "How the embedded Airbyte treats its clients: `lenient`, `strict` or `hostile`.";
     AAM_HOME = "/var/lib/aam", "The data directory; unset: `.aam`, searched upwards from the working directory.";
     AAM_DATA_ROOTS = "/srv/data:/srv/exports", "Where native file and SQLite connectors may read and write.";
+    AAM_DRIFT_POLICY = "auto", "What is done about drift of connections that are onboarded without a policy: a word, or the path of a JSON file; unset: `propose`.";
     LOG_LEVEL = "info", "What is logged.";
     RUST_LOG = "info,orchestrator=debug", "What is logged, by module; wins over LOG_LEVEL.";
     LOG_FORMAT = "json", "`pretty` or `json`.";

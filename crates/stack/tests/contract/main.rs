@@ -2,6 +2,7 @@
 //! SQLite in one process, on PostgreSQL in four, and once behind pgbouncer in transaction mode.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod policies;
 mod salesforce;
 mod scripts;
 mod tables;

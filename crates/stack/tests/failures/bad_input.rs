@@ -63,9 +63,22 @@ async fn a_refused_onboarding_leaves_nothing_anywhere() {
             "schedule.type",
         ),
         (
-            with("drift_policy", json!("auto")),
+            with("drift_policy", json!("reckless")),
             "invalid_request",
             "drift_policy",
+        ),
+        (
+            with(
+                "drift_policy",
+                json!({"rules": [{"then": "apply"}, {"severity": ["harmles"], "then": "apply"}]}),
+            ),
+            "invalid_request",
+            "drift_policy.rules[1].severity[0]",
+        ),
+        (
+            with("drift_policy", json!({"otherwize": "apply"})),
+            "invalid_request",
+            "drift_policy.otherwize",
         ),
         (with("streams", json!([])), "invalid_request", "streams"),
         (

@@ -1,7 +1,7 @@
 //! What an onboarding asks for: validated as far as that needs nobody else, and fingerprinted, so
 //! that a repeated one is known without keeping its secrets.
 
-use contracts::{DriftPolicy, FieldError, NamespaceDefinition, OnboardRequest, ScheduleType};
+use contracts::{FieldError, NamespaceDefinition, OnboardRequest, ScheduleType};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -38,11 +38,8 @@ pub(crate) fn faults(request: &OnboardRequest) -> Vec<FieldError> {
             "only `manual` is supported: leave `schedule` out and start syncs with POST /connections/{id}/sync",
         );
     }
-    if request
-        .drift_policy
-        .is_some_and(|policy| policy != DriftPolicy::Propose)
-    {
-        fault("drift_policy", "only `propose` is supported");
+    for wrong in (request.drift_policy.iter()).flat_map(|policy| policy.faults("drift_policy")) {
+        fault(&wrong.field, &wrong.message);
     }
     let format = request.namespace_format.as_deref();
     match request.namespace_definition.unwrap_or_default() {
@@ -159,7 +156,7 @@ mod tests {
     fn every_fault_names_its_field() {
         let fields: Vec<_> = faults(&request(
             r#"{"source_type":" ","connection_name":"","schedule":{"type":"cron","cron":"0 2 * * *"},
-                "drift_policy":"auto","streams":[],"namespace_format":"x","credential_id":""}"#,
+                "drift_policy":{"rules":[{"then":"apply"},{"severity":"harmles","then":"apply"}]},"streams":[],"namespace_format":"x","credential_id":""}"#,
         ))
         .into_iter()
         .map(|fault| fault.field)
@@ -170,7 +167,7 @@ mod tests {
                 "connection_name",
                 "source_type",
                 "schedule.type",
-                "drift_policy",
+                "drift_policy.rules[1].severity",
                 "namespace_format",
                 "streams",
                 "credential_id"

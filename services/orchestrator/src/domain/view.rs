@@ -16,12 +16,7 @@ pub(crate) fn connection(row: &connection::Model, instance: &str) -> ConnectionV
         destination_id: row.destination_id,
         workspace_id: row.workspace_id,
         credential_id: row.credential_id.clone(),
-        drift_policy: match row.drift_policy.as_str() {
-            "auto" => DriftPolicy::Auto,
-            "pause" => DriftPolicy::Pause,
-            "ignore" => DriftPolicy::Ignore,
-            _ => DriftPolicy::Propose,
-        },
+        drift_policy: DriftPolicy::from_stored(&row.drift_policy),
         schedule: serde_json::from_str(&row.schedule).unwrap_or_default(),
         catalog_version: row.current_version,
         other_instance: row.airbyte_instance != instance,

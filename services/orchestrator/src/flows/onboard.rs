@@ -118,7 +118,9 @@ async fn begin(
         workspace_id: prepared.workspace_id,
         destination_id: prepared.destination_id,
         credential_id: request.credential_id.clone(),
-        drift_policy: "propose".to_owned(),
+        drift_policy: (request.drift_policy.as_ref())
+            .unwrap_or(&state.default_drift_policy)
+            .to_stored(),
         schedule: serde_json::to_string(&schedule).unwrap_or_default(),
         request_hash: hash.to_owned(),
     };
