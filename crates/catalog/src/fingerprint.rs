@@ -5,6 +5,7 @@ use airbyte_protocol::{StreamDescriptor, SyncMode};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::drift::identity::KEYWORD;
 use crate::model::{StreamConfig, StreamDef, SyncCatalog};
 use crate::node::Node;
 
@@ -146,7 +147,8 @@ fn schema(out: &mut Vec<u8>, node: &Node<'_>) {
         match (name.as_ref(), value) {
             ("type", Node::Text(_)) => set(out, std::slice::from_ref(value)),
             ("type" | "required" | "enum", Node::List(items)) => set(out, items),
-            ("enum" | "const" | "default", _) => instance(out, value),
+            // Its members are names of columns, not keywords.
+            ("enum" | "const" | "default" | KEYWORD, _) => instance(out, value),
             ("oneOf" | "anyOf" | "allOf" | "items", Node::List(branches)) => {
                 out.push(b'[');
                 for branch in branches {

@@ -12,6 +12,7 @@ pub mod plan;
 pub mod policy;
 pub mod propagate;
 mod read;
+pub mod renames;
 pub mod request;
 pub mod schema;
 pub mod select;

@@ -2,11 +2,31 @@
 
 use airbyte_protocol::DestinationSyncMode;
 
-use crate::fault::Fault;
-use crate::model::{StreamConfig, StreamDef};
+use crate::fault::{Fault, Faults};
+use crate::model::{StreamConfig, StreamDef, SyncCatalog};
 use crate::modes;
 use crate::schema;
 use crate::select::word;
+
+impl SyncCatalog {
+    /// Whether Airbyte takes the catalog: every selected stream has modes that source and
+    /// destination offer, the cursor and key that they need, and a selection that holds both.
+    /// `destination` lists the destination's modes; empty means that they are not known.
+    ///
+    /// # Errors
+    /// Every fault, by its path.
+    pub fn check(&self, destination: &[DestinationSyncMode]) -> Result<(), Faults> {
+        let mut faults = Vec::new();
+        for (index, entry) in self.streams.iter().enumerate() {
+            if entry.config.selected {
+                let path = format!("$.streams[{index}]");
+                let (stream, config) = (&entry.stream, &entry.config);
+                validate(&path, stream, config, destination, &mut faults);
+            }
+        }
+        Faults::unless_any(faults, ())
+    }
+}
 
 /// What a selected stream's configuration lacks, or asks for in vain.
 pub(crate) fn validate(

@@ -22,6 +22,6 @@ pub use health::{DependencyState, Health, HealthStatus, Readiness};
 pub use jobs::{JobView, SyncStatus, SyncTriggered};
 pub use operations::{OperationView, StepView};
 pub use repair::{
-    ApplyAnswer, ApplyStatus, HealAnswer, HealOutcome, HealRequest, PlanAnswer, PlanRequest,
-    SyncRequest,
+    ApplyAnswer, ApplyStatus, HealAnswer, HealBody, HealOutcome, HealRequest, PlanAnswer,
+    PlanRequest, SyncRequest,
 };

@@ -1,7 +1,8 @@
 //! Plans, heals and applied catalogs.
 
 use airbyte_protocol::StreamDescriptor;
-use catalog::plan::{Acceptance, Plan, RefreshMode};
+use catalog::plan::{Acceptance, Decisions, Plan, RefreshMode};
+use catalog::renames::Sketches;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -40,6 +41,14 @@ pub struct PlanRequest {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub new_sync_catalog: Option<Box<RawValue>>,
+    /// Decisions to show the outcome of; absent: what applies by itself.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub decisions: Decisions,
+    /// Salted sketches of the values of columns that left and came: evidence for renames.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub sketches: Option<Sketches>,
 }
 
 /// The answer to `POST /repair/plan`.
@@ -74,6 +83,64 @@ pub struct HealRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub accept: Option<Acceptance>,
+    /// Ids of changes whose old shape stays, also of those that would apply by themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub defer: Vec<String>,
+    /// Ids of additions that are kept out, and of renames that are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reject: Vec<String>,
+    /// The sketches that the plan was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub sketches: Option<Sketches>,
+}
+
+/// `POST /connections/{id}/heal`: a heal whose connection is in the path.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HealBody {
+    /// Only if this is still the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_hash: Option<String>,
+    /// Which proposals are accepted; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub accept: Option<Acceptance>,
+    /// Ids of changes whose old shape stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub defer: Vec<String>,
+    /// Ids of additions that are kept out, and of renames that are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reject: Vec<String>,
+    /// The sketches that the plan was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub sketches: Option<Sketches>,
+}
+
+impl HealBody {
+    /// The heal of that connection.
+    pub fn of(self, connection_id: Uuid) -> HealRequest {
+        HealRequest {
+            connection_id,
+            plan_hash: self.plan_hash,
+            accept: self.accept,
+            defer: self.defer,
+            reject: self.reject,
+            sketches: self.sketches,
+        }
+    }
+}
+
+impl HealRequest {
+    /// What the caller decided about the plan's changes.
+    pub fn decisions(&self) -> Decisions {
+        Decisions {
+            accept: self.accept.clone().unwrap_or_default(),
+            defer: self.defer.clone(),
+            reject: self.reject.clone(),
+        }
+    }
 }
 
 /// What came of a heal.

@@ -1,18 +1,16 @@
 //! Carrying out a plan on paper: the next version, what waits, and what the rows need afterwards.
-//! A change that waits keeps its old definition in the version, so that it is seen again.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use airbyte_protocol::StreamDescriptor;
-use serde_json::Value;
 
-use super::change::{Change, ChangeKind, RefreshMode};
-use super::{Accepted, Capabilities, Plan};
-use crate::model::{Schema, StreamConfig, StreamDef, SyncCatalog, SyncStream};
-use crate::modes;
-use crate::node::Node;
-use crate::schema;
+use super::carry::carry;
+use super::definition::definition;
+use super::{Action, Capabilities, Choice, Decided, Inverse, Irreversible, Plan, actions, inverse};
+use crate::drift::{self, Change, ChangeKind, RefreshMode};
+use crate::model::{StreamConfig, StreamDef, SyncCatalog, SyncStream};
+use crate::validate::validate;
+use crate::{modes, schema};
 
 /// The outcome of a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,26 +19,40 @@ pub struct Applied {
     pub catalog: SyncCatalog,
     /// Incremental streams that must be read again, and how; in the version's order.
     pub refresh: Vec<(StreamDescriptor, RefreshMode)>,
-    /// The changes that still wait.
+    /// The changes that are deferred, by the policy or by a person.
     pub pending: Vec<Change>,
+    /// What is done, step by step.
+    pub actions: Vec<Action>,
+    /// The way back.
+    pub inverse: Inverse,
+    /// What the way back cannot restore.
+    pub irreversible: Vec<Irreversible>,
     /// What had to be done to keep streams going, in words that name the stream.
     pub notes: Vec<String>,
 }
 
-/// Applies the accepted changes of the plan that was made for these two catalogs.
+/// Follows the decisions about the plan that was made for these two catalogs.
 pub fn apply(
     current: &SyncCatalog,
     discovered: &SyncCatalog,
     plan: &Plan,
-    accepted: &Accepted,
+    decided: &Decided,
     capabilities: &Capabilities,
 ) -> Applied {
     let mut by_stream: HashMap<&StreamDescriptor, Vec<&Change>> = HashMap::new();
+    let mut renamed: HashMap<&StreamDescriptor, &Change> = HashMap::new();
     for change in &plan.changes {
         by_stream.entry(&change.stream).or_default().push(change);
+        if let Some(to) = &change.to_stream {
+            renamed.insert(to, change);
+        }
     }
-    let changes =
-        |descriptor: &StreamDescriptor| by_stream.get(descriptor).cloned().unwrap_or_default();
+    let changes = |descriptor: &StreamDescriptor| {
+        by_stream
+            .get(descriptor)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    };
     let known: HashMap<StreamDescriptor, &SyncStream> = current
         .streams
         .iter()
@@ -59,44 +71,59 @@ pub fn apply(
     let mut streams = Vec::with_capacity(discovered.streams.len());
     for now in &discovered.streams {
         let descriptor = now.descriptor();
-        let changes = changes(&descriptor);
-        match known.get(&descriptor) {
-            Some(entry) => streams.push(outcome.carried(entry, &now.stream, &changes, accepted)),
-            None if changes.iter().all(|change| accepted.contains(change)) => {
-                let mut added = now.clone();
-                modes::choose_modes(&now.stream, &capabilities.destination_sync_modes)
-                    .write_to(&mut added.config);
-                added.config.selected = true;
-                added.config.selected_fields = None;
-                streams.push(added);
+        if let Some(entry) = known.get(&descriptor) {
+            streams.push(outcome.carried(entry, &now.stream, changes(&descriptor), decided));
+            continue;
+        }
+        let change = renamed
+            .get(&descriptor)
+            .copied()
+            .or_else(|| changes(&descriptor).first().copied());
+        let Some(change) = change else { continue };
+        let from = known.get(&change.stream);
+        match (decided.of(change), &change.to_stream, from) {
+            (Choice::Defer, _, _) => {}
+            (Choice::Accept, Some(_), Some(entry)) => {
+                streams.push(outcome.renamed(entry, &now.stream));
             }
-            None => {}
+            (Choice::Accept, _, _) => streams.push(fresh(now, true, capabilities)),
+            (Choice::Reject, _, _) => streams.push(fresh(now, false, capabilities)),
         }
     }
-    for entry in current
-        .streams
-        .iter()
-        .filter(|entry| !offered.contains(&entry.descriptor()))
-    {
-        let stays = changes(&entry.descriptor())
-            .iter()
-            .any(|change| !accepted.contains(change));
-        if stays {
+    for entry in &current.streams {
+        let descriptor = entry.descriptor();
+        let stays = |change: &&Change| decided.of(change) == Choice::Defer;
+        if !offered.contains(&descriptor) && changes(&descriptor).iter().any(stays) {
             streams.push(entry.clone());
         }
     }
     let pending = plan
         .changes
         .iter()
-        .filter(|change| !accepted.contains(change))
+        .filter(|change| decided.of(change) == Choice::Defer)
         .cloned()
         .collect();
+    let catalog = SyncCatalog::new(streams);
+    let actions = actions::actions(current, &catalog, plan, decided, &outcome.refresh);
     Applied {
-        catalog: SyncCatalog::new(streams),
+        inverse: inverse::inverse(current, &catalog, plan),
+        irreversible: inverse::irreversible(current, &catalog, plan, decided, &outcome.refresh),
+        catalog,
         refresh: outcome.refresh,
         pending,
+        actions,
         notes: outcome.notes,
     }
+}
+
+/// A stream that the version did not know.
+fn fresh(now: &SyncStream, selected: bool, capabilities: &Capabilities) -> SyncStream {
+    let mut added = now.clone();
+    modes::choose_modes(&now.stream, &capabilities.destination_sync_modes)
+        .write_to(&mut added.config);
+    added.config.selected = selected;
+    added.config.selected_fields = None;
+    added
 }
 
 struct Outcome<'a> {
@@ -106,49 +133,121 @@ struct Outcome<'a> {
 }
 
 impl Outcome<'_> {
+    /// A stream under another name: what changed inside it comes with it.
+    fn renamed(&mut self, entry: &SyncStream, now: &StreamDef) -> SyncStream {
+        let within = drift::within(entry, now, self.capabilities);
+        let changes: Vec<&Change> = within.iter().collect();
+        let mut carried = self.following(entry, now, &changes, &[], &[]);
+        // Airbyte keeps a stream's state by its name: it is read from the start anyway.
+        self.refresh
+            .retain(|(stream, _)| *stream != now.descriptor());
+        carried.config.alias_name = None;
+        carried
+    }
+
     /// A stream that both sides have.
     fn carried(
         &mut self,
         entry: &SyncStream,
         now: &StreamDef,
         changes: &[&Change],
-        accepted: &Accepted,
+        decided: &Decided,
     ) -> SyncStream {
-        let (made, waiting): (Vec<&Change>, Vec<&Change>) =
-            changes.iter().partition(|change| accepted.contains(change));
-        let stream = definition(&entry.stream, now, &waiting);
+        let chosen = |choice: Choice| -> Vec<&Change> {
+            let mut chosen = changes.to_vec();
+            chosen.retain(|change| decided.of(change) == choice);
+            chosen
+        };
+        self.following(
+            entry,
+            now,
+            &chosen(Choice::Accept),
+            &chosen(Choice::Defer),
+            &chosen(Choice::Reject),
+        )
+    }
+
+    fn following(
+        &mut self,
+        entry: &SyncStream,
+        now: &StreamDef,
+        accepted: &[&Change],
+        deferred: &[&Change],
+        rejected: &[&Change],
+    ) -> SyncStream {
+        let stream = definition(&entry.stream, now, deferred);
         let mut config = entry.config.clone();
         if !config.selected {
             return SyncStream { stream, config };
         }
-        let taken = |kind| made.iter().any(|change| change.kind == kind);
-        if let Some(fields) = &mut config.selected_fields {
-            let gone = |field: &Vec<String>| {
-                made.iter()
-                    .any(|c| c.kind == ChangeKind::FieldRemoved && c.path == *field)
-            };
-            fields.retain(|field| !gone(field));
-        }
+        let before = self.carry(&mut config, accepted);
+        self.select(&stream, &mut config, accepted, rejected);
+        let taken = |kind| accepted.iter().any(|change| change.kind == kind);
         if taken(ChangeKind::PrimaryKeyChanged)
             && config.needs_key()
             && !stream.source_defined_primary_key.is_empty()
         {
-            config
-                .primary_key
-                .clone_from(&stream.source_defined_primary_key);
+            let key = &stream.source_defined_primary_key;
+            config.primary_key.clone_from(key);
         }
         if config.is_incremental() && stream.source_defined_cursor == Some(true) {
             config.cursor_field.clone_from(&stream.default_cursor_field);
         }
-        if taken(ChangeKind::ModesChanged) && !still_readable(&stream, &config) {
+        if !still_readable(&stream, &config) {
             let modes = modes::choose_modes(&stream, &self.capabilities.destination_sync_modes);
             modes.write_to(&mut config);
             self.note(&stream, &config, "the source no longer reads it as before");
         }
         self.keep_going(&stream, &mut config);
         widen_selection(&stream, &mut config);
-        self.refresh_needed(&stream, &entry.config, &config, &made);
+        self.make_valid(&stream, &mut config);
+        let followed: Vec<&Change> = accepted.iter().chain(rejected).copied().collect();
+        self.refresh_needed(&stream, &before, &config, &followed);
         SyncStream { stream, config }
+    }
+
+    /// Carries accepted renames over; answers the old configuration by the new names.
+    fn carry(&self, config: &mut StreamConfig, accepted: &[&Change]) -> StreamConfig {
+        for change in accepted {
+            carry(config, change, self.capabilities.mappers);
+        }
+        config.clone()
+    }
+
+    /// Takes what left out of the selection, and keeps out what was rejected.
+    fn select(
+        &self,
+        stream: &StreamDef,
+        config: &mut StreamConfig,
+        accepted: &[&Change],
+        rejected: &[&Change],
+    ) {
+        let kept_out: Vec<&Vec<String>> = rejected
+            .iter()
+            .filter(|change| change.kind == ChangeKind::FieldAdded)
+            .map(|change| &change.path)
+            .collect();
+        if !kept_out.is_empty() && config.selected_fields.is_none() {
+            let columns = stream.columns().into_iter().map(|column| vec![column]);
+            config.selected_fields = Some(columns.collect());
+        }
+        let Some(fields) = &mut config.selected_fields else {
+            return;
+        };
+        fields.retain(|field| !kept_out.contains(&field));
+        let left = accepted
+            .iter()
+            .filter(|change| change.kind == ChangeKind::FieldRemoved)
+            .chain(rejected.iter().filter(|change| change.to_path.is_some()));
+        for change in left {
+            fields.retain(|field| *field != change.path);
+        }
+        // A rename that is none brings a column that is copied as the old one was.
+        for to in rejected.iter().filter_map(|change| change.to_path.as_ref()) {
+            if to.len() == 1 && !fields.contains(to) {
+                fields.push(to.clone());
+            }
+        }
     }
 
     /// Gives the stream another cursor or key where the old one is gone, or none and a full
@@ -169,8 +268,8 @@ impl Outcome<'_> {
             }
         }
         if config.needs_key() && !config.primary_key.iter().all(|part| has(part)) {
-            let key = &stream.source_defined_primary_key;
             if modes::has_key(stream) {
+                let key = &stream.source_defined_primary_key;
                 config.primary_key.clone_from(key);
                 self.note(stream, config, "its key is gone");
             } else {
@@ -189,6 +288,34 @@ impl Outcome<'_> {
         modes::without_cursor(stream, &self.capabilities.destination_sync_modes).write_to(config);
         config.primary_key = key;
         self.note(stream, config, why);
+    }
+
+    /// Some decisions together leave a stream that Airbyte would refuse: it gets AAM's default
+    /// modes and its whole selection then.
+    fn make_valid(&mut self, stream: &StreamDef, config: &mut StreamConfig) {
+        let offered = &self.capabilities.destination_sync_modes;
+        let is_valid = |config: &StreamConfig| {
+            let mut faults = Vec::new();
+            validate("", stream, config, offered, &mut faults);
+            faults.is_empty()
+        };
+        if is_valid(config) {
+            return;
+        }
+        let mut modes = modes::choose_modes(stream, offered);
+        if !modes::has_key(stream) {
+            modes.primary_key.clear();
+        }
+        modes.write_to(config);
+        widen_selection(stream, config);
+        if !is_valid(config) {
+            config.selected_fields = None;
+        }
+        self.note(
+            stream,
+            config,
+            "what was decided left it without what its modes need",
+        );
     }
 
     fn note(&mut self, stream: &StreamDef, config: &StreamConfig, why: &str) {
@@ -216,7 +343,7 @@ impl Outcome<'_> {
         stream: &StreamDef,
         before: &StreamConfig,
         after: &StreamConfig,
-        made: &[&Change],
+        followed: &[&Change],
     ) {
         if !after.is_incremental() {
             return;
@@ -224,7 +351,7 @@ impl Outcome<'_> {
         let moved = before.is_incremental()
             && (before.cursor_field != after.cursor_field
                 || !crate::diff::same_key(&before.primary_key, &after.primary_key));
-        let asked = made.iter().filter_map(|change| change.refresh).max();
+        let asked = followed.iter().filter_map(|change| change.refresh).max();
         let wanted = if moved {
             Some(RefreshMode::Truncate)
         } else {
@@ -243,7 +370,7 @@ impl Outcome<'_> {
 
 fn still_readable(stream: &StreamDef, config: &StreamConfig) -> bool {
     if config.is_incremental() {
-        stream.supports_incremental()
+        stream.supported_sync_modes.is_empty() || stream.supports_incremental()
     } else {
         stream.supports_full_refresh()
     }
@@ -276,85 +403,5 @@ fn widen_selection(stream: &StreamDef, config: &mut StreamConfig) {
     if fields.is_empty() {
         // Every chosen column is gone; an empty selection would copy rows without a column.
         config.selected_fields = None;
-    }
-}
-
-/// What the version says about the stream: what the source offers now, with the old definition
-/// of whatever still waits.
-fn definition(old: &StreamDef, now: &StreamDef, waiting: &[&Change]) -> StreamDef {
-    let mut stream = now.clone();
-    for change in waiting {
-        match change.kind {
-            ChangeKind::PrimaryKeyChanged => {
-                stream
-                    .source_defined_primary_key
-                    .clone_from(&old.source_defined_primary_key);
-            }
-            ChangeKind::CursorChanged => {
-                stream.source_defined_cursor = old.source_defined_cursor;
-                stream
-                    .default_cursor_field
-                    .clone_from(&old.default_cursor_field);
-            }
-            ChangeKind::ModesChanged => {
-                stream
-                    .supported_sync_modes
-                    .clone_from(&old.supported_sync_modes);
-            }
-            _ => {}
-        }
-    }
-    stream.json_schema = restored(&now.json_schema, waiting);
-    stream
-}
-
-fn restored(now: &Schema, waiting: &[&Change]) -> Schema {
-    let fields: Vec<(&[String], &Value)> = waiting
-        .iter()
-        .filter(|c| {
-            matches!(
-                c.kind,
-                ChangeKind::FieldRemoved | ChangeKind::FieldTypeChanged
-            )
-        })
-        .filter_map(|change| Some((change.path.as_slice(), change.before.as_ref()?)))
-        .collect();
-    if fields.is_empty() {
-        return Arc::clone(now);
-    }
-    let mut root = Node::of(now).to_value();
-    for (path, before) in fields {
-        put(&mut root, path, before);
-    }
-    schema::raw(&root).map_or_else(|| Arc::clone(now), Schema::from)
-}
-
-/// Writes a field's schema at its path. The parents exist: a field that vanished or changed with
-/// its parent is part of the parent's change.
-fn put(node: &mut Value, path: &[String], schema: &Value) {
-    let [name, rest @ ..] = path else {
-        *node = schema.clone();
-        return;
-    };
-    let Some(members) = node.as_object_mut() else {
-        return;
-    };
-    let is_list = !members.contains_key("properties") && members.contains_key("items");
-    if is_list && name == "items" {
-        if let Some(items) = members.get_mut("items") {
-            put(items, rest, schema);
-        }
-        return;
-    }
-    let properties = members
-        .entry("properties")
-        .or_insert_with(|| Value::Object(Default::default()));
-    let Some(properties) = properties.as_object_mut() else {
-        return;
-    };
-    if rest.is_empty() {
-        properties.insert(name.clone(), schema.clone());
-    } else if let Some(child) = properties.get_mut(name) {
-        put(child, rest, schema);
     }
 }

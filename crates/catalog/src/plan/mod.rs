@@ -1,108 +1,89 @@
 //! What to do about a source that drifted: every difference between a connection's version and
-//! what the source offers now, each with a decision, a severity and words for a person.
+//! what the source offers now, what the policy decides about each, and the hash by which a plan is
+//! known to still hold.
 
+mod actions;
 mod apply;
-mod attributes;
-mod change;
-mod compare;
-mod decide;
+mod carry;
+mod decisions;
+mod definition;
+mod inverse;
+mod outcome;
 mod text;
-mod types;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
-use airbyte_protocol::{DestinationSyncMode, StreamDescriptor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::fingerprint::combined;
-use crate::model::{SyncCatalog, SyncStream};
-use crate::node::Node;
+use crate::drift::{self, Drift};
+use crate::model::SyncCatalog;
+use crate::policy::{self, Policy};
 
+pub use crate::drift::{
+    Capabilities, Change, ChangeKind, Decision, RefreshMode, Remedy, Role, Severity,
+};
+pub use crate::types::describe;
+pub use actions::Action;
 pub use apply::{Applied, apply};
-pub use change::{Change, ChangeKind, Decision, RefreshMode, Severity};
-pub use types::describe;
+pub use decisions::{Acceptance, BadDecision, BadDecisions, Choice, Decided, Decisions};
+pub use inverse::{Inverse, Irreversible};
+pub use outcome::Document;
+pub use text::Style;
 
-/// What the plan may rely on beyond the catalogs.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Capabilities {
-    /// The destination's modes; empty means that they are not known.
-    pub destination_sync_modes: Vec<DestinationSyncMode>,
-}
-
-/// Every difference between a version and what the source offers now.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// Every difference between a version and what the source offers now, with what the policy
+/// decides.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The differences, in the order of the version's streams, new streams last.
-    pub changes: Vec<Change>,
-    /// Hash over both fingerprints and the changes: still the same means that the plan still holds.
+    /// Twelve hex digits: the same for the same plan of the same connection.
+    pub id: String,
+    /// Hash over what the plan was made from: the version and its configuration, what the source
+    /// offers, the destination, the policy. Still the same means that the plan still holds.
     pub plan_hash: String,
+    /// The connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_id: Option<String>,
+    /// The version that the plan changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_version: Option<i32>,
     /// Fingerprint of the version.
-    pub current_fingerprint: String,
+    pub base_fingerprint: String,
     /// Fingerprint of what the source offers.
     pub discovered_fingerprint: String,
+    /// How grave the gravest change is.
+    pub severity: Severity,
+    /// The differences, in the order of the version's streams, new streams last.
+    pub changes: Vec<Change>,
+    /// What is done about each change, by its id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub decisions: BTreeMap<String, Choice>,
+    /// What following the decisions does, step by step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<Action>,
+    /// The catalog that comes of it, every stream with its configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_sync_catalog: Option<Document>,
+    /// What undoes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inverse: Option<Document>,
+    /// What that cannot restore.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub irreversible: Vec<Irreversible>,
+    /// The plan in a few sentences, the gravest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub summary: Vec<String>,
 }
 
-/// Which proposals a person accepts: `"all"` or a list of change ids.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "Written", try_from = "Written")]
-pub enum Acceptance {
-    /// None: only what applies by itself.
-    #[default]
-    Nothing,
-    /// Every one.
-    All,
-    /// Those.
-    Ids(Vec<String>),
+/// Whom a plan is for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Basis<'a> {
+    /// The connection.
+    pub connection_id: Option<&'a str>,
+    /// The version that the plan changes.
+    pub base_version: Option<i32>,
+    /// What is done about drift without a person; absent is the policy `propose`.
+    pub policy: Option<&'a Policy>,
 }
-
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Word(String),
-    Ids(Vec<String>),
-}
-
-impl From<Acceptance> for Written {
-    fn from(acceptance: Acceptance) -> Self {
-        match acceptance {
-            Acceptance::Nothing => Self::Ids(Vec::new()),
-            Acceptance::All => Self::Word("all".to_owned()),
-            Acceptance::Ids(ids) => Self::Ids(ids),
-        }
-    }
-}
-
-impl TryFrom<Written> for Acceptance {
-    type Error = String;
-
-    fn try_from(written: Written) -> Result<Self, String> {
-        match written {
-            Written::Word(word) if word == "all" => Ok(Self::All),
-            Written::Word(word) => Err(format!(
-                "{word:?} is neither \"all\" nor a list of change ids"
-            )),
-            Written::Ids(ids) if ids.is_empty() => Ok(Self::Nothing),
-            Written::Ids(ids) => Ok(Self::Ids(ids)),
-        }
-    }
-}
-
-/// The ids of the changes to make: what applies by itself and what was accepted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Accepted(BTreeSet<String>);
-
-impl Accepted {
-    /// Whether the change is to be made.
-    pub fn contains(&self, change: &Change) -> bool {
-        self.0.contains(&change.id)
-    }
-}
-
-/// Ids that name no change of the plan.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the plan has no change {}", .0.join(", "))]
-pub struct UnknownChanges(pub Vec<String>);
 
 impl Plan {
     /// Whether the source still offers what the version says.
@@ -112,16 +93,25 @@ impl Plan {
 
     /// The changes that wait for a person.
     pub fn proposals(&self) -> impl Iterator<Item = &Change> {
-        self.changes
-            .iter()
-            .filter(|change| change.decision == Decision::NeedsAcceptance)
+        self.decided(|decision| matches!(decision, Decision::NeedsAcceptance | Decision::Pause))
     }
 
     /// The changes that apply by themselves.
     pub fn automatic(&self) -> impl Iterator<Item = &Change> {
+        self.decided(|decision| decision == Decision::Apply)
+    }
+
+    /// Whether the policy stops the connection for one of the changes.
+    pub fn pauses(&self) -> bool {
+        self.decided(|decision| decision == Decision::Pause)
+            .next()
+            .is_some()
+    }
+
+    fn decided(&self, fits: impl Fn(Decision) -> bool) -> impl Iterator<Item = &Change> {
         self.changes
             .iter()
-            .filter(|change| change.decision == Decision::Apply)
+            .filter(move |change| fits(change.decision))
     }
 
     /// Whether Airbyte's own diff disables the connection.
@@ -130,86 +120,99 @@ impl Plan {
             .iter()
             .any(|change| change.breaking_for_airbyte)
     }
-
-    /// The set of changes to make.
-    ///
-    /// # Errors
-    /// Ids that name no change of this plan.
-    pub fn accept(&self, acceptance: &Acceptance) -> Result<Accepted, UnknownChanges> {
-        let mut ids: BTreeSet<String> = self.automatic().map(|change| change.id.clone()).collect();
-        match acceptance {
-            Acceptance::Nothing => {}
-            Acceptance::All => ids.extend(self.changes.iter().map(|change| change.id.clone())),
-            Acceptance::Ids(accepted) => {
-                let known = |id: &&String| self.changes.iter().any(|change| change.id == **id);
-                let unknown: Vec<_> = accepted.iter().filter(|id| !known(id)).cloned().collect();
-                if !unknown.is_empty() {
-                    return Err(UnknownChanges(unknown));
-                }
-                ids.extend(accepted.iter().cloned());
-            }
-        }
-        Ok(Accepted(ids))
-    }
 }
 
 /// Plans the way from `current` (a version: everything that was discovered then, with each
-/// stream's configuration) to `discovered`, by the policy that applies what is harmless and
-/// proposes removals, what breaks, and new streams.
+/// stream's configuration) to `discovered`, by the policy `propose`.
 pub fn plan(current: &SyncCatalog, discovered: &SyncCatalog, capabilities: &Capabilities) -> Plan {
-    let offered: HashMap<StreamDescriptor, &SyncStream> = discovered
-        .streams
-        .iter()
-        .map(|s| (s.descriptor(), s))
-        .collect();
-    let known: BTreeSet<StreamDescriptor> =
-        current.streams.iter().map(SyncStream::descriptor).collect();
-    let mut changes = Vec::new();
-    let mut mine = Vec::with_capacity(current.streams.len());
-    let mut theirs = Vec::with_capacity(discovered.streams.len());
-    for entry in &current.streams {
-        let descriptor = entry.descriptor();
-        match offered.get(&descriptor) {
-            None => {
-                changes.push(decide::stream_removed(entry));
-                mine.push((descriptor, entry.stream.fingerprint()));
-            }
-            Some(now) if entry.stream == now.stream => {
-                let fingerprint = entry.stream.fingerprint();
-                mine.push((descriptor.clone(), fingerprint.clone()));
-                theirs.push((descriptor, fingerprint));
-            }
-            Some(now) => {
-                let (before, after) = (&entry.stream, &now.stream);
-                let roots = (Node::of(&before.json_schema), Node::of(&after.json_schema));
-                mine.push((descriptor.clone(), before.fingerprint_with(&roots.0)));
-                theirs.push((descriptor, after.fingerprint_with(&roots.1)));
-                let roots = (&roots.0, &roots.1);
-                changes.extend(decide::stream_changes(entry, after, roots, capabilities));
-            }
+    plan_for(current, discovered, capabilities, &Basis::default())
+}
+
+/// As [`plan`], for a connection at a version, by its policy.
+pub fn plan_for(
+    current: &SyncCatalog,
+    discovered: &SyncCatalog,
+    capabilities: &Capabilities,
+    basis: &Basis<'_>,
+) -> Plan {
+    let Drift {
+        mut changes,
+        base_fingerprint,
+        discovered_fingerprint,
+    } = drift::drift(current, discovered, capabilities);
+    let default;
+    let policy = match basis.policy {
+        Some(policy) => policy,
+        None => {
+            default = policy::Word::Propose.policy();
+            &default
         }
+    };
+    for change in &mut changes {
+        change.decision = decision(policy, change);
     }
-    for entry in discovered
-        .streams
-        .iter()
-        .filter(|s| !known.contains(&s.descriptor()))
-    {
-        changes.push(decide::stream_added(&entry.stream, capabilities));
-        theirs.push((entry.descriptor(), entry.stream.fingerprint()));
-    }
-    let (current_fingerprint, discovered_fingerprint) = (combined(mine), combined(theirs));
     let mut hash = Sha256::new();
-    hash.update(&current_fingerprint);
-    hash.update(&discovered_fingerprint);
+    let mut part = |text: &str| {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text);
+    };
+    part(&basis.base_version.unwrap_or_default().to_string());
+    part(&base_fingerprint);
+    part(&current.configured_fingerprint());
+    part(&discovered_fingerprint);
+    part(&format!(
+        "{:?} {} {}",
+        capabilities.destination_sync_modes, capabilities.destination, capabilities.mappers
+    ));
+    part(&policy.fingerprint());
     for change in &changes {
-        hash.update(&change.id);
-        hash.update([u8::from(change.decision == Decision::Apply)]);
+        part(&change.id);
     }
     let plan_hash = hex::encode(hash.finalize());
+    let connection_id = basis.connection_id.map(str::to_owned);
+    let id =
+        crate::fingerprint::short_id(&[&connection_id.clone().into(), &plan_hash.as_str().into()]);
     Plan {
-        changes,
+        id,
         plan_hash,
-        current_fingerprint,
+        connection_id,
+        base_version: basis.base_version,
+        base_fingerprint,
         discovered_fingerprint,
+        severity: severity(&changes),
+        changes,
+        decisions: BTreeMap::new(),
+        actions: Vec::new(),
+        new_sync_catalog: None,
+        inverse: None,
+        irreversible: Vec::new(),
+        summary: Vec::new(),
+    }
+}
+
+fn severity(changes: &[Change]) -> Severity {
+    let gravest = changes.iter().map(|change| change.severity).max();
+    gravest.unwrap_or(Severity::Info)
+}
+
+/// What the policy says, and where it may not: a rename that is not exact is a guess.
+fn decision(policy: &Policy, change: &Change) -> Decision {
+    let subject = policy::Subject {
+        stream: &change.stream,
+        path: &change.path,
+        kind: change.kind,
+        severity: change.severity,
+        roles: &change.roles,
+    };
+    let guessed = change
+        .evidence
+        .as_ref()
+        .is_some_and(|evidence| !evidence.is_exact());
+    match policy.decide(&subject).0 {
+        policy::Action::Apply if guessed => Decision::NeedsAcceptance,
+        policy::Action::Apply => Decision::Apply,
+        policy::Action::Propose => Decision::NeedsAcceptance,
+        policy::Action::Ignore => Decision::Ignore,
+        policy::Action::Pause => Decision::Pause,
     }
 }

@@ -1,27 +1,50 @@
-//! A plan for a person to read: grouped by stream, types in words, ids to accept by.
+//! A plan for a person to read: by stream, the gravest first, the reason beside each change, ids to
+//! accept by.
 
 use std::fmt::Write as _;
 
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::change::{Change, ChangeKind, Decision, RefreshMode, Severity};
-use super::types::describe;
-use super::{Applied, Plan};
+use super::{Applied, Choice, Decided, Plan};
+use crate::drift::{Change, ChangeKind, Decision, RefreshMode, Severity};
+use crate::types::describe;
+
+/// How a text is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Style {
+    /// Plain text.
+    #[default]
+    Plain,
+    /// With the terminal's colours for severities.
+    Coloured,
+    /// As Markdown, for a comment on a change request.
+    Markdown,
+}
 
 impl Plan {
-    /// The plan in words, grouped by stream. Lines end in newlines.
+    /// The plan in words. Lines end in newlines.
     pub fn to_text(&self) -> String {
+        self.to_text_in(Style::Plain)
+    }
+
+    /// The plan in words, grouped by stream, the gravest first.
+    pub fn to_text_in(&self, style: Style) -> String {
         if self.is_empty() {
             return "The source offers what the connection expects: nothing to do.\n".to_owned();
         }
         let mut text = String::new();
         let (automatic, waiting) = (self.automatic().count(), self.proposals().count());
-        line(
-            &mut text,
-            format_args!("{automatic} applied by itself, {waiting} to be accepted"),
-        );
-        render(&mut text, &self.changes);
+        let ignored = self.changes.len() - automatic - waiting;
+        let mut head = format!("{automatic} applied by itself, {waiting} to be accepted");
+        if ignored > 0 {
+            let _ = write!(head, ", {ignored} ignored");
+        }
+        match style {
+            Style::Markdown => line(&mut text, format_args!("**{head}**")),
+            Style::Plain | Style::Coloured => line(&mut text, format_args!("{head}")),
+        }
+        render(&mut text, &self.changes, style);
         if self.is_breaking_for_airbyte() {
             line(
                 &mut text,
@@ -31,6 +54,30 @@ impl Plan {
             );
         }
         text
+    }
+
+    /// The plan in a few sentences, the gravest stream first.
+    pub(super) fn summary_of(&self, decided: &Decided) -> Vec<String> {
+        let mut sentences = Vec::new();
+        for (stream, changes) in grouped(&self.changes) {
+            let worst = changes.iter().map(|change| change.severity).max();
+            let counted =
+                |choice: Choice| changes.iter().filter(|c| decided.of(c) == choice).count();
+            let mut done = Vec::new();
+            for (choice, word) in [
+                (Choice::Accept, "followed"),
+                (Choice::Defer, "left as it was"),
+                (Choice::Reject, "rejected"),
+            ] {
+                let count = counted(choice);
+                if count > 0 {
+                    done.push(format!("{count} {word}"));
+                }
+            }
+            let severity = severity_word(worst.unwrap_or(Severity::Info));
+            sentences.push(format!("{stream} ({severity}): {}", done.join(", ")));
+        }
+        sentences
     }
 }
 
@@ -56,7 +103,7 @@ impl Applied {
                 &mut text,
                 format_args!("{} to be accepted", self.pending.len()),
             );
-            render(&mut text, &self.pending);
+            render(&mut text, &self.pending, Style::Plain);
         }
         text
     }
@@ -66,6 +113,7 @@ impl Change {
     /// The change in one line: `- column amount: whole number → text`.
     pub fn headline(&self) -> String {
         let path = self.path.join(".");
+        let to = self.to_path.as_deref().unwrap_or_default().join(".");
         let field = if self.path.len() > 1 {
             "field"
         } else {
@@ -73,24 +121,51 @@ impl Change {
         };
         let before = self.before.as_ref().unwrap_or(&Value::Null);
         let after = self.after.as_ref().unwrap_or(&Value::Null);
+        let to_stream = || {
+            self.to_stream
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default()
+        };
         match self.kind {
             ChangeKind::StreamAdded => format!("+ new stream ({})", columns(after)),
             ChangeKind::StreamRemoved => format!("- stream is gone ({})", columns(before)),
-            ChangeKind::FieldAdded => format!("+ {field} {path}: {}", describe(after)),
-            ChangeKind::FieldRemoved => format!("- {field} {path}: {}", describe(before)),
-            ChangeKind::FieldTypeChanged => {
-                let (was, is) = (describe(before), describe(after));
+            ChangeKind::StreamRenamed => format!("~ stream is called {} now", to_stream()),
+            ChangeKind::StreamMoved => format!("~ stream is {} now", to_stream()),
+            ChangeKind::FieldAdded => format!("+ {field} {path}: {}", typed(after)),
+            ChangeKind::FieldRemoved => format!("- {field} {path}: {}", typed(before)),
+            ChangeKind::FieldRenamed => {
+                format!("~ {field} {path} is called {to} now: {}", typed(after))
+            }
+            ChangeKind::FieldMoved => format!("~ {field} {path} is {to} now: {}", typed(after)),
+            ChangeKind::FieldTypeChanged
+            | ChangeKind::FieldFormatChanged
+            | ChangeKind::FieldAirbyteTypeChanged
+            | ChangeKind::FieldNullabilityChanged => {
+                let (was, is) = (typed(before), typed(after));
                 if was == is {
                     format!("~ {field} {path}: {is}, restated")
                 } else {
                     format!("~ {field} {path}: {was} → {is}")
                 }
             }
+            ChangeKind::FieldEnumChanged => format!("~ {field} {path}: {}", listed(before, after)),
+            ChangeKind::FieldRecreated => format!("~ {field} {path} was dropped and made again"),
             ChangeKind::PrimaryKeyChanged => format!("~ key: {} → {}", paths(before), paths(after)),
             ChangeKind::CursorChanged => {
                 format!("~ cursor: {} → {}", cursor(before), cursor(after))
             }
             ChangeKind::ModesChanged => format!("~ read modes: {} → {}", list(before), list(after)),
+            ChangeKind::ResumabilityChanged => {
+                let word = |value: &Value| {
+                    if value == true {
+                        "resumable"
+                    } else {
+                        "not resumable"
+                    }
+                };
+                format!("~ full refresh: {} → {}", word(before), word(after))
+            }
             ChangeKind::Metadata => "~ metadata".to_owned(),
         }
     }
@@ -100,34 +175,121 @@ fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
     writeln!(text, "{content}").expect("writing to a string cannot fail");
 }
 
-fn render(text: &mut String, changes: &[Change]) {
+/// Changes by stream; streams and changes with the gravest first, else as they come.
+fn grouped(changes: &[Change]) -> Vec<(String, Vec<&Change>)> {
     let mut groups: IndexMap<String, Vec<&Change>> = IndexMap::new();
     for change in changes {
-        groups
-            .entry(change.stream.to_string())
-            .or_default()
-            .push(change);
+        let stream = change.stream.to_string();
+        groups.entry(stream).or_default().push(change);
     }
-    for (stream, changes) in groups {
-        line(text, format_args!("\n{stream}"));
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    let worst = |changes: &[&Change]| changes.iter().map(|change| change.severity).max();
+    groups.sort_by_key(|(_, changes)| std::cmp::Reverse(worst(changes)));
+    for (_, changes) in &mut groups {
+        changes.sort_by_key(|change| std::cmp::Reverse(change.severity));
+    }
+    groups
+}
+
+fn render(text: &mut String, changes: &[Change], style: Style) {
+    for (stream, changes) in grouped(changes) {
+        match style {
+            Style::Markdown => line(text, format_args!("\n### {stream}\n")),
+            Style::Plain | Style::Coloured => line(text, format_args!("\n{stream}")),
+        }
         for change in changes {
-            line(text, format_args!("  {}", change.headline()));
+            let headline = change.headline();
             let decision = match change.decision {
                 Decision::Apply => "applies by itself".to_owned(),
                 Decision::NeedsAcceptance => format!("to be accepted as {}", change.id),
+                Decision::Ignore => format!("ignored; can be accepted as {}", change.id),
+                Decision::Pause => {
+                    format!("stops the connection until it is accepted as {}", change.id)
+                }
             };
-            let gravity = match change.severity {
-                Severity::Info => "",
-                Severity::Warning => ", warning",
-                Severity::Breaking => ", breaks the stream",
-                Severity::DataLoss => ", may lose values",
-            };
-            line(
-                text,
-                format_args!("      {decision}{gravity}: {}", change.reason),
-            );
+            let severity = severity_word(change.severity);
+            let reason = &change.reason;
+            match style {
+                Style::Markdown => line(
+                    text,
+                    format_args!("- **{severity}** `{headline}`<br>{decision}: {reason}"),
+                ),
+                Style::Plain => {
+                    line(text, format_args!("  {headline}"));
+                    line(text, format_args!("      {severity}, {decision}: {reason}"));
+                }
+                Style::Coloured => {
+                    let colour = colour(change.severity);
+                    line(text, format_args!("  \u{1b}[{colour}m{headline}\u{1b}[0m"));
+                    line(
+                        text,
+                        format_args!(
+                            "      \u{1b}[{colour}m{severity}\u{1b}[0m, {decision}: {reason}"
+                        ),
+                    );
+                }
+            }
         }
     }
+}
+
+fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "info",
+        Severity::Safe => "safe",
+        Severity::Warning => "warning",
+        Severity::Breaking => "breaks the stream",
+        Severity::DataLoss => "may lose values",
+    }
+}
+
+/// The terminal's code for a severity.
+fn colour(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "2",
+        Severity::Safe => "32",
+        Severity::Warning => "33",
+        Severity::Breaking => "31",
+        Severity::DataLoss => "1;31",
+    }
+}
+
+/// The type in words and, where it says more, as the schema states it.
+fn typed(schema: &Value) -> String {
+    let mut text = describe(schema);
+    let stated: Vec<String> = ["format", "airbyte_type"]
+        .iter()
+        .filter_map(|member| schema[member].as_str())
+        .map(str::to_owned)
+        .collect();
+    let nullable = match &schema["type"] {
+        Value::Array(types) => types.iter().any(|one| one == "null"),
+        _ => false,
+    };
+    if !stated.is_empty() {
+        let _ = write!(text, " ({})", stated.join(", "));
+    }
+    if nullable {
+        text.push_str(" or null");
+    }
+    text
+}
+
+/// Which listed values came and went.
+fn listed(before: &Value, after: &Value) -> String {
+    let values = |schema: &Value| schema["enum"].as_array().cloned().unwrap_or_default();
+    let (old, new) = (values(before), values(after));
+    let told = |sign: &str, these: &[Value], those: &[Value]| {
+        let only: Vec<String> = these
+            .iter()
+            .filter(|value| !those.contains(value))
+            .map(|value| format!("{sign}{value}"))
+            .collect();
+        only
+    };
+    let mut changes = told("-", &old, &new);
+    changes.extend(told("+", &new, &old));
+    format!("values {}", changes.join(", "))
 }
 
 fn columns(value: &Value) -> String {

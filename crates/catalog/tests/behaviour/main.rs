@@ -9,4 +9,5 @@ mod plan;
 mod plan_streams;
 mod policy;
 mod properties;
+mod rename_set;
 mod requests;

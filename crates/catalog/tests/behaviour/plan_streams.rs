@@ -210,7 +210,14 @@ fn metadata_applies_by_itself() {
     let case = case(vec![old], vec![new]);
     assert_eq!(
         case.kinds(),
-        [(ChangeKind::Metadata, String::new(), Decision::Apply)]
+        [
+            (
+                ChangeKind::ResumabilityChanged,
+                String::new(),
+                Decision::Apply
+            ),
+            (ChangeKind::Metadata, String::new(), Decision::Apply)
+        ]
     );
     case.none();
 }
@@ -233,7 +240,7 @@ fn a_plan_survives_the_wire_and_reads_well() {
     for expected in [
         "orders\n",
         "- column legacy: text",
-        "~ column amount: whole number → text",
+        "~ column amount: whole number or null → text or null",
         "+ column note: text",
         "refunds\n  + new stream (2 columns)",
         "old\n  - stream is gone",

@@ -1,7 +1,7 @@
 //! Laws that hold for whatever catalogs.
 
 use airbyte_protocol::{DestinationSyncMode, SyncMode};
-use catalog::plan::{Acceptance, Capabilities, apply, plan};
+use catalog::plan::{Acceptance, Capabilities, Decisions, apply, plan};
 use catalog::{SyncCatalog, diff};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -168,7 +168,7 @@ proptest! {
     fn the_plan_is_empty_exactly_when_the_fingerprint_is_the_same(a in version(), b in discovered()) {
         let plan = plan(&a, &b, &Capabilities::default());
         prop_assert_eq!(plan.is_empty(), a.fingerprint() == b.fingerprint(), "{:?}", plan);
-        prop_assert_eq!(plan.current_fingerprint, a.fingerprint());
+        prop_assert_eq!(plan.base_fingerprint, a.fingerprint());
         prop_assert_eq!(plan.discovered_fingerprint, b.fingerprint());
     }
 
@@ -181,7 +181,7 @@ proptest! {
     fn accepting_everything_settles_everything(current in version(), discovered in discovered()) {
         let capabilities = Capabilities::default();
         let first = plan(&current, &discovered, &capabilities);
-        let accepted = first.accept(&Acceptance::All).unwrap();
+        let accepted = first.decide(&Decisions::all()).unwrap();
         let applied = apply(&current, &discovered, &first, &accepted, &capabilities);
         prop_assert_eq!(&applied.pending, &vec![]);
         prop_assert_eq!(plan(&applied.catalog, &discovered, &capabilities).changes, vec![]);
@@ -199,7 +199,7 @@ proptest! {
     fn accepting_nothing_loses_no_change(current in version(), discovered in discovered()) {
         let capabilities = Capabilities::default();
         let first = plan(&current, &discovered, &capabilities);
-        let accepted = first.accept(&Acceptance::Nothing).unwrap();
+        let accepted = first.decide(&Decisions::none()).unwrap();
         let applied = apply(&current, &discovered, &first, &accepted, &capabilities);
         let ids = |changes: &[catalog::plan::Change]| -> Vec<String> {
             let mut ids: Vec<String> = changes.iter().map(|c| format!("{} {} {}", c.id, c.stream, c.headline())).collect();
@@ -208,5 +208,34 @@ proptest! {
         };
         let again = plan(&applied.catalog, &discovered, &capabilities);
         prop_assert_eq!(ids(&again.changes), ids(&applied.pending));
+    }
+
+    #[test]
+    fn whatever_is_decided_airbyte_accepts_the_catalog(
+        current in version(), discovered in discovered(), choices in prop::collection::vec(0..3u8, 64), mappers in any::<bool>(),
+    ) {
+        prop_assume!(current.check(&[]).is_ok());
+        let capabilities = Capabilities { mappers, ..Capabilities::default() };
+        let first = plan(&current, &discovered, &capabilities);
+        let (mut accept, mut defer, mut reject) = (Vec::new(), Vec::new(), Vec::new());
+        for (change, choice) in first.changes.iter().zip(choices.iter().cycle()) {
+            match choice {
+                0 => accept.push(change.id.clone()),
+                1 if change.is_rejectable() => reject.push(change.id.clone()),
+                _ => defer.push(change.id.clone()),
+            }
+        }
+        let decisions = Decisions { accept: Acceptance::Ids(accept), defer, reject };
+        let decided = first.decide(&decisions).unwrap();
+        let applied = apply(&current, &discovered, &first, &decided, &capabilities);
+        prop_assert_eq!(applied.catalog.check(&[]), Ok(()), "{:?}\n{:?}", decisions, applied.catalog);
+        prop_assert_eq!(applied.inverse.apply(&applied.catalog), current, "the inverse leads back");
+        let again = plan(&applied.catalog, &discovered, &capabilities);
+        let ids = |changes: &[catalog::plan::Change]| -> Vec<String> {
+            let mut ids: Vec<String> = changes.iter().map(|c| format!("{} {} {}", c.id, c.stream, c.headline())).collect();
+            ids.sort();
+            ids
+        };
+        prop_assert_eq!(ids(&again.changes), ids(&applied.pending), "what was deferred, and nothing else, is seen again");
     }
 }

@@ -66,6 +66,9 @@ pub struct Destination {
     /// Its connector.
     #[serde(default)]
     pub definition_id: Option<Uuid>,
+    /// Its connector's name, as the public API writes it: `postgres`.
+    #[serde(default)]
+    pub destination_type: Option<String>,
 }
 
 /// A connection, as the public API tells it.

@@ -26,7 +26,7 @@ pub(crate) const WRITTEN: &str = "{}";
 
 pub(crate) async fn run(state: State, request: Request) -> Result<ApplyAnswer, Error> {
     let target = repairable(&state, request.connection_id).await?;
-    if target.row.status == ConnectionStatus::Inactive {
+    if target.row.status == ConnectionStatus::Inactive && !change::is_paused(&target) {
         return Err(Error::refused(
             ErrorCode::ConnectionNotReady,
             format!("connection {} is switched off", target.row.id),

@@ -25,6 +25,9 @@ pub(crate) const UPDATE: &str = "update_connection";
 /// Why a connection is FAILED when neither the new nor the old catalog could be put in force.
 pub(crate) const UNCERTAIN: &str = "catalog_uncertain";
 
+/// Why a connection is INACTIVE when its policy stopped it.
+pub(crate) const PAUSED: &str = "drift_paused";
+
 /// What is written down before Airbyte is touched: enough for any process to finish or to undo.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Intent {
@@ -65,7 +68,8 @@ pub(crate) async fn put(
         next_source_catalog_id,
         base_version: target.row.current_version,
         follow_up,
-        activate: next_source_catalog_id.is_some() && switched_off_by_drift(before, target),
+        activate: is_paused(target)
+            || (next_source_catalog_id.is_some() && switched_off_by_drift(before, target)),
     };
     let written = serde_json::to_string(&intent)
         .map_err(|error| shared::registry::Error::Document(error.to_string()))?;
@@ -82,6 +86,12 @@ pub(crate) async fn put(
     tracing::warn!(connection.id = %target.row.id, error = %chain(&error), "the new catalog did not take; putting the old one back");
     undo(state, lease, target, &intent).await?;
     Err(error)
+}
+
+/// Whether the connection's policy stopped it until somebody decides.
+pub(crate) fn is_paused(target: &Repairable) -> bool {
+    target.row.status == ConnectionStatus::Inactive
+        && target.row.status_reason.as_deref() == Some(PAUSED)
 }
 
 /// Drift switches a connection off by itself; what AAM or a person switched off stays off.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use catalog::SyncCatalog;
-use catalog::plan::{self, Acceptance, Applied, Plan};
+use catalog::drift::{Change, Decision};
+use catalog::plan::{self, Applied, BadDecision, Decided, Decisions, Plan};
 use contracts::{ErrorCode, FieldError, HealAnswer, HealOutcome, HealRequest};
-use shared::airbyte::ConnectionUpdate;
 use shared::airbyte::types::ConnectionRead;
+use shared::airbyte::{ConnectionUpdate, ErrorKind};
 use shared::http::problem::chain;
 use shared::registry::keeper::LeaseKeeper;
 use shared::registry::now;
@@ -26,10 +26,13 @@ pub(crate) const LOOK_AGAIN: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
 /// What comes before the next sync that Airbyte will cancel.
 pub(crate) const NEXT_SYNC_CANCELLED: &str = "Airbyte's own diff calls a waiting change breaking: it will cancel the next sync and switch the connection off until the change is accepted";
 
+/// What a server without field-renaming mappers means for renames.
+const NO_MAPPERS: &str = "Airbyte refused the mapper that keeps a renamed column's name: it gets its new name in the destination, and its stream is read again";
+
 /// A heal that somebody asked for.
 pub(crate) async fn request(state: State, request: HealRequest) -> Result<HealAnswer, Error> {
     let target = repairable(&state, request.connection_id).await?;
-    if target.row.status == ConnectionStatus::Inactive {
+    if target.row.status == ConnectionStatus::Inactive && !change::is_paused(&target) {
         return Err(Error::refused(
             ErrorCode::ConnectionNotReady,
             format!("connection {} is switched off", target.row.id),
@@ -81,8 +84,9 @@ async fn steps(
     let read = state.airbyte.connection_read(target.connection_id).await?;
     let version = observe::version(state, &target).await?;
     let current = observe::record_outside_change(state, lease, &mut target, version, &read).await?;
-    let offer = observe::offer(state, &target).await?;
-    let plan = plan::plan(&current, &offer.catalog, &offer.capabilities);
+    let mut offer = observe::offer(state, &target).await?;
+    offer.capabilities.sketches = request.sketches.clone().unwrap_or_default();
+    let plan = observe::plan(&target, &current, &offer)?;
     if let Some(expected) = request
         .plan_hash
         .as_ref()
@@ -90,21 +94,13 @@ async fn steps(
     {
         return Err(stale(expected, &plan));
     }
-    let acceptance = request.accept.clone().unwrap_or_default();
-    let accepted = plan.accept(&acceptance).map_err(|unknown| {
-        Error::fields(
-            ErrorCode::Invalid,
-            vec![FieldError {
-                field: "accept".to_owned(),
-                message: unknown.to_string(),
-            }],
-        )
-    })?;
-    let applied = plan::apply(
+    let decisions = request.decisions();
+    let decided = decided(&plan, &decisions)?;
+    let mut applied = plan::apply(
         &current,
         &offer.catalog,
         &plan,
-        &accepted,
+        &decided,
         &offer.capabilities,
     );
     let mut answer = HealAnswer {
@@ -122,6 +118,18 @@ async fn steps(
         notes: applied.notes.clone(),
         plan: None,
     };
+    let pausing: Vec<&Change> = applied
+        .pending
+        .iter()
+        .filter(|change| change.decision == Decision::Pause)
+        .filter(|change| !decisions.defer.contains(&change.id))
+        .collect();
+    if !pausing.is_empty() {
+        pause(state, lease, &target, &pausing, &mut answer).await?;
+        record(state, &answer, plan.clone().briefly(&decided, &applied)).await?;
+        answer.plan = Some(plan.briefly(&decided, &applied));
+        return Ok(answer);
+    }
     let is_changed = applied.catalog.configured_fingerprint() != current.configured_fingerprint();
     if is_changed {
         if wait_for_jobs(state, &target, patience).await?.is_some() {
@@ -136,22 +144,26 @@ async fn steps(
         }
         // A job may have moved states meanwhile, and so may a person the connection.
         let before = state.airbyte.connection_read(target.connection_id).await?;
-        let catalog_id = accepted_catalog(&offer, &applied);
-        let changed = change::put(
-            state,
-            lease,
-            &target,
-            &before,
-            &applied.catalog,
-            catalog_id,
-            Some(applied.refresh.clone()),
-        )
-        .await?;
+        let first = put(state, lease, &target, &before, &offer, &applied, &decisions).await;
+        let changed = match first {
+            Err(error) if refuses_mappers(&error) && offer.capabilities.mappers => {
+                // What was renamed gets its new name downstream, and the refresh that this takes.
+                offer.capabilities.mappers = false;
+                let plan = observe::plan(&target, &current, &offer)?;
+                let decided = self::decided(&plan, &decisions)?;
+                let catalog = &offer.catalog;
+                applied = plan::apply(&current, catalog, &plan, &decided, &offer.capabilities);
+                answer.notes.push(NO_MAPPERS.to_owned());
+                put(state, lease, &target, &before, &offer, &applied, &decisions).await?
+            }
+            changed => changed?,
+        };
         answer.outcome = HealOutcome::Healed;
         answer.new_version = Some(changed.version);
         answer.sync_operation_id = changed.sync_operation;
     } else {
-        acknowledge(state, lease, &target, &read, &offer, &applied).await?;
+        let catalog_id = accepted_catalog(&offer, &applied, &decisions);
+        acknowledge(state, lease, &target, &read, catalog_id).await?;
         if !plan.is_empty() {
             answer.outcome = HealOutcome::Proposed;
         }
@@ -160,28 +172,132 @@ async fn steps(
             .operation_finish(lease, OperationStatus::Succeeded, None, None)
             .await?;
     }
-    if applied
-        .pending
-        .iter()
-        .any(|change| change.breaking_for_airbyte)
-    {
-        answer.notes.push(NEXT_SYNC_CANCELLED.to_owned());
-    }
+    answer.notes.extend(warnings(&applied));
+    let plan = plan.briefly(&decided, &applied);
     if !plan.is_empty() {
-        record(state, &answer, &plan).await?;
+        record(state, &answer, plan.clone()).await?;
     }
     answer.plan = Some(plan);
     Ok(answer)
 }
 
+/// What is done about every change of a plan.
+pub(crate) fn decided(plan: &Plan, decisions: &Decisions) -> Result<Decided, Error> {
+    plan.decide(decisions).map_err(|bad| {
+        let fields = bad.0.iter().map(|fault| FieldError {
+            field: match fault {
+                BadDecision::NotRejectable { .. } => "reject",
+                BadDecision::Unknown(id) | BadDecision::Twice(id) => {
+                    if decisions.defer.contains(id) {
+                        "defer"
+                    } else if decisions.reject.contains(id) {
+                        "reject"
+                    } else {
+                        "accept"
+                    }
+                }
+            }
+            .to_owned(),
+            message: fault.to_string(),
+        });
+        Error::fields(ErrorCode::Invalid, fields.collect())
+    })
+}
+
+/// Puts the plan's catalog in force.
+async fn put(
+    state: &State,
+    lease: &Lease,
+    target: &Repairable,
+    before: &ConnectionRead,
+    offer: &Offer,
+    applied: &Applied,
+    decisions: &Decisions,
+) -> Result<change::Changed, Error> {
+    let catalog_id = accepted_catalog(offer, applied, decisions);
+    let follow_up = Some(applied.refresh.clone());
+    change::put(
+        state,
+        lease,
+        target,
+        before,
+        &applied.catalog,
+        catalog_id,
+        follow_up,
+    )
+    .await
+}
+
+/// Whether Airbyte refused a catalog for its mappers.
+fn refuses_mappers(error: &Error) -> bool {
+    match error {
+        Error::Airbyte(error) => match &error.kind {
+            ErrorKind::Rejected { problem, said, .. } => {
+                problem.contains("mapper") || said.contains("mapper")
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Stops the connection, in Airbyte first: the other way round a sync could still start.
+async fn pause(
+    state: &State,
+    lease: &Lease,
+    target: &Repairable,
+    pausing: &[&Change],
+    answer: &mut HealAnswer,
+) -> Result<(), Error> {
+    state
+        .airbyte
+        .connection_update(&ConnectionUpdate {
+            connection_id: target.connection_id,
+            sync_catalog: None,
+            source_catalog_id: None,
+            breaking_change: None,
+            status: Some("inactive"),
+        })
+        .await?;
+    state
+        .registry
+        .connection_set_status(
+            lease,
+            ConnectionStatus::Inactive,
+            Some(change::PAUSED),
+            None,
+        )
+        .await?;
+    state
+        .registry
+        .operation_finish(lease, OperationStatus::Succeeded, None, None)
+        .await?;
+    answer.outcome = HealOutcome::Paused;
+    let told = pausing.iter().map(|change| {
+        format!(
+            "{}: {} stopped the connection; accept or defer it as {}",
+            change.stream,
+            change.headline(),
+            change.id
+        )
+    });
+    answer.notes.extend(told);
+    Ok(())
+}
+
 /// Which discovered catalog counts as accepted from now on. Where Airbyte's own diff is breaking
 /// and the proposal still waits, it stays where it was: the difference must stay visible.
-fn accepted_catalog(offer: &Offer, applied: &Applied) -> Option<uuid::Uuid> {
+fn accepted_catalog(offer: &Offer, applied: &Applied, decisions: &Decisions) -> Option<uuid::Uuid> {
     let waits = applied
         .pending
         .iter()
-        .any(|change| change.breaking_for_airbyte);
+        .any(|change| is_awaited(change) && !decisions.defer.contains(&change.id));
     if waits { None } else { offer.catalog_id }
+}
+
+/// Whether Airbyte will stop over a change that a person has yet to decide about.
+fn is_awaited(change: &Change) -> bool {
+    change.breaking_for_airbyte && change.decision == Decision::NeedsAcceptance
 }
 
 /// Nothing to change; Airbyte is told that the newest discovered catalog is known, so that it does
@@ -191,20 +307,19 @@ async fn acknowledge(
     lease: &Lease,
     target: &Repairable,
     read: &ConnectionRead,
-    offer: &Offer,
-    applied: &Applied,
+    catalog_id: Option<uuid::Uuid>,
 ) -> Result<(), Error> {
-    let activate = change::switched_off_by_drift(read, target);
-    let catalog_id = accepted_catalog(offer, applied);
+    let paused = change::is_paused(target);
+    let activate = paused || change::switched_off_by_drift(read, target);
     let behind = read.source_catalog_id != catalog_id || read.breaking_change || activate;
-    if let Some(catalog_id) = catalog_id.filter(|_| behind) {
+    if paused || (behind && catalog_id.is_some()) {
         state
             .airbyte
             .connection_update(&ConnectionUpdate {
                 connection_id: target.connection_id,
                 sync_catalog: None,
-                source_catalog_id: Some(catalog_id),
-                breaking_change: Some(false),
+                source_catalog_id: catalog_id,
+                breaking_change: catalog_id.map(|_| false),
                 status: activate.then_some("active"),
             })
             .await?;
@@ -239,8 +354,8 @@ async fn wait_for_jobs(
     }
 }
 
-async fn record(state: &State, answer: &HealAnswer, plan: &Plan) -> Result<(), Error> {
-    let document = serde_json::to_string(plan)
+async fn record(state: &State, answer: &HealAnswer, plan: Plan) -> Result<(), Error> {
+    let document = serde_json::to_string(&plan)
         .map_err(|error| shared::registry::Error::Document(error.to_string()))?;
     let version = answer
         .new_version
@@ -275,23 +390,9 @@ fn stale(expected: &str, plan: &Plan) -> Error {
     }
 }
 
-/// The acceptance that a plan without one stands for, for those who only look.
-pub(crate) fn pending_warnings(plan: &Plan, current: &SyncCatalog, offer: &Offer) -> Vec<String> {
-    let Ok(accepted) = plan.accept(&Acceptance::Nothing) else {
-        return Vec::new();
-    };
-    let applied = plan::apply(
-        current,
-        &offer.catalog,
-        plan,
-        &accepted,
-        &offer.capabilities,
-    );
-    if applied
-        .pending
-        .iter()
-        .any(|change| change.breaking_for_airbyte)
-    {
+/// What to know before the next sync.
+pub(crate) fn warnings(applied: &Applied) -> Vec<String> {
+    if applied.pending.iter().any(is_awaited) {
         vec![NEXT_SYNC_CANCELLED.to_owned()]
     } else {
         Vec::new()

@@ -2,8 +2,10 @@
 //! Airbyte, and what the source offers now.
 
 use catalog::SyncCatalog;
-use catalog::plan::Capabilities;
-use contracts::ErrorCode;
+use catalog::destinations::DestinationKind;
+use catalog::plan::{self, Basis, Capabilities, Plan};
+use catalog::policy::Policy;
+use contracts::{DriftPolicy, ErrorCode};
 use shared::airbyte::ErrorKind;
 use shared::airbyte::types::{ConnectionRead, destination_modes};
 use shared::registry;
@@ -63,8 +65,48 @@ pub(crate) async fn offer(state: &State, target: &Repairable) -> Result<Offer, E
         catalog_id: discovered.catalog_id,
         capabilities: Capabilities {
             destination_sync_modes: destination_modes(&streams),
+            destination: destination_kind(state, target).await?,
+            ..Capabilities::default()
         },
     })
+}
+
+/// What the connection writes into.
+pub(crate) async fn destination_kind(
+    state: &State,
+    target: &Repairable,
+) -> Result<DestinationKind, Error> {
+    let destination = state.airbyte.destination_get(target.destination_id).await?;
+    let kind = destination.destination_type.as_deref();
+    Ok(kind.map(DestinationKind::of).unwrap_or_default())
+}
+
+/// The policy that decides about the connection's drift.
+pub(crate) fn policy(target: &Repairable) -> Result<Policy, Error> {
+    DriftPolicy::from_stored(&target.row.drift_policy)
+        .policy()
+        .map_err(|faults| registry::Error::Document(faults.to_string()).into())
+}
+
+/// The plan from a version to what the source offers, by the connection's policy.
+pub(crate) fn plan(
+    target: &Repairable,
+    current: &SyncCatalog,
+    offer: &Offer,
+) -> Result<Plan, Error> {
+    let connection = target.row.id.to_string();
+    let policy = policy(target)?;
+    let basis = Basis {
+        connection_id: Some(&connection),
+        base_version: Some(target.row.current_version),
+        policy: Some(&policy),
+    };
+    Ok(plan::plan_for(
+        current,
+        &offer.catalog,
+        &offer.capabilities,
+        &basis,
+    ))
 }
 
 /// Records as a version what somebody changed in Airbyte itself; returns the version in force.

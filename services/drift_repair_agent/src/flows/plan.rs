@@ -1,7 +1,7 @@
 //! A plan without its heal: nothing is changed, in Airbyte or in the registry.
 
 use catalog::SyncCatalog;
-use catalog::plan;
+use catalog::plan::{self, Capabilities};
 use contracts::{ErrorCode, FieldError, PlanAnswer, PlanRequest};
 
 use super::observe::Offer;
@@ -20,22 +20,34 @@ pub(crate) async fn run(state: State, request: PlanRequest) -> Result<PlanAnswer
     } else {
         configured::overlaid(&version, &configured)
     };
-    let offer = match &request.new_sync_catalog {
+    let mut offer = match &request.new_sync_catalog {
         None => observe::offer(&state, &target).await?,
         Some(given) => Offer {
             catalog: SyncCatalog::parse(given.get()).map_err(|faults| invalid(&faults))?,
             catalog_id: None,
-            capabilities: plan::Capabilities::default(),
+            capabilities: Capabilities {
+                destination: observe::destination_kind(&state, &target).await?,
+                ..Capabilities::default()
+            },
         },
     };
-    let plan = plan::plan(&current, &offer.catalog, &offer.capabilities);
+    offer.capabilities.sketches = request.sketches.unwrap_or_default();
+    let plan = observe::plan(&target, &current, &offer)?;
+    let decided = heal::decided(&plan, &request.decisions)?;
+    let applied = plan::apply(
+        &current,
+        &offer.catalog,
+        &plan,
+        &decided,
+        &offer.capabilities,
+    );
     Ok(PlanAnswer {
         connection_id: target.row.id,
         version: target.row.current_version,
         plan_hash: plan.plan_hash.clone(),
         text: plan.to_text(),
-        warnings: heal::pending_warnings(&plan, &current, &offer),
-        plan,
+        warnings: heal::warnings(&applied),
+        plan: plan.wholly(&decided, &applied),
     })
 }
 

@@ -2,9 +2,8 @@
 
 use actix_web::web::{Bytes, Data, Json, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, Responder};
-use catalog::plan::Acceptance;
 use contracts::{
-    ConnectionView, ErrorCode, HealAnswer, HealRequest, OnboardRequest, Problem, SyncTriggered,
+    ConnectionView, ErrorCode, HealAnswer, HealBody, OnboardRequest, Problem, SyncTriggered,
 };
 use futures::stream;
 use serde::Deserialize;
@@ -213,16 +212,6 @@ pub(crate) async fn sync(state: Data<State>, id: Path<String>) -> Result<impl Re
     Ok(Json(started))
 }
 
-/// What a heal is told here; the connection is in the path.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct HealBody {
-    #[serde(default)]
-    plan_hash: Option<String>,
-    #[serde(default)]
-    accept: Option<Acceptance>,
-}
-
 /// Heals the connection; the drift-repair agent does the work.
 #[utoipa::path(
     post,
@@ -235,12 +224,7 @@ pub(crate) async fn heal(
     body: OptionalBody<HealBody>,
 ) -> Result<impl Responder, ApiError> {
     let id = connection_id(&id)?;
-    let HealBody { plan_hash, accept } = body.0.unwrap_or_default();
-    let request = HealRequest {
-        connection_id: id,
-        plan_hash,
-        accept,
-    };
+    let request = body.0.unwrap_or_default().of(id);
     let shared = state.get_ref().clone();
     let answer = state
         .runtime

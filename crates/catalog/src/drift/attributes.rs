@@ -1,0 +1,225 @@
+//! What a stream is besides its columns: key, cursor, read modes, metadata.
+
+use airbyte_protocol::SyncMode;
+use serde_json::{Value, json};
+
+use super::change::{Change, ChangeKind, RefreshMode, Remedy, Severity};
+use super::fields::without;
+use super::identity::{Identities, KEYWORD};
+use super::severity::Judgement;
+use super::stream::Stream;
+use super::streams::read_word;
+use crate::destinations::Follows;
+use crate::diff;
+use crate::fingerprint::canonical;
+use crate::model::StreamDef;
+use crate::modes;
+use crate::node::Node;
+use crate::select::word;
+
+fn update(reason: &str) -> Judgement {
+    Judgement::new(Severity::Info, Remedy::SchemaUpdate, reason)
+}
+
+impl Stream<'_> {
+    pub(super) fn key(&self) -> Option<Change> {
+        let (old, new) = (
+            &self.entry.stream.source_defined_primary_key,
+            &self.now.source_defined_primary_key,
+        );
+        if old == new {
+            return None;
+        }
+        let config = &self.entry.config;
+        let judgement = if !config.selected {
+            Judgement::nothing("the stream is not copied")
+        } else if !config.needs_key() {
+            update("the stream is written without a key")
+        } else if new.is_empty() {
+            let reason = "the source no longer says what identifies a row; accepting keeps the \
+                          present key as the connection's own";
+            Judgement::choice(Severity::Warning, reason)
+        } else if diff::same_key(&config.primary_key, new) {
+            update("the connection already uses this key")
+        } else {
+            let verdict = self.copying.destination.change_key();
+            let how = match verdict.follows {
+                Follows::Refuses => format!("; the destination refuses it: {}", verdict.reason),
+                Follows::InPlace | Follows::Refresh => String::new(),
+            };
+            let reason = format!(
+                "rows are identified by another key; accepting drops the rows written under the \
+                 old one once all are read again{how}"
+            );
+            Judgement::choice(Severity::Breaking, reason)
+                .refreshed(self.copying.refresh(RefreshMode::Truncate))
+        };
+        let found = self.found(ChangeKind::PrimaryKeyChanged);
+        Some(
+            found
+                .values(json!(old), json!(new))
+                .judged(self.own_roles(), judgement),
+        )
+    }
+
+    pub(super) fn cursor(&self) -> Option<Change> {
+        let (old, new) = (&self.entry.stream, self.now);
+        let defined = |stream: &StreamDef| stream.source_defined_cursor.unwrap_or(false);
+        if defined(old) == defined(new) && old.default_cursor_field == new.default_cursor_field {
+            return None;
+        }
+        let config = &self.entry.config;
+        let used = self.copying.cursor.clone();
+        let next = if defined(new) {
+            new.default_cursor_field.clone()
+        } else {
+            used.clone()
+        };
+        let judgement = if !config.selected {
+            Judgement::nothing("the stream is not copied")
+        } else if !config.is_incremental() {
+            update("the stream is read as a whole")
+        } else if next == used && !used.is_empty() {
+            update("the connection's own cursor stays")
+        } else {
+            let reason = "the source reads by another cursor: what was saved for the old one is \
+                          of no use, so all rows are read again";
+            Judgement::choice(Severity::Breaking, reason)
+                .refreshed(self.copying.refresh(RefreshMode::Truncate))
+        };
+        let value = |stream: &StreamDef| {
+            json!({
+                "source_defined": defined(stream),
+                "field": stream.default_cursor_field,
+            })
+        };
+        let found = self.found(ChangeKind::CursorChanged);
+        Some(
+            found
+                .values(value(old), value(new))
+                .judged(self.own_roles(), judgement),
+        )
+    }
+
+    pub(super) fn modes(&self) -> Option<Change> {
+        let listed = |stream: &StreamDef| {
+            let modes = stream.supported_sync_modes.iter();
+            let mut modes: Vec<&str> = modes.map(|mode| read_word(*mode)).collect();
+            modes.sort_unstable();
+            modes.dedup();
+            modes
+        };
+        let (old, new) = (listed(&self.entry.stream), listed(self.now));
+        if old == new {
+            return None;
+        }
+        let config = &self.entry.config;
+        let possible = match config.sync_mode {
+            SyncMode::FullRefresh => self.now.supports_full_refresh(),
+            SyncMode::Incremental => new.is_empty() || self.now.supports_incremental(),
+        };
+        let judgement = if !config.selected {
+            Judgement::nothing("the stream is not copied")
+        } else if possible {
+            update("the way the stream is read stays possible")
+        } else {
+            let modes = modes::choose_modes(self.now, &self.capabilities.destination_sync_modes);
+            let reason = format!(
+                "the source can no longer read it by {}; accepting goes over to {} with {}",
+                read_word(config.sync_mode),
+                read_word(modes.sync_mode),
+                word(modes.destination_sync_mode),
+            );
+            Judgement::choice(Severity::Breaking, reason)
+        };
+        let found = self.found(ChangeKind::ModesChanged);
+        Some(
+            found
+                .values(json!(old), json!(new))
+                .judged(self.own_roles(), judgement),
+        )
+    }
+
+    pub(super) fn resumability(&self) -> Option<Change> {
+        let value = |stream: &StreamDef| stream.is_resumable.unwrap_or(false);
+        let (before, after) = (value(&self.entry.stream), value(self.now));
+        if before == after {
+            return None;
+        }
+        let reason = if after {
+            "an interrupted full refresh goes on where it stopped from now on"
+        } else {
+            "an interrupted full refresh starts again from now on"
+        };
+        let found = self.found(ChangeKind::ResumabilityChanged);
+        Some(
+            found
+                .values(before.into(), after.into())
+                .judged(self.own_roles(), update(reason)),
+        )
+    }
+
+    pub(super) fn metadata(&self) -> Option<Change> {
+        let roots = self.own_roots();
+        let value = |stream: &StreamDef, root: &Value| {
+            json!({
+                "is_file_based": stream.is_file_based.unwrap_or(false),
+                "schema": root,
+            })
+        };
+        let (before, after) = (
+            value(&self.entry.stream, &roots.0.to_value()),
+            value(self.now, &roots.1.to_value()),
+        );
+        let files = before["is_file_based"] != after["is_file_based"];
+        if !files && canonical(&roots.0) == canonical(&roots.1) {
+            return None;
+        }
+        let found = self.found(ChangeKind::Metadata);
+        Some(
+            found
+                .values(before, after)
+                .judged(self.own_roles(), update("no record shows it")),
+        )
+    }
+
+    /// The roots without their columns, and without the numbers of columns whose changes are told
+    /// by themselves.
+    fn own_roots(&self) -> (Node<'_>, Node<'_>) {
+        let (before, after) = (Identities::of(self.roots.0), Identities::of(self.roots.1));
+        let comparable = before.are_comparable(&after);
+        let has = |root: &Node<'_>, name: &str| {
+            root.get("properties")
+                .is_some_and(|columns| columns.get(name).is_some())
+        };
+        let told = |name: &str| match (has(self.roots.0, name), has(self.roots.1, name)) {
+            (true, true) => {
+                comparable && before.column(name).is_some() && after.column(name).is_some()
+            }
+            (false, false) => false,
+            _ => true,
+        };
+        (own_root(self.roots.0, &told), own_root(self.roots.1, &told))
+    }
+}
+
+fn own_root<'a>(root: &Node<'a>, told: &impl Fn(&str) -> bool) -> Node<'a> {
+    let mut own = without(root, "properties");
+    let Node::Object(members) = &mut own else {
+        return own;
+    };
+    for (name, ids) in members {
+        let Node::Object(ids) = ids else { continue };
+        if name != KEYWORD {
+            continue;
+        }
+        for (name, columns) in ids {
+            if let Node::Object(columns) = columns
+                && name == "columns"
+            {
+                columns.retain(|(name, _)| !told(name));
+            }
+        }
+    }
+    own
+}

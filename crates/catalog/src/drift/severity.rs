@@ -1,0 +1,344 @@
+//! How grave a change is: what happened, how the stream is copied, and what the destination does
+//! about it, taken together.
+
+use airbyte_protocol::DestinationSyncMode;
+
+use super::change::{ChangeKind, RefreshMode, Remedy, Role, Severity};
+use super::fields::Restated;
+use crate::destinations::{DestinationKind, Follows, Values, Verdict};
+use crate::model::StreamConfig;
+use crate::renames::Evidence;
+use crate::types::Relation;
+
+/// What was judged about a change.
+pub(super) struct Judgement {
+    pub(super) severity: Severity,
+    pub(super) remedy: Remedy,
+    pub(super) refresh: Option<RefreshMode>,
+    pub(super) reason: String,
+}
+
+impl Judgement {
+    pub(super) fn nothing(reason: impl Into<String>) -> Self {
+        Self::new(Severity::Info, Remedy::Nothing, reason)
+    }
+
+    pub(super) fn new(severity: Severity, remedy: Remedy, reason: impl Into<String>) -> Self {
+        Self {
+            severity,
+            remedy,
+            refresh: None,
+            reason: reason.into(),
+        }
+    }
+
+    pub(super) fn choice(severity: Severity, reason: impl Into<String>) -> Self {
+        Self::new(severity, Remedy::Choice, reason)
+    }
+
+    /// With a refresh, where there is one; an update that needs one asks for it.
+    pub(super) fn refreshed(self, refresh: Option<RefreshMode>) -> Self {
+        let remedy = match (self.remedy, refresh) {
+            (Remedy::SchemaUpdate, Some(_)) => Remedy::Refresh,
+            (remedy, _) => remedy,
+        };
+        Self {
+            remedy,
+            refresh,
+            ..self
+        }
+    }
+}
+
+/// How a stream is copied.
+pub(super) struct Copying<'a> {
+    pub(super) config: &'a StreamConfig,
+    pub(super) cursor: Vec<String>,
+    pub(super) destination: DestinationKind,
+    /// Whether the server takes field-renaming mappers.
+    pub(super) mappers: bool,
+}
+
+impl Copying<'_> {
+    /// What the connection uses the field at `path` for.
+    pub(super) fn roles(&self, path: &[String]) -> Vec<Role> {
+        let touches = |other: &[String]| {
+            !other.is_empty() && (other.starts_with(path) || path.starts_with(other))
+        };
+        if self.not_copied(path).is_some() {
+            return Vec::new();
+        }
+        let mut roles = vec![Role::Selected];
+        if self.config.needs_key() && self.config.primary_key.iter().any(|part| touches(part)) {
+            roles.push(Role::PrimaryKey);
+        }
+        if self.config.is_incremental() && touches(&self.cursor) {
+            roles.push(Role::Cursor);
+        }
+        roles
+    }
+
+    /// Why a change of the column cannot matter, if it is not copied.
+    fn not_copied(&self, path: &[String]) -> Option<&'static str> {
+        if !self.config.selected {
+            return Some("the stream is not copied");
+        }
+        let copied = path.first().is_none_or(|column| self.config.copies(column));
+        (!copied).then_some("the column is not among the stream's chosen columns")
+    }
+
+    /// Airbyte refreshes incremental streams; truncating is offered with deduplication alone.
+    pub(super) fn refresh(&self, wanted: RefreshMode) -> Option<RefreshMode> {
+        if !self.config.selected || !self.config.is_incremental() {
+            return None;
+        }
+        Some(if self.config.is_deduped() {
+            wanted
+        } else {
+            RefreshMode::Merge
+        })
+    }
+
+    /// Whether every sync writes the whole table anew.
+    fn is_rebuilt(&self) -> bool {
+        !self.config.is_incremental()
+            && matches!(
+                self.config.destination_sync_mode,
+                DestinationSyncMode::Overwrite | DestinationSyncMode::OverwriteDedup
+            )
+    }
+
+    pub(super) fn added(&self, path: &[String]) -> Judgement {
+        if let Some(reason) = self.not_copied(path) {
+            return Judgement::nothing(reason);
+        }
+        // A field inside a column is part of that column's value.
+        let verdict = self.destination.add_column();
+        if path.len() == 1 && verdict.follows == Follows::Refuses {
+            return Judgement::choice(
+                Severity::Breaking,
+                format!("the destination cannot add a column: {}", verdict.reason),
+            );
+        }
+        let refresh = self.refresh(RefreshMode::Merge);
+        let tail = if refresh.is_some() {
+            "; older rows get their values by a refresh"
+        } else {
+            ""
+        };
+        let reason = format!("it is copied from the next sync on{tail}");
+        Judgement::new(Severity::Safe, Remedy::SchemaUpdate, reason).refreshed(refresh)
+    }
+
+    pub(super) fn removed(&self, path: &[String]) -> Judgement {
+        if let Some(reason) = self.not_copied(path) {
+            return Judgement::nothing(reason);
+        }
+        if let Some(role) = role_word(&self.roles(path)) {
+            let reason = format!(
+                "it is the stream's {role}; accepting takes the {role} that the source offers \
+                 now, or goes over to a full refresh"
+            );
+            return Judgement::choice(Severity::Breaking, reason)
+                .refreshed(self.refresh(RefreshMode::Truncate));
+        }
+        let fate = if self.is_rebuilt() {
+            "it leaves the destination with the next sync, which writes the table anew"
+        } else {
+            "its values in the destination stay as they are"
+        };
+        let reason = format!("the source no longer has it; accepting stops copying it, {fate}");
+        Judgement::choice(Severity::Warning, reason)
+    }
+
+    /// A column of the same name that is another one.
+    pub(super) fn recreated(&self, path: &[String], was: Option<&str>) -> Judgement {
+        if let Some(reason) = self.not_copied(path) {
+            return Judgement::nothing(reason);
+        }
+        match was {
+            None => Judgement::nothing(
+                "the source dropped it and made it again under its name; its older values are gone there",
+            ),
+            Some(name) => Judgement::choice(
+                Severity::Warning,
+                format!("the source's column that was {name} now has this name: older rows hold other data in it"),
+            )
+            .refreshed(self.refresh(RefreshMode::Merge)),
+        }
+    }
+
+    pub(super) fn renamed(&self, from: &[String], to: &[String], evidence: &Evidence) -> Judgement {
+        if let Some(reason) = self.not_copied(from) {
+            return Judgement::nothing(reason);
+        }
+        let roles = self.roles(from);
+        let severity = match role_word(&roles) {
+            Some(_) => Severity::Breaking,
+            None => Severity::Warning,
+        };
+        let downstream = self.mappers && from.len() == 1 && to.len() == 1;
+        let carried = match role_word(&roles) {
+            Some(role) => format!("its place as the stream's {role} is carried over"),
+            None => "its selection is carried over".to_owned(),
+        };
+        let (name, refresh) = if downstream {
+            let refresh = roles.contains(&Role::Cursor).then_some(RefreshMode::Merge);
+            (
+                "a mapper keeps its name in the destination".to_owned(),
+                refresh,
+            )
+        } else {
+            let wanted = if roles.contains(&Role::PrimaryKey) {
+                RefreshMode::Truncate
+            } else {
+                RefreshMode::Merge
+            };
+            let verdict = self.destination.rename_column();
+            (
+                format!(
+                    "the destination gets it under its new name ({})",
+                    verdict.reason
+                ),
+                Some(wanted),
+            )
+        };
+        let reason = format!("{evidence}; accepting takes it for a rename: {carried}, {name}");
+        Judgement::choice(severity, reason)
+            .refreshed(refresh.and_then(|wanted| self.refresh(wanted)))
+    }
+
+    pub(super) fn restated(&self, field: &Restated) -> Judgement {
+        if let Some(reason) = self.not_copied(&field.path) {
+            return Judgement::nothing(reason);
+        }
+        if field.values == Relation::Identical {
+            return self.same_values(field);
+        }
+        let (was, is) = &field.types;
+        if let Some(role) = role_word(&self.roles(&field.path)) {
+            let reason = format!(
+                "it is the stream's {role} and was {was}, now {is}: values saved before cannot \
+                 be compared with new ones"
+            );
+            return Judgement::choice(Severity::Breaking, reason)
+                .refreshed(self.refresh(RefreshMode::Truncate));
+        }
+        // A field inside a column changes that column's text, not the column.
+        if field.path.len() > 1 {
+            return self.inside(field);
+        }
+        self.retyped(
+            field,
+            self.destination.retype(was.value_type(), is.value_type()),
+        )
+    }
+
+    fn same_values(&self, field: &Restated) -> Judgement {
+        let key = self.roles(&field.path).contains(&Role::PrimaryKey);
+        let becomes_nullable = field.relation == Relation::Widening;
+        if field.kind == ChangeKind::FieldNullabilityChanged && becomes_nullable && key {
+            return Judgement::choice(
+                Severity::Warning,
+                "it is part of the stream's key and can be null now: rows without it cannot be told apart",
+            );
+        }
+        if becomes_nullable && !self.destination.nullable_columns() {
+            return Judgement::new(
+                Severity::Safe,
+                Remedy::SchemaUpdate,
+                "the destination's column has to take nulls",
+            );
+        }
+        Judgement::new(
+            Severity::Info,
+            Remedy::SchemaUpdate,
+            "its values stay of the same type",
+        )
+    }
+
+    fn inside(&self, field: &Restated) -> Judgement {
+        let (was, is) = &field.types;
+        if field.values == Relation::Widening || self.is_rebuilt() {
+            return Judgement::new(
+                Severity::Safe,
+                Remedy::SchemaUpdate,
+                format!("{}; the column around it stays as it is", fit(field)),
+            )
+            .refreshed(self.refresh(RefreshMode::Merge));
+        }
+        Judgement::choice(
+            Severity::Warning,
+            format!("inside its column {was} becomes {is}: older rows keep the old form"),
+        )
+        .refreshed(self.refresh(RefreshMode::Merge))
+    }
+
+    fn retyped(&self, field: &Restated, verdict: Verdict) -> Judgement {
+        let destination = self.destination;
+        if verdict.follows == Follows::Refuses {
+            let reason = format!(
+                "{}; {destination} refuses the change: {}",
+                fit(field),
+                verdict.reason
+            );
+            return Judgement::choice(Severity::Breaking, reason)
+                .refreshed(self.refresh(RefreshMode::Truncate));
+        }
+        if self.is_rebuilt() {
+            let reason = format!("{}; the next sync writes the table anew", fit(field));
+            return match field.values {
+                Relation::Widening | Relation::Identical => {
+                    Judgement::new(Severity::Safe, Remedy::SchemaUpdate, reason)
+                }
+                Relation::Narrowing | Relation::Lossy | Relation::Incomparable => {
+                    Judgement::choice(Severity::Warning, reason)
+                }
+            };
+        }
+        let refresh = self.refresh(RefreshMode::Merge);
+        let how = match verdict.follows {
+            Follows::InPlace => "follows in place",
+            Follows::Refresh | Follows::Refuses => "needs the rows again",
+        };
+        let reason = format!("{}; {destination} {how}: {}", fit(field), verdict.reason);
+        match field.values {
+            Relation::Identical | Relation::Widening => {
+                let refresh = refresh.filter(|_| verdict.follows == Follows::Refresh);
+                Judgement::new(Severity::Safe, Remedy::SchemaUpdate, reason).refreshed(refresh)
+            }
+            Relation::Narrowing | Relation::Lossy | Relation::Incomparable
+                if verdict.values == Values::Kept =>
+            {
+                Judgement::choice(Severity::Warning, reason).refreshed(refresh)
+            }
+            Relation::Narrowing | Relation::Lossy | Relation::Incomparable => {
+                let reason = format!("{reason}; values that do not fit become null");
+                Judgement::choice(Severity::DataLoss, reason).refreshed(refresh)
+            }
+        }
+    }
+}
+
+/// What becomes of old values, in words.
+fn fit(field: &Restated) -> String {
+    let (was, is) = &field.types;
+    match field.values {
+        Relation::Identical => "its values stay of the same type".to_owned(),
+        Relation::Widening => format!("every {was} is a valid {is}"),
+        Relation::Narrowing => format!("not every {was} is a valid {is}"),
+        Relation::Lossy => format!("{was} becomes {is} and loses a part"),
+        Relation::Incomparable => format!("{was} does not become {is}"),
+    }
+}
+
+/// The word for the gravest role, if it is more than being copied.
+pub(super) fn role_word(roles: &[Role]) -> Option<&'static str> {
+    if roles.contains(&Role::PrimaryKey) {
+        Some("key")
+    } else if roles.contains(&Role::Cursor) {
+        Some("cursor")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,183 @@
+//! What following a plan does, step by step, as anybody could do it by hand.
+
+use airbyte_protocol::{DestinationSyncMode, StreamDescriptor, SyncMode};
+use serde::{Deserialize, Serialize};
+
+use super::{Choice, Decided, Plan};
+use crate::drift::RefreshMode;
+use crate::model::{SyncCatalog, SyncStream};
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// A stream is copied from now on.
+    AddStream {
+        /// The stream.
+        stream: StreamDescriptor,
+    },
+    /// A stream is not copied any more.
+    RemoveStream {
+        /// The stream.
+        stream: StreamDescriptor,
+    },
+    /// A stream is copied under its new name, with its present settings.
+    RenameStream {
+        /// The stream.
+        stream: StreamDescriptor,
+        /// Its new name.
+        to: StreamDescriptor,
+    },
+    /// A stream's definition is replaced by what the source offers.
+    UpdateStream {
+        /// The stream.
+        stream: StreamDescriptor,
+        /// The changes that are followed.
+        changes: Vec<String>,
+    },
+    /// A stream is read and written in other modes.
+    SetModes {
+        /// The stream.
+        stream: StreamDescriptor,
+        /// How it is read.
+        sync_mode: SyncMode,
+        /// How it is written.
+        destination_sync_mode: DestinationSyncMode,
+    },
+    /// A stream has another cursor.
+    SetCursor {
+        /// The stream.
+        stream: StreamDescriptor,
+        /// The cursor.
+        cursor_field: Vec<String>,
+    },
+    /// A stream has another key.
+    SetPrimaryKey {
+        /// The stream.
+        stream: StreamDescriptor,
+        /// The key.
+        primary_key: Vec<Vec<String>>,
+    },
+    /// Other columns of a stream are copied; absent is all.
+    SelectFields {
+        /// The stream.
+        stream: StreamDescriptor,
+        /// The columns.
+        selected_fields: Option<Vec<Vec<String>>>,
+    },
+    /// A stream's mappers are others: a renamed column keeps its name downstream.
+    SetMappers {
+        /// The stream.
+        stream: StreamDescriptor,
+        /// How many there are.
+        mappers: usize,
+    },
+    /// A stream is read again from the start.
+    Refresh {
+        /// The stream.
+        stream: StreamDescriptor,
+        /// What becomes of its rows.
+        mode: RefreshMode,
+    },
+}
+
+pub(super) fn actions(
+    current: &SyncCatalog,
+    next: &SyncCatalog,
+    plan: &Plan,
+    decided: &Decided,
+    refresh: &[(StreamDescriptor, RefreshMode)],
+) -> Vec<Action> {
+    let mut actions = Vec::new();
+    let followed: Vec<_> = plan
+        .changes
+        .iter()
+        .filter(|change| decided.of(change) != Choice::Defer)
+        .collect();
+    let mut streams: Vec<&StreamDescriptor> = Vec::new();
+    for change in &followed {
+        if !streams.contains(&&change.stream) {
+            streams.push(&change.stream);
+        }
+    }
+    for stream in streams {
+        let mine: Vec<_> = followed
+            .iter()
+            .filter(|change| change.stream == *stream)
+            .collect();
+        let to = mine
+            .iter()
+            .find(|change| decided.of(change) == Choice::Accept)
+            .and_then(|change| change.to_stream.as_ref());
+        let before = current.stream(stream);
+        let after = next.stream(to.unwrap_or(stream));
+        match (before, after, to) {
+            (Some(before), Some(after), to) => {
+                actions.push(match to {
+                    Some(to) => Action::RenameStream {
+                        stream: stream.clone(),
+                        to: to.clone(),
+                    },
+                    None => Action::UpdateStream {
+                        stream: stream.clone(),
+                        changes: mine.iter().map(|change| change.id.clone()).collect(),
+                    },
+                });
+                settings(before, after, &mut actions);
+            }
+            (Some(before), None, _) if before.config.selected => {
+                actions.push(Action::RemoveStream {
+                    stream: stream.clone(),
+                });
+            }
+            (None, Some(after), _) if after.config.selected => {
+                actions.push(Action::AddStream {
+                    stream: stream.clone(),
+                });
+            }
+            _ => {}
+        }
+    }
+    actions.extend(refresh.iter().map(|(stream, mode)| Action::Refresh {
+        stream: stream.clone(),
+        mode: *mode,
+    }));
+    actions
+}
+
+fn settings(before: &SyncStream, after: &SyncStream, actions: &mut Vec<Action>) {
+    let stream = after.descriptor();
+    let (old, new) = (&before.config, &after.config);
+    let modes = |config: &crate::StreamConfig| (config.sync_mode, config.destination_sync_mode);
+    if modes(old) != modes(new) {
+        actions.push(Action::SetModes {
+            stream: stream.clone(),
+            sync_mode: new.sync_mode,
+            destination_sync_mode: new.destination_sync_mode,
+        });
+    }
+    if old.cursor_field != new.cursor_field {
+        actions.push(Action::SetCursor {
+            stream: stream.clone(),
+            cursor_field: new.cursor_field.clone(),
+        });
+    }
+    if old.primary_key != new.primary_key {
+        actions.push(Action::SetPrimaryKey {
+            stream: stream.clone(),
+            primary_key: new.primary_key.clone(),
+        });
+    }
+    if old.selected_fields != new.selected_fields {
+        actions.push(Action::SelectFields {
+            stream: stream.clone(),
+            selected_fields: new.selected_fields.clone(),
+        });
+    }
+    if old.mappers != new.mappers {
+        actions.push(Action::SetMappers {
+            stream,
+            mappers: new.mappers.0.len(),
+        });
+    }
+}

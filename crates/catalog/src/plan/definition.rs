@@ -1,0 +1,241 @@
+//! What the next version says that a stream is: what the source offers now, with the old
+//! definition of whatever is deferred. So a deferred change is seen again.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::drift::identity::KEYWORD;
+use crate::drift::{Change, ChangeKind};
+use crate::model::{Schema, StreamDef};
+use crate::node::Node;
+use crate::schema;
+
+/// The definition after `deferred` was taken back.
+pub(super) fn definition(old: &StreamDef, now: &StreamDef, deferred: &[&Change]) -> StreamDef {
+    let mut stream = now.clone();
+    for change in deferred {
+        match change.kind {
+            ChangeKind::PrimaryKeyChanged => {
+                let key = &old.source_defined_primary_key;
+                stream.source_defined_primary_key.clone_from(key);
+            }
+            ChangeKind::CursorChanged => {
+                stream.source_defined_cursor = old.source_defined_cursor;
+                let cursor = &old.default_cursor_field;
+                stream.default_cursor_field.clone_from(cursor);
+            }
+            ChangeKind::ModesChanged => {
+                let modes = &old.supported_sync_modes;
+                stream.supported_sync_modes.clone_from(modes);
+            }
+            ChangeKind::ResumabilityChanged => stream.is_resumable = old.is_resumable,
+            ChangeKind::Metadata => stream.is_file_based = old.is_file_based,
+            _ => {}
+        }
+    }
+    stream.json_schema = restored(&old.json_schema, &now.json_schema, deferred);
+    stream
+}
+
+fn restored(old: &Schema, now: &Schema, deferred: &[&Change]) -> Schema {
+    let touches = |change: &&Change| !change.path.is_empty() || change.kind == ChangeKind::Metadata;
+    if !deferred.iter().any(touches) {
+        return Arc::clone(now);
+    }
+    let (before, mut root) = (Node::of(old).to_value(), Node::of(now).to_value());
+    let ids = (before.get(KEYWORD).cloned(), root.get(KEYWORD).cloned());
+    let metadata = deferred
+        .iter()
+        .any(|change| change.kind == ChangeKind::Metadata);
+    if metadata {
+        root = with_columns_of(&before, &root);
+    }
+    // What came goes first: a field that moved may have moved into what is put back.
+    for change in deferred {
+        match change.kind {
+            ChangeKind::FieldAdded => remove(&mut root, &change.path),
+            ChangeKind::FieldRenamed | ChangeKind::FieldMoved => {
+                remove(&mut root, change.to_path.as_deref().unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+    for change in deferred {
+        if change.kind != ChangeKind::FieldRecreated
+            && !change.path.is_empty()
+            && let Some(own) = &change.before
+        {
+            put(&mut root, &before, change, own);
+        }
+    }
+    restore_ids(&mut root, ids, deferred, metadata);
+    schema::raw(&root).map_or_else(|| Arc::clone(now), Schema::from)
+}
+
+/// The old root's own members around the new root's columns.
+fn with_columns_of(before: &Value, now: &Value) -> Value {
+    let mut members = Map::new();
+    let own = before.as_object().into_iter().flatten();
+    for (name, value) in own.filter(|(name, _)| *name != "properties") {
+        members.insert(name.clone(), value.clone());
+    }
+    if let Some(columns) = now.get("properties") {
+        members.insert("properties".to_owned(), columns.clone());
+    }
+    Value::Object(members)
+}
+
+/// Numbers of the columns that the definition has: the old ones of what is deferred.
+fn restore_ids(
+    root: &mut Value,
+    (before, now): (Option<Value>, Option<Value>),
+    deferred: &[&Change],
+    metadata: bool,
+) {
+    let rest = if metadata { &before } else { &now };
+    let Some(mut ids) = rest.clone() else {
+        return;
+    };
+    let of = |ids: &Option<Value>, name: &str| ids.as_ref()?.get("columns")?.get(name).cloned();
+    let Some(columns) = ids.get_mut("columns").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let names: Vec<String> = root
+        .get("properties")
+        .and_then(Value::as_object)
+        .map(|columns| columns.keys().cloned().collect())
+        .unwrap_or_default();
+    let was = |name: &str| {
+        deferred.iter().any(|change| {
+            change.path.len() == 1
+                && change.path[0] == name
+                && matches!(
+                    change.kind,
+                    ChangeKind::FieldRemoved
+                        | ChangeKind::FieldRenamed
+                        | ChangeKind::FieldMoved
+                        | ChangeKind::FieldRecreated
+                )
+        })
+    };
+    for name in &names {
+        let (old, new) = (of(&before, name), of(&now, name));
+        // A number that only one side knows is the root's, not the column's.
+        let id = match (old, new) {
+            (old, _) if was(name) => old,
+            (Some(_), None) | (None, Some(_)) | (None, None) => columns.get(name).cloned(),
+            (Some(_), Some(new)) => Some(new),
+        };
+        match id {
+            Some(id) => {
+                columns.insert(name.clone(), id);
+            }
+            None => {
+                columns.remove(name);
+            }
+        }
+    }
+    for change in deferred {
+        let gone = match change.kind {
+            ChangeKind::FieldAdded => Some(&change.path),
+            ChangeKind::FieldRenamed | ChangeKind::FieldMoved => change.to_path.as_ref(),
+            _ => None,
+        };
+        if let Some([name]) = gone.map(Vec::as_slice)
+            && !names.contains(name)
+        {
+            columns.remove(name);
+        }
+    }
+    if let Some(members) = root.as_object_mut() {
+        members.insert(KEYWORD.to_owned(), ids);
+    }
+}
+
+/// The node that holds the field at the path, and the field's name in it.
+fn holder<'v, 'p>(
+    node: &'v mut Value,
+    path: &'p [String],
+) -> Option<(&'v mut Map<String, Value>, &'p String)> {
+    let [name, rest @ ..] = path else {
+        return None;
+    };
+    let members = node.as_object_mut()?;
+    let is_list = !members.contains_key("properties") && members.contains_key("items");
+    if is_list && name == "items" {
+        if rest.is_empty() {
+            return Some((members, name));
+        }
+        return holder(members.get_mut("items")?, rest);
+    }
+    let properties = members
+        .entry("properties")
+        .or_insert_with(|| Value::Object(Map::new()))
+        .as_object_mut()?;
+    if rest.is_empty() {
+        return Some((properties, name));
+    }
+    holder(properties.get_mut(name)?, rest)
+}
+
+/// Writes a field's old schema at its path. Its parents exist: a field that left with its parent is
+/// part of the parent's change. Where the fields of an object or the items of a list were compared
+/// apart, they stay as they are.
+fn put(root: &mut Value, old: &Value, change: &Change, before: &Value) {
+    let Some((holder, name)) = holder(root, &change.path) else {
+        return;
+    };
+    let mut schema = before.clone();
+    let here = holder.get(name).and_then(Value::as_object);
+    let restated = change.to_path.is_none() && change.after.is_some();
+    if let (true, Some(here), Some(own)) = (restated, here, schema.as_object_mut()) {
+        for inner in ["properties", "items"] {
+            let told = |schema: &Option<Value>| {
+                schema
+                    .as_ref()
+                    .is_some_and(|schema| schema.get(inner).is_some())
+            };
+            if let (false, false, Some(fields)) =
+                (told(&change.before), told(&change.after), here.get(inner))
+            {
+                own.insert(inner.to_owned(), fields.clone());
+            }
+        }
+    }
+    if holder.contains_key(name) {
+        holder.insert(name.clone(), schema);
+        return;
+    }
+    // It goes where it was: places tell renames.
+    let siblings = siblings(old, &change.path);
+    let here = siblings.iter().position(|sibling| *sibling == name);
+    let earlier = &siblings[..here.unwrap_or_default()];
+    let place = earlier
+        .iter()
+        .rev()
+        .find_map(|sibling| holder.keys().position(|key| key == *sibling));
+    holder.shift_insert(place.map_or(0, |place| place + 1), name.clone(), schema);
+}
+
+/// The names beside a field in the old schema, in document order.
+fn siblings<'v>(old: &'v Value, path: &[String]) -> Vec<&'v String> {
+    let Some((_, parent)) = path.split_last() else {
+        return Vec::new();
+    };
+    let holder = parent.iter().try_fold(old, |here, part| {
+        let field = here.get("properties").and_then(|fields| fields.get(part));
+        field.or_else(|| (part == "items").then(|| here.get("items")).flatten())
+    });
+    let fields = holder.and_then(|holder| holder.get("properties"));
+    fields
+        .and_then(Value::as_object)
+        .map(|fields| fields.keys().collect())
+        .unwrap_or_default()
+}
+
+fn remove(root: &mut Value, path: &[String]) {
+    if let Some((holder, name)) = holder(root, path) {
+        holder.shift_remove(name);
+    }
+}

@@ -1,0 +1,124 @@
+//! How much speaks for two columns, or two streams, being one and the same.
+
+use std::collections::BTreeSet;
+
+use super::assign::THRESHOLD;
+use super::evidence::{Evidence, Fact, Grade};
+use super::fields::Values;
+use super::names::{Name, likeness};
+use super::place::Place;
+use crate::types::{Relation, Type};
+
+/// Values that are fewer than this overlap by chance.
+const DISTINCT_MIN: usize = 16;
+/// From this overlap on, values speak for a rename.
+const OVERLAP_STRONG: f64 = 0.5;
+/// Up to this overlap, values speak against one.
+const OVERLAP_NONE: f64 = 0.1;
+/// Streams that share fewer columns than this need alike names.
+const COLUMNS_MIN: usize = 4;
+/// Weak evidence is never surer than this.
+const WEAK_MAX: f64 = 0.9;
+
+/// A column as it is compared.
+pub(super) struct Seen<'n> {
+    pub(super) name: Name,
+    pub(super) ty: Type,
+    pub(super) place: Option<Place<'n>>,
+}
+
+/// The evidence that a column that left is one that came; none where too little speaks for it.
+pub(super) fn columns(
+    removed: &Seen<'_>,
+    added: &Seen<'_>,
+    values: Option<Values>,
+    stream: &Name,
+) -> Option<Evidence> {
+    if removed.ty.values_relation(&added.ty) != Relation::Identical {
+        return None;
+    }
+    let place = match (&removed.place, &added.place) {
+        (Some(one), Some(other)) => one.likeness(other),
+        _ => 0.0,
+    };
+    let names = likeness(&removed.name, &added.name, stream);
+    let telling = values.filter(|values| values.distinct >= DISTINCT_MIN);
+    let mut facts = Vec::new();
+    if place >= 1.0 {
+        facts.push(Fact::SamePosition);
+    }
+    facts.push(Fact::SameType);
+    let round = |share: f64| (share * 100.0).round() / 100.0;
+    if let Some(Values { overlap, .. }) = telling {
+        if overlap <= OVERLAP_NONE {
+            return None;
+        }
+        let overlap = round(overlap);
+        facts.push(Fact::Values { overlap });
+        if overlap >= OVERLAP_STRONG && place >= 1.0 {
+            facts.push(Fact::Names {
+                likeness: round(names),
+            });
+            return Some(Evidence {
+                grade: Grade::Strong,
+                confidence: round(0.8 + 0.15 * overlap + 0.04 * names),
+                facts,
+            });
+        }
+    }
+    facts.push(Fact::Names {
+        likeness: round(names),
+    });
+    let by_values = telling.map_or(0.0, |values| values.overlap * 0.2);
+    let confidence = (0.85 * names + 0.12 * place + by_values).min(WEAK_MAX);
+    (confidence >= THRESHOLD).then(|| Evidence {
+        grade: Grade::Weak,
+        confidence: round(confidence),
+        facts,
+    })
+}
+
+/// The evidence of a field that has its name and type in another parent.
+pub(super) fn moved() -> Evidence {
+    Evidence {
+        grade: Grade::Weak,
+        confidence: 0.7,
+        facts: vec![Fact::SameType, Fact::Names { likeness: 1.0 }],
+    }
+}
+
+/// Columns by name and type.
+pub(crate) type Columns = BTreeSet<(String, String)>;
+
+/// The evidence that a stream that left is one that came: by their columns (name and type), and by
+/// their names.
+pub(crate) fn streams(
+    (old, new): (&str, &str),
+    (before, after): (&Columns, &Columns),
+) -> Option<Evidence> {
+    let both = before.intersection(after).count();
+    let all = before.len() + after.len() - both;
+    if both == 0 {
+        return None;
+    }
+    let overlap = both as f64 / all as f64;
+    let names = likeness(&Name::of(old), &Name::of(new), &Name::of(""));
+    // Two tables of a key and a date say nothing about one another.
+    if both < COLUMNS_MIN && names < 0.5 {
+        return None;
+    }
+    let confidence = (0.6 * overlap + 0.35 * names).min(WEAK_MAX);
+    let round = |share: f64| (share * 100.0).round() / 100.0;
+    (overlap >= 0.6 && confidence >= THRESHOLD).then(|| Evidence {
+        grade: Grade::Weak,
+        confidence: round(confidence),
+        facts: vec![
+            Fact::Columns {
+                overlap: round(overlap),
+            },
+            Fact::Names {
+                likeness: round(names),
+            },
+        ],
+    })
+}
