@@ -2,6 +2,7 @@
 //! texts point into the document, and objects are lists.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -81,19 +82,35 @@ impl PartialEq for Node<'_> {
             (Node::Number(a), Node::Number(b)) => a == b,
             (Node::Text(a), Node::Text(b)) => a == b,
             (Node::List(a), Node::List(b)) => a == b,
-            (Node::Object(a), Node::Object(b)) => {
-                a.len() == b.len()
-                    && a.iter().enumerate().all(|(index, (key, value))| {
-                        // Most often both documents have the same order.
-                        match b.get(index).filter(|(other, _)| other == key) {
-                            Some((_, other)) => value == other,
-                            None => b.iter().any(|(name, other)| name == key && value == other),
-                        }
-                    })
-            }
+            (Node::Object(a), Node::Object(b)) => same_members(a, b),
             _ => false,
         }
     }
+}
+
+fn same_members(a: &[(Cow<'_, str>, Node<'_>)], b: &[(Cow<'_, str>, Node<'_>)]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    // Most often both documents have the same order.
+    let ordered = a
+        .iter()
+        .zip(b)
+        .take_while(|((a, _), (b, _))| a == b)
+        .count();
+    let (same, rest) = (a[..ordered].iter().zip(b), &a[ordered..]);
+    if !same.clone().all(|((_, a), (_, b))| a == b) {
+        return false;
+    }
+    let others: HashMap<&str, &Node<'_>> = b[ordered..]
+        .iter()
+        .map(|(key, value)| (key.as_ref(), value))
+        .collect();
+    rest.iter().all(|(key, value)| {
+        others
+            .get(key.as_ref())
+            .is_some_and(|other| value == *other)
+    })
 }
 
 struct Key<'a>(Cow<'a, str>);

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod diff;
+mod airbyte;
 mod given;
 mod notations;
 mod plan;
