@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 
@@ -22,9 +23,9 @@ pub(crate) enum Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// The tree of a document that is known to be JSON. One that a tree cannot hold (nested
-    /// deeper than the parser allows, numbers beyond a double) is one opaque text: such schemas
-    /// still compare equal to themselves and differ from others.
+    /// The tree of a document that is known to be JSON. Reading a catalog refuses what no tree can
+    /// hold (nesting, numbers, texts: `intern::flaw`); in one that was built in code it is one opaque
+    /// text, equal to itself and to nothing else.
     pub(crate) fn of(raw: &'a RawValue) -> Self {
         serde_json::from_str(raw.get()).unwrap_or_else(|_| Node::Text(Cow::Borrowed(raw.get())))
     }
@@ -211,6 +212,12 @@ impl<'de> Deserialize<'de> for Members<'de> {
             }
         }
         deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod airbyte;
+mod conversion;
 mod given;
 mod notations;
 mod plan;
 mod plan_streams;
 mod properties;
 mod requests;
+mod schemas;

@@ -5,10 +5,14 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::node::Members;
+
 /// The outermost object.
 pub(super) struct Root<'a> {
     /// Its `streams`; absent also where they are null.
     pub(super) streams: Option<List<'a>>,
+    /// Its other members.
+    pub(super) others: Members<'a>,
 }
 
 /// What `streams` is.
@@ -31,14 +35,16 @@ impl<'de> Deserialize<'de> for Root<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut streams = None;
+                let mut others = Vec::new();
                 while let Some(name) = map.next_key::<String>()? {
                     if name == "streams" {
                         streams = map.next_value()?;
                     } else {
-                        map.next_value::<IgnoredAny>()?;
+                        others.push((name.into(), map.next_value()?));
                     }
                 }
-                Ok(Root { streams })
+                let others = Members(others);
+                Ok(Root { streams, others })
             }
         }
         deserializer.deserialize_map(RootVisitor)
