@@ -114,7 +114,8 @@ fn same_members(a: &[(Cow<'_, str>, Node<'_>)], b: &[(Cow<'_, str>, Node<'_>)]) 
     })
 }
 
-struct Key<'a>(Cow<'a, str>);
+/// A member's name, pointing into the document where it has no escapes.
+pub(crate) struct Key<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -195,6 +196,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
 }
 
 /// The members of an object, each value as raw text.
+#[derive(Default)]
 pub(crate) struct Members<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
@@ -208,10 +210,22 @@ impl<'de> Deserialize<'de> for Members<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                Ok(Members(last_wins(collect(map)?)))
+                Members::collect(map)
             }
         }
         deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+impl<'a> Members<'a> {
+    /// The members that are still to come.
+    pub(crate) fn collect<A: MapAccess<'a>>(map: A) -> Result<Self, A::Error> {
+        Ok(Self(last_wins(collect(map)?)))
+    }
+
+    /// Those members, each name once.
+    pub(crate) fn last_wins(members: Vec<(Cow<'a, str>, &'a RawValue)>) -> Self {
+        Self(last_wins(members))
     }
 }
 

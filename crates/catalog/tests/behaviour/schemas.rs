@@ -90,7 +90,7 @@ fn numbers_and_texts_that_nothing_can_hold_are_faults() {
     }
     let name = r#"{"name":"s","json_schema":{},"\ud800":1}"#;
     assert!(
-        faults(name).contains("the stream cannot be read"),
+        faults(name).contains("$: the catalog is not JSON: "),
         "{}",
         faults(name)
     );

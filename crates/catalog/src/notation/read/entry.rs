@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::root::{Listed, Shape};
 use super::{Entry, Flat, Settings};
 use crate::fault::Fault;
 use crate::intern::{self, Interner};
@@ -44,9 +45,13 @@ impl Reader<'_> {
             .push(Fault::new(format!("{}{member}", self.path), message));
     }
 
-    pub(super) fn entry(&mut self, raw: &RawValue) -> Option<Entry> {
-        let mut outer = self.members(raw, "", "the stream")?;
-        let Some(stream) = take(&mut outer, "stream", "stream") else {
+    pub(super) fn entry(&mut self, listed: Shape<Listed<'_>>) -> Option<Entry> {
+        let Shape::Object(listed) = listed else {
+            self.fault("", "the stream is not an object");
+            return None;
+        };
+        let mut outer = listed.others;
+        let Some(stream) = listed.stream else {
             let has = |wanted: &str| outer.0.iter().any(|(name, _)| name == wanted);
             if !has("name") {
                 self.fault(".stream", "the stream has no name");
@@ -58,28 +63,21 @@ impl Reader<'_> {
             }
             return self.stream(outer, "", Notation::Protocol, Settings::default());
         };
-        let inner = self.members(stream, ".stream", "stream")?;
+        let Shape::Object(inner) = stream else {
+            self.fault(".stream", "stream is not an object");
+            return None;
+        };
         let Some(config) = take(&mut outer, "config", "config") else {
             let settings = self.settings(outer, "");
             return self.stream(inner, ".stream", Notation::Configured, settings);
         };
-        let config = self.members(config, ".config", "config")?;
+        let Ok(config) = serde_json::from_str::<Members<'_>>(config.get()) else {
+            self.fault(".config", "config is not an object");
+            return None;
+        };
         let mut settings = self.settings(config, ".config");
         settings.rest.beside = self.extra(outer, "");
         self.stream(inner, ".stream", Notation::ConfigApi, settings)
-    }
-
-    /// The members of what has to be an object.
-    fn members<'a>(&mut self, raw: &'a RawValue, at: &str, what: &str) -> Option<Members<'a>> {
-        if !raw.get().starts_with('{') {
-            self.fault(at, &format!("{what} is not an object"));
-            return None;
-        }
-        let members = serde_json::from_str(raw.get());
-        if let Err(error) = &members {
-            self.fault(at, &format!("{what} cannot be read: {error}"));
-        }
-        members.ok()
     }
 
     /// The name, which no stream can do without.

@@ -7,6 +7,7 @@ mod root;
 use airbyte_protocol::{DestinationSyncMode, StreamDescriptor, SyncMode};
 use serde_json::Value;
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 
 use crate::fault::{Fault, Faults};
 use crate::intern::Interner;
@@ -14,7 +15,7 @@ use crate::model::{Extra, Mappers, Schema, StreamConfig, StreamDef, SyncCatalog,
 use crate::modes;
 use crate::notation::Notation;
 use entry::Reader;
-use root::{List, Root};
+use root::Root;
 
 /// What an entry without `stream` is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,29 +189,17 @@ pub(crate) fn written(text: &str, flat: Flat, interner: &mut Interner) -> Result
         _ => one("$", format!("the catalog is not JSON: {e}")),
     })?;
     let streams = match root.streams {
-        Some(List::Items(streams)) => streams,
-        Some(List::Other) => return Err(one("$.streams", "streams is not a list".to_owned())),
+        Some(streams) => streams,
+        None if root.other_streams => {
+            return Err(one("$.streams", "streams is not a list".to_owned()));
+        }
         None => return Err(one("$.streams", "streams is missing".to_owned())),
     };
-    let mut faults = Vec::new();
-    if holds_nul(text) {
-        let held = streams
-            .iter()
-            .enumerate()
-            .filter(|(_, entry)| holds_nul(entry.get()));
-        faults.extend(held.map(|(index, _)| {
-            Fault::new(
-                format!("$.streams[{index}]"),
-                "holds a NUL character, which no database stores",
-            )
-        }));
-        if faults.is_empty() {
-            faults.push(Fault::new(
-                "$",
-                "holds a NUL character, which no database stores",
-            ));
-        }
-    }
+    let mut faults = if holds_nul(text) {
+        nul_faults(text)
+    } else {
+        Vec::new()
+    };
     let mut reader = Reader {
         faults: &mut faults,
         interner,
@@ -219,11 +208,32 @@ pub(crate) fn written(text: &str, flat: Flat, interner: &mut Interner) -> Result
     };
     let extra = reader.extra(root.others, "");
     let mut entries = Vec::with_capacity(streams.len());
-    for (index, raw) in streams.into_iter().enumerate() {
+    for (index, listed) in streams.into_iter().enumerate() {
         reader.path = format!("$.streams[{index}]");
-        entries.extend(reader.entry(raw));
+        entries.extend(reader.entry(listed));
     }
     Faults::unless_any(faults, Written { entries, extra })
+}
+
+/// Where the text holds a NUL character.
+fn nul_faults(text: &str) -> Vec<Fault> {
+    #[derive(serde::Deserialize)]
+    struct Streams<'a> {
+        #[serde(borrow)]
+        streams: Vec<&'a RawValue>,
+    }
+    let told = "holds a NUL character, which no database stores";
+    let streams =
+        serde_json::from_str::<Streams<'_>>(text).map_or_else(|_| Vec::new(), |root| root.streams);
+    let held = streams.iter().enumerate();
+    let held = held.filter(|(_, entry)| holds_nul(entry.get()));
+    let mut faults: Vec<Fault> = held
+        .map(|(index, _)| Fault::new(format!("$.streams[{index}]"), told))
+        .collect();
+    if faults.is_empty() {
+        faults.push(Fault::new("$", told));
+    }
+    faults
 }
 
 /// Whether the JSON text holds an escaped NUL; a bare one is not JSON.
