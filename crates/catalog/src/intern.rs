@@ -2,7 +2,8 @@
 //! makes a schema unusable.
 
 use std::borrow::Borrow;
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -19,7 +20,33 @@ pub(crate) const DEPTH_MAX: usize = 100;
 /// no memory of their own, and comparing them is comparing two addresses.
 #[derive(Debug, Default)]
 pub struct Interner {
-    known: HashSet<Known>,
+    known: HashMap<Sample, Alike>,
+    len: usize,
+}
+
+/// A text's length and some of its bytes. Hashing whole schemas would cost more than reading them.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Sample(usize, [u8; Self::BYTES]);
+
+impl Sample {
+    const BYTES: usize = 64;
+
+    fn of(text: &str) -> Self {
+        let bytes = text.as_bytes();
+        let mut sample = [0; Self::BYTES];
+        for (index, byte) in sample.iter_mut().enumerate() {
+            *byte = *bytes.get(index * bytes.len() / Self::BYTES).unwrap_or(&0);
+        }
+        Self(bytes.len(), sample)
+    }
+}
+
+/// The schemas of one sample: hashed whole only where there are several, so that schemas made to
+/// look alike cost no more than their length.
+#[derive(Debug)]
+enum Alike {
+    One(Schema),
+    Several(HashSet<Known>),
 }
 
 #[derive(Debug)]
@@ -45,27 +72,58 @@ impl PartialEq for Known {
 
 impl Eq for Known {}
 
+impl Alike {
+    fn get(&self, text: &str) -> Option<&Schema> {
+        match self {
+            Self::One(schema) => Some(schema).filter(|schema| schema.get() == text),
+            Self::Several(known) => known.get(text).map(|Known(schema)| schema),
+        }
+    }
+
+    fn insert(&mut self, schema: Schema) {
+        match self {
+            Self::One(first) => {
+                let both = [Arc::clone(first), schema];
+                *self = Self::Several(both.map(Known).into());
+            }
+            Self::Several(known) => {
+                known.insert(Known(schema));
+            }
+        }
+    }
+}
+
 impl Interner {
     /// How many different schemas it holds.
     pub fn len(&self) -> usize {
-        self.known.len()
+        self.len
     }
 
     /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
-        self.known.is_empty()
+        self.len == 0
     }
 
     /// The schema of that text, or what is wrong with it.
     pub(crate) fn schema(&mut self, raw: &RawValue) -> Result<Schema, String> {
-        if let Some(Known(schema)) = self.known.get(raw.get()) {
+        let place = self.known.entry(Sample::of(raw.get()));
+        if let Entry::Occupied(alike) = &place
+            && let Some(schema) = alike.get().get(raw.get())
+        {
             return Ok(Arc::clone(schema));
         }
         if let Some(flaw) = flaw(raw.get()) {
             return Err(flaw);
         }
         let schema: Schema = Arc::from(raw.to_owned());
-        self.known.insert(Known(Arc::clone(&schema)));
+        self.len += 1;
+        let kept = Arc::clone(&schema);
+        match place {
+            Entry::Occupied(mut alike) => alike.get_mut().insert(kept),
+            Entry::Vacant(free) => {
+                free.insert(Alike::One(kept));
+            }
+        }
         Ok(schema)
     }
 }

@@ -142,6 +142,31 @@ fn equal_schemas_are_kept_once() {
 }
 
 #[test]
+fn schemas_that_look_alike_are_told_apart() {
+    let filler = "x".repeat(10_000);
+    let alike = |mark: u32| {
+        let title = format!("{filler}{mark:04}{filler}");
+        let schema = json!({ "properties": {}, "title": title });
+        json!({ "name": format!("s{mark}"), "json_schema": schema })
+    };
+    let text = json!({ "streams": (0..50).map(alike).collect::<Vec<_>>() }).to_string();
+    let mut interner = Interner::default();
+    let first = SyncCatalog::parse_with(&text, &mut interner).unwrap();
+    let second = SyncCatalog::parse_with(&text, &mut interner).unwrap();
+    assert_eq!(interner.len(), 50);
+    for (index, entry) in first.streams.iter().enumerate() {
+        assert!(
+            entry
+                .stream
+                .json_schema
+                .get()
+                .contains(&format!("x{index:04}x"))
+        );
+        assert!(Arc::ptr_eq(schema(&first, index), schema(&second, index)));
+    }
+}
+
+#[test]
 fn narrowing_leaves_what_is_left_as_it_was_written() {
     let written = r#"{ "title" : "\u00e9", "properties": { "a": { "maximum": 1.00 },
         "b": {}, "c": { "enum": [ 12345678901234567890 ] } } }"#;
