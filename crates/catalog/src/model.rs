@@ -17,6 +17,8 @@ pub type Extra = serde_json::Map<String, serde_json::Value>;
 pub struct SyncCatalog {
     /// The streams, in document order; no two have the same descriptor.
     pub streams: Vec<SyncStream>,
+    /// Unknown members beside them.
+    pub extra: Extra,
 }
 
 /// A stream and its configuration.
@@ -89,8 +91,10 @@ pub struct StreamConfig {
     pub generation_id: Option<i64>,
     /// The job's id.
     pub sync_id: Option<i64>,
-    /// Unknown members of the configuration, and of the entry around it.
+    /// Unknown members of the configuration.
     pub extra: Extra,
+    /// Unknown members of the Config API's entry, beside `stream` and `config`.
+    pub beside: Extra,
 }
 
 /// Transformations of a stream's records, as Airbyte writes them. An encryption mapper holds its
@@ -208,7 +212,10 @@ impl SyncStream {
 impl SyncCatalog {
     /// A catalog of these streams.
     pub fn new(streams: Vec<SyncStream>) -> Self {
-        Self { streams }
+        Self {
+            streams,
+            extra: Extra::new(),
+        }
     }
 
     /// The stream of that name and namespace.

@@ -2,9 +2,11 @@
 //! texts point into the document, and objects are lists.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 
@@ -21,9 +23,9 @@ pub(crate) enum Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// The tree of a document that is known to be JSON. One that a tree cannot hold (nested
-    /// deeper than the parser allows, numbers beyond a double) is one opaque text: such schemas
-    /// still compare equal to themselves and differ from others.
+    /// The tree of a document that is known to be JSON. Reading a catalog refuses what no tree can
+    /// hold (nesting, numbers, texts: `intern::flaw`); in one that was built in code it is one opaque
+    /// text, equal to itself and to nothing else.
     pub(crate) fn of(raw: &'a RawValue) -> Self {
         serde_json::from_str(raw.get()).unwrap_or_else(|_| Node::Text(Cow::Borrowed(raw.get())))
     }
@@ -81,22 +83,39 @@ impl PartialEq for Node<'_> {
             (Node::Number(a), Node::Number(b)) => a == b,
             (Node::Text(a), Node::Text(b)) => a == b,
             (Node::List(a), Node::List(b)) => a == b,
-            (Node::Object(a), Node::Object(b)) => {
-                a.len() == b.len()
-                    && a.iter().enumerate().all(|(index, (key, value))| {
-                        // Most often both documents have the same order.
-                        match b.get(index).filter(|(other, _)| other == key) {
-                            Some((_, other)) => value == other,
-                            None => b.iter().any(|(name, other)| name == key && value == other),
-                        }
-                    })
-            }
+            (Node::Object(a), Node::Object(b)) => same_members(a, b),
             _ => false,
         }
     }
 }
 
-struct Key<'a>(Cow<'a, str>);
+fn same_members(a: &[(Cow<'_, str>, Node<'_>)], b: &[(Cow<'_, str>, Node<'_>)]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    // Most often both documents have the same order.
+    let ordered = a
+        .iter()
+        .zip(b)
+        .take_while(|((a, _), (b, _))| a == b)
+        .count();
+    let (same, rest) = (a[..ordered].iter().zip(b), &a[ordered..]);
+    if !same.clone().all(|((_, a), (_, b))| a == b) {
+        return false;
+    }
+    let others: HashMap<&str, &Node<'_>> = b[ordered..]
+        .iter()
+        .map(|(key, value)| (key.as_ref(), value))
+        .collect();
+    rest.iter().all(|(key, value)| {
+        others
+            .get(key.as_ref())
+            .is_some_and(|other| value == *other)
+    })
+}
+
+/// A member's name, pointing into the document where it has no escapes.
+pub(crate) struct Key<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -177,6 +196,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
 }
 
 /// The members of an object, each value as raw text.
+#[derive(Default)]
 pub(crate) struct Members<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
@@ -190,10 +210,28 @@ impl<'de> Deserialize<'de> for Members<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                Ok(Members(last_wins(collect(map)?)))
+                Members::collect(map)
             }
         }
         deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+impl<'a> Members<'a> {
+    /// The members that are still to come.
+    pub(crate) fn collect<A: MapAccess<'a>>(map: A) -> Result<Self, A::Error> {
+        Ok(Self(last_wins(collect(map)?)))
+    }
+
+    /// Those members, each name once.
+    pub(crate) fn last_wins(members: Vec<(Cow<'a, str>, &'a RawValue)>) -> Self {
+        Self(last_wins(members))
+    }
+}
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use airbyte_protocol::DestinationSyncMode;
 
 use crate::fault::{Fault, Faults};
-use crate::model::{Mappers, StreamConfig, StreamDef, SyncCatalog};
-use crate::read::{self, Entry};
+use crate::intern::Interner;
+use crate::model::{Extra, Mappers, StreamConfig, StreamDef, SyncCatalog};
+use crate::notation::read::{self, Entry, Flat};
 use crate::validate::{validate, validate_unused};
 use crate::{schema, select};
 
@@ -23,8 +24,9 @@ impl CatalogRequest {
     /// # Errors
     /// Faults of shape, as in [`SyncCatalog::parse`], schemas and duplicates excepted.
     pub fn parse(text: &str) -> Result<Self, Faults> {
+        let written = read::written(text, Flat::Protocol, &mut Interner::default())?;
         Ok(Self {
-            entries: read::entries(text)?,
+            entries: written.entries,
         })
     }
 
@@ -171,9 +173,15 @@ fn configuration(
     config.minimum_generation_id = rest.minimum_generation_id.or(config.minimum_generation_id);
     config.generation_id = rest.generation_id.or(config.generation_id);
     config.sync_id = rest.sync_id.or(config.sync_id);
-    for (name, value) in &rest.extra {
-        config.extra.insert(name.clone(), value.clone());
-    }
+    let copied = |known: &mut Extra, given: &Extra| {
+        known.extend(
+            given
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
+    };
+    copied(&mut config.extra, &rest.extra);
+    copied(&mut config.beside, &rest.beside);
     config
 }
 

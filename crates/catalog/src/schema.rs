@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::model::Schema;
-use crate::node::{Members, Node};
+use crate::node::Members;
 
 /// Names of the top-level columns, in document order.
 pub fn columns(schema: &RawValue) -> Vec<String> {
@@ -42,24 +42,37 @@ pub fn may_have(schema: &RawValue, path: &[String]) -> bool {
     has_path(schema, path) || columns(schema).is_empty()
 }
 
-/// The schema with only those top-level columns, in the schema's order.
+/// The schema with only those top-level columns, in the schema's order; all else stays as it is
+/// written.
 pub fn narrowed(schema: &Schema, selected: &[Vec<String>]) -> Schema {
     let chosen: std::collections::HashSet<&str> = selected
         .iter()
         .filter_map(|path| path.first())
         .map(String::as_str)
         .collect();
-    let Node::Object(mut members) = Node::of(schema) else {
-        return Arc::clone(schema);
-    };
-    for (name, value) in &mut members {
-        if name == "properties"
-            && let Node::Object(properties) = value
-        {
-            properties.retain(|(column, _)| chosen.contains(column.as_ref()));
-        }
+    let narrowed = without(schema, |column| !chosen.contains(column));
+    narrowed.map_or_else(|| Arc::clone(schema), Arc::from)
+}
+
+/// The schema without the unwanted columns; absent where there are none.
+fn without(schema: &RawValue, unwanted: impl Fn(&str) -> bool) -> Option<Box<RawValue>> {
+    let Members(mut members) = serde_json::from_str(schema.get()).ok()?;
+    let properties = members.iter_mut().find(|(name, _)| name == "properties")?;
+    let Members(mut columns) = serde_json::from_str(properties.1.get()).ok()?;
+    let all = columns.len();
+    columns.retain(|(column, _)| !unwanted(column));
+    if columns.len() == all {
+        return None;
     }
-    raw(&Node::Object(members).to_value()).map_or_else(|| Arc::clone(schema), Arc::from)
+    let columns = to_raw_value(&Members(columns)).ok()?;
+    properties.1 = &columns;
+    to_raw_value(&Members(members)).ok()
+}
+
+/// The schema that says nothing.
+pub(crate) fn empty() -> Schema {
+    let text = RawValue::from_string("{}".to_owned());
+    Arc::from(text.expect("{} is JSON"))
 }
 
 /// The value as raw JSON text; absent only where a serializer refuses, which values never do.

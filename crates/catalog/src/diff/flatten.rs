@@ -1,6 +1,9 @@
 //! A schema as Airbyte flattens it: path → node, with the way it treats nodes without a type and
 //! paths that occur more than once.
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
 use indexmap::IndexMap;
 use serde_json::Value;
 
@@ -29,22 +32,16 @@ impl Field<'_> {
 
 pub(super) fn flatten<'a>(root: &'a Node<'a>) -> Fields<'a> {
     let mut visited = Vec::new();
-    visit(root, &mut Vec::new(), &mut visited);
-    let mut untyped: Vec<String> = Vec::new();
+    visit(root, false, &mut Vec::new(), &mut visited);
+    let mut untyped = Prefixes::default();
     let mut fields = Fields::with_capacity(visited.len());
     // The root itself comes first and is no field.
     for (path, node) in visited.into_iter().skip(1) {
         let typed = node.members().iter().any(|(key, _)| key.contains("type"));
         if !typed {
-            untyped.push(path.join("."));
-        } else if !untyped.is_empty() {
-            let joined = path.join(".");
-            if untyped
-                .iter()
-                .any(|prefix| joined.starts_with(prefix.as_str()))
-            {
-                continue;
-            }
+            untyped.insert(path.join("."));
+        } else if untyped.covers(&path) {
+            continue;
         }
         match fields.entry(path) {
             indexmap::map::Entry::Vacant(free) => {
@@ -58,8 +55,44 @@ pub(super) fn flatten<'a>(root: &'a Node<'a>) -> Fields<'a> {
     fields
 }
 
+/// Texts none of which begins with another, so that one look-up finds out whether any of them is
+/// the beginning of a text.
+#[derive(Default)]
+struct Prefixes(BTreeSet<String>);
+
+impl Prefixes {
+    fn insert(&mut self, text: String) {
+        if self.begins(&text) {
+            return;
+        }
+        let longer = self.0.range(text.clone()..);
+        let longer: Vec<String> = longer
+            .take_while(|other| other.starts_with(&text))
+            .cloned()
+            .collect();
+        for other in longer {
+            self.0.remove(&other);
+        }
+        self.0.insert(text);
+    }
+
+    fn covers(&self, path: &[&str]) -> bool {
+        !self.0.is_empty() && self.begins(&path.join("."))
+    }
+
+    fn begins(&self, text: &str) -> bool {
+        let upto = (Bound::Unbounded, Bound::Included(text));
+        let last = self.0.range::<str, _>(upto).next_back();
+        last.is_some_and(|prefix| text.starts_with(prefix.as_str()))
+    }
+}
+
+/// Visits a node and what is below it. A type that is listed repeatedly shows what is below once
+/// more each time; from the third time on that changes nothing, so that `again` marks the second
+/// and repetitions inside repetitions do not multiply.
 fn visit<'a>(
     node: &'a Node<'a>,
+    again: bool,
     path: &mut Vec<&'a str>,
     visited: &mut Vec<(Vec<&'a str>, &'a Node<'a>)>,
 ) {
@@ -67,12 +100,19 @@ fn visit<'a>(
         return;
     }
     visited.push((path.clone(), node));
-    for kind in types(node) {
-        match kind {
+    let types = types(node);
+    for (index, kind) in types.iter().enumerate() {
+        let again = match types[..index].iter().filter(|seen| *seen == kind).count() {
+            0 if again && types[index + 1..].contains(kind) => continue,
+            0 => again,
+            1 if !again => true,
+            _ => continue,
+        };
+        match *kind {
             "array" => {
                 if let Some(items) = node.get("items") {
                     path.push("items");
-                    visit(items, path, visited);
+                    visit(items, again, path, visited);
                     path.pop();
                 }
             }
@@ -80,12 +120,12 @@ fn visit<'a>(
                 if let Some(properties) = node.get("properties") {
                     for (name, property) in properties.members() {
                         path.push(name.as_ref());
-                        visit(property, path, visited);
+                        visit(property, again, path, visited);
                         path.pop();
                     }
                 } else if let Some(branches) = branches(node) {
                     for branch in branches {
-                        visit(branch, path, visited);
+                        visit(branch, again, path, visited);
                     }
                 }
             }
@@ -96,7 +136,17 @@ fn visit<'a>(
 
 fn types<'a>(node: &'a Node<'a>) -> Vec<&'a str> {
     match node.get("type") {
-        Some(Node::List(types)) => types.iter().filter_map(Node::text).collect(),
+        // Others lead nowhere, and a list may be long.
+        Some(Node::List(types)) => {
+            let texts = types.iter().filter_map(Node::text);
+            let mut kinds = Vec::new();
+            for kind in texts.filter(|kind| matches!(*kind, "array" | "object")) {
+                if kinds.iter().filter(|seen| **seen == kind).count() < 2 {
+                    kinds.push(kind);
+                }
+            }
+            kinds
+        }
         Some(kind) => kind.text().into_iter().collect(),
         None if node.get("enum").is_some() => vec!["string"],
         None => vec!["object"],

@@ -180,6 +180,3 @@ fn remove(catalog: &mut SyncCatalog, descriptor: &StreamDescriptor) -> bool {
     catalog.streams.retain(|known| !known.stream.is(descriptor));
     catalog.streams.len() < before
 }
-
-#[cfg(test)]
-mod tests;

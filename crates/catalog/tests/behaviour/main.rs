@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod diff;
+mod airbyte;
+mod conversion;
 mod given;
 mod notations;
 mod plan;
@@ -11,3 +12,4 @@ mod policy;
 mod properties;
 mod rename_set;
 mod requests;
+mod schemas;

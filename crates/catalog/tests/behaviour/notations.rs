@@ -159,7 +159,7 @@ fn airbyte_is_sent_documented_members_and_the_registry_keeps_the_rest() {
     let stored: Value = serde_json::from_str(&stored).unwrap();
     assert_eq!(stored["streams"][0]["stream"]["novel"], json!({ "x": 1 }));
     assert_eq!(stored["streams"][0]["config"]["novelty"], json!(true));
-    assert_eq!(stored["streams"][0]["config"]["beside"], json!(1));
+    assert_eq!(stored["streams"][0]["beside"], json!(1));
     assert!(!format!("{catalog:?}").contains("hashing"));
 }
 

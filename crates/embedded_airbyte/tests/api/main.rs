@@ -21,6 +21,7 @@ mod limits;
 mod mappers;
 mod mysql;
 mod postgres;
+mod propagation;
 mod resources;
 mod restart;
 mod routes;

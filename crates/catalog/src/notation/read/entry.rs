@@ -1,17 +1,18 @@
 //! One entry of `streams`, member by member: either spelling of each name, null for absent, and a
 //! fault for whatever is not what it should be.
 
-use std::sync::Arc;
-
 use airbyte_protocol::SyncMode;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{Entry, Notation, Settings};
+use super::root::{Listed, Shape};
+use super::{Entry, Flat, Settings};
 use crate::fault::Fault;
+use crate::intern::{self, Interner};
 use crate::model::{Extra, StreamConfig};
 use crate::node::Members;
+use crate::notation::Notation;
 
 /// Removes the member of either name and returns it, unless it is null.
 pub(super) fn take<'a>(
@@ -33,28 +34,36 @@ pub(super) fn take<'a>(
 /// Reads one entry, adding to the faults.
 pub(super) struct Reader<'f> {
     pub(super) faults: &'f mut Vec<Fault>,
+    pub(super) interner: &'f mut Interner,
+    pub(super) flat: Flat,
     pub(super) path: String,
 }
 
 impl Reader<'_> {
-    fn fault(&mut self, member: &str, message: &str) {
+    pub(super) fn fault(&mut self, member: &str, message: &str) {
         self.faults
             .push(Fault::new(format!("{}{member}", self.path), message));
     }
 
-    pub(super) fn entry(&mut self, raw: &RawValue) -> Option<Entry> {
-        let Ok(mut outer) = serde_json::from_str::<Members<'_>>(raw.get()) else {
+    pub(super) fn entry(&mut self, listed: Shape<Listed<'_>>) -> Option<Entry> {
+        let Shape::Object(listed) = listed else {
             self.fault("", "the stream is not an object");
             return None;
         };
-        let Some(stream) = take(&mut outer, "stream", "stream") else {
-            if !outer.0.iter().any(|(name, _)| name == "name") {
+        let mut outer = listed.others;
+        let Some(stream) = listed.stream else {
+            let has = |wanted: &str| outer.0.iter().any(|(name, _)| name == wanted);
+            if !has("name") {
                 self.fault(".stream", "the stream has no name");
                 return None;
             }
-            return self.stream(outer, "", Notation::Discovered, Settings::default());
+            let schema = has("json_schema") || has("jsonSchema");
+            if self.flat == Flat::Public || (self.flat == Flat::BySchema && !schema) {
+                return self.public(outer);
+            }
+            return self.stream(outer, "", Notation::Protocol, Settings::default());
         };
-        let Ok(inner) = serde_json::from_str::<Members<'_>>(stream.get()) else {
+        let Shape::Object(inner) = stream else {
             self.fault(".stream", "stream is not an object");
             return None;
         };
@@ -67,8 +76,18 @@ impl Reader<'_> {
             return None;
         };
         let mut settings = self.settings(config, ".config");
-        settings.rest.extra.extend(extra(outer));
+        settings.rest.beside = self.extra(outer, "");
         self.stream(inner, ".stream", Notation::ConfigApi, settings)
+    }
+
+    /// The name, which no stream can do without.
+    pub(super) fn name(&mut self, members: &mut Members<'_>, at: &str) -> Option<String> {
+        let name = self.plain::<String>(members, at, "name", "name", "a text");
+        let name = name.filter(|name| !name.is_empty());
+        if name.is_none() {
+            self.fault(&format!("{at}.name"), "the stream has no name");
+        }
+        name
     }
 
     fn stream(
@@ -79,14 +98,18 @@ impl Reader<'_> {
         settings: Settings,
     ) -> Option<Entry> {
         let m = &mut members;
-        let name = self.plain::<String>(m, at, "name", "name", "a text");
+        let name = self.name(m, at);
         let namespace = self.plain(m, at, "namespace", "namespace", "a text");
         let json_schema = take(m, "jsonSchema", "json_schema").and_then(|raw| {
-            if raw.get().starts_with('{') {
-                return Some(Arc::from(raw.to_owned()));
+            let schema = if raw.get().starts_with('{') {
+                self.interner.schema(raw)
+            } else {
+                Err("is not an object".to_owned())
+            };
+            if let Err(flaw) = &schema {
+                self.fault(&format!("{at}.json_schema"), &format!("json_schema {flaw}"));
             }
-            self.fault(&format!("{at}.json_schema"), "json_schema is not an object");
-            None
+            schema.ok()
         });
         let entry = Entry {
             path: self.path.clone(),
@@ -111,16 +134,10 @@ impl Reader<'_> {
             ),
             is_resumable: self.plain(m, at, "isResumable", "is_resumable", "true or false"),
             is_file_based: self.plain(m, at, "isFileBased", "is_file_based", "true or false"),
-            extra: extra(members),
+            extra: self.extra(members, at),
             settings,
         };
-        match name {
-            Some(name) if !name.is_empty() => Some(entry),
-            _ => {
-                self.fault(&format!("{at}.name"), "the stream has no name");
-                None
-            }
-        }
+        name.map(|_| entry)
     }
 
     fn settings(&mut self, mut members: Members<'_>, at: &str) -> Settings {
@@ -141,7 +158,7 @@ impl Reader<'_> {
             ),
             selected_fields: self.fields(m, at, "selectedFields", "selected_fields"),
             hashed_fields: self.fields(m, at, "hashedFields", "hashed_fields"),
-            mappers: self.plain(m, at, "mappers", "mappers", "a list"),
+            mappers: self.mappers(m, at),
             rest: StreamConfig {
                 suggested: self.plain(m, at, "suggested", "suggested", switch),
                 alias_name: self.plain(m, at, "aliasName", "alias_name", "a text"),
@@ -163,13 +180,13 @@ impl Reader<'_> {
                 ),
                 generation_id: self.plain(m, at, "generationId", "generation_id", "an integer"),
                 sync_id: self.plain(m, at, "syncId", "sync_id", "an integer"),
-                extra: extra(members),
+                extra: self.extra(members, at),
                 ..StreamConfig::default()
             },
         }
     }
 
-    fn plain<T: DeserializeOwned>(
+    pub(super) fn plain<T: DeserializeOwned>(
         &mut self,
         members: &mut Members<'_>,
         at: &str,
@@ -190,7 +207,7 @@ impl Reader<'_> {
         }
     }
 
-    fn paths<T: DeserializeOwned>(
+    pub(super) fn paths<T: DeserializeOwned>(
         &mut self,
         members: &mut Members<'_>,
         at: &str,
@@ -248,7 +265,7 @@ impl Reader<'_> {
     }
 
     /// A list of `{fieldPath: [..]}`; a list of bare paths is understood too.
-    fn fields(
+    pub(super) fn fields(
         &mut self,
         members: &mut Members<'_>,
         at: &str,
@@ -271,13 +288,29 @@ impl Reader<'_> {
         };
         Some(fields.into_iter().map(path).collect())
     }
-}
 
-fn extra(members: Members<'_>) -> Extra {
-    let value = |raw: &RawValue| serde_json::from_str(raw.get()).unwrap_or(Value::Null);
-    members
-        .0
-        .into_iter()
-        .map(|(name, raw)| (name.into_owned(), value(raw)))
-        .collect()
+    pub(super) fn mappers(&mut self, members: &mut Members<'_>, at: &str) -> Option<Vec<Value>> {
+        let raw = take(members, "mappers", "mappers")?;
+        let told = match intern::value(raw) {
+            Ok(Value::Array(mappers)) => return Some(mappers),
+            Ok(_) => "is not a list".to_owned(),
+            Err(flaw) => flaw,
+        };
+        self.fault(&format!("{at}.mappers"), &format!("mappers {told}"));
+        None
+    }
+
+    /// The members that are left, which nobody here knows.
+    pub(super) fn extra(&mut self, members: Members<'_>, at: &str) -> Extra {
+        let mut extra = Extra::new();
+        for (name, raw) in members.0 {
+            match intern::value(raw) {
+                Ok(value) => {
+                    extra.insert(name.into_owned(), value);
+                }
+                Err(flaw) => self.fault(&format!("{at}.{name}"), &format!("{name} {flaw}")),
+            }
+        }
+        extra
+    }
 }

@@ -1,26 +1,39 @@
-//! Reading catalogs in any of three notations: Airbyte's camelCase `{stream, config}`, the
-//! protocol's configured streams (settings beside `stream`) and the protocol's discovered streams.
-//! Each entry is read for what it is; every fault is collected.
+//! Reading catalogs in any notation. Each entry is read for what it is; every fault is collected.
 
 mod entry;
+mod public;
 mod root;
 
 use airbyte_protocol::{DestinationSyncMode, StreamDescriptor, SyncMode};
 use serde_json::Value;
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 
 use crate::fault::{Fault, Faults};
+use crate::intern::Interner;
 use crate::model::{Extra, Mappers, Schema, StreamConfig, StreamDef, SyncCatalog, SyncStream};
 use crate::modes;
+use crate::notation::Notation;
 use entry::Reader;
-use root::{List, Root};
+use root::Root;
 
-/// Which notation an entry was written in.
+/// What an entry without `stream` is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Notation {
-    ConfigApi,
-    Configured,
-    Discovered,
+pub(crate) enum Flat {
+    /// A stream as the protocol describes it, perhaps only half written.
+    Protocol,
+    /// The settings of the public API.
+    Public,
+    /// The former with a schema, the latter without one.
+    BySchema,
+}
+
+/// A catalog as it was written.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    pub(crate) entries: Vec<Entry>,
+    /// Unknown members beside `streams`.
+    pub(crate) extra: Extra,
 }
 
 /// An entry of `streams` as it was written: what was not is absent.
@@ -72,30 +85,49 @@ impl SyncCatalog {
     /// # Errors
     /// All faults: what is not JSON or no object, `streams` missing or no list, a stream without
     /// a name or schema, a stream named twice, an unknown mode, a path that is no list of texts,
-    /// a NUL character anywhere.
+    /// a NUL character anywhere, a schema or an unknown member that is nested deeper than 100
+    /// levels or holds what is no Unicode or no finite number.
     pub fn parse(text: &str) -> Result<Self, Faults> {
-        let entries = entries(text)?;
-        let mut faults = Vec::new();
-        let mut seen = std::collections::HashSet::with_capacity(entries.len());
-        let mut streams = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let descriptor = entry.descriptor();
-            if !seen.insert(descriptor.clone()) {
-                let message = format!("stream {descriptor} is listed twice");
-                faults.push(Fault::of(&entry.path, descriptor.clone(), message));
-            }
-            match strict(entry) {
-                Ok(stream) => streams.push(stream),
-                Err(fault) => faults.push(fault),
-            }
-        }
-        Faults::unless_any(faults, Self { streams })
+        Self::parse_with(text, &mut Interner::default())
     }
+
+    /// As [`SyncCatalog::parse`], sharing each schema with catalogs that were read with the same
+    /// interner.
+    ///
+    /// # Errors
+    /// As [`SyncCatalog::parse`].
+    pub fn parse_with(text: &str, interner: &mut Interner) -> Result<Self, Faults> {
+        catalog(written(text, Flat::Protocol, interner)?)
+    }
+}
+
+/// The catalog that was written, each stream once and with a schema.
+pub(crate) fn catalog(written: Written) -> Result<SyncCatalog, Faults> {
+    let mut faults = Vec::new();
+    let mut seen = std::collections::HashSet::with_capacity(written.entries.len());
+    let mut streams = Vec::with_capacity(written.entries.len());
+    for entry in written.entries {
+        let descriptor = entry.descriptor();
+        if !seen.insert(descriptor.clone()) {
+            let message = format!("stream {descriptor} is listed twice");
+            faults.push(Fault::of(&entry.path, descriptor.clone(), message));
+        }
+        match strict(entry) {
+            Ok(stream) => streams.push(stream),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    let extra = written.extra;
+    Faults::unless_any(faults, SyncCatalog { streams, extra })
 }
 
 fn strict(entry: Entry) -> Result<SyncStream, Fault> {
     let descriptor = entry.descriptor();
-    let Some(json_schema) = entry.json_schema else {
+    let schema = match entry.notation {
+        Notation::Public => Some(crate::schema::empty()),
+        _ => entry.json_schema,
+    };
+    let Some(json_schema) = schema else {
         let message = format!("stream {descriptor} has no json_schema");
         return Err(Fault::of(
             format!("{}.json_schema", entry.path),
@@ -120,13 +152,14 @@ fn strict(entry: Entry) -> Result<SyncStream, Fault> {
     let (sync_mode, destination_sync_mode) = match entry.notation {
         // The protocol's own defaults.
         Notation::Configured => (SyncMode::FullRefresh, DestinationSyncMode::Append),
-        Notation::ConfigApi | Notation::Discovered => modes::suggested(&stream),
+        Notation::Public => (SyncMode::FullRefresh, DestinationSyncMode::Overwrite),
+        Notation::ConfigApi | Notation::Protocol => modes::suggested(&stream),
     };
     config.sync_mode = settings.sync_mode.unwrap_or(sync_mode);
     config.destination_sync_mode = settings
         .destination_sync_mode
         .unwrap_or(destination_sync_mode);
-    if entry.notation == Notation::Discovered {
+    if entry.notation == Notation::Protocol {
         config.cursor_field.clone_from(&stream.default_cursor_field);
         config
             .primary_key
@@ -149,45 +182,58 @@ fn strict(entry: Entry) -> Result<SyncStream, Fault> {
 }
 
 /// The entries of `streams`. Faults here are of shape alone; duplicates are the caller's.
-pub(crate) fn entries(text: &str) -> Result<Vec<Entry>, Faults> {
+pub(crate) fn written(text: &str, flat: Flat, interner: &mut Interner) -> Result<Written, Faults> {
     let one = |path: &str, message: String| Faults(vec![Fault::new(path, message)]);
     let root = serde_json::from_str::<Root<'_>>(text).map_err(|e| match e.classify() {
         Category::Data => one("$", "the catalog is not an object".to_owned()),
         _ => one("$", format!("the catalog is not JSON: {e}")),
     })?;
     let streams = match root.streams {
-        Some(List::Items(streams)) => streams,
-        Some(List::Other) => return Err(one("$.streams", "streams is not a list".to_owned())),
+        Some(streams) => streams,
+        None if root.other_streams => {
+            return Err(one("$.streams", "streams is not a list".to_owned()));
+        }
         None => return Err(one("$.streams", "streams is missing".to_owned())),
     };
-    let mut faults = Vec::new();
-    if holds_nul(text) {
-        let held = streams
-            .iter()
-            .enumerate()
-            .filter(|(_, entry)| holds_nul(entry.get()));
-        faults.extend(held.map(|(index, _)| {
-            Fault::new(
-                format!("$.streams[{index}]"),
-                "holds a NUL character, which no database stores",
-            )
-        }));
-        if faults.is_empty() {
-            faults.push(Fault::new(
-                "$",
-                "holds a NUL character, which no database stores",
-            ));
-        }
-    }
+    let mut faults = if holds_nul(text) {
+        nul_faults(text)
+    } else {
+        Vec::new()
+    };
+    let mut reader = Reader {
+        faults: &mut faults,
+        interner,
+        flat,
+        path: "$".to_owned(),
+    };
+    let extra = reader.extra(root.others, "");
     let mut entries = Vec::with_capacity(streams.len());
-    for (index, raw) in streams.into_iter().enumerate() {
-        let mut reader = Reader {
-            faults: &mut faults,
-            path: format!("$.streams[{index}]"),
-        };
-        entries.extend(reader.entry(raw));
+    for (index, listed) in streams.into_iter().enumerate() {
+        reader.path = format!("$.streams[{index}]");
+        entries.extend(reader.entry(listed));
     }
-    Faults::unless_any(faults, entries)
+    Faults::unless_any(faults, Written { entries, extra })
+}
+
+/// Where the text holds a NUL character.
+fn nul_faults(text: &str) -> Vec<Fault> {
+    #[derive(serde::Deserialize)]
+    struct Streams<'a> {
+        #[serde(borrow)]
+        streams: Vec<&'a RawValue>,
+    }
+    let told = "holds a NUL character, which no database stores";
+    let streams =
+        serde_json::from_str::<Streams<'_>>(text).map_or_else(|_| Vec::new(), |root| root.streams);
+    let held = streams.iter().enumerate();
+    let held = held.filter(|(_, entry)| holds_nul(entry.get()));
+    let mut faults: Vec<Fault> = held
+        .map(|(index, _)| Fault::new(format!("$.streams[{index}]"), told))
+        .collect();
+    if faults.is_empty() {
+        faults.push(Fault::new("$", told));
+    }
+    faults
 }
 
 /// Whether the JSON text holds an escaped NUL; a bare one is not JSON.

@@ -1,0 +1,125 @@
+//! The notations in which catalogs are written, and the one model between them: any can be read,
+//! any can be written, and whoever converts is told what the other notation has no place for.
+
+mod loss;
+pub(crate) mod read;
+mod write;
+
+use crate::fault::{Fault, Faults};
+use crate::model::SyncCatalog;
+
+pub use loss::Loss;
+pub use write::public::{PublicField, PublicStream, combined_mode, split_mode};
+
+/// A way of writing a catalog: always an object with a list `streams`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Notation {
+    /// The protocol's `AirbyteCatalog`, what `discover` answers: streams alone.
+    Protocol,
+    /// The protocol's `ConfiguredAirbyteCatalog`, what connectors are given: selected streams
+    /// with their settings beside them.
+    Configured,
+    /// The Config API's `syncCatalog`: `stream` and `config`.
+    ConfigApi,
+    /// The public API's `configurations`: the selected streams' settings, no schemas.
+    Public,
+}
+
+impl Notation {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Protocol,
+        Self::Configured,
+        Self::ConfigApi,
+        Self::Public,
+    ];
+
+    /// Its name on the command line and in messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Protocol => "protocol",
+            Self::Configured => "configured",
+            Self::ConfigApi => "config-api",
+            Self::Public => "public",
+        }
+    }
+
+    /// The notation of that name.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|notation| notation.word() == word)
+    }
+}
+
+impl std::fmt::Display for Notation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// A catalog with the notation it was read in. Unlike a version it may come from the public API;
+/// its streams' schemas are then `{}`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// How it was written.
+    pub notation: Notation,
+    /// What was written.
+    pub catalog: SyncCatalog,
+}
+
+/// A catalog in another notation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Converted {
+    /// The JSON text.
+    pub text: String,
+    /// What reading that text does not give back.
+    pub lost: Vec<Loss>,
+}
+
+impl Document {
+    /// Reads a catalog; without `notation` the first stream tells which it is. One without
+    /// streams is taken for the Config API's.
+    ///
+    /// # Errors
+    /// As [`SyncCatalog::parse`], and each stream that is written in another notation.
+    pub fn read(text: &str, notation: Option<Notation>) -> Result<Self, Faults> {
+        let flat = match notation {
+            Some(Notation::Public) => read::Flat::Public,
+            Some(_) => read::Flat::Protocol,
+            None => read::Flat::BySchema,
+        };
+        let written = read::written(text, flat, &mut crate::Interner::default())?;
+        let first = written.entries.first().map(|entry| entry.notation);
+        let notation = notation.or(first).unwrap_or(Notation::ConfigApi);
+        let other = |entry: &&read::Entry| entry.notation != notation;
+        let faults = written.entries.iter().filter(other).map(|entry| {
+            let found = entry.notation;
+            let message = format!("is written in the notation {found}, not in {notation}");
+            Fault::of(&entry.path, entry.descriptor(), message)
+        });
+        Faults::unless_any(faults.collect(), ())?;
+        let catalog = read::catalog(written)?;
+        Ok(Self { notation, catalog })
+    }
+
+    /// Writes the catalog. Members that AAM does not know stay where the notation stays.
+    pub fn write(&self, notation: Notation) -> Converted {
+        let unknown = notation == self.notation;
+        let text = write::json(&self.catalog, notation, unknown);
+        let lost = match Self::read(&text, Some(notation)) {
+            Ok(read) => loss::between(&self.catalog, &read.catalog, notation),
+            // A catalog built in code may hold what no text can: a stream without a name.
+            Err(faults) => loss::unreadable(faults),
+        };
+        Converted { text, lost }
+    }
+}
+
+/// Writes a catalog in another notation.
+///
+/// # Errors
+/// As [`Document::read`].
+pub fn convert(text: &str, from: Option<Notation>, to: Notation) -> Result<Converted, Faults> {
+    Ok(Document::read(text, from)?.write(to))
+}
