@@ -276,15 +276,6 @@ impl Copying<'_> {
 
     fn retyped(&self, field: &Restated, verdict: Verdict) -> Judgement {
         let destination = self.destination;
-        if verdict.follows == Follows::Refuses {
-            let reason = format!(
-                "{}; {destination} refuses the change: {}",
-                fit(field),
-                verdict.reason
-            );
-            return Judgement::choice(Severity::Breaking, reason)
-                .refreshed(self.refresh(RefreshMode::Truncate));
-        }
         if self.is_rebuilt() {
             let reason = format!("{}; the next sync writes the table anew", fit(field));
             return match field.values {
@@ -295,6 +286,15 @@ impl Copying<'_> {
                     Judgement::choice(Severity::Warning, reason)
                 }
             };
+        }
+        if verdict.follows == Follows::Refuses {
+            let reason = format!(
+                "{}; {destination} refuses the change: {}",
+                fit(field),
+                verdict.reason
+            );
+            return Judgement::choice(Severity::Breaking, reason)
+                .refreshed(self.refresh(RefreshMode::Truncate));
         }
         let refresh = self.refresh(RefreshMode::Merge);
         let how = match verdict.follows {

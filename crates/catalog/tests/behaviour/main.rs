@@ -4,6 +4,7 @@
 
 mod airbyte;
 mod conversion;
+mod drift;
 mod given;
 mod notations;
 mod plan;
