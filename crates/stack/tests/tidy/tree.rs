@@ -38,12 +38,14 @@ pub(crate) fn text(path: impl AsRef<Path>) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The folders of all packages, from the top.
+/// The folders of the workspace's packages, from the top. One that is a workspace of its own is
+/// not built with the others.
 pub(crate) fn packages() -> Vec<PathBuf> {
     files("Cargo.toml")
         .into_iter()
         .filter_map(|path| path.parent().map(Path::to_owned))
         .filter(|folder| !folder.as_os_str().is_empty())
+        .filter(|folder| !text(folder.join("Cargo.toml")).contains("\n[workspace]\n"))
         .collect()
 }
 
