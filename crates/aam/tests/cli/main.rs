@@ -8,4 +8,5 @@ mod connectors;
 mod demo;
 mod failures;
 mod given;
+mod policy;
 mod stack;
