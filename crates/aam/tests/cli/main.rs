@@ -6,6 +6,7 @@
 mod alone;
 mod connectors;
 mod demo;
+mod destinations;
 mod failures;
 mod given;
 mod policy;
