@@ -154,6 +154,14 @@ fn types_change_as_the_destinations_let_them() {
         (Duckdb, T::Integer, T::String, Refuses, Kept),
         (Duckdb, T::String, T::Integer, InPlace, Kept),
         (Duckdb, T::Integer, T::Number, Refuses, AtRisk),
+        (
+            Duckdb,
+            T::Date,
+            T::TimestampWithoutTimezone,
+            Refuses,
+            AtRisk,
+        ),
+        (Duckdb, T::Array, T::Boolean, InPlace, Kept),
         (Unknown, T::Integer, T::Number, Refresh, Kept),
         (Unknown, T::String, T::Date, Refresh, AtRisk),
     ];
