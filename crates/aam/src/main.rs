@@ -49,6 +49,9 @@ enum Command {
     /// Looks at catalogs.
     #[command(subcommand)]
     Catalog(commands::catalog::Command),
+    /// Checks policies about drift and tells what they mean.
+    #[command(subcommand)]
+    Policy(commands::policy::Command),
     /// Stores, lists and removes credentials.
     #[command(subcommand)]
     Credentials(commands::credentials::Command),
@@ -145,6 +148,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             output::error(&error);
             ExitCode::from(2)
         })),
+        Command::Policy(command) => commands::policy::run(output, command),
         Command::Credentials(command) => {
             commands::credentials::run(&settings()?, output, command).await
         }

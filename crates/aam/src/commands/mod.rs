@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod heal;
 pub(crate) mod migrate;
 pub(crate) mod onboard;
+pub(crate) mod policy;
 pub(crate) mod probe;
 pub(crate) mod status;
 pub(crate) mod sync;

@@ -1,9 +1,11 @@
 //! `aam onboard`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use contracts::ConnectionView;
 use serde_json::{Value, json};
+use shared::drift_policy;
 use shared::settings::Settings;
 use uuid::Uuid;
 
@@ -36,6 +38,10 @@ pub(crate) struct Arguments {
     /// Put before every table's name.
     #[arg(long)]
     prefix: Option<String>,
+    /// What is done about drift: a word, for instance `auto`, or a JSON file with rules; default: the
+    /// installation's.
+    #[arg(long, value_name = "WORD|FILE")]
+    drift_policy: Option<String>,
 }
 
 pub(crate) async fn run(
@@ -44,6 +50,9 @@ pub(crate) async fn run(
     arguments: Arguments,
 ) -> anyhow::Result<ExitCode> {
     let config = arguments.config.read()?;
+    let policy = arguments.drift_policy.as_deref();
+    let policy = policy.map(|given| drift_policy::read(given, Path::new("")));
+    let policy = policy.transpose()?;
     let mut body = json!({
         "source_type": arguments.source_type,
         "connection_name": arguments.name,
@@ -65,6 +74,7 @@ pub(crate) async fn run(
     member("destination_id", arguments.destination.map(|id| json!(id)));
     member("workspace_id", arguments.workspace.map(|id| json!(id)));
     member("prefix", arguments.prefix.map(Value::from));
+    member("drift_policy", policy.map(|policy| json!(policy)));
     let made: ConnectionView = Client::orchestrator(settings)?
         .post("/connections/onboard", &body)
         .await?;

@@ -6,6 +6,8 @@
 mod alone;
 mod connectors;
 mod demo;
+mod destinations;
 mod failures;
 mod given;
+mod policy;
 mod stack;

@@ -26,7 +26,8 @@ pub enum Follows {
     Refuses,
 }
 
-/// What becomes of the values that the table holds.
+/// What becomes of the values: those that the table holds, and where it keeps its shape, those that
+/// come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Values {
@@ -55,7 +56,7 @@ pub enum Confidence {
 pub struct Verdict {
     /// What it does with the table.
     pub follows: Follows,
-    /// What becomes of the values there.
+    /// What becomes of the values.
     pub values: Values,
     /// The same in words, without a subject.
     pub reason: &'static str,

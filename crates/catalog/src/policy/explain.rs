@@ -21,17 +21,22 @@ impl Policy {
                 None => writeln!(text, "{number}. {}", rule.sentence()),
             };
         }
-        let subject = if self.rules.is_empty() {
-            "every change"
-        } else {
-            "every other change"
-        };
-        let _ = writeln!(text, "- {subject} {}", self.otherwise.of_one());
+        let _ = writeln!(text, "- {}", self.last_sentence());
         let _ = writeln!(
             text,
             "A rename that is not exact never applies without a person, whatever a rule says."
         );
         text
+    }
+
+    /// What is said of changes that no rule fits: `every other change waits for a person`.
+    pub fn last_sentence(&self) -> String {
+        let subject = if self.rules.is_empty() {
+            "every change"
+        } else {
+            "every other change"
+        };
+        format!("{subject} {}", self.otherwise.of_one())
     }
 
     /// Which rule decided, by what [`Policy::decide`] answered: `rule 2 (harmless)`.

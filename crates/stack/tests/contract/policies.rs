@@ -7,8 +7,7 @@ async fn onboard(stack: &Stack, name: &str, policy: Option<Value>) -> test_suppo
     let mut body = json!({
         "source_type": "sqlite",
         "connection_name": name,
-        "source_config": {"path": stack.home().join("sample.db")},
-        "streams": ["countries"],
+        "source_config": {"path": stack.data().join("shop.db")},
         "prefix": name,
     });
     if let Some(policy) = policy {
@@ -22,6 +21,8 @@ async fn stated_policies_are_kept(stack: &Stack, default: &Value) {
         "rules": [{"then": "ignore", "stream": "main.*", "severity": "info"}],
         "otherwise": "pause",
     });
+    let table = "CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT)";
+    stack.sqlite("shop.db", table).await;
     let stated = [
         ("a", None, default.clone()),
         ("b", Some(Value::Null), default.clone()),

@@ -1,0 +1,169 @@
+//! `aam policy`, and every example of its page.
+
+use std::collections::BTreeMap;
+
+use catalog::drift::{ChangeKind, Severity};
+use catalog::policy::{Action, Word};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::given::Folder;
+
+fn page() -> String {
+    std::fs::read_to_string(test_support::workspace_root().join("docs/policy.md")).unwrap()
+}
+
+/// The page's examples: files by their names, and commands with what they print.
+fn examples(page: &str) -> (BTreeMap<String, String>, Vec<(String, String)>) {
+    let mut files = BTreeMap::new();
+    let mut commands = Vec::new();
+    for part in page.split("\n```json\n").skip(1) {
+        let body = part.split("\n```").next().unwrap();
+        let before = &page[..page.find(part).unwrap()];
+        let marker = before.rsplit("<!-- file: ").next().unwrap();
+        let (name, between) = marker.split_once(" -->").unwrap();
+        assert_eq!(between, "\n```json\n", "a file without a name");
+        files.insert(name.to_owned(), body.to_owned());
+    }
+    for part in page.split("\n```console\n$ ").skip(1) {
+        let body = part.split("\n```").next().unwrap();
+        let (command, printed) = body.split_once('\n').unwrap();
+        commands.push((command.to_owned(), format!("{printed}\n")));
+    }
+    (files, commands)
+}
+
+#[test]
+fn the_page_tells_the_truth() {
+    let folder = Folder::new();
+    let (files, commands) = examples(&page());
+    assert!(
+        files.len() >= 4 && commands.len() >= 5,
+        "{files:?} {commands:?}"
+    );
+    for (name, text) in &files {
+        folder.write(name, text);
+    }
+    for (command, printed) in &commands {
+        let args: Vec<&str> = command.split(' ').collect();
+        assert_eq!(args[..2], ["aam", "policy"]);
+        let ran = folder.aam(&args[1..]);
+        assert_eq!(&ran.out, printed, "{command}");
+        let refused = printed.contains("cannot be followed");
+        assert_eq!(ran.code, Some(i32::from(refused)), "{command}");
+    }
+}
+
+#[test]
+fn the_page_names_every_word() {
+    fn word(value: &impl Serialize) -> String {
+        serde_json::to_value(value)
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+    let page = page();
+    let mut words: Vec<String> = Word::ALL.iter().map(|word| word.to_string()).collect();
+    words.extend(Severity::ALL.iter().map(word));
+    words.extend(ChangeKind::ALL.iter().map(word));
+    words.extend(Action::ALL.iter().map(word));
+    for word in words {
+        assert!(page.contains(&format!("`{word}`")), "{word} is missing");
+    }
+}
+
+#[test]
+fn answers_are_json_when_asked_for() {
+    let folder = Folder::new();
+    folder.write("bad.json", r#"{"rules": [{}], "x": 1}"#);
+    let ran = folder.aam(&["policy", "check", "bad.json", "--output", "json"]);
+    assert_eq!(ran.code, Some(1));
+    let answer: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(answer["ok"], false);
+    let paths: Vec<&str> = (answer["faults"].as_array().unwrap().iter())
+        .map(|fault| fault["path"].as_str().unwrap())
+        .collect();
+    assert_eq!(paths, ["x", "rules[0].then"]);
+
+    let explained = folder
+        .aam(&["policy", "explain", "auto", "--output", "json"])
+        .json();
+    assert_eq!(explained["policy"]["rules"][0]["kind"][0], "stream_added");
+    folder.write("auto.json", &explained["policy"].to_string());
+    folder.aam(&["policy", "check", "auto.json"]).fine();
+    for word in Word::ALL {
+        folder.aam(&["policy", "check", word.as_str()]).fine();
+    }
+}
+
+#[test]
+fn what_is_neither_word_nor_file_is_told_so() {
+    let folder = Folder::new();
+    let said = folder.aam(&["policy", "check", "reckless"]).failed(1);
+    assert!(
+        said.contains("`reckless` is none of propose, auto, pause") && said.contains("no file"),
+        "{said}"
+    );
+    folder.write("broken.json", "{");
+    let ran = folder.aam(&["policy", "check", "broken.json"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.out.starts_with("is no JSON: EOF"), "{ran:?}");
+    let said = folder.aam(&["policy", "explain", "broken.json"]).failed(1);
+    assert!(
+        said.contains("broken.json cannot be followed: is no JSON"),
+        "{said}"
+    );
+    folder.write("list.json", "[]");
+    let said = folder
+        .aam(&["policy", "explain", "auto", "--plan", "list.json"])
+        .failed(1);
+    assert!(
+        said.contains("list.json is no plan: it has no `changes`"),
+        "{said}"
+    );
+}
+
+/// The plan that `aam catalog diff` prints can be explained as it is.
+#[test]
+fn the_plan_of_a_diff_is_explained() {
+    let folder = Folder::new();
+    let stream = |columns: Value| {
+        let schema = serde_json::json!({"type": "object", "properties": columns});
+        let stream = serde_json::json!({"name": "orders", "json_schema": schema, "supported_sync_modes": ["full_refresh"]});
+        serde_json::json!({ "streams": [stream] }).to_string()
+    };
+    let text = serde_json::json!({"type": ["null", "string"]});
+    folder.write(
+        "old.json",
+        &stream(serde_json::json!({"id": text, "note": text})),
+    );
+    folder.write(
+        "new.json",
+        &stream(serde_json::json!({"id": text, "total": text})),
+    );
+    let plan = folder.aam(&[
+        "catalog", "diff", "old.json", "new.json", "--format", "json",
+    ]);
+    folder.write("plan.json", &plan.out);
+    let explained = folder.aam(&[
+        "policy",
+        "explain",
+        "auto",
+        "--plan",
+        "plan.json",
+        "--output",
+        "json",
+    ]);
+    let changes = explained.json()["changes"].clone();
+    let decided: Vec<(&str, &str)> = (changes.as_array().unwrap().iter())
+        .map(|change| {
+            (
+                change["kind"].as_str().unwrap(),
+                change["action"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert!(decided.contains(&("field_added", "apply")), "{decided:?}");
+    assert!(decided.contains(&("field_removed", "apply")), "{decided:?}");
+}
