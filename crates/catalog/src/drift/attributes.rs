@@ -1,13 +1,13 @@
 //! What a stream is besides its columns: key, cursor, read modes, metadata.
 
 use airbyte_protocol::SyncMode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::change::{Change, ChangeKind, RefreshMode, Remedy, Severity};
 use super::fields::without;
 use super::identity::{Identities, KEYWORD};
 use super::severity::Judgement;
-use super::stream::Stream;
+use super::stream::{Renames, Stream};
 use super::streams::read_word;
 use crate::destinations::Follows;
 use crate::diff;
@@ -22,12 +22,13 @@ fn update(reason: &str) -> Judgement {
 }
 
 impl Stream<'_> {
-    pub(super) fn key(&self) -> Option<Change> {
+    pub(super) fn key(&self, renames: &Renames) -> Option<Change> {
         let (old, new) = (
             &self.entry.stream.source_defined_primary_key,
             &self.now.source_defined_primary_key,
         );
-        if old == new {
+        let followed: Vec<Vec<String>> = old.iter().map(|part| renames.follow(part)).collect();
+        if old == new || followed == *new {
             return None;
         }
         let config = &self.entry.config;
@@ -62,10 +63,13 @@ impl Stream<'_> {
         )
     }
 
-    pub(super) fn cursor(&self) -> Option<Change> {
+    pub(super) fn cursor(&self, renames: &Renames) -> Option<Change> {
         let (old, new) = (&self.entry.stream, self.now);
         let defined = |stream: &StreamDef| stream.source_defined_cursor.unwrap_or(false);
-        if defined(old) == defined(new) && old.default_cursor_field == new.default_cursor_field {
+        let followed = renames.follow(&old.default_cursor_field);
+        let same = old.default_cursor_field == new.default_cursor_field
+            || followed == new.default_cursor_field;
+        if defined(old) == defined(new) && same {
             return None;
         }
         let config = &self.entry.config;
@@ -160,21 +164,23 @@ impl Stream<'_> {
     }
 
     pub(super) fn metadata(&self) -> Option<Change> {
+        let files = |stream: &StreamDef| stream.is_file_based.unwrap_or(false);
         let roots = self.own_roots();
-        let value = |stream: &StreamDef, root: &Value| {
+        if files(&self.entry.stream) == files(self.now)
+            && canonical(&roots.0) == canonical(&roots.1)
+        {
+            return None;
+        }
+        let value = |stream: &StreamDef, root: &Node<'_>| {
             json!({
-                "is_file_based": stream.is_file_based.unwrap_or(false),
-                "schema": root,
+                "is_file_based": files(stream),
+                "schema": without(root, "properties").to_value(),
             })
         };
         let (before, after) = (
-            value(&self.entry.stream, &roots.0.to_value()),
-            value(self.now, &roots.1.to_value()),
+            value(&self.entry.stream, self.roots.0),
+            value(self.now, self.roots.1),
         );
-        let files = before["is_file_based"] != after["is_file_based"];
-        if !files && canonical(&roots.0) == canonical(&roots.1) {
-            return None;
-        }
         let found = self.found(ChangeKind::Metadata);
         Some(
             found

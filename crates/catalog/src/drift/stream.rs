@@ -46,14 +46,38 @@ pub(super) fn changes(
         capabilities,
     };
     let mut changes = stream.fields(sketches);
+    let renames = Renames::among(&changes);
     changes.extend(stream.recreated());
-    changes.extend(stream.key());
-    changes.extend(stream.cursor());
+    changes.extend(stream.key(&renames));
+    changes.extend(stream.cursor(&renames));
     changes.extend(stream.modes());
     changes.extend(stream.resumability());
     changes.extend(stream.metadata());
     stream.ask_airbyte(&mut changes);
     changes
+}
+
+/// The fields that go by another path now. A key or cursor that only follows them is no change of
+/// its own: it comes with the rename, or waits with it.
+pub(super) struct Renames(Vec<(Vec<String>, Vec<String>)>);
+
+impl Renames {
+    fn among(changes: &[Change]) -> Self {
+        let renamed = changes
+            .iter()
+            .filter_map(|change| Some((change.path.clone(), change.to_path.clone()?)));
+        Self(renamed.collect())
+    }
+
+    /// The path that leads to the field now.
+    pub(super) fn follow(&self, path: &[String]) -> Vec<String> {
+        for (from, to) in &self.0 {
+            if path.starts_with(from) {
+                return [to, &path[from.len()..]].concat();
+            }
+        }
+        path.to_vec()
+    }
 }
 
 impl Stream<'_> {

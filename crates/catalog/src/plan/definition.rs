@@ -34,6 +34,17 @@ pub(super) fn definition(old: &StreamDef, now: &StreamDef, deferred: &[&Change])
             _ => {}
         }
     }
+    // Key and cursor that followed a rename wait with it.
+    for change in deferred {
+        if let Some(to) = &change.to_path {
+            let key = stream.source_defined_primary_key.iter_mut();
+            for path in key.chain([&mut stream.default_cursor_field]) {
+                if path.starts_with(to) {
+                    *path = [&change.path, &path[to.len()..]].concat();
+                }
+            }
+        }
+    }
     stream.json_schema = restored(&old.json_schema, &now.json_schema, deferred);
     stream
 }
@@ -97,6 +108,9 @@ fn restore_ids(
     let Some(mut ids) = rest.clone() else {
         return;
     };
+    // A number means something within its table alone.
+    let table = |ids: &Option<Value>| ids.as_ref().and_then(|ids| ids.get("table").cloned());
+    let same_table = table(&before) == table(&Some(ids.clone()));
     let of = |ids: &Option<Value>, name: &str| ids.as_ref()?.get("columns")?.get(name).cloned();
     let Some(columns) = ids.get_mut("columns").and_then(Value::as_object_mut) else {
         return;
@@ -123,7 +137,7 @@ fn restore_ids(
         let (old, new) = (of(&before, name), of(&now, name));
         // A number that only one side knows is the root's, not the column's.
         let id = match (old, new) {
-            (old, _) if was(name) => old,
+            (old, _) if was(name) => old.filter(|_| same_table),
             (Some(_), None) | (None, Some(_)) | (None, None) => columns.get(name).cloned(),
             (Some(_), Some(new)) => Some(new),
         };

@@ -8,6 +8,7 @@ mod drift;
 mod given;
 mod notations;
 mod plan;
+mod plan_renames;
 mod plan_streams;
 mod policy;
 mod properties;

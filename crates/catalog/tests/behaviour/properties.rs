@@ -40,6 +40,9 @@ fn properties(column: impl Strategy<Value = Value>) -> impl Strategy<Value = Val
         "properties",
         "type",
         "é \"x",
+        "cust_name",
+        "customer_name",
+        "customerName",
     ]);
     prop::collection::hash_map(name, column, 0..5).prop_map(|columns| {
         Value::Object(
@@ -64,16 +67,25 @@ fn one_stream(name: &'static str) -> impl Strategy<Value = Value> {
         key,
         modes,
         prop::option::of(any::<bool>()),
+        prop::option::of(("[12]", Just((1..=8_u8).collect::<Vec<_>>()).prop_shuffle())),
     )
-        .prop_map(move |(properties, cursor, key, modes, own)| {
+        .prop_map(move |(properties, cursor, key, modes, own, numbers)| {
             // Most streams have what their cursor and key speak of.
             let mut columns = json!({ "id": { "type": "integer" }, "a": { "type": "string" } });
             for (name, schema) in properties.as_object().unwrap() {
                 columns[name] = schema.clone();
             }
+            let mut schema = json!({ "type": "object", "properties": columns });
+            if let Some((table, numbers)) = numbers {
+                let names = schema["properties"].as_object().unwrap().keys().cloned();
+                let numbered: Map<String, Value> = names
+                    .zip(numbers.iter().map(|number| json!(number)))
+                    .collect();
+                schema["x-column-ids"] = json!({ "table": table, "columns": numbered });
+            }
             json!({
                 "name": name,
-                "json_schema": { "type": "object", "properties": columns },
+                "json_schema": schema,
                 "supported_sync_modes": modes,
                 "default_cursor_field": cursor,
                 "source_defined_primary_key": key,
