@@ -73,10 +73,23 @@ impl SyncCatalog {
     /// Fingerprint of what the source offers and of what the connection does with it. Equal means
     /// that nothing needs to be written.
     pub fn configured_fingerprint(&self) -> String {
-        let streams = self.streams.iter().map(|s| {
-            let mut out = s.stream.fingerprint().into_bytes();
-            s.config.fingerprint_into(&mut out);
-            (s.descriptor(), hex::encode(Sha256::digest(&out)))
+        let prints: Vec<String> = self
+            .streams
+            .iter()
+            .map(|entry| entry.stream.fingerprint())
+            .collect();
+        self.configured_fingerprint_of(prints.iter().map(String::as_str))
+    }
+
+    /// As [`Self::configured_fingerprint`], given the streams' fingerprints in their order.
+    pub(crate) fn configured_fingerprint_of<'p>(
+        &self,
+        prints: impl Iterator<Item = &'p str>,
+    ) -> String {
+        let streams = self.streams.iter().zip(prints).map(|(entry, print)| {
+            let mut out = print.as_bytes().to_vec();
+            entry.config.fingerprint_into(&mut out);
+            (entry.descriptor(), hex::encode(Sha256::digest(&out)))
         });
         combined(streams.collect())
     }

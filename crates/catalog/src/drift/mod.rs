@@ -53,6 +53,8 @@ pub struct Drift {
     pub changes: Vec<Change>,
     /// Fingerprint of the version.
     pub base_fingerprint: String,
+    /// Fingerprint of the version with what the connection does with it.
+    pub configured_fingerprint: String,
     /// Fingerprint of what the source offers.
     pub discovered_fingerprint: String,
 }
@@ -123,8 +125,10 @@ pub fn drift(base: &SyncCatalog, discovered: &SyncCatalog, capabilities: &Capabi
             changes.push(streams::added(&entry.stream, capabilities));
         }
     }
+    let prints = mine.iter().map(|(_, print)| print.as_str());
     Drift {
         changes,
+        configured_fingerprint: base.configured_fingerprint_of(prints),
         base_fingerprint: combined(mine),
         discovered_fingerprint: combined(theirs),
     }

@@ -138,6 +138,7 @@ pub fn plan_for(
     let Drift {
         mut changes,
         base_fingerprint,
+        configured_fingerprint,
         discovered_fingerprint,
     } = drift::drift(current, discovered, capabilities);
     let default;
@@ -158,7 +159,7 @@ pub fn plan_for(
     };
     part(&basis.base_version.unwrap_or_default().to_string());
     part(&base_fingerprint);
-    part(&current.configured_fingerprint());
+    part(&configured_fingerprint);
     part(&discovered_fingerprint);
     part(&format!(
         "{:?} {} {}",

@@ -4,7 +4,6 @@
 
 #![allow(clippy::print_stdout, reason = "a program that prints figures")]
 
-mod catalogs;
 mod engine;
 mod faker;
 mod parquet_files;
@@ -31,8 +30,6 @@ fn main() -> anyhow::Result<()> {
         "all" => all(&path("folder")?),
         "sync" => sync(&path("folder")?),
         "bare-insert" => rows::bare(&path("source")?, &path("destination")?),
-        "catalogs" => catalogs::plan(&path("old")?, &path("new")?),
-        "skim" => catalogs::skim(&path("old")?, &path("new")?),
         _ => anyhow::bail!("usage: figures all|sync FOLDER; scripts/bench.sh makes the folder"),
     }
 }
@@ -44,7 +41,6 @@ fn all(folder: &std::path::Path) -> anyhow::Result<()> {
     let services = starts::four_processes(&mut table, folder)?;
     rows::measure(&mut table, folder, services)?;
     syncs::measure(&mut table, folder)?;
-    catalogs::measure(&mut table, folder)?;
     table.print();
     Ok(())
 }

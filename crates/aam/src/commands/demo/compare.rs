@@ -55,8 +55,18 @@ pub(super) async fn all(
             .filter(|c| entry.config.copies(c))
             .collect();
         let key = key(entry)?;
+        let there = |names: &[String]| -> Vec<String> {
+            names.iter().map(|name| downstream(entry, name)).collect()
+        };
+        let (key_there, columns_there) = (there(&key), there(&columns));
         let here = rows(&mut source, &entry.stream.name, &key, &columns).await?;
-        let there = rows(&mut destination, &entry.stream.name, &key, &columns).await?;
+        let there = rows(
+            &mut destination,
+            &entry.stream.name,
+            &key_there,
+            &columns_there,
+        )
+        .await?;
         all.push(compare(&entry.stream.name, &columns, &here, &there));
     }
     Ok(all)
@@ -84,13 +94,24 @@ pub(super) async fn counts(
     Ok(all)
 }
 
-async fn open(path: &Path) -> anyhow::Result<SqliteConnection> {
+pub(super) async fn open(path: &Path) -> anyhow::Result<SqliteConnection> {
     SqliteConnectOptions::new()
         .filename(path)
         .read_only(true)
         .connect()
         .await
         .with_context(|| format!("opening {}", path.display()))
+}
+
+/// The name that the destination has for a column: a mapper may keep the one from before a rename.
+fn downstream(entry: &SyncStream, column: &str) -> String {
+    let mappers = entry.config.mappers.0.iter();
+    let renaming = mappers
+        .filter(|mapper| mapper["type"] == "field-renaming")
+        .map(|mapper| &mapper["mapperConfiguration"])
+        .find(|renaming| renaming["originalFieldName"] == *column);
+    let name = renaming.and_then(|renaming| renaming["newFieldName"].as_str());
+    name.unwrap_or(column).to_owned()
 }
 
 /// The columns that tell rows apart; all of them where there is no key.
@@ -211,7 +232,7 @@ fn instant(literal: &str) -> Option<DateTime<Utc>> {
         })
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

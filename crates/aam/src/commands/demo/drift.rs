@@ -1,4 +1,4 @@
-//! What happens to the source between two syncs: a column renamed, one dropped, one added, a table
+//! What happens to the source between two syncs: two columns renamed, one of them a primary key, one dropped, one added, a table
 //! added, rows inserted and updated. DDL touches no row; rows that are written say so in
 //! `updated_at`.
 
@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 const STATEMENTS: &[&str] = &[
     "ALTER TABLE navaids RENAME COLUMN frequency_khz TO frequency",
+    "ALTER TABLE regions RENAME COLUMN id TO region_id",
     "ALTER TABLE countries DROP COLUMN wikipedia_link",
     "ALTER TABLE regions ADD COLUMN population INTEGER",
     "CREATE TABLE continents (id INTEGER PRIMARY KEY, code TEXT NOT NULL, name TEXT NOT NULL, updated_at TIMESTAMP NOT NULL)",

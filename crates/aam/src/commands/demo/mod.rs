@@ -6,12 +6,15 @@
 
 mod compare;
 mod drift;
+mod sketches;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use catalog::drift::{ChangeKind, Role};
+use catalog::renames::Grade;
 use contracts::{
     CatalogVersionDetail, ConnectionView, HealAnswer, HealOutcome, JobView, OperationView,
     PlanAnswer, SyncTriggered,
@@ -173,9 +176,17 @@ async fn tell(stack: &Stack, source_db: &Path) -> anyhow::Result<u64> {
         println!("{statement}");
     }
 
-    step("Plan", "what changed, and what it means");
+    step(
+        "Plan",
+        "what changed, what it means, and with what evidence",
+    );
+    let before = version(&client, &connection).await?;
+    let sketches = sketches::of(&before, source_db, &warehouse).await?;
     let plan: PlanAnswer = agent
-        .post("/repair/plan", &json!({"connection_id": connection.id}))
+        .post(
+            "/repair/plan",
+            &json!({"connection_id": connection.id, "sketches": sketches}),
+        )
         .await?;
     anyhow::ensure!(!plan.plan.is_empty(), "the drift was not noticed");
     print!("{}", plan.text);
@@ -183,11 +194,29 @@ async fn tell(stack: &Stack, source_db: &Path) -> anyhow::Result<u64> {
         println!("{warning}");
     }
 
-    step("Heal", "exactly this plan, every change accepted");
+    let renamed_key = plan.plan.changes.iter().find(|change| {
+        change.kind == ChangeKind::FieldRenamed && change.roles.contains(&Role::PrimaryKey)
+    });
+    let evidence = renamed_key.and_then(|change| change.evidence.as_ref());
+    anyhow::ensure!(
+        evidence.is_some_and(|evidence| evidence.grade == Grade::Strong),
+        "the renamed key was not recognised"
+    );
+
+    step(
+        "Heal",
+        "exactly this plan, every change accepted, the renames among them by their ids",
+    );
+    let accept: Vec<&str> = plan
+        .plan
+        .changes
+        .iter()
+        .map(|change| change.id.as_str())
+        .collect();
     let healed: HealAnswer = client
         .post(
             &format!("/connections/{}/heal", connection.id),
-            &json!({"plan_hash": plan.plan_hash, "accept": "all"}),
+            &json!({"plan_hash": plan.plan_hash, "accept": accept, "sketches": sketches}),
         )
         .await?;
     anyhow::ensure!(
