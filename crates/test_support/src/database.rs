@@ -177,6 +177,37 @@ fn open_to_all(folder: &std::path::Path) {
     }
 }
 
+impl Database {
+    /// Runs statements, in PostgreSQL.
+    pub async fn execute(&self, statements: &str) {
+        let Self::Postgres { url, .. } = self else {
+            panic!("a SQLite database is its stack's");
+        };
+        let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(statements.to_owned()))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+
+    /// What `source-postgres` is told to read it.
+    pub fn source_config(&self) -> serde_json::Value {
+        let Self::Postgres { url, .. } = self else {
+            panic!("a SQLite database is its stack's");
+        };
+        let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
+        let password = url.split(['/', ':', '@']).nth(4);
+        serde_json::json!({
+            "host": options.get_host(),
+            "port": options.get_port(),
+            "database": options.get_database(),
+            "username": options.get_username(),
+            "password": password,
+            "schemas": ["public"],
+        })
+    }
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         let Self::Postgres { name, pooler, .. } = self else {

@@ -13,6 +13,8 @@ pub enum Fault {
     Before(u16),
     /// Airbyte does it, and the caller is told that it failed.
     After(u16),
+    /// It never reaches Airbyte; the answer is a problem of this type, with status 400.
+    Refused(&'static str),
 }
 
 #[derive(Debug)]
@@ -125,6 +127,11 @@ async fn forward(request: HttpRequest, body: Bytes, state: Data<State>) -> HttpR
     };
     if let Some(Fault::Before(status)) = fault {
         return failed(status);
+    }
+    if let Some(Fault::Refused(kind)) = fault {
+        return HttpResponse::BadRequest()
+            .content_type("application/problem+json")
+            .json(serde_json::json!({"type": kind, "title": "refused", "status": 400, "detail": kind}));
     }
     let url = format!("{}{}", state.upstream, request.uri());
     let mut forwarded = state.http.request(method.clone(), url).body(body);

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 mod drift;
+mod policies;
 mod races;
+mod renames;
 
 use serde_json::{Value, json};
 use test_support::{Stack, StackBuilder};
@@ -17,6 +19,26 @@ async fn shop() -> (Stack, String) {
     let id = stack.onboard_sqlite("shop", "shop.db").await;
     stack.sync(&id).await;
     (stack, id)
+}
+
+/// The same with a policy about drift.
+async fn shop_with(stack: &Stack, policy: Value) -> String {
+    stack.sqlite("shop.db", ORDERS).await;
+    let body = json!({
+        "source_type": "sqlite",
+        "connection_name": "shop",
+        "source_config": {"path": stack.data().join("shop.db")},
+        "prefix": "shop_",
+        "drift_policy": policy,
+    });
+    let made = stack
+        .api
+        .post("/connections/onboard", &body)
+        .await
+        .expect(201);
+    let id = made["id"].as_str().unwrap().to_owned();
+    stack.sync(&id).await;
+    id
 }
 
 async fn heal(stack: &Stack, id: &str, body: Value) -> Value {

@@ -112,6 +112,8 @@ async fn steps(
         pending: applied
             .pending
             .iter()
+            .filter(|change| change.decision != Decision::Ignore)
+            .filter(|change| !decisions.defer.contains(&change.id))
             .map(|change| change.id.clone())
             .collect(),
         sync_operation_id: None,
@@ -164,7 +166,7 @@ async fn steps(
     } else {
         let catalog_id = accepted_catalog(&offer, &applied, &decisions);
         acknowledge(state, lease, &target, &read, catalog_id).await?;
-        if !plan.is_empty() {
+        if !answer.pending.is_empty() {
             answer.outcome = HealOutcome::Proposed;
         }
         state
