@@ -1,8 +1,8 @@
 //! A connection's policy about drift on its way: as somebody stated it, a word or a document.
 
 use catalog::Faults;
-use catalog::policy::{Policy, Word};
-use serde::{Deserialize, Serialize};
+use catalog::policy::{Policy, Strict, Word};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -11,7 +11,7 @@ use crate::FieldError;
 /// What is done about drift: `auto`, `propose`, `pause`, `ignore`, one of Airbyte's preferences, or
 /// a document `{"rules": […], "otherwise": …}`. Kept as it was stated; only
 /// [`DriftPolicy::policy`] finds out whether it can be followed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = Value)]
 pub struct DriftPolicy(Value);
@@ -19,6 +19,12 @@ pub struct DriftPolicy(Value);
 impl Default for DriftPolicy {
     fn default() -> Self {
         Word::default().into()
+    }
+}
+
+impl<'de> Deserialize<'de> for DriftPolicy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Strict::deserialize(deserializer).map(|Strict(stated)| Self(stated))
     }
 }
 

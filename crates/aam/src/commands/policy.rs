@@ -7,6 +7,7 @@ use airbyte_protocol::StreamDescriptor;
 use anyhow::Context as _;
 use catalog::drift::{ChangeKind, Role, Severity};
 use catalog::policy::{Action, Policy, Subject, Word};
+use catalog::renames::Evidence;
 use catalog::{Fault, Faults};
 use contracts::DriftPolicy;
 use serde::{Deserialize, Serialize};
@@ -101,6 +102,8 @@ struct Change {
     severity: Severity,
     #[serde(default)]
     roles: Vec<Role>,
+    #[serde(default)]
+    evidence: Option<Evidence>,
 }
 
 /// What the policy does about a change, and why.
@@ -166,6 +169,16 @@ fn decide(policy: &Policy, changes: Vec<Change>) -> Vec<Decided> {
             severity: change.severity,
             roles: &change.roles,
         });
+        let reason = policy.decided_by(rule);
+        let guessed = change.evidence.is_some_and(|found| !found.is_exact());
+        let (action, reason) = match action {
+            // As plans do it.
+            Action::Apply if guessed => {
+                let reason = format!("{reason}, but the rename is not exact");
+                (Action::Propose, reason)
+            }
+            other => (other, reason),
+        };
         Decided {
             id: change.id,
             kind: change.kind,
@@ -174,7 +187,7 @@ fn decide(policy: &Policy, changes: Vec<Change>) -> Vec<Decided> {
             severity: change.severity,
             action,
             rule,
-            reason: policy.decided_by(rule),
+            reason,
         }
     });
     decided.collect()

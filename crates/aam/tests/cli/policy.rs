@@ -167,3 +167,36 @@ fn the_plan_of_a_diff_is_explained() {
     assert!(decided.contains(&("field_added", "apply")), "{decided:?}");
     assert!(decided.contains(&("field_removed", "apply")), "{decided:?}");
 }
+
+/// As the plan does it, whatever the policy permits.
+#[test]
+fn a_rename_that_is_not_exact_waits_for_a_person() {
+    let folder = Folder::new();
+    let renamed = |id: &str, grade: &str| {
+        serde_json::json!({
+            "id": id, "kind": "field_renamed", "stream": {"name": "orders"}, "path": ["note"],
+            "severity": "warning", "roles": ["selected"],
+            "evidence": {"grade": grade, "confidence": 0.9, "facts": []},
+        })
+    };
+    let changes = [renamed("a", "exact"), renamed("b", "strong")];
+    folder.write(
+        "plan.json",
+        &serde_json::json!({"plan": {"changes": changes}}).to_string(),
+    );
+    let args = ["policy", "explain", "auto", "--plan", "plan.json"];
+    let told = folder.aam(&args).fine();
+    assert!(
+        told.contains("apply    orders note, field_renamed, warning: rule 5 (exact renames): "),
+        "{told}"
+    );
+    assert!(
+        told.contains("rule 5 (exact renames), but the rename is not exact: "),
+        "{told}"
+    );
+    let json = folder
+        .aam(&[&args[..], &["--output", "json"]].concat())
+        .json();
+    assert_eq!(json["changes"][0]["action"], "apply");
+    assert_eq!(json["changes"][1]["action"], "propose");
+}

@@ -47,7 +47,7 @@ pub enum Confidence {
     Observed,
     /// The source says so.
     Documented,
-    /// The source is silent; it follows from what it says elsewhere.
+    /// The source is silent about exactly this, or was not read there; it follows from the rest.
     Assumed,
 }
 

@@ -56,7 +56,11 @@ impl Policy {
 impl Rule {
     /// What it says: `changes of severity info or safe apply`.
     pub fn sentence(&self) -> String {
-        let mut text = "changes".to_owned();
+        let mut text = if self.has_conditions() {
+            "changes".to_owned()
+        } else {
+            "all changes".to_owned()
+        };
         if let Some(severities) = &self.severity {
             let _ = write!(text, " of severity {}", either(severities));
         }
@@ -75,6 +79,16 @@ impl Rule {
         }
         let _ = write!(text, " {}", self.then.of_many());
         text
+    }
+}
+
+impl Rule {
+    fn has_conditions(&self) -> bool {
+        self.severity.is_some()
+            || self.kind.is_some()
+            || self.role.is_some()
+            || self.stream.is_some()
+            || self.field.is_some()
     }
 }
 

@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod pattern;
 mod read;
+mod strict;
 mod words;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::drift::{ChangeKind, Role, Severity};
 
 pub use pattern::Pattern;
+pub use strict::Strict;
 pub use words::{UnknownWord, Word};
 
 /// What is done about a change.

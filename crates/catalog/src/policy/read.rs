@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Action, Pattern, Policy, Rule, Word};
+use super::{Action, Pattern, Policy, Rule, Strict, Word};
 use crate::drift::{ChangeKind, Role, Severity};
 use crate::fault::{Fault, Faults};
 
@@ -62,8 +62,15 @@ impl Policy {
             return Self::from_value(&Value::from(text));
         }
         match serde_json::from_str(text) {
-            Ok(value) => Self::from_value(&value),
-            Err(error) => Err(Faults(vec![Fault::new("", format!("is no JSON: {error}"))])),
+            Ok(Strict(value)) => Self::from_value(&value),
+            Err(error) => {
+                let message = if error.is_data() {
+                    error.to_string()
+                } else {
+                    format!("is no JSON: {error}")
+                };
+                Err(Faults(vec![Fault::new("", message)]))
+            }
         }
     }
 
@@ -80,7 +87,7 @@ impl Policy {
 
 impl<'de> Deserialize<'de> for Policy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
+        let Strict(value) = Strict::deserialize(deserializer)?;
         Self::from_value(&value).map_err(D::Error::custom)
     }
 }

@@ -238,6 +238,10 @@ fn what_is_no_policy_at_all_is_refused() {
         ),
         ("Propose", "\"Propose\" is no policy"),
         ("{", "is no JSON: EOF"),
+        (
+            r#"{"rules": [{"then": "apply", "then": "pause"}]}"#,
+            "\"then\" is stated twice at line 1 column 35",
+        ),
         ("[]", "is a list; a policy is a word or an object"),
         ("\"nothing\"", "\"nothing\" is no policy"),
         (
@@ -300,6 +304,8 @@ fn policies_are_told_in_words() {
          - every other change switches the connection off\n\
          A rename that is not exact never applies without a person, whatever a rule says.\n"
     );
+    let silent = Policy::parse(r#"{"rules": [{"then": "propose"}]}"#).unwrap();
+    assert_eq!(silent.rules[0].sentence(), "all changes wait for a person");
     assert_eq!(policy.decided_by(Some(0)), "rule 1 (names)");
     assert_eq!(policy.decided_by(Some(1)), "rule 2");
     assert_eq!(policy.decided_by(None), "no rule fits");

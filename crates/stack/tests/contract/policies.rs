@@ -59,6 +59,16 @@ async fn stated_policies_are_kept(stack: &Stack, default: &Value) {
 async fn a_policy_is_shown_as_it_was_stated() {
     let stack = StackBuilder::one_process().start().await;
     stated_policies_are_kept(&stack, &json!("propose")).await;
+    let twice = r#"{"source_type": "sqlite", "connection_name": "twice",
+        "drift_policy": {"rules": [{"then": "apply", "then": "pause"}]}}"#;
+    let problem = stack.api.post_text("/connections/onboard", twice).await;
+    let problem = problem.expect_problem(422, "invalid_request");
+    assert_eq!(
+        problem["errors"][0]["field"], "drift_policy.rules[0]",
+        "{problem}"
+    );
+    let message = problem["errors"][0]["message"].as_str().unwrap();
+    assert!(message.starts_with("\"then\" is stated twice"), "{problem}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
