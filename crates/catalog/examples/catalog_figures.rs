@@ -4,6 +4,8 @@
 //!
 //! `catalog_figures FOLDER` measures every `NAME.old.json` there with its `NAME.new.json`.
 
+#![allow(clippy::print_stdout, reason = "a program that prints figures")]
+
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};

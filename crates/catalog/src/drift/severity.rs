@@ -142,13 +142,23 @@ impl Copying<'_> {
             return Judgement::choice(Severity::Breaking, reason)
                 .refreshed(self.refresh(RefreshMode::Truncate));
         }
-        let fate = if self.is_rebuilt() {
-            "it leaves the destination with the next sync, which writes the table anew"
-        } else {
-            "its values in the destination stay as they are"
+        let reason = "the source no longer has it; accepting stops copying it";
+        if self.is_rebuilt() {
+            let fate = "it leaves the destination with the next sync, which writes the table anew";
+            return Judgement::choice(Severity::Warning, format!("{reason}; {fate}"));
+        }
+        // A field inside a column leaves only the values that are written from now on.
+        if path.len() > 1 {
+            return Judgement::choice(Severity::Warning, reason);
+        }
+        let verdict = self.destination.remove_column();
+        // Where it is not certain that the values stay, they count as lost.
+        let severity = match verdict.values {
+            Values::Kept => Severity::Warning,
+            Values::AtRisk | Values::Lost => Severity::DataLoss,
         };
-        let reason = format!("the source no longer has it; accepting stops copying it, {fate}");
-        Judgement::choice(Severity::Warning, reason)
+        let reason = format!("{reason}; {}: {}", self.destination, verdict.reason);
+        Judgement::choice(severity, reason)
     }
 
     /// A column of the same name that is another one.

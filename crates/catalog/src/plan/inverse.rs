@@ -137,7 +137,7 @@ fn of_change(change: &Change, choice: Choice) -> Option<&'static str> {
             "its rows go to another table from now on; its sync state stays with the old name"
         }
         ChangeKind::FieldRemoved => {
-            "rows that are written meanwhile have no value in it, and the source no longer has one"
+            "rows that are written meanwhile have no value in it, the source no longer has one, and some destinations drop the column with its values"
         }
         ChangeKind::FieldRenamed | ChangeKind::FieldMoved if choice == Choice::Reject => {
             "rows that are written meanwhile have no value under the old name"

@@ -453,10 +453,12 @@ pub(super) fn abbreviation(word: &str) -> Option<&'static str> {
         .map(|(_, words)| *words)
 }
 
+/// The one word for all that mean the same, also in the plural.
 pub(super) fn synonym(word: &str) -> &str {
-    SYNONYMS
-        .iter()
-        .find(|group| group.contains(&word))
+    let group = |word: &str| SYNONYMS.iter().find(|group| group.contains(&word));
+    let singular = word.strip_suffix('s').unwrap_or(word);
+    group(word)
+        .or_else(|| group(singular))
         .map_or(word, |group| group[0])
 }
 

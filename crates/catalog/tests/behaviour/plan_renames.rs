@@ -400,7 +400,7 @@ fn a_whole_plan_survives_the_wire() {
     }
     let next = SyncCatalog::parse(&written["new_sync_catalog"].to_string()).unwrap();
     assert_eq!(next, applied.catalog);
-    assert_eq!(whole.summary, ["orders (breaks the stream): 3 followed"]);
+    assert_eq!(whole.summary, ["orders (may lose values): 3 followed"]);
     let markdown = whole.to_text_in(catalog::plan::Style::Markdown);
     assert!(
         markdown.contains("### orders") && markdown.contains("**breaks the stream**"),
