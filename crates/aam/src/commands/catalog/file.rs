@@ -37,11 +37,10 @@ pub(super) fn text(path: &Path) -> anyhow::Result<String> {
         return Ok(inside(&around).map_or(text.clone(), str::to_owned));
     }
     // What `discover` prints is the catalog in its envelope, among other lines.
-    let lines = text.lines().filter_map(|line| {
+    let found = text.lines().find_map(|line| {
         let around = serde_json::from_str::<Around<'_>>(line).ok()?;
         inside(&around).map(str::to_owned)
     });
-    let found = lines.last();
     Ok(found.unwrap_or(text))
 }
 
