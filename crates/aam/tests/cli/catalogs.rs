@@ -101,7 +101,7 @@ fn what_cannot_be_converted_is_told_with_its_place() {
     let file = folder.write("catalog.json", &configured().to_string());
     let said = convert(&folder, &file, &["--to", "sideways"]).failed(2);
     assert!(
-        said.contains("protocol, configured, config-api, public"),
+        said.contains("[possible values: protocol, configured, config-api, public]"),
         "{said}"
     );
     let said = convert(&folder, &file, &["--to", "public", "--from", "protocol"]).failed(2);
@@ -113,6 +113,9 @@ fn what_cannot_be_converted_is_told_with_its_place() {
         "1".to_owned() + &"}".repeat(5_000)
     );
     let deep = format!(r#"{{"streams":[{{"name":"s","json_schema":{deep}}}]}}"#);
+    let none = folder.aam_with(&["catalog", "convert", "-", "--to", "public"], &[], "[]");
+    let said = none.failed(2);
+    assert!(said.contains("standard input is not a catalog"), "{said}");
     let deep = folder.write("deep.json", &deep);
     let said = convert(&folder, &deep, &["--to", "public"]).failed(2);
     assert!(said.contains("nested deeper than 100 levels"), "{said}");

@@ -17,22 +17,44 @@ pub(crate) struct Arguments {
     /// APIs answer for a connection will do as well.
     file: PathBuf,
     /// The notation to write.
-    #[arg(long, value_parser = parse)]
-    to: Notation,
+    #[arg(long, value_enum)]
+    to: Written,
     /// The notation it is written in; default: what its first stream looks like.
-    #[arg(long, value_parser = parse)]
-    from: Option<Notation>,
+    #[arg(long, value_enum)]
+    from: Option<Written>,
 }
 
-fn parse(word: &str) -> Result<Notation, String> {
-    let words = || Notation::ALL.map(Notation::word).join(", ");
-    Notation::parse(word).ok_or_else(|| format!("it is one of {}", words()))
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Written {
+    /// What a source offers, as `discover` prints it.
+    Protocol,
+    /// What connectors are given: selected streams and their settings.
+    Configured,
+    /// The Config API's `syncCatalog`.
+    ConfigApi,
+    /// The public API's `configurations`: settings without schemas.
+    Public,
+}
+
+impl From<Written> for Notation {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Protocol => Self::Protocol,
+            Written::Configured => Self::Configured,
+            Written::ConfigApi => Self::ConfigApi,
+            Written::Public => Self::Public,
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let text = file::text(&arguments.file)?;
-    let converted = notation::convert(&text, arguments.from, arguments.to)
-        .with_context(|| file::not_a_catalog(&arguments.file))?;
+    let converted = notation::convert(
+        &text,
+        arguments.from.map(Notation::from),
+        arguments.to.into(),
+    )
+    .with_context(|| file::not_a_catalog(&arguments.file))?;
     println!("{}", converted.text);
     for line in told(&converted.lost) {
         eprintln!("{line}");

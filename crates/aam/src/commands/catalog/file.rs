@@ -59,5 +59,8 @@ pub(super) fn read(path: &Path) -> anyhow::Result<SyncCatalog> {
 
 /// What is said when it is none.
 pub(super) fn not_a_catalog(path: &Path) -> String {
+    if path == Path::new("-") {
+        return "standard input is not a catalog".to_owned();
+    }
     format!("{} is not a catalog", path.display())
 }
