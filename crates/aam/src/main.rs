@@ -144,10 +144,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             commands::connectors::run(&settings()?, output, command).await
         }
         // As `diff` does it: 1 says that they differ, 2 that there was trouble.
-        Command::Catalog(command) => Ok(commands::catalog::run(command).unwrap_or_else(|error| {
-            output::error(&error);
-            ExitCode::from(2)
-        })),
+        Command::Catalog(command) => Ok(commands::catalog::run(command, output).unwrap_or_else(
+            |error| {
+                output::error(&error);
+                ExitCode::from(2)
+            },
+        )),
         Command::Policy(command) => commands::policy::run(output, command),
         Command::Credentials(command) => {
             commands::credentials::run(&settings()?, output, command).await

@@ -176,7 +176,7 @@ pub(crate) fn flaw(text: &str) -> Option<String> {
     None
 }
 
-/// A member that nobody here knows, or what is wrong with it.
+/// A value that is kept apart from its text, or what is wrong with it.
 pub(crate) fn value(raw: &RawValue) -> Result<serde_json::Value, String> {
     match flaw(raw.get()) {
         Some(flaw) => Err(flaw),

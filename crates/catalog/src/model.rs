@@ -4,13 +4,33 @@
 use std::sync::Arc;
 
 use airbyte_protocol::{DestinationSyncMode, StreamDescriptor, SyncMode};
+use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
 /// A stream's JSON schema as the connector wrote it, in document order. Cheap to clone.
 pub type Schema = Arc<RawValue>;
 
-/// Members that this version does not know: kept in the registry, never sent to Airbyte.
-pub type Extra = serde_json::Map<String, serde_json::Value>;
+/// Members that this version does not know, as they were written: kept in the registry, never sent
+/// to Airbyte.
+#[derive(Clone, Default)]
+pub struct Extra(pub IndexMap<String, Schema>);
+
+impl PartialEq for Extra {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |(name, value): (&String, &Schema)| {
+            let other = other.0.get(name);
+            other.is_some_and(|other| other.get() == value.get())
+        };
+        self.0.len() == other.0.len() && self.0.iter().all(same)
+    }
+}
+
+/// Unknown members may be secrets, so `Debug` shows only their names.
+impl std::fmt::Debug for Extra {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 /// Everything a source offers, with what the connection does with each stream.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -214,7 +234,7 @@ impl SyncCatalog {
     pub fn new(streams: Vec<SyncStream>) -> Self {
         Self {
             streams,
-            extra: Extra::new(),
+            extra: Extra::default(),
         }
     }
 

@@ -173,13 +173,7 @@ fn configuration(
     config.minimum_generation_id = rest.minimum_generation_id.or(config.minimum_generation_id);
     config.generation_id = rest.generation_id.or(config.generation_id);
     config.sync_id = rest.sync_id.or(config.sync_id);
-    let copied = |known: &mut Extra, given: &Extra| {
-        known.extend(
-            given
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone())),
-        );
-    };
+    let copied = |known: &mut Extra, given: &Extra| known.0.extend(given.0.clone());
     copied(&mut config.extra, &rest.extra);
     copied(&mut config.beside, &rest.beside);
     config

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod alone;
+mod catalogs;
 mod connectors;
 mod demo;
 mod destinations;

@@ -86,9 +86,10 @@ fn unknown(
     before: &Extra,
     after: &Extra,
 ) {
-    let gone = before
-        .iter()
-        .filter(|(name, value)| after.get(*name) != Some(value));
+    let gone = before.0.iter().filter(|(name, value)| {
+        let kept = after.0.get(*name);
+        kept.is_none_or(|kept| kept.get() != value.get())
+    });
     lost.extend(gone.map(|(name, _)| Loss {
         stream: stream.cloned(),
         member: format!("{at}{name}"),

@@ -43,13 +43,6 @@ impl Notation {
             Self::Public => "public",
         }
     }
-
-    /// The notation of that name.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|notation| notation.word() == word)
-    }
 }
 
 impl std::fmt::Display for Notation {

@@ -159,8 +159,9 @@ proptest! {
     #[test]
     fn what_is_stored_reads_back(mut catalog in version(), extra in "[a-z]{3,8}x", number in any::<i64>()) {
         for entry in &mut catalog.streams {
-            entry.config.extra.insert(extra.clone(), json!(number));
-            entry.stream.extra.insert(extra.clone(), json!([number]));
+            let value = |text: String| serde_json::value::RawValue::from_string(text).unwrap().into();
+            entry.config.extra.0.insert(extra.clone(), value(format!("{number}")));
+            entry.stream.extra.0.insert(extra.clone(), value(format!("[ {number}.50 ]")));
             entry.config.generation_id = Some(number);
         }
         prop_assert_eq!(&SyncCatalog::parse(&catalog.to_document()).unwrap(), &catalog);

@@ -302,13 +302,13 @@ impl Reader<'_> {
 
     /// The members that are left, which nobody here knows.
     pub(super) fn extra(&mut self, members: Members<'_>, at: &str) -> Extra {
-        let mut extra = Extra::new();
+        let mut extra = Extra::default();
         for (name, raw) in members.0 {
-            match intern::value(raw) {
-                Ok(value) => {
-                    extra.insert(name.into_owned(), value);
+            match intern::flaw(raw.get()) {
+                None => {
+                    extra.0.insert(name.into_owned(), raw.to_owned().into());
                 }
-                Err(flaw) => self.fault(&format!("{at}.{name}"), &format!("{name} {flaw}")),
+                Some(flaw) => self.fault(&format!("{at}.{name}"), &format!("{name} {flaw}")),
             }
         }
         extra

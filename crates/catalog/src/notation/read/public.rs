@@ -48,7 +48,7 @@ impl Reader<'_> {
             source_defined_primary_key: None,
             is_resumable: None,
             is_file_based: None,
-            extra: Extra::new(),
+            extra: Extra::default(),
             settings,
         })
     }

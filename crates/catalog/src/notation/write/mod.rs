@@ -6,6 +6,7 @@ mod stream;
 
 use airbyte_protocol::DestinationSyncMode;
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::value::RawValue;
 
 use super::Notation;
 use crate::model::{Extra, SyncCatalog, SyncStream};
@@ -61,7 +62,8 @@ struct Form {
 impl Form {
     fn extra<S: SerializeMap>(self, object: &mut S, extra: &Extra) -> Result<(), S::Error> {
         if self.unknown {
-            for (name, value) in extra {
+            for (name, value) in &extra.0 {
+                let value: &RawValue = value;
                 object.serialize_entry(name, value)?;
             }
         }

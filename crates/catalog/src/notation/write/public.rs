@@ -1,7 +1,7 @@
 //! The public API's notation: what a connection does with its streams, without their schemas.
 
 use airbyte_protocol::{DestinationSyncMode, SyncMode};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::model::{Extra, SyncStream};
 
@@ -123,7 +123,7 @@ impl PublicStream {
 pub(super) struct PublicEntry<'a> {
     #[serde(flatten)]
     stream: PublicStream,
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "extra")]
     extra: Option<&'a Extra>,
 }
 
@@ -132,4 +132,9 @@ impl<'a> PublicEntry<'a> {
         let stream = PublicStream::of(entry);
         Self { stream, extra }
     }
+}
+
+fn extra<S: Serializer>(extra: &Option<&Extra>, serializer: S) -> Result<S::Ok, S::Error> {
+    let members = extra.iter().flat_map(|Extra(members)| members);
+    serializer.collect_map(members.map(|(name, value)| (name, &**value)))
 }

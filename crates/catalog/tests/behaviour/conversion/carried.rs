@@ -15,11 +15,11 @@ pub(super) fn read(text: &str, notation: Notation) -> SyncCatalog {
 pub(super) fn carried(catalog: &SyncCatalog, from: Notation, to: Notation) -> SyncCatalog {
     let mut catalog = catalog.clone();
     if from != to {
-        catalog.extra = Extra::new();
+        catalog.extra = Extra::default();
         for entry in &mut catalog.streams {
-            entry.stream.extra = Extra::new();
-            entry.config.extra = Extra::new();
-            entry.config.beside = Extra::new();
+            entry.stream.extra = Extra::default();
+            entry.config.extra = Extra::default();
+            entry.config.beside = Extra::default();
         }
     }
     if to != Notation::ConfigApi && to != Notation::Protocol {

@@ -13,7 +13,7 @@ use carried::{carried, differing, named, read};
 use documents::any_document;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_a_notation_carries_comes_back((from, document) in any_document()) {
@@ -102,6 +102,18 @@ fn a_stream_in_another_notation_than_was_said_is_a_fault() {
     assert!(SyncCatalog::parse(&mixed).is_ok());
     let faults = convert(&mixed, Some(Notation::ConfigApi), Notation::Public).unwrap_err();
     assert_eq!(faults.0.len(), 2);
+}
+
+#[test]
+fn what_nobody_knows_stays_as_it_was_written() {
+    // As a double the number would be another one.
+    let novel = r#"{ "b": 211111111111111111111111111111.50, "a": "\u00e9" }"#;
+    let document = format!(r#"{{"streams":[{{"name":"s","json_schema":{{}},"novel":{novel}}}]}}"#);
+    let same = convert(&document, None, Notation::Protocol).unwrap();
+    assert!(same.text.contains(novel), "{}", same.text);
+    let public = format!(r#"{{"streams":[{{"name":"s","novel":{novel}}}]}}"#);
+    let same = convert(&public, None, Notation::Public).unwrap();
+    assert!(same.text.contains(novel), "{}", same.text);
 }
 
 #[test]

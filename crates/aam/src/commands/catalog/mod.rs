@@ -1,19 +1,26 @@
-//! `aam catalog diff`: two catalogs compared, without any service.
+//! `aam catalog`: catalogs looked at without any service. `diff` compares two.
 
-use std::path::{Path, PathBuf};
+mod convert;
+mod file;
+mod fingerprint;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use catalog::SyncCatalog;
 use catalog::plan::{self, Capabilities};
 
-use crate::output;
+use crate::output::{self, Format};
 
 /// Looks at catalogs.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Compares two catalogs; exit code 0 when they are equal, 1 when not, 2 on trouble.
     Diff(DiffArguments),
+    /// Writes a catalog in another notation; what is lost is told on stderr.
+    Convert(convert::Arguments),
+    /// Prints a hash over what a catalog means: the source drifted if it differs.
+    Fingerprint(fingerprint::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -41,12 +48,19 @@ enum DiffFormat {
     Airbyte,
 }
 
-pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
-    let Command::Diff(arguments) = command;
-    let old = read(&arguments.old)?;
-    let new = read(&arguments.new)?;
+pub(crate) fn run(command: Command, format: Format) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Diff(arguments) => diff(&arguments),
+        Command::Convert(arguments) => convert::run(&arguments),
+        Command::Fingerprint(arguments) => fingerprint::run(&arguments, format),
+    }
+}
+
+fn diff(arguments: &DiffArguments) -> anyhow::Result<ExitCode> {
+    let old = file::read(&arguments.old)?;
+    let new = file::read(&arguments.new)?;
     let configured = match &arguments.configured {
-        Some(path) => read(path)?.with_all_selected(),
+        Some(path) => file::read(path)?.with_all_selected(),
         None => old.clone().with_all_selected(),
     };
     let current = configure(old.clone(), &configured);
@@ -83,16 +97,4 @@ fn configure(mut old: SyncCatalog, configured: &SyncCatalog) -> SyncCatalog {
         }
     }
     old
-}
-
-fn read(path: &Path) -> anyhow::Result<SyncCatalog> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    // What `discover` prints is the catalog in its envelope, among other lines.
-    let envelope = text.lines().find_map(|line| {
-        let message: airbyte_protocol::Message = serde_json::from_str(line).ok()?;
-        serde_json::to_string(&message.catalog?).ok()
-    });
-    SyncCatalog::parse(envelope.as_deref().unwrap_or(&text))
-        .with_context(|| format!("{} is not a catalog", path.display()))
 }

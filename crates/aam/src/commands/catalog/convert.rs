@@ -1,0 +1,94 @@
+//! `aam catalog convert`: a catalog in another notation, and what that one has no place for.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use catalog::notation::{self, Loss, Notation};
+
+use super::file;
+
+/// How many streams a line names that tells what was lost.
+const NAMED: usize = 3;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The catalog: a file, or `-` for standard input. What `discover` prints and what Airbyte's
+    /// APIs answer for a connection will do as well.
+    file: PathBuf,
+    /// The notation to write.
+    #[arg(long, value_enum)]
+    to: Written,
+    /// The notation it is written in; default: what its first stream looks like.
+    #[arg(long, value_enum)]
+    from: Option<Written>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Written {
+    /// What a source offers, as `discover` prints it.
+    Protocol,
+    /// What connectors are given: selected streams and their settings.
+    Configured,
+    /// The Config API's `syncCatalog`.
+    ConfigApi,
+    /// The public API's `configurations`: settings without schemas.
+    Public,
+}
+
+impl From<Written> for Notation {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Protocol => Self::Protocol,
+            Written::Configured => Self::Configured,
+            Written::ConfigApi => Self::ConfigApi,
+            Written::Public => Self::Public,
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let text = file::text(&arguments.file)?;
+    let converted = notation::convert(
+        &text,
+        arguments.from.map(Notation::from),
+        arguments.to.into(),
+    )
+    .with_context(|| file::not_a_catalog(&arguments.file))?;
+    println!("{}", converted.text);
+    for line in told(&converted.lost) {
+        eprintln!("{line}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A line for each member that was lost for the same reason, with the streams it was lost from.
+fn told(lost: &[Loss]) -> Vec<String> {
+    let mut kinds: Vec<(&Loss, Vec<String>)> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    for loss in lost {
+        let place = *places
+            .entry((&loss.member, &loss.reason))
+            .or_insert_with(|| {
+                kinds.push((loss, Vec::new()));
+                kinds.len() - 1
+            });
+        kinds[place]
+            .1
+            .extend(loss.stream.iter().map(ToString::to_string));
+    }
+    let line = |(loss, streams): (&Loss, Vec<String>)| {
+        let more = streams.len().saturating_sub(NAMED);
+        let mut of = streams[..streams.len() - more].join(", ");
+        if more > 0 {
+            of.push_str(&format!(" and {more} more"));
+        }
+        let of = if of.is_empty() {
+            of
+        } else {
+            format!(" of {of}")
+        };
+        format!("lost: {}{of}: {}", loss.member, loss.reason)
+    };
+    kinds.into_iter().map(line).collect()
+}
