@@ -1,5 +1,6 @@
 //! How answers and errors are printed.
 
+use catalog::plan::Style;
 use chrono::{DateTime, SecondsFormat, Utc};
 use comfy_table::{Table, presets};
 use serde::Serialize;
@@ -21,6 +22,17 @@ pub(crate) enum Format {
 pub(crate) fn json(answer: &impl Serialize) -> anyhow::Result<()> {
     println!("{}", serde_json::to_string_pretty(answer)?);
     Ok(())
+}
+
+/// Colours where somebody looks at a terminal and has not asked for none (`NO_COLOR`).
+pub(crate) fn style() -> Style {
+    use std::io::IsTerminal as _;
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if std::io::stdout().is_terminal() && !unwanted {
+        Style::Coloured
+    } else {
+        Style::Plain
+    }
 }
 
 /// Prints rows under their headings.

@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use catalog::plan::{Acceptance, Decision};
-use contracts::{HealAnswer, HealOutcome};
-use serde_json::json;
+use catalog::plan::{Decision, Decisions};
+use contracts::{HealAnswer, HealBody, HealOutcome};
 use shared::settings::Settings;
 
+use super::catalog::Chosen;
 use crate::client::Client;
 use crate::output::{self, Format, counted};
 
@@ -15,9 +15,8 @@ use crate::output::{self, Format, counted};
 pub(crate) struct Arguments {
     /// A connection's id or name.
     connection: String,
-    /// Accepts proposals: `all`, or ids of changes, separated by commas.
-    #[arg(long, value_delimiter = ',', num_args = 1.., value_name = "all|ID")]
-    accept: Vec<String>,
+    #[command(flatten)]
+    chosen: Chosen,
     /// Only if this is still the plan.
     #[arg(long)]
     plan_hash: Option<String>,
@@ -30,15 +29,18 @@ pub(crate) async fn run(
 ) -> anyhow::Result<ExitCode> {
     let client = Client::orchestrator(settings)?;
     let connection = client.connection(&arguments.connection).await?;
-    let accept = match arguments.accept.as_slice() {
-        [] => Acceptance::Nothing,
-        [word] if word == "all" => Acceptance::All,
-        ids => Acceptance::Ids(ids.to_vec()),
+    let Decisions {
+        accept,
+        defer,
+        reject,
+    } = arguments.chosen.decisions();
+    let body = HealBody {
+        plan_hash: arguments.plan_hash,
+        accept: Some(accept),
+        defer,
+        reject,
+        sketches: None,
     };
-    let mut body = json!({"accept": accept});
-    if let Some(hash) = arguments.plan_hash {
-        body["plan_hash"] = hash.into();
-    }
     let answer: HealAnswer = client
         .post(&format!("/connections/{}/heal", connection.id), &body)
         .await?;
@@ -50,8 +52,8 @@ pub(crate) async fn run(
 }
 
 fn print(connection: &str, answer: &HealAnswer) {
-    if let Some(text) = &answer.text {
-        print!("{text}");
+    if let Some(plan) = &answer.plan {
+        print!("{}", plan.to_text_in(output::style()));
     }
     for note in &answer.notes {
         println!("{note}");

@@ -38,12 +38,18 @@ fn two_catalogs_are_compared_in_three_formats() {
     };
 
     let text = diff(&[&old, &new]);
-    assert_eq!(text.code, Some(1), "{text:?}");
+    assert_eq!(text.code, Some(0), "{text:?}");
     assert!(text.out.contains("- column note: text"), "{text:?}");
     assert!(text.out.contains("+ column total: number"), "{text:?}");
 
-    let json = diff(&[&old, &new, "--format", "json"]);
-    assert_eq!(json.code, Some(1));
+    let json = diff(&[&old, &new, "--format", "json", "--exit-code"]);
+    assert_eq!(json.code, Some(20), "the careful guess is that values go");
+    let kept = diff(&[&old, &new, "--destination", "sqlite", "--exit-code"]);
+    assert_eq!(kept.code, Some(10), "{kept:?}");
+    let markdown = diff(&[&old, &new, "--format", "markdown"]).fine();
+    assert!(markdown.contains("### orders"), "{markdown}");
+    let unknown = diff(&[&old, &new, "--destination", "excel"]).failed(2);
+    assert!(unknown.contains("no kind of destination"), "{unknown}");
     let plan: Value = serde_json::from_str(&json.out).unwrap();
     let kinds: Vec<&str> = plan["changes"]
         .as_array()
@@ -54,16 +60,69 @@ fn two_catalogs_are_compared_in_three_formats() {
     assert_eq!(kinds, ["field_removed", "field_added"], "{plan}");
 
     let airbyte = diff(&[&old, &new, "--format", "airbyte"]);
-    assert_eq!(airbyte.code, Some(1));
+    assert_eq!(airbyte.code, Some(0));
     let airbyte: Value = serde_json::from_str(&airbyte.out).unwrap();
     let transforms = airbyte["transforms"].as_array().unwrap();
     assert_eq!(transforms.len(), 1, "{airbyte}");
     assert_eq!(transforms[0]["transformType"], "update_stream");
     assert_eq!(transforms[0]["streamDescriptor"]["name"], "orders");
 
-    for format in ["text", "json", "airbyte"] {
-        diff(&[&old, &old, "--format", format]).fine();
+    for format in ["text", "json", "airbyte", "markdown"] {
+        diff(&[&old, &old, "--format", format, "--exit-code"]).fine();
     }
+}
+
+#[test]
+fn a_plan_is_made_from_two_files() {
+    let folder = Folder::new();
+    let database = folder.path().join("shop.db");
+    let table = "CREATE TABLE orders (id INTEGER PRIMARY KEY, cust_name TEXT, old_thing REAL)";
+    sqlite(&database, table);
+    let old = discovered(&folder, &database, "old.txt");
+    sqlite(
+        &database,
+        "ALTER TABLE orders RENAME COLUMN cust_name TO customer_name; ALTER TABLE orders DROP COLUMN old_thing",
+    );
+    let new = discovered(&folder, &database, "new.txt");
+    let plan = |rest: &[&str]| {
+        let mut args = vec!["--output", "json", "catalog", "plan", &old, &new];
+        args.extend(rest);
+        let out = folder.aam(&args).fine();
+        serde_json::from_str::<Value>(&out).unwrap()
+    };
+    let first = plan(&[]);
+    let renamed = &first["changes"][0];
+    assert_eq!(renamed["kind"], "field_renamed", "{first:#}");
+    assert_eq!(first["decisions"][renamed["id"].as_str().unwrap()], "defer");
+    let id = renamed["id"].as_str().unwrap();
+    let accepted = plan(&["--accept", id, "--policy", "ignore"]);
+    let mappers = &accepted["new_sync_catalog"]["streams"][0]["config"]["mappers"];
+    assert_eq!(mappers[0]["type"], "field-renaming", "{accepted:#}");
+    assert_eq!(
+        accepted["inverse"]["put"]["streams"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+
+    let text = folder
+        .aam(&["catalog", "plan", &old, &new, "--accept", "all"])
+        .fine();
+    for expected in [
+        "Decided",
+        "Steps",
+        "update the definition of orders",
+        "Not undone by going back",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in {text}");
+    }
+    let args = ["catalog", "plan", &old, &new, "--reject", "123456789abc"];
+    let said = folder.aam(&args).failed(2);
+    assert!(
+        said.contains("the plan has no change 123456789abc"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -13,6 +13,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use airbyte_protocol::{DestinationSyncMode, StreamDescriptor};
 
+pub(crate) use streams::read_word;
+
 pub use change::{Change, ChangeKind, Decision, RefreshMode, Remedy, Role, Severity};
 
 use crate::destinations::DestinationKind;

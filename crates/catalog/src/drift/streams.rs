@@ -164,7 +164,7 @@ pub(super) fn added(stream: &StreamDef, capabilities: &Capabilities) -> Change {
     found.judged(Vec::new(), Judgement::choice(Severity::Info, reason))
 }
 
-pub(super) fn read_word(mode: SyncMode) -> &'static str {
+pub(crate) fn read_word(mode: SyncMode) -> &'static str {
     match mode {
         SyncMode::FullRefresh => "full_refresh",
         SyncMode::Incremental => "incremental",

@@ -81,6 +81,57 @@ pub enum Action {
     },
 }
 
+/// The step in words.
+impl std::fmt::Display for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let dotted = |paths: &[Vec<String>]| {
+            let paths: Vec<String> = paths.iter().map(|path| path.join(".")).collect();
+            paths.join(", ")
+        };
+        match self {
+            Self::AddStream { stream } => write!(f, "copy {stream} from now on"),
+            Self::RemoveStream { stream } => write!(f, "stop copying {stream}"),
+            Self::RenameStream { stream, to } => write!(f, "copy {stream} on as {to}"),
+            Self::UpdateStream { stream, changes } => {
+                write!(
+                    f,
+                    "update the definition of {stream} ({})",
+                    changes.join(", ")
+                )
+            }
+            Self::SetModes {
+                stream,
+                sync_mode,
+                destination_sync_mode,
+            } => {
+                let read = crate::drift::read_word(*sync_mode);
+                let write = crate::select::word(*destination_sync_mode);
+                write!(f, "read {stream} by {read}, write it with {write}")
+            }
+            Self::SetCursor {
+                stream,
+                cursor_field,
+            } => write!(f, "read {stream} by cursor {}", cursor_field.join(".")),
+            Self::SetPrimaryKey {
+                stream,
+                primary_key,
+            } => write!(f, "key {stream} by {}", dotted(primary_key)),
+            Self::SelectFields {
+                stream,
+                selected_fields,
+            } => match selected_fields {
+                Some(fields) => write!(f, "copy of {stream} only {}", dotted(fields)),
+                None => write!(f, "copy every column of {stream}"),
+            },
+            Self::SetMappers { stream, mappers } => write!(f, "give {stream} {mappers} mappers"),
+            Self::Refresh { stream, mode } => match mode {
+                RefreshMode::Merge => write!(f, "read {stream} again and keep its rows"),
+                RefreshMode::Truncate => write!(f, "read {stream} again and drop older rows"),
+            },
+        }
+    }
+}
+
 pub(super) fn actions(
     current: &SyncCatalog,
     next: &SyncCatalog,

@@ -1,0 +1,89 @@
+//! `aam catalog plan`.
+
+use std::process::ExitCode;
+
+use catalog::plan::{self, Acceptance, Basis, Decisions};
+
+use super::compared::Compared;
+use crate::output::{self, Format};
+
+/// Plans the way from one catalog to another: decisions, steps, the catalog that comes of it, and
+/// the way back.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    compared: Compared,
+    /// The policy that decides: a word, or a file with a document.
+    #[arg(long, value_name = "WORD|FILE", default_value = "propose")]
+    policy: String,
+    #[command(flatten)]
+    chosen: Chosen,
+}
+
+/// What is decided about a plan's changes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Chosen {
+    /// Accepts proposals: `all`, or ids of changes, separated by commas.
+    #[arg(long, value_delimiter = ',', num_args = 1.., value_name = "all|ID")]
+    accept: Vec<String>,
+    /// Keeps the old shape of what changed, by ids of changes.
+    #[arg(long, value_delimiter = ',', num_args = 1.., value_name = "ID")]
+    defer: Vec<String>,
+    /// Keeps an addition out, or takes a rename for a removal and an addition.
+    #[arg(long, value_delimiter = ',', num_args = 1.., value_name = "ID")]
+    reject: Vec<String>,
+}
+
+impl Chosen {
+    /// The same as a plan takes it.
+    pub(crate) fn decisions(&self) -> Decisions {
+        let accept = match self.accept.as_slice() {
+            [] => Acceptance::Nothing,
+            [word] if word == "all" => Acceptance::All,
+            ids => Acceptance::Ids(ids.to_vec()),
+        };
+        Decisions {
+            accept,
+            defer: self.defer.clone(),
+            reject: self.reject.clone(),
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, format: Format) -> anyhow::Result<ExitCode> {
+    let catalogs = arguments.compared.read()?;
+    let here = std::env::current_dir()?;
+    let policy = shared::drift_policy::read(&arguments.policy, &here)?.policy()?;
+    let basis = Basis {
+        policy: Some(&policy),
+        ..Basis::default()
+    };
+    let (current, new) = (&catalogs.current, &catalogs.new);
+    let plan = plan::plan_for(current, new, &catalogs.capabilities, &basis);
+    let decided = plan.decide(&arguments.chosen.decisions())?;
+    let applied = plan::apply(current, new, &plan, &decided, &catalogs.capabilities);
+    match format {
+        Format::Json => output::json(&plan.wholly(&decided, &applied))?,
+        Format::Table => {
+            print!("{}", plan.to_text_in(output::style()));
+            let plan = plan.briefly(&decided, &applied);
+            section("Decided", &plan.summary);
+            let words = plan.actions.iter().map(ToString::to_string);
+            section("Steps", &words.collect::<Vec<_>>());
+            let lost = plan.irreversible.iter();
+            let lost = lost.map(|one| format!("{}: {}", one.stream, one.what));
+            section("Not undone by going back", &lost.collect::<Vec<_>>());
+            section("To know", &applied.notes);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn section(name: &str, lines: &[String]) {
+    if !lines.is_empty() {
+        println!("\n{name}");
+        for line in lines {
+            println!("  {line}");
+        }
+    }
+}
