@@ -103,7 +103,10 @@ pub fn apply(
         .filter(|change| decided.of(change) == Choice::Defer)
         .cloned()
         .collect();
-    let catalog = SyncCatalog::new(streams);
+    let catalog = SyncCatalog {
+        streams,
+        extra: current.extra.clone(),
+    };
     let actions = actions::actions(current, &catalog, plan, decided, &outcome.refresh);
     Applied {
         inverse: inverse::inverse(current, &catalog, plan),

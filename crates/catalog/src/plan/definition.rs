@@ -66,7 +66,8 @@ fn restored(old: &Schema, now: &Schema, deferred: &[&Change]) -> Schema {
     for change in deferred {
         match change.kind {
             ChangeKind::FieldAdded => remove(&mut root, &change.path),
-            ChangeKind::FieldRenamed | ChangeKind::FieldMoved => {
+            ChangeKind::FieldRenamed => call_again(&mut root, change),
+            ChangeKind::FieldMoved => {
                 remove(&mut root, change.to_path.as_deref().unwrap_or_default());
             }
             _ => {}
@@ -246,6 +247,20 @@ fn siblings<'v>(old: &'v Value, path: &[String]) -> Vec<&'v String> {
         .and_then(Value::as_object)
         .map(|fields| fields.keys().collect())
         .unwrap_or_default()
+}
+
+/// Gives a renamed field its old name where it stands now: its place is evidence for the rename,
+/// which is to be seen again.
+fn call_again(root: &mut Value, change: &Change) {
+    let to = change.to_path.as_deref().unwrap_or_default();
+    let (Some((holder, new)), Some(old)) = (holder(root, to), change.path.last()) else {
+        return;
+    };
+    if let Some(place) = holder.keys().position(|name| name == new)
+        && let Some(schema) = holder.shift_remove(new)
+    {
+        holder.shift_insert(place, old.clone(), schema);
+    }
 }
 
 fn remove(root: &mut Value, path: &[String]) {

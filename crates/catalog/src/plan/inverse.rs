@@ -36,11 +36,12 @@ impl Inverse {
             entries.insert(entry.descriptor(), entry);
         }
         let streams = self.order.iter();
-        SyncCatalog::new(
-            streams
+        SyncCatalog {
+            streams: streams
                 .filter_map(|descriptor| entries.get(descriptor).copied().cloned())
                 .collect(),
-        )
+            extra: after.extra.clone(),
+        }
     }
 }
 
