@@ -5,12 +5,11 @@ use std::process::ExitCode;
 
 use airbyte_protocol::StreamDescriptor;
 use anyhow::Context as _;
-use catalog::drift::{ChangeKind, Role, Severity};
-use catalog::policy::{Action, Policy, Subject, Word};
-use catalog::renames::Evidence;
+use catalog::drift::{Change, ChangeKind, Severity};
+use catalog::policy::{Action, Policy, Word};
 use catalog::{Fault, Faults};
 use contracts::DriftPolicy;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use shared::drift_policy;
 
@@ -90,22 +89,6 @@ fn exit_code(faults: &[Fault]) -> ExitCode {
     }
 }
 
-/// What a plan says of a change, as far as a policy looks at it.
-#[derive(Debug, Deserialize)]
-struct Change {
-    #[serde(default)]
-    id: String,
-    kind: ChangeKind,
-    stream: StreamDescriptor,
-    #[serde(default)]
-    path: Vec<String>,
-    severity: Severity,
-    #[serde(default)]
-    roles: Vec<Role>,
-    #[serde(default)]
-    evidence: Option<Evidence>,
-}
-
 /// What the policy does about a change, and why.
 #[derive(Debug, Serialize)]
 struct Decided {
@@ -162,23 +145,11 @@ fn changes(path: &Path) -> anyhow::Result<Vec<Change>> {
 
 fn decide(policy: &Policy, changes: Vec<Change>) -> Vec<Decided> {
     let decided = changes.into_iter().map(|change| {
-        let (action, rule) = policy.decide(&Subject {
-            stream: &change.stream,
-            path: &change.path,
-            kind: change.kind,
-            severity: change.severity,
-            roles: &change.roles,
-        });
-        let reason = policy.decided_by(rule);
-        let guessed = change.evidence.is_some_and(|found| !found.is_exact());
-        let (action, reason) = match action {
-            // As plans do it.
-            Action::Apply if guessed => {
-                let reason = format!("{reason}, but the rename is not exact");
-                (Action::Propose, reason)
-            }
-            other => (other, reason),
-        };
+        let (action, rule) = policy.decide_change(&change);
+        let mut reason = policy.decided_by(rule);
+        if action == Action::Propose && change.is_guess() {
+            reason.push_str(", and the rename is not exact");
+        }
         Decided {
             id: change.id,
             kind: change.kind,

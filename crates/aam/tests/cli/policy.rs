@@ -177,6 +177,8 @@ fn a_rename_that_is_not_exact_waits_for_a_person() {
             "id": id, "kind": "field_renamed", "stream": {"name": "orders"}, "path": ["note"],
             "severity": "warning", "roles": ["selected"],
             "evidence": {"grade": grade, "confidence": 0.9, "facts": []},
+            "breaking_for_airbyte": false, "remedy": "choice", "decision": "needs_acceptance",
+            "reason": "it is called notes now",
         })
     };
     let changes = [renamed("a", "exact"), renamed("b", "strong")];
@@ -191,7 +193,7 @@ fn a_rename_that_is_not_exact_waits_for_a_person() {
         "{told}"
     );
     assert!(
-        told.contains("rule 5 (exact renames), but the rename is not exact: "),
+        told.contains("rule 5 (exact renames), and the rename is not exact: "),
         "{told}"
     );
     let json = folder

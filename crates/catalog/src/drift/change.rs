@@ -208,6 +208,13 @@ impl Change {
         self.path.starts_with(path)
     }
 
+    /// Whether it is a rename that nothing but likeness speaks for.
+    pub fn is_guess(&self) -> bool {
+        self.evidence
+            .as_ref()
+            .is_some_and(|evidence| !evidence.is_exact())
+    }
+
     /// Whether it can be rejected: an addition can be kept out, a rename be told to be none.
     pub fn is_rejectable(&self) -> bool {
         match self.kind {

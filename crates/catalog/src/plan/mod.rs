@@ -196,21 +196,8 @@ fn severity(changes: &[Change]) -> Severity {
     gravest.unwrap_or(Severity::Info)
 }
 
-/// What the policy says, and where it may not: a rename that is not exact is a guess.
 fn decision(policy: &Policy, change: &Change) -> Decision {
-    let subject = policy::Subject {
-        stream: &change.stream,
-        path: &change.path,
-        kind: change.kind,
-        severity: change.severity,
-        roles: &change.roles,
-    };
-    let guessed = change
-        .evidence
-        .as_ref()
-        .is_some_and(|evidence| !evidence.is_exact());
-    match policy.decide(&subject).0 {
-        policy::Action::Apply if guessed => Decision::NeedsAcceptance,
+    match policy.decide_change(change).0 {
         policy::Action::Apply => Decision::Apply,
         policy::Action::Propose => Decision::NeedsAcceptance,
         policy::Action::Ignore => Decision::Ignore,

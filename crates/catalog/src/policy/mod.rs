@@ -14,7 +14,7 @@ use airbyte_protocol::StreamDescriptor;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::drift::{ChangeKind, Role, Severity};
+use crate::drift::{Change, ChangeKind, Role, Severity};
 
 pub use pattern::Pattern;
 pub use strict::Strict;
@@ -110,6 +110,22 @@ impl Policy {
         rule.map_or((self.otherwise, None), |index| {
             (self.rules[index].then, Some(index))
         })
+    }
+
+    /// As [`Self::decide`], for a change of a plan: a rename that is a guess is proposed where it
+    /// would apply.
+    pub fn decide_change(&self, change: &Change) -> (Action, Option<usize>) {
+        let (action, rule) = self.decide(&Subject {
+            stream: &change.stream,
+            path: &change.path,
+            kind: change.kind,
+            severity: change.severity,
+            roles: &change.roles,
+        });
+        match action {
+            Action::Apply if change.is_guess() => (Action::Propose, rule),
+            action => (action, rule),
+        }
     }
 
     /// Equal for policies that decide alike by the same rules, whatever these are called.

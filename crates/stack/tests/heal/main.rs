@@ -31,14 +31,19 @@ async fn shop_with(stack: &Stack, policy: Value) -> String {
         "prefix": "shop_",
         "drift_policy": policy,
     });
-    let made = stack
-        .api
-        .post("/connections/onboard", &body)
-        .await
-        .expect(201);
-    let id = made["id"].as_str().unwrap().to_owned();
+    let id = onboard(stack, &body).await;
     stack.sync(&id).await;
     id
+}
+
+/// Onboards a connection; returns its id.
+async fn onboard(stack: &Stack, body: &Value) -> String {
+    let made = stack
+        .api
+        .post("/connections/onboard", body)
+        .await
+        .expect(201);
+    made["id"].as_str().unwrap().to_owned()
 }
 
 async fn heal(stack: &Stack, id: &str, body: Value) -> Value {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use test_support::{Database, Stack, StackBuilder, binary, eventually};
 
-use super::{heal, origins, shop, version};
+use super::{heal, onboard, origins, shop, version};
 
 /// A catalog that differs with `n`.
 fn catalog(id: &str, n: usize) -> Value {
@@ -79,12 +79,7 @@ async fn gated(control: &std::path::Path) -> (Stack, String) {
     let body = json!({"source_type": "salesforce", "connection_name": "crm", "source_config": {
         "client_id": "a", "client_secret": "b", "refresh_token": "c", "is_sandbox": false,
         "auth_type": "Client", "start_date": "2024-01-01T00:00:00Z"}});
-    let made = stack
-        .api
-        .post("/connections/onboard", &body)
-        .await
-        .expect(201);
-    let id = made["id"].as_str().unwrap().to_owned();
+    let id = onboard(&stack, &body).await;
     (stack, id)
 }
 

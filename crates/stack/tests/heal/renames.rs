@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use test_support::{Database, Fault, Stack, StackBuilder};
 
-use super::{follow_up, heal, plan, shop, shop_with, version};
+use super::{follow_up, heal, onboard, plan, shop, shop_with, version};
 
 /// The one change of that kind.
 fn change<'a>(plan: &'a Value, kind: &str) -> &'a Value {
@@ -113,12 +113,7 @@ async fn postgresqls_own_column_numbers_heal_a_rename_without_a_person() {
         "prefix": "shop_",
         "drift_policy": "auto",
     });
-    let made = stack
-        .api
-        .post("/connections/onboard", &body)
-        .await
-        .expect(201);
-    let id = made["id"].as_str().unwrap().to_owned();
+    let id = onboard(&stack, &body).await;
     stack.sync(&id).await;
     // No name says that these are the same; their numbers in the table do.
     database
