@@ -5,8 +5,8 @@ use std::time::Duration;
 use catalog::drift::{Change, Decision};
 use catalog::plan::{self, Applied, BadDecision, Decided, Decisions, Plan};
 use contracts::{ErrorCode, FieldError, HealAnswer, HealOutcome, HealRequest};
+use shared::airbyte::ErrorKind;
 use shared::airbyte::types::ConnectionRead;
-use shared::airbyte::{ConnectionUpdate, ErrorKind};
 use shared::http::problem::chain;
 use shared::registry::keeper::LeaseKeeper;
 use shared::registry::now;
@@ -14,7 +14,7 @@ use shared::registry::operations::Lease;
 use shared::registry::status::{ConnectionStatus, OperationStatus};
 
 use super::observe::Offer;
-use super::{Error, Repairable, change, observe, repairable, running_job, take};
+use super::{Error, Repairable, change, observe, repairable, running_job, standing, take};
 use crate::state::State;
 
 /// How long a caller waits for a running job.
@@ -22,9 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(250);
 /// How soon the worker looks again at a heal that waits for a job.
 pub(crate) const LOOK_AGAIN: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
-
-/// What comes before the next sync that Airbyte will cancel.
-pub(crate) const NEXT_SYNC_CANCELLED: &str = "Airbyte's own diff calls a waiting change breaking: it will cancel the next sync and switch the connection off until the change is accepted";
 
 /// What a server without field-renaming mappers means for renames.
 const NO_MAPPERS: &str = "Airbyte refused the mapper that keeps a renamed column's name: it gets its new name in the destination, and its stream is read again";
@@ -127,7 +124,7 @@ async fn steps(
         .filter(|change| !decisions.defer.contains(&change.id))
         .collect();
     if !pausing.is_empty() {
-        pause(state, lease, &target, &pausing, &mut answer).await?;
+        standing::pause(state, lease, &target, &pausing, &mut answer).await?;
         record(state, &answer, plan.clone().briefly(&decided, &applied)).await?;
         answer.plan = Some(plan.briefly(&decided, &applied));
         return Ok(answer);
@@ -164,8 +161,8 @@ async fn steps(
         answer.new_version = Some(changed.version);
         answer.sync_operation_id = changed.sync_operation;
     } else {
-        let catalog_id = accepted_catalog(&offer, &applied, &decisions);
-        acknowledge(state, lease, &target, &read, catalog_id).await?;
+        let catalog_id = standing::accepted_catalog(&offer, &applied, &decisions);
+        standing::acknowledge(state, lease, &target, &read, catalog_id).await?;
         if !answer.pending.is_empty() {
             answer.outcome = HealOutcome::Proposed;
         }
@@ -174,7 +171,7 @@ async fn steps(
             .operation_finish(lease, OperationStatus::Succeeded, None, None)
             .await?;
     }
-    answer.notes.extend(warnings(&applied));
+    answer.notes.extend(standing::warnings(&applied));
     let plan = plan.briefly(&decided, &applied);
     if !plan.is_empty() {
         record(state, &answer, plan.clone()).await?;
@@ -216,7 +213,7 @@ async fn put(
     applied: &Applied,
     decisions: &Decisions,
 ) -> Result<change::Changed, Error> {
-    let catalog_id = accepted_catalog(offer, applied, decisions);
+    let catalog_id = standing::accepted_catalog(offer, applied, decisions);
     let follow_up = Some(applied.refresh.clone());
     change::put(
         state,
@@ -241,97 +238,6 @@ fn refuses_mappers(error: &Error) -> bool {
         },
         _ => false,
     }
-}
-
-/// Stops the connection, in Airbyte first: the other way round a sync could still start.
-async fn pause(
-    state: &State,
-    lease: &Lease,
-    target: &Repairable,
-    pausing: &[&Change],
-    answer: &mut HealAnswer,
-) -> Result<(), Error> {
-    state
-        .airbyte
-        .connection_update(&ConnectionUpdate {
-            connection_id: target.connection_id,
-            sync_catalog: None,
-            source_catalog_id: None,
-            breaking_change: None,
-            status: Some("inactive"),
-        })
-        .await?;
-    state
-        .registry
-        .connection_set_status(
-            lease,
-            ConnectionStatus::Inactive,
-            Some(change::PAUSED),
-            None,
-        )
-        .await?;
-    state
-        .registry
-        .operation_finish(lease, OperationStatus::Succeeded, None, None)
-        .await?;
-    answer.outcome = HealOutcome::Paused;
-    let told = pausing.iter().map(|change| {
-        format!(
-            "{}: {} stopped the connection; accept or defer it as {}",
-            change.stream,
-            change.headline(),
-            change.id
-        )
-    });
-    answer.notes.extend(told);
-    Ok(())
-}
-
-/// Which discovered catalog counts as accepted from now on. Where Airbyte's own diff is breaking
-/// and the proposal still waits, it stays where it was: the difference must stay visible.
-fn accepted_catalog(offer: &Offer, applied: &Applied, decisions: &Decisions) -> Option<uuid::Uuid> {
-    let waits = applied
-        .pending
-        .iter()
-        .any(|change| is_awaited(change) && !decisions.defer.contains(&change.id));
-    if waits { None } else { offer.catalog_id }
-}
-
-/// Whether Airbyte will stop over a change that a person has yet to decide about.
-fn is_awaited(change: &Change) -> bool {
-    change.breaking_for_airbyte && change.decision == Decision::NeedsAcceptance
-}
-
-/// Nothing to change; Airbyte is told that the newest discovered catalog is known, so that it does
-/// not switch the connection off for it.
-async fn acknowledge(
-    state: &State,
-    lease: &Lease,
-    target: &Repairable,
-    read: &ConnectionRead,
-    catalog_id: Option<uuid::Uuid>,
-) -> Result<(), Error> {
-    let paused = change::is_paused(target);
-    let activate = paused || change::switched_off_by_drift(read, target);
-    let behind = read.source_catalog_id != catalog_id || read.breaking_change || activate;
-    if paused || (behind && catalog_id.is_some()) {
-        state
-            .airbyte
-            .connection_update(&ConnectionUpdate {
-                connection_id: target.connection_id,
-                sync_catalog: None,
-                source_catalog_id: catalog_id,
-                breaking_change: catalog_id.map(|_| false),
-                status: activate.then_some("active"),
-            })
-            .await?;
-    }
-    // A version that Airbyte is seen to have ends every uncertainty about it.
-    state
-        .registry
-        .connection_set_status(lease, ConnectionStatus::Active, None, catalog_id)
-        .await?;
-    Ok(())
 }
 
 async fn wait_for_jobs(
@@ -389,14 +295,5 @@ fn stale(expected: &str, plan: &Plan) -> Error {
             ("plan_hash", plan.plan_hash.clone().into()),
             ("text", plan.to_text().into()),
         ],
-    }
-}
-
-/// What to know before the next sync.
-pub(crate) fn warnings(applied: &Applied) -> Vec<String> {
-    if applied.pending.iter().any(is_awaited) {
-        vec![NEXT_SYNC_CANCELLED.to_owned()]
-    } else {
-        Vec::new()
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod heal;
 mod observe;
 pub(crate) mod plan;
 mod recover;
+mod standing;
 pub(crate) mod worker;
 
 use std::time::Duration;

@@ -5,7 +5,7 @@ use catalog::plan::{self, Capabilities};
 use contracts::{ErrorCode, FieldError, PlanAnswer, PlanRequest};
 
 use super::observe::Offer;
-use super::{Error, heal, observe, repairable};
+use super::{Error, heal, observe, repairable, standing};
 use crate::domain::configured;
 use crate::state::State;
 
@@ -46,7 +46,7 @@ pub(crate) async fn run(state: State, request: PlanRequest) -> Result<PlanAnswer
         version: target.row.current_version,
         plan_hash: plan.plan_hash.clone(),
         text: plan.to_text(),
-        warnings: heal::warnings(&applied),
+        warnings: standing::warnings(&applied),
         plan: plan.wholly(&decided, &applied),
     })
 }

@@ -1,0 +1,121 @@
+//! What Airbyte and the registry are told about drift that is not applied: that it is known, that it
+//! waits, or that the connection stops over it.
+
+use catalog::drift::{Change, Decision};
+use catalog::plan::{Applied, Decisions};
+use contracts::{HealAnswer, HealOutcome};
+use shared::airbyte::ConnectionUpdate;
+use shared::airbyte::types::ConnectionRead;
+use shared::registry::operations::Lease;
+use shared::registry::status::{ConnectionStatus, OperationStatus};
+
+use super::observe::Offer;
+use super::{Error, Repairable, change};
+use crate::state::State;
+
+/// What comes before the next sync that Airbyte will cancel.
+const NEXT_SYNC_CANCELLED: &str = "Airbyte's own diff calls a waiting change breaking: it will cancel the next sync and switch the connection off until the change is accepted";
+
+/// Which discovered catalog counts as accepted from now on. Where Airbyte's own diff is breaking
+/// and the proposal still waits, it stays where it was: the difference must stay visible.
+pub(super) fn accepted_catalog(
+    offer: &Offer,
+    applied: &Applied,
+    decisions: &Decisions,
+) -> Option<uuid::Uuid> {
+    let waits = applied
+        .pending
+        .iter()
+        .any(|change| is_awaited(change) && !decisions.defer.contains(&change.id));
+    if waits { None } else { offer.catalog_id }
+}
+
+/// Whether Airbyte will stop over a change that a person has yet to decide about.
+fn is_awaited(change: &Change) -> bool {
+    change.breaking_for_airbyte && change.decision == Decision::NeedsAcceptance
+}
+
+/// Nothing to change; Airbyte is told that the newest discovered catalog is known, so that it does
+/// not switch the connection off for it.
+pub(super) async fn acknowledge(
+    state: &State,
+    lease: &Lease,
+    target: &Repairable,
+    read: &ConnectionRead,
+    catalog_id: Option<uuid::Uuid>,
+) -> Result<(), Error> {
+    let paused = change::is_paused(target);
+    let activate = paused || change::switched_off_by_drift(read, target);
+    let behind = read.source_catalog_id != catalog_id || read.breaking_change || activate;
+    if paused || (behind && catalog_id.is_some()) {
+        state
+            .airbyte
+            .connection_update(&ConnectionUpdate {
+                connection_id: target.connection_id,
+                sync_catalog: None,
+                source_catalog_id: catalog_id,
+                breaking_change: catalog_id.map(|_| false),
+                status: activate.then_some("active"),
+            })
+            .await?;
+    }
+    // A version that Airbyte is seen to have ends every uncertainty about it.
+    state
+        .registry
+        .connection_set_status(lease, ConnectionStatus::Active, None, catalog_id)
+        .await?;
+    Ok(())
+}
+
+/// Stops the connection, in Airbyte first: the other way round a sync could still start.
+pub(super) async fn pause(
+    state: &State,
+    lease: &Lease,
+    target: &Repairable,
+    pausing: &[&Change],
+    answer: &mut HealAnswer,
+) -> Result<(), Error> {
+    state
+        .airbyte
+        .connection_update(&ConnectionUpdate {
+            connection_id: target.connection_id,
+            sync_catalog: None,
+            source_catalog_id: None,
+            breaking_change: None,
+            status: Some("inactive"),
+        })
+        .await?;
+    state
+        .registry
+        .connection_set_status(
+            lease,
+            ConnectionStatus::Inactive,
+            Some(change::PAUSED),
+            None,
+        )
+        .await?;
+    state
+        .registry
+        .operation_finish(lease, OperationStatus::Succeeded, None, None)
+        .await?;
+    answer.outcome = HealOutcome::Paused;
+    let told = pausing.iter().map(|change| {
+        format!(
+            "{}: {} stopped the connection; accept or defer it as {}",
+            change.stream,
+            change.headline(),
+            change.id
+        )
+    });
+    answer.notes.extend(told);
+    Ok(())
+}
+
+/// What to know before the next sync.
+pub(super) fn warnings(applied: &Applied) -> Vec<String> {
+    if applied.pending.iter().any(is_awaited) {
+        vec![NEXT_SYNC_CANCELLED.to_owned()]
+    } else {
+        Vec::new()
+    }
+}
