@@ -37,7 +37,7 @@ enum Command {
     Demo(commands::demo::Arguments),
     /// Makes a connection.
     Onboard(commands::onboard::Arguments),
-    /// Lists connections, or shows one.
+    /// Lists connections, or shows one, or how two of its versions differ.
     Connections(commands::connections::Arguments),
     /// Starts a sync.
     Sync(commands::sync::Arguments),

@@ -1,5 +1,8 @@
 //! Onboarding, and connections as they are shown.
 
+use catalog::destinations::DestinationKind;
+use catalog::diff::CatalogDiff;
+use catalog::plan::{Action, Change, Comparison, Severity};
 use catalog::select::StreamRequest;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -186,4 +189,48 @@ pub struct CatalogVersionDetail {
     /// synced with `selected: false`.
     #[schema(value_type = Object)]
     pub sync_catalog: Box<RawValue>,
+}
+
+/// How two versions of a connection differ.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CatalogComparison {
+    /// The connection.
+    pub connection_id: Uuid,
+    /// The version before.
+    pub from: i32,
+    /// The version after.
+    pub to: i32,
+    /// What the changes were judged for; `unknown`, with the careful answer to every question,
+    /// where Airbyte does not tell.
+    #[schema(value_type = String)]
+    pub destination: DestinationKind,
+    /// How grave the gravest change is for the connection as the version before configures it;
+    /// absent without a change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub severity: Option<Severity>,
+    /// What the source offered differently; each `decision` is what the connection's policy, as it
+    /// is now, does with such a change by itself.
+    #[schema(value_type = Vec<Object>)]
+    pub changes: Vec<Change>,
+    /// What the connection does differently: streams, modes, cursor, key, columns, mappers.
+    #[schema(value_type = Vec<Object>)]
+    pub settings: Vec<Action>,
+    /// What the source offered differently as Airbyte's own `CatalogDiff`.
+    #[schema(value_type = Object)]
+    pub airbyte: CatalogDiff,
+    /// The same in words.
+    pub text: String,
+}
+
+impl CatalogComparison {
+    /// What it says, without for whom and in which words.
+    pub fn comparison(self) -> Comparison {
+        Comparison {
+            severity: self.severity,
+            changes: self.changes,
+            settings: self.settings,
+            airbyte: self.airbyte,
+        }
+    }
 }

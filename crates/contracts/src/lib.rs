@@ -10,8 +10,8 @@ mod operations;
 mod repair;
 
 pub use connections::{
-    CatalogVersion, CatalogVersionDetail, ConnectionView, NamespaceDefinition, OnboardRequest,
-    Schedule, ScheduleType,
+    CatalogComparison, CatalogVersion, CatalogVersionDetail, ConnectionView, NamespaceDefinition,
+    OnboardRequest, Schedule, ScheduleType,
 };
 pub use credentials::{
     CredentialKind, CredentialMetadata, CredentialRequest, CredentialValues, REDACTED,

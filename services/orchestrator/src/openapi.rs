@@ -1,8 +1,8 @@
 //! The OpenAPI document.
 
 use contracts::{
-    CatalogVersion, CatalogVersionDetail, ConnectionView, HealAnswer, JobView, OnboardRequest,
-    OperationView, Problem, SyncTriggered,
+    CatalogComparison, CatalogVersion, CatalogVersionDetail, ConnectionView, HealAnswer, JobView,
+    OnboardRequest, OperationView, Problem, SyncTriggered,
 };
 
 use crate::routes;
@@ -21,12 +21,14 @@ use crate::routes;
         routes::connections::sync,
         routes::connections::heal,
         routes::catalogs::list,
+        routes::catalogs::diff,
         routes::catalogs::get,
         routes::jobs::list,
         routes::jobs::get,
         routes::operations::get
     ),
     components(schemas(
+        CatalogComparison,
         CatalogVersion,
         CatalogVersionDetail,
         ConnectionView,

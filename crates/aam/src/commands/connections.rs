@@ -2,18 +2,52 @@
 
 use std::process::ExitCode;
 
-use contracts::{CatalogVersion, ConnectionView, JobView};
+use contracts::{CatalogComparison, CatalogVersion, ConnectionView, JobView};
 use serde_json::json;
 use shared::settings::Settings;
 
 use crate::client::Client;
 use crate::output::{self, Format};
 
-/// Lists connections, or shows one with its catalog versions and jobs.
+/// Lists connections, or shows one with its catalog versions and jobs, or how two versions differ.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// A connection's id or name.
     connection: Option<String>,
+    /// Instead compares two of its catalog versions; without a range the current one with the one
+    /// before.
+    #[arg(
+        long,
+        value_name = "FROM..TO",
+        num_args = 0..=1,
+        default_missing_value = "..",
+        requires = "connection"
+    )]
+    diff: Option<Range>,
+}
+
+/// Two versions; an end that is left out is the service's choice.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    from: Option<i32>,
+    to: Option<i32>,
+}
+
+impl std::str::FromStr for Range {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refused = || format!("{text:?} is no range of versions such as 1..2");
+        let number = |text: &str| match text {
+            "" => Ok(None),
+            number => number.parse().map(Some).map_err(|_| refused()),
+        };
+        let (from, to) = text.split_once("..").ok_or_else(refused)?;
+        Ok(Self {
+            from: number(from)?,
+            to: number(to)?,
+        })
+    }
 }
 
 pub(crate) async fn run(
@@ -22,9 +56,10 @@ pub(crate) async fn run(
     arguments: Arguments,
 ) -> anyhow::Result<ExitCode> {
     let client = Client::orchestrator(settings)?;
-    match arguments.connection {
-        None => list(&client, format).await?,
-        Some(connection) => show(&client, format, &connection).await?,
+    match (arguments.connection, arguments.diff) {
+        (None, _) => list(&client, format).await?,
+        (Some(connection), None) => show(&client, format, &connection).await?,
+        (Some(connection), Some(range)) => compare(&client, format, &connection, range).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -101,5 +136,31 @@ async fn show(client: &Client, format: Format, connection: &str) -> anyhow::Resu
             ]
         }),
     );
+    Ok(())
+}
+
+async fn compare(
+    client: &Client,
+    format: Format,
+    connection: &str,
+    range: Range,
+) -> anyhow::Result<()> {
+    let connection = client.connection(connection).await?;
+    let ends = [("from", range.from), ("to", range.to)];
+    let query: Vec<String> = ends
+        .iter()
+        .filter_map(|(name, number)| Some(format!("{name}={}", (*number)?)))
+        .collect();
+    let path = format!(
+        "/connections/{}/catalogs/diff?{}",
+        connection.id,
+        query.join("&")
+    );
+    let compared: CatalogComparison = client.get(&path).await?;
+    if format == Format::Json {
+        return output::json(&compared);
+    }
+    println!("{} v{} -> v{}", connection.name, compared.from, compared.to);
+    print!("{}", compared.comparison().to_text_in(output::style()));
     Ok(())
 }

@@ -112,6 +112,29 @@ fn a_connection_is_onboarded_synced_and_healed() {
         .aam(&folder, &["connections", "airports", "--output", "json"])
         .json();
     assert_eq!(all["catalogs"].as_array().unwrap().len(), 2);
+    let told = up
+        .aam(&folder, &["connections", "airports", "--diff"])
+        .fine();
+    assert!(told.starts_with("airports v1 -> v2\n"), "{told}");
+    assert!(told.contains("- column wikipedia_link: text"), "{told}");
+    let none = up.aam(&folder, &["connections", "airports", "--diff", "..1"]);
+    assert!(none.failed(1).contains("code version_not_found"));
+    let back = [
+        "connections",
+        "airports",
+        "--diff",
+        "2..1",
+        "--output",
+        "json",
+    ];
+    let back = up.aam(&folder, &back).json();
+    assert_eq!(back["changes"][0]["kind"], "field_added");
+    let wrong = ["connections", "airports", "--diff", "2-1"];
+    let wrong = up.aam(&folder, &wrong).failed(2);
+    assert!(
+        wrong.contains("is no range of versions such as 1..2"),
+        "{wrong}"
+    );
 }
 
 #[test]

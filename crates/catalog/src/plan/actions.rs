@@ -196,7 +196,7 @@ pub(super) fn actions(
     actions
 }
 
-fn settings(before: &SyncStream, after: &SyncStream, actions: &mut Vec<Action>) {
+pub(super) fn settings(before: &SyncStream, after: &SyncStream, actions: &mut Vec<Action>) {
     let stream = after.descriptor();
     let (old, new) = (&before.config, &after.config);
     let modes = |config: &crate::StreamConfig| (config.sync_mode, config.destination_sync_mode);

@@ -5,6 +5,7 @@
 mod actions;
 mod apply;
 mod carry;
+mod compare;
 mod decisions;
 mod definition;
 mod inverse;
@@ -26,6 +27,7 @@ pub use crate::drift::{
 pub use crate::types::describe;
 pub use actions::Action;
 pub use apply::{Applied, apply};
+pub use compare::Comparison;
 pub use decisions::{Acceptance, BadDecision, BadDecisions, Choice, Decided, Decisions};
 pub use inverse::{Inverse, Irreversible};
 pub use outcome::Document;

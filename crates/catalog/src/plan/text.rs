@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::{Applied, Choice, Decided, Plan};
+use super::{Applied, Choice, Comparison, Decided, Plan};
 use crate::drift::{Change, ChangeKind, Decision, RefreshMode, Severity};
 use crate::types::describe;
 
@@ -44,7 +44,7 @@ impl Plan {
             Style::Markdown => line(&mut text, format_args!("**{head}**")),
             Style::Plain | Style::Coloured => line(&mut text, format_args!("{head}")),
         }
-        render(&mut text, &self.changes, style);
+        render(&mut text, &self.changes, style, true);
         if self.is_breaking_for_airbyte() {
             line(
                 &mut text,
@@ -103,7 +103,39 @@ impl Applied {
                 &mut text,
                 format_args!("{} to be accepted", self.pending.len()),
             );
-            render(&mut text, &self.pending, Style::Plain);
+            render(&mut text, &self.pending, Style::Plain, true);
+        }
+        text
+    }
+}
+
+impl Comparison {
+    /// The comparison in words, grouped by stream, the gravest first. Lines end in newlines.
+    pub fn to_text_in(&self, style: Style) -> String {
+        if self.is_empty() {
+            return "Both versions mean the same.\n".to_owned();
+        }
+        let mut text = String::new();
+        let heading = |text: &mut String, words: &str| match style {
+            Style::Markdown => line(text, format_args!("**{words}**")),
+            Style::Plain | Style::Coloured => line(text, format_args!("{words}")),
+        };
+        if self.changes.is_empty() {
+            heading(&mut text, "The source offers the same");
+        } else {
+            heading(&mut text, "The source offers something else");
+            render(&mut text, &self.changes, style, false);
+        }
+        if !self.settings.is_empty() {
+            text.push('\n');
+            heading(&mut text, "The connection is configured otherwise");
+            text.push('\n');
+            for setting in &self.settings {
+                match style {
+                    Style::Markdown => line(&mut text, format_args!("- {setting}")),
+                    Style::Plain | Style::Coloured => line(&mut text, format_args!("  {setting}")),
+                }
+            }
         }
         text
     }
@@ -191,7 +223,8 @@ fn grouped(changes: &[Change]) -> Vec<(String, Vec<&Change>)> {
     groups
 }
 
-fn render(text: &mut String, changes: &[Change], style: Style) {
+/// With `decisions`, also what happens to each change.
+fn render(text: &mut String, changes: &[Change], style: Style, decisions: bool) {
     for (stream, changes) in grouped(changes) {
         match style {
             Style::Markdown => line(text, format_args!("\n### {stream}\n")),
@@ -199,24 +232,23 @@ fn render(text: &mut String, changes: &[Change], style: Style) {
         }
         for change in changes {
             let headline = change.headline();
-            let decision = match change.decision {
-                Decision::Apply => "applies by itself".to_owned(),
-                Decision::NeedsAcceptance => format!("to be accepted as {}", change.id),
-                Decision::Ignore => format!("ignored; can be accepted as {}", change.id),
-                Decision::Pause => {
-                    format!("stops the connection until it is accepted as {}", change.id)
-                }
+            // Behind the severity, and in Markdown before the reason, on a line of its own.
+            let (decision, first) = if decisions {
+                let told = decision(change);
+                (format!(", {told}"), format!("{told}: "))
+            } else {
+                (String::new(), String::new())
             };
             let severity = severity_word(change.severity);
             let reason = &change.reason;
             match style {
                 Style::Markdown => line(
                     text,
-                    format_args!("- **{severity}** `{headline}`<br>{decision}: {reason}"),
+                    format_args!("- **{severity}** `{headline}`<br>{first}{reason}"),
                 ),
                 Style::Plain => {
                     line(text, format_args!("  {headline}"));
-                    line(text, format_args!("      {severity}, {decision}: {reason}"));
+                    line(text, format_args!("      {severity}{decision}: {reason}"));
                 }
                 Style::Coloured => {
                     let colour = colour(change.severity);
@@ -224,11 +256,22 @@ fn render(text: &mut String, changes: &[Change], style: Style) {
                     line(
                         text,
                         format_args!(
-                            "      \u{1b}[{colour}m{severity}\u{1b}[0m, {decision}: {reason}"
+                            "      \u{1b}[{colour}m{severity}\u{1b}[0m{decision}: {reason}"
                         ),
                     );
                 }
             }
+        }
+    }
+}
+
+fn decision(change: &Change) -> String {
+    match change.decision {
+        Decision::Apply => "applies by itself".to_owned(),
+        Decision::NeedsAcceptance => format!("to be accepted as {}", change.id),
+        Decision::Ignore => format!("ignored; can be accepted as {}", change.id),
+        Decision::Pause => {
+            format!("stops the connection until it is accepted as {}", change.id)
         }
     }
 }

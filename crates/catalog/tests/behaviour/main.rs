@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod airbyte;
+mod compare;
 mod conversion;
 mod drift;
 mod given;

@@ -222,6 +222,17 @@ pub(crate) async fn apply(stack: &Stack, id: &str) {
         .map(|v| v["version"].as_i64().unwrap())
         .collect();
     assert_eq!(numbers, [2, 1]);
+    let diff = stack
+        .api
+        .get(&format!("/connections/{id}/catalogs/diff?from=1&to=2"))
+        .await
+        .expect(200);
+    assert_eq!(diff["changes"], json!([]));
+    let settings = diff["settings"].as_array().unwrap();
+    assert!(
+        settings.contains(&json!({"action": "remove_stream", "stream": {"name": "Contact"}})),
+        "{diff}"
+    );
 }
 
 /// Several hundred reads of two services at once: they share a handful of server connections.

@@ -226,4 +226,16 @@ async fn what_somebody_changed_in_airbyte_becomes_a_version() {
         version["sync_catalog"]["streams"][0]["config"]["syncMode"],
         "full_refresh"
     );
+    let diff = stack
+        .api
+        .get(&format!("/connections/{id}/catalogs/diff"))
+        .await
+        .expect(200);
+    assert_eq!(diff["changes"], json!([]), "the source is as it was");
+    assert_eq!(
+        diff["settings"][0],
+        json!({"action": "set_modes", "stream": {"name": "orders"}, "sync_mode": "full_refresh",
+               "destination_sync_mode": "overwrite"}),
+        "{diff:#}"
+    );
 }

@@ -5,6 +5,7 @@ mod drift;
 mod policies;
 mod races;
 mod renames;
+mod versions;
 
 use serde_json::{Value, json};
 use test_support::{Stack, StackBuilder};

@@ -1,4 +1,4 @@
-//! Healing: discover, plan, and by the policy `propose` apply what is harmless or accepted.
+//! Healing: discover, plan, and apply what the connection's policy or the caller says.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! What orders I/O: steps, retries, undo.
 
+pub(crate) mod compare;
 pub(crate) mod onboard;
 mod prepare;
 mod settle;

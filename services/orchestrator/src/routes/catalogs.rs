@@ -1,12 +1,17 @@
 //! `/connections/{id}/catalogs`.
 
-use actix_web::Responder;
-use actix_web::web::{Data, Json, Path};
-use contracts::{CatalogVersion, CatalogVersionDetail, ErrorCode, Problem};
+use actix_web::web::{Data, Json, Path, Query};
+use actix_web::{HttpRequest, HttpResponse, Responder};
+use catalog::plan::Style;
+use contracts::{
+    CatalogComparison, CatalogVersion, CatalogVersionDetail, ErrorCode, FieldError, Problem,
+};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use shared::http::ApiError;
 
 use super::connection_id;
+use crate::flows;
 use crate::state::State;
 
 /// The versions of a connection's catalog, newest first.
@@ -66,4 +71,80 @@ pub(crate) async fn get(
         created_at: version.summary.created_at,
         sync_catalog,
     }))
+}
+
+/// What is compared, and how it is told.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DiffQuery {
+    /// The version before; absent: the one before `to`.
+    #[param(value_type = Option<i32>)]
+    from: Option<String>,
+    /// The version after; absent: the current one.
+    #[param(value_type = Option<i32>)]
+    to: Option<String>,
+    /// `json`, or one part of it alone: `text`, `markdown` or `airbyte`; absent: `json`.
+    format: Option<String>,
+}
+
+/// How two versions of a connection differ.
+#[utoipa::path(
+    get,
+    path = "/connections/{id}/catalogs/diff",
+    params(DiffQuery),
+    responses(
+        (status = 200, body = CatalogComparison),
+        (status = 404, body = Problem),
+        (status = 422, body = Problem)
+    )
+)]
+pub(crate) async fn diff(
+    state: Data<State>,
+    id: Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let id = connection_id(&id)?;
+    let query = Query::<DiffQuery>::from_query(request.query_string())
+        .map_err(|error| ApiError::new(ErrorCode::Malformed, error.to_string()))?
+        .into_inner();
+    let mut faults = Vec::new();
+    let mut fault = |field: &str, message: &str| {
+        faults.push(FieldError {
+            field: field.to_owned(),
+            message: message.to_owned(),
+        });
+    };
+    let mut number = |field: &str, text: Option<&str>| {
+        let number = text.map(str::parse::<i32>);
+        match number {
+            None => None,
+            Some(Ok(number)) if number >= 1 => Some(number),
+            Some(_) => {
+                fault(field, "must be the number of a version, from 1");
+                None
+            }
+        }
+    };
+    let from = number("from", query.from.as_deref());
+    let to = number("to", query.to.as_deref());
+    let format = query.format.as_deref().unwrap_or("json");
+    if !["json", "text", "markdown", "airbyte"].contains(&format) {
+        fault("format", "must be json, text, markdown or airbyte");
+    }
+    if !faults.is_empty() {
+        return Err(ApiError::of_fields(ErrorCode::Invalid, faults));
+    }
+    let flow = flows::compare::run(state.get_ref().clone(), id, from, to);
+    let compared = state.runtime.run(flow).await?;
+    let mut response = HttpResponse::Ok();
+    Ok(match format {
+        "airbyte" => response.json(compared.airbyte),
+        "text" => response
+            .content_type("text/plain; charset=utf-8")
+            .body(compared.text),
+        "markdown" => response
+            .content_type("text/markdown; charset=utf-8")
+            .body(compared.comparison().to_text_in(Style::Markdown)),
+        _ => response.json(compared),
+    })
 }

@@ -21,6 +21,9 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(web::resource("/connections/{id}/jobs").route(web::get().to(jobs::list)))
         .service(web::resource("/connections/{id}/catalogs").route(web::get().to(catalogs::list)))
         .service(
+            web::resource("/connections/{id}/catalogs/diff").route(web::get().to(catalogs::diff)),
+        )
+        .service(
             web::resource("/connections/{id}/catalogs/{version}")
                 .route(web::get().to(catalogs::get)),
         )
