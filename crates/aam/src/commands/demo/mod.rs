@@ -190,9 +190,6 @@ async fn tell(stack: &Stack, source_db: &Path) -> anyhow::Result<u64> {
         .await?;
     anyhow::ensure!(!plan.plan.is_empty(), "the drift was not noticed");
     print!("{}", plan.text);
-    for warning in &plan.warnings {
-        println!("{warning}");
-    }
 
     let renamed_key = plan.plan.changes.iter().find(|change| {
         change.kind == ChangeKind::FieldRenamed && change.roles.contains(&Role::PrimaryKey)

@@ -250,6 +250,30 @@ fn every_spelling_of_two_hundred_columns_is_paired() {
     );
 }
 
+/// Every pair of these is a candidate; the answer must not take forever, and pairs each once.
+#[test]
+fn fifty_columns_that_are_all_alike_are_paired_once_each() {
+    let columns = |suffix: &str| {
+        let names =
+            (0..50_u8).map(|n| format!("address{}{suffix}", "s".repeat(usize::from(n) % 3)));
+        let names = names
+            .enumerate()
+            .map(|(n, name)| (format!("{name}_{n:02}"), text()));
+        Value::Object(names.collect())
+    };
+    let base = selected(vec![stream("wide", columns("es"))]);
+    let now = catalog(vec![stream("wide", columns("e"))]);
+    let changes = drift(&base, &now, &Capabilities::default()).changes;
+    let mut targets: Vec<_> = changes
+        .iter()
+        .filter_map(|change| change.to_path.clone())
+        .collect();
+    let pairs = targets.len();
+    targets.sort();
+    targets.dedup();
+    assert_eq!(targets.len(), pairs);
+}
+
 #[test]
 fn only_exact_renames_apply_without_a_person() {
     use catalog::plan::{Basis, plan_for};
