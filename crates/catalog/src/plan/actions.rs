@@ -123,7 +123,10 @@ impl std::fmt::Display for Action {
                 Some(fields) => write!(f, "copy of {stream} only {}", dotted(fields)),
                 None => write!(f, "copy every column of {stream}"),
             },
-            Self::SetMappers { stream, mappers } => write!(f, "give {stream} {mappers} mappers"),
+            Self::SetMappers { stream, mappers } => {
+                let plural = if *mappers == 1 { "" } else { "s" };
+                write!(f, "give {stream} {mappers} mapper{plural}")
+            }
             Self::Refresh { stream, mode } => match mode {
                 RefreshMode::Merge => write!(f, "read {stream} again and keep its rows"),
                 RefreshMode::Truncate => write!(f, "read {stream} again and drop older rows"),

@@ -78,6 +78,11 @@ async fn versions_are_compared_on_sqlite() {
         "text/markdown; charset=utf-8"
     );
     assert!(markdown.text.contains("`- column note: text"));
+    let document = stack.api.get("/openapi.json").await.expect(200);
+    let described = &document["paths"]["/connections/{id}/catalogs/diff"]["get"]["parameters"];
+    let described = described.as_array().unwrap().iter();
+    let optional = described.filter(|one| one["in"] == "query" && one["required"] != true);
+    assert_eq!(optional.count(), 3, "{}", document["paths"]);
     let airbyte = stack.api.get(&format!("{path}airbyte")).await.expect(200);
     let whole = compare(&stack, &id, "").await;
     assert_eq!(airbyte, whole["airbyte"]);

@@ -75,6 +75,7 @@ pub(crate) async fn get(
 
 /// What is compared, and how it is told.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DiffQuery {
     /// The version before; absent: the one before `to`.
