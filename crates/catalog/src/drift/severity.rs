@@ -312,17 +312,19 @@ impl Copying<'_> {
             Follows::Refresh | Follows::Refuses => "needs the rows again",
         };
         let reason = format!("{}; {destination} {how}: {}", fit(field), verdict.reason);
-        match field.values {
-            Relation::Identical | Relation::Widening => {
+        let fits = matches!(field.values, Relation::Identical | Relation::Widening);
+        match (verdict.values, fits) {
+            (Values::Kept, true) => {
                 let refresh = refresh.filter(|_| verdict.follows == Follows::Refresh);
                 Judgement::new(Severity::Safe, Remedy::SchemaUpdate, reason).refreshed(refresh)
             }
-            Relation::Narrowing | Relation::Lossy | Relation::Incomparable
-                if verdict.values == Values::Kept =>
-            {
+            (Values::Kept, false) => {
                 Judgement::choice(Severity::Warning, reason).refreshed(refresh)
             }
-            Relation::Narrowing | Relation::Lossy | Relation::Incomparable => {
+            (Values::AtRisk | Values::Lost, true) => {
+                Judgement::choice(Severity::DataLoss, reason).refreshed(refresh)
+            }
+            (Values::AtRisk | Values::Lost, false) => {
                 let reason = format!("{reason}; values that do not fit become null");
                 Judgement::choice(Severity::DataLoss, reason).refreshed(refresh)
             }
