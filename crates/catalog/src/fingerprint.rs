@@ -136,6 +136,11 @@ fn is_annotation(name: &str) -> bool {
     matches!(name, "title" | "description" | "examples" | "$comment")
 }
 
+/// `properties` that name no column, or are no object at all: as if they were not there.
+fn is_hollow(name: &str, value: &Node<'_>) -> bool {
+    name == "properties" && value.members().is_empty()
+}
+
 /// Members whose members are named by the schema's author, so that no name is an annotation.
 fn is_schema_map(name: &str) -> bool {
     matches!(
@@ -150,7 +155,7 @@ fn schema(out: &mut Vec<u8>, node: &Node<'_>) {
     };
     let mut sorted: Vec<_> = members
         .iter()
-        .filter(|(name, _)| !is_annotation(name))
+        .filter(|(name, value)| !is_annotation(name) && !is_hollow(name, value))
         .collect();
     sorted.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     out.push(b'{');

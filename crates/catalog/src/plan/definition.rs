@@ -184,10 +184,11 @@ fn holder<'v, 'p>(
         }
         return holder(members.get_mut("items")?, rest);
     }
-    let properties = members
-        .entry("properties")
-        .or_insert_with(|| Value::Object(Map::new()))
-        .as_object_mut()?;
+    let properties = members.entry("properties").or_insert(Value::Null);
+    if !properties.is_object() {
+        *properties = Value::Object(Map::new());
+    }
+    let properties = properties.as_object_mut()?;
     if rest.is_empty() {
         return Some((properties, name));
     }

@@ -314,3 +314,20 @@ fn losing_the_key_breaks_and_falls_back() {
         applied.notes
     );
 }
+
+/// Such a schema names no column; what the version knew is not forgotten over it.
+#[test]
+fn properties_that_are_no_object_count_as_none() {
+    let mut broken = stream("a", json!({}));
+    broken["json_schema"]["properties"] = json!([{ "type": "string" }]);
+    let case = case(
+        vec![stream("a", json!({ "x": text() }))],
+        vec![broken.clone()],
+    );
+    assert_eq!(case.kinds().len(), 1, "{:?}", case.kinds());
+    case.none();
+    case.all();
+    let none = self::case(vec![stream("a", json!({}))], vec![broken]);
+    assert!(none.plan.is_empty());
+    assert_eq!(none.plan.base_fingerprint, none.plan.discovered_fingerprint);
+}
