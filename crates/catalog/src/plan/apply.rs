@@ -183,7 +183,11 @@ impl Outcome<'_> {
         if !config.selected {
             return SyncStream { stream, config };
         }
-        let before = self.carry(&mut config, accepted);
+        for change in accepted {
+            carry(&mut config, change, self.capabilities.mappers);
+        }
+        // The old configuration by the new names.
+        let before = config.clone();
         self.select(&stream, &mut config, accepted, rejected);
         let taken = |kind| accepted.iter().any(|change| change.kind == kind);
         if taken(ChangeKind::PrimaryKeyChanged)
@@ -207,14 +211,6 @@ impl Outcome<'_> {
         let followed: Vec<&Change> = accepted.iter().chain(rejected).copied().collect();
         self.refresh_needed(&stream, &before, &config, &followed);
         SyncStream { stream, config }
-    }
-
-    /// Carries accepted renames over; answers the old configuration by the new names.
-    fn carry(&self, config: &mut StreamConfig, accepted: &[&Change]) -> StreamConfig {
-        for change in accepted {
-            carry(config, change, self.capabilities.mappers);
-        }
-        config.clone()
     }
 
     /// Takes what left out of the selection, and keeps out what was rejected.

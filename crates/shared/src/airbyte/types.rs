@@ -1,5 +1,6 @@
 //! What Airbyte answers, as far as AAM reads it. Members that are not read are not required.
 
+use catalog::destinations::DestinationKind;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -69,6 +70,14 @@ pub struct Destination {
     /// Its connector's name, as the public API writes it: `postgres`.
     #[serde(default)]
     pub destination_type: Option<String>,
+}
+
+impl Destination {
+    /// What is written into, as far as its connector's name tells.
+    pub fn kind(&self) -> DestinationKind {
+        let name = self.destination_type.as_deref();
+        name.map(DestinationKind::of).unwrap_or_default()
+    }
 }
 
 /// A connection, as the public API tells it.

@@ -77,8 +77,7 @@ pub(crate) async fn destination_kind(
     target: &Repairable,
 ) -> Result<DestinationKind, Error> {
     let destination = state.airbyte.destination_get(target.destination_id).await?;
-    let kind = destination.destination_type.as_deref();
-    Ok(kind.map(DestinationKind::of).unwrap_or_default())
+    Ok(destination.kind())
 }
 
 /// The policy that decides about the connection's drift.

@@ -76,19 +76,15 @@ async fn destination_kind(state: &State, row: &connection::Model) -> Destination
         return DestinationKind::default();
     }
     let asked = tokio::time::timeout(PATIENCE, state.airbyte.destination_get(id)).await;
-    let found = match asked {
-        Ok(Ok(destination)) => destination.destination_type,
+    match asked {
+        Ok(Ok(destination)) => destination.kind(),
         Ok(Err(error)) => {
             tracing::info!(%error, "comparing versions without knowing the destination");
-            None
+            DestinationKind::default()
         }
         Err(_) => {
             tracing::info!("comparing versions without waiting longer for Airbyte");
-            None
+            DestinationKind::default()
         }
-    };
-    found
-        .as_deref()
-        .map(DestinationKind::of)
-        .unwrap_or_default()
+    }
 }
