@@ -3,6 +3,7 @@
 pub use sea_orm_migration::prelude::*;
 
 mod m20260101_000001_registry;
+mod m20261121_000002_durable;
 
 /// Every migration of the registry, oldest first.
 #[derive(Debug)]
@@ -11,6 +12,9 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20260101_000001_registry::Migration)]
+        vec![
+            Box::new(m20260101_000001_registry::Migration),
+            Box::new(m20261121_000002_durable::Migration),
+        ]
     }
 }

@@ -1,14 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod access;
 mod connections;
 mod credentials;
 mod drift_policy;
 mod errors;
+mod events;
 mod health;
 mod jobs;
 mod operations;
 mod repair;
 
+pub use access::Role;
 pub use connections::{
     CatalogComparison, CatalogVersion, CatalogVersionDetail, ConnectionView, NamespaceDefinition,
     OnboardRequest, Schedule, ScheduleType,
@@ -18,6 +21,7 @@ pub use credentials::{
 };
 pub use drift_policy::DriftPolicy;
 pub use errors::{ErrorCode, FieldError, Problem};
+pub use events::{EVENT_VERSION, Event, EventView};
 pub use health::{DependencyState, Health, HealthStatus, Readiness};
 pub use jobs::{JobView, SyncStatus, SyncTriggered};
 pub use operations::{OperationView, StepView};

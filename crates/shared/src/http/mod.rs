@@ -1,6 +1,7 @@
 //! The kit every service serves and calls with.
 
 mod access;
+pub mod actor;
 pub mod client;
 mod guard;
 pub mod health;

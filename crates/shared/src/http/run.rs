@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use super::{ApiError, request_id};
+use super::{ApiError, actor, request_id};
 
 /// The runtime flows run on, and those that run; cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,12 +46,12 @@ impl Runtime {
         }
     }
 
-    /// Starts a flow that goes on by itself, under the same request id and span.
+    /// Starts a flow that goes on by itself, for the same actor, under the same request id and span.
     pub fn spawn<T: Send + 'static>(
         &self,
         flow: impl Future<Output = T> + Send + 'static,
     ) -> tokio::task::JoinHandle<T> {
-        let flow = flow.instrument(tracing::Span::current());
+        let flow = actor::scope(actor::current(), flow).instrument(tracing::Span::current());
         match request_id::current() {
             Some(id) => self
                 .flows

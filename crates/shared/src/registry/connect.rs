@@ -15,6 +15,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// round trip per query.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 const POSTGRES_CONNECTIONS: u32 = 16;
+/// How long a lease lasts without being renewed.
+const LEASE: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
 const SQLITE_READERS: u32 = 4;
 
 impl Registry {
@@ -51,8 +53,31 @@ impl Registry {
                 read,
                 target: target.clone(),
                 pooler,
+                lease: LEASE,
             }),
         })
+    }
+
+    /// The same with leases that last `lease` without being renewed, instead of 30 s. Every process
+    /// on one database should use the same.
+    #[must_use]
+    pub fn with_lease(self, lease: Duration) -> Self {
+        let Inner {
+            write,
+            read,
+            target,
+            pooler,
+            ..
+        } = self.inner.as_ref();
+        Self {
+            inner: Arc::new(Inner {
+                write: write.clone(),
+                read: read.clone(),
+                target: target.clone(),
+                pooler: *pooler,
+                lease: chrono::TimeDelta::from_std(lease).unwrap_or(LEASE),
+            }),
+        }
     }
 }
 

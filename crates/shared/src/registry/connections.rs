@@ -147,6 +147,8 @@ pub(super) async fn insert(
         schedule: Set(new.schedule.clone()),
         request_hash: Set(new.request_hash.clone()),
         current_version: Set(0),
+        revision: Set(0),
+        last_synced_at: Set(None),
         created_at: Set(at),
         updated_at: Set(at),
     };

@@ -61,6 +61,7 @@ impl Registry {
             attempts: Set(facts.attempts),
             created_at: Set(at),
             updated_at: Set(at),
+            started_by: Set(None),
         };
         let mut on_conflict = OnConflict::columns([Column::ConnectionId, Column::AirbyteJobId]);
         on_conflict

@@ -5,6 +5,7 @@
 //! write; behind a transaction-mode pooler every statement, a lone SELECT too, runs inside a
 //! transaction.
 
+pub mod audit;
 mod connect;
 pub mod connections;
 pub mod drift;
@@ -15,6 +16,7 @@ pub mod keeper;
 pub mod migrate;
 mod onboarding;
 pub mod operations;
+pub mod outbox;
 mod reach;
 pub mod status;
 mod steps;
@@ -118,6 +120,7 @@ struct Inner {
     read: DatabaseConnection,
     target: crate::settings::DatabaseTarget,
     pooler: Pooler,
+    lease: chrono::TimeDelta,
 }
 
 /// The moment, in the precision both databases keep (microseconds).

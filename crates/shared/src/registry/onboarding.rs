@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::connections::{self, NewConnection};
 use super::entities::connection;
-use super::operations::{Lease, assert_held, finish, insert};
+use super::operations::{Lease, New, assert_held, finish};
 use super::status::{ConnectionStatus, OperationKind, OperationStatus};
 use super::versions::{self, NewVersion};
 use super::{Conflict, Error, Registry, now};
@@ -15,23 +15,12 @@ impl Registry {
     ///
     /// # Errors
     /// `Conflict::Name` when the name is taken.
-    pub async fn onboarding_begin(
-        &self,
-        new: &NewConnection,
-        owner: &str,
-        request_id: Option<&str>,
-    ) -> Result<Lease, Error> {
+    pub async fn onboarding_begin(&self, new: &NewConnection, owner: &str) -> Result<Lease, Error> {
         let writer = self.writer().await?;
         connections::insert(&writer, new, now()).await?;
-        let lease = insert(
-            &writer,
-            OperationKind::Onboard,
-            new.id,
-            "{}",
-            Some(owner),
-            request_id,
-        )
-        .await?;
+        let lease = self
+            .operation_insert(&writer, operation(new, owner))
+            .await?;
         writer.commit().await?;
         Ok(lease)
     }
@@ -44,7 +33,6 @@ impl Registry {
         &self,
         new: &NewConnection,
         owner: &str,
-        request_id: Option<&str>,
     ) -> Result<Lease, Error> {
         let writer = self.writer().await?;
         let updated = connection::Entity::update_many()
@@ -85,15 +73,9 @@ impl Registry {
         if updated.rows_affected != 1 {
             return Err(Error::Conflict(Conflict::OperationInProgress));
         }
-        let lease = insert(
-            &writer,
-            OperationKind::Onboard,
-            new.id,
-            "{}",
-            Some(owner),
-            request_id,
-        )
-        .await?;
+        let lease = self
+            .operation_insert(&writer, operation(new, owner))
+            .await?;
         writer.commit().await?;
         Ok(lease)
     }
@@ -166,5 +148,15 @@ impl Registry {
         finish(&writer, lease, OperationStatus::Failed, None, Some(reason)).await?;
         writer.commit().await?;
         Ok(())
+    }
+}
+
+fn operation<'a>(new: &NewConnection, owner: &'a str) -> New<'a> {
+    New {
+        kind: OperationKind::Onboard,
+        connection_id: new.id,
+        workspace_id: Some(new.workspace_id),
+        request: "{}",
+        owner: Some(owner),
     }
 }

@@ -19,9 +19,7 @@ use super::entities::operation::{self, Column, Entity, Model};
 use super::status::{ConnectionStatus, OperationKind, OperationStatus};
 use super::versions::{self, NewVersion};
 use super::{Conflict, Error, Registry, now};
-
-/// How long a lease lasts without being renewed.
-pub const LEASE: TimeDelta = TimeDelta::seconds(30);
+use crate::http::request_id;
 
 /// Proof that this process may act for an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +32,8 @@ pub struct Lease {
     pub owner: String,
     /// Moves each time the operation changes hands.
     pub fencing: i64,
+    /// How long it lasts without being renewed.
+    pub lasts: TimeDelta,
 }
 
 impl Registry {
@@ -50,7 +50,6 @@ impl Registry {
         source_catalog_id: Option<Uuid>,
         version: &NewVersion<'_>,
         sync_request: Option<&SyncRequest>,
-        request_id: Option<&str>,
     ) -> Result<(i32, Option<Uuid>), Error> {
         let writer = self.writer().await?;
         assert_held(&writer, lease).await?;
@@ -64,9 +63,10 @@ impl Registry {
         )
         .await?;
         let sync = match sync_request {
-            Some(request) => {
-                Some(request_sync(&writer, lease.connection_id, request, request_id).await?)
-            }
+            Some(request) => Some(
+                self.request_sync(&writer, lease.connection_id, request)
+                    .await?,
+            ),
             None => None,
         };
         let result = serde_json::json!({"version": number}).to_string();
@@ -92,18 +92,16 @@ impl Registry {
         connection_id: Uuid,
         request: &str,
         owner: &str,
-        request_id: Option<&str>,
     ) -> Result<Lease, Error> {
         let writer = self.writer().await?;
-        let lease = insert(
-            &writer,
+        let new = New {
             kind,
             connection_id,
+            workspace_id: None,
             request,
-            Some(owner),
-            request_id,
-        )
-        .await?;
+            owner: Some(owner),
+        };
+        let lease = self.operation_insert(&writer, new).await?;
         writer.commit().await?;
         Ok(lease)
     }
@@ -169,7 +167,7 @@ impl Registry {
             let taken = Entity::update_many()
                 .col_expr(Column::Status, Expr::value(OperationStatus::Running))
                 .col_expr(Column::LeaseOwner, Expr::value(owner))
-                .col_expr(Column::LeaseUntil, Expr::value(now() + LEASE))
+                .col_expr(Column::LeaseUntil, Expr::value(now() + self.inner.lease))
                 .col_expr(Column::Fencing, Expr::value(candidate.fencing + 1))
                 .col_expr(Column::UpdatedAt, Expr::value(now()))
                 .filter(Column::Id.eq(candidate.id))
@@ -184,6 +182,7 @@ impl Registry {
                     connection_id: candidate.connection_id,
                     owner: owner.to_owned(),
                     fencing: candidate.fencing + 1,
+                    lasts: self.inner.lease,
                 };
                 return Ok(Some((candidate, lease)));
             }
@@ -191,7 +190,7 @@ impl Registry {
         Ok(None)
     }
 
-    /// Holds on to an operation for another [`LEASE`].
+    /// Holds on to an operation for as long as a lease lasts.
     ///
     /// # Errors
     /// `Conflict::LeaseLost` when it belongs to another process now.
@@ -275,7 +274,7 @@ impl Registry {
 /// Checks and extends a lease within the transaction of the write it guards.
 pub(super) async fn assert_held(writer: &DatabaseTransaction, lease: &Lease) -> Result<(), Error> {
     let held = Entity::update_many()
-        .col_expr(Column::LeaseUntil, Expr::value(now() + LEASE))
+        .col_expr(Column::LeaseUntil, Expr::value(now() + lease.lasts))
         .col_expr(Column::UpdatedAt, Expr::value(now()))
         .filter(Column::Id.eq(lease.operation_id))
         .filter(Column::LeaseOwner.eq(lease.owner.as_str()))
@@ -290,89 +289,102 @@ pub(super) async fn assert_held(writer: &DatabaseTransaction, lease: &Lease) -> 
     }
 }
 
-pub(super) async fn insert(
-    writer: &DatabaseTransaction,
-    kind: OperationKind,
-    connection_id: Uuid,
-    request: &str,
-    owner: Option<&str>,
-    request_id: Option<&str>,
-) -> Result<Lease, Error> {
-    let at = now();
-    let id = Uuid::now_v7();
-    let status = if owner.is_some() {
-        OperationStatus::Running
-    } else {
-        OperationStatus::Pending
-    };
-    let row = operation::ActiveModel {
-        id: Set(id),
-        kind: Set(kind),
-        connection_id: Set(connection_id),
-        status: Set(status),
-        request: Set(request.to_owned()),
-        result: Set(None),
-        error: Set(None),
-        request_id: Set(request_id.map(str::to_owned)),
-        lease_owner: Set(owner.map(str::to_owned)),
-        lease_until: Set(owner.map(|_| at + LEASE)),
-        fencing: Set(1),
-        created_at: Set(at),
-        updated_at: Set(at),
-    };
-    match Entity::insert(row).exec_without_returning(writer).await {
-        Ok(_) => Ok(Lease {
-            operation_id: id,
-            connection_id,
-            owner: owner.unwrap_or_default().to_owned(),
-            fencing: 1,
-        }),
-        Err(error) if is_unique_violation(&error) => {
-            Err(Error::Conflict(Conflict::OperationInProgress))
-        }
-        Err(error) => Err(error.into()),
-    }
+/// An operation to be.
+pub(super) struct New<'a> {
+    pub(super) kind: OperationKind,
+    pub(super) connection_id: Uuid,
+    /// Where in Airbyte it works; outlives the connection's row.
+    pub(super) workspace_id: Option<Uuid>,
+    /// What is to be done, a JSON document without secrets.
+    pub(super) request: &'a str,
+    /// The process that begins it at once; without one it waits to be taken.
+    pub(super) owner: Option<&'a str>,
 }
 
-/// Leaves a sync for the orchestrator to start. One that still waits is replaced, and the streams it
-/// was to read again are carried along.
-async fn request_sync(
-    writer: &DatabaseTransaction,
-    connection_id: Uuid,
-    request: &SyncRequest,
-    request_id: Option<&str>,
-) -> Result<Uuid, Error> {
-    let document = |error: serde_json::Error| Error::Document(error.to_string());
-    let mut merged = request.clone();
-    let waiting = Entity::find()
-        .filter(Column::ConnectionId.eq(connection_id))
-        .filter(Column::Kind.eq(OperationKind::Sync))
-        .filter(Column::Status.eq(OperationStatus::Pending))
-        .one(writer)
-        .await?;
-    if let Some(waiting) = waiting {
-        let earlier: SyncRequest = serde_json::from_str(&waiting.request).map_err(document)?;
-        merged.add(earlier);
-        Entity::update_many()
-            .col_expr(Column::Status, Expr::value(OperationStatus::Failed))
-            .col_expr(Column::Error, Expr::value("superseded by a newer request"))
-            .col_expr(Column::UpdatedAt, Expr::value(now()))
-            .filter(Column::Id.eq(waiting.id))
-            .filter(Column::Status.eq(OperationStatus::Pending))
-            .exec(writer)
-            .await?;
+impl Registry {
+    pub(super) async fn operation_insert(
+        &self,
+        writer: &DatabaseTransaction,
+        new: New<'_>,
+    ) -> Result<Lease, Error> {
+        let at = now();
+        let id = Uuid::now_v7();
+        let lasts = self.inner.lease;
+        let status = if new.owner.is_some() {
+            OperationStatus::Running
+        } else {
+            OperationStatus::Pending
+        };
+        let row = operation::ActiveModel {
+            id: Set(id),
+            kind: Set(new.kind),
+            connection_id: Set(new.connection_id),
+            status: Set(status),
+            request: Set(new.request.to_owned()),
+            result: Set(None),
+            error: Set(None),
+            request_id: Set(request_id::current()),
+            lease_owner: Set(new.owner.map(str::to_owned)),
+            lease_until: Set(new.owner.map(|_| at + lasts)),
+            fencing: Set(1),
+            created_at: Set(at),
+            updated_at: Set(at),
+            settle_until: Set(None),
+            workspace_id: Set(new.workspace_id),
+        };
+        match Entity::insert(row).exec_without_returning(writer).await {
+            Ok(_) => Ok(Lease {
+                operation_id: id,
+                connection_id: new.connection_id,
+                owner: new.owner.unwrap_or_default().to_owned(),
+                fencing: 1,
+                lasts,
+            }),
+            Err(error) if is_unique_violation(&error) => {
+                Err(Error::Conflict(Conflict::OperationInProgress))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
-    let text = serde_json::to_string(&merged).map_err(document)?;
-    let lease = insert(
-        writer,
-        OperationKind::Sync,
-        connection_id,
-        &text,
-        None,
-        request_id,
-    )
-    .await?;
-    Ok(lease.operation_id)
+
+    /// Leaves a sync for the orchestrator to start. One that still waits is replaced, and the streams
+    /// it was to read again are carried along.
+    pub(super) async fn request_sync(
+        &self,
+        writer: &DatabaseTransaction,
+        connection_id: Uuid,
+        request: &SyncRequest,
+    ) -> Result<Uuid, Error> {
+        let document = |error: serde_json::Error| Error::Document(error.to_string());
+        let mut merged = request.clone();
+        let waiting = Entity::find()
+            .filter(Column::ConnectionId.eq(connection_id))
+            .filter(Column::Kind.eq(OperationKind::Sync))
+            .filter(Column::Status.eq(OperationStatus::Pending))
+            .one(writer)
+            .await?;
+        if let Some(waiting) = waiting {
+            let earlier: SyncRequest = serde_json::from_str(&waiting.request).map_err(document)?;
+            merged.add(earlier);
+            Entity::update_many()
+                .col_expr(Column::Status, Expr::value(OperationStatus::Failed))
+                .col_expr(Column::Error, Expr::value("superseded by a newer request"))
+                .col_expr(Column::UpdatedAt, Expr::value(now()))
+                .filter(Column::Id.eq(waiting.id))
+                .filter(Column::Status.eq(OperationStatus::Pending))
+                .exec(writer)
+                .await?;
+        }
+        let text = serde_json::to_string(&merged).map_err(document)?;
+        let new = New {
+            kind: OperationKind::Sync,
+            connection_id,
+            workspace_id: None,
+            request: &text,
+            owner: None,
+        };
+        Ok(self.operation_insert(writer, new).await?.operation_id)
+    }
 }
 
 pub(super) async fn finish(

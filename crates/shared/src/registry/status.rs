@@ -86,8 +86,14 @@ states! {
         Onboard = "onboard",
         /// Changes a connection's catalog.
         Heal = "heal",
-        /// Starts a sync, or a refresh of some streams.
+        /// Puts an earlier catalog version in force again.
+        Rollback = "rollback",
+        /// Removes a connection and what was made for it.
+        Delete = "delete",
+        /// Starts a sync, or a refresh of some streams, when nothing else runs.
         Sync = "sync",
+        /// Starts a sync that somebody asked for.
+        Trigger = "trigger",
     }
 }
 
@@ -102,6 +108,8 @@ states! {
         Succeeded = "succeeded",
         /// Undone; the error is beside it.
         Failed = "failed",
+        /// Ended, and watched for what a create that timed out may still make.
+        Settling = "settling",
     }
 }
 

@@ -49,7 +49,7 @@ const VERSION: NewVersion<'static> = NewVersion {
 
 async fn active(registry: &Registry, name: &str) -> Uuid {
     let new = new_connection(name);
-    let lease = registry.onboarding_begin(&new, "me", None).await.unwrap();
+    let lease = registry.onboarding_begin(&new, "me").await.unwrap();
     registry
         .onboarding_succeed(&lease, Uuid::new_v4(), Uuid::new_v4(), None, &VERSION)
         .await
@@ -85,12 +85,12 @@ async fn an_onboarding_ends_with_version_1_and_active() {
 async fn a_name_is_taken_once() {
     let f = fixture().await;
     f.registry
-        .onboarding_begin(&new_connection("a"), "me", None)
+        .onboarding_begin(&new_connection("a"), "me")
         .await
         .unwrap();
     let error = f
         .registry
-        .onboarding_begin(&new_connection("a"), "me", None)
+        .onboarding_begin(&new_connection("a"), "me")
         .await
         .unwrap_err();
     assert!(
@@ -233,7 +233,7 @@ async fn fifty_writers_all_succeed() {
         let registry = f.registry.clone();
         tokio::spawn(async move {
             registry
-                .onboarding_begin(&new_connection(&format!("c{n}")), "me", None)
+                .onboarding_begin(&new_connection(&format!("c{n}")), "me")
                 .await
         })
     }))

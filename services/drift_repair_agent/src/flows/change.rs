@@ -10,7 +10,6 @@ use serde_json::value::RawValue;
 use shared::airbyte::ConnectionUpdate;
 use shared::airbyte::types::ConnectionRead;
 use shared::http::problem::chain;
-use shared::http::request_id;
 use shared::registry::operations::Lease;
 use shared::registry::status::{ConnectionStatus, StepStatus};
 use shared::registry::versions::{NewVersion, Origin};
@@ -161,7 +160,6 @@ pub(crate) async fn commit(
             intent.next_source_catalog_id,
             &version,
             follow_up.as_ref(),
-            request_id::current().as_deref(),
         )
         .await?;
     tracing::info!(connection.id = %lease.connection_id, version, "catalog version {version} is in force");

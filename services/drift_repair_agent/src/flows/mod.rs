@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use contracts::ErrorCode;
 pub(crate) use shared::flow::Error;
-use shared::http::request_id;
 use shared::registry::entities::connection;
 use shared::registry::operations::Lease;
 use shared::registry::status::{ConnectionStatus, OperationKind};
@@ -65,15 +64,11 @@ pub(crate) async fn repairable(state: &State, id: Uuid) -> Result<Repairable, Er
 /// Takes the connection for a repair; waits a while for another one to end.
 pub(crate) async fn take(state: &State, connection: Uuid, request: &str) -> Result<Lease, Error> {
     let begun = tokio::time::Instant::now();
-    let id = request_id::current();
     loop {
-        let begin = state.registry.operation_begin(
-            OperationKind::Heal,
-            connection,
-            request,
-            &state.owner,
-            id.as_deref(),
-        );
+        let begin =
+            state
+                .registry
+                .operation_begin(OperationKind::Heal, connection, request, &state.owner);
         match begin.await {
             Ok(lease) => return Ok(lease),
             Err(registry::Error::Conflict(Conflict::OperationInProgress))

@@ -8,7 +8,6 @@ use catalog::SyncCatalog;
 use contracts::{ErrorCode, FieldError, NamespaceDefinition, OnboardRequest};
 use shared::airbyte::types::destination_modes;
 use shared::airbyte::{self, ErrorKind};
-use shared::http::request_id;
 use shared::registry::connections::NewConnection;
 use shared::registry::entities::connection;
 use shared::registry::keeper::LeaseKeeper;
@@ -124,19 +123,12 @@ async fn begin(
         schedule: serde_json::to_string(&schedule).unwrap_or_default(),
         request_hash: hash.to_owned(),
     };
-    let id = request_id::current();
     match state.registry.connection_by_name(&new.name).await? {
         Some(failed) => {
             new.id = failed.id;
-            Ok(state
-                .registry
-                .onboarding_resume(&new, &state.owner, id.as_deref())
-                .await?)
+            Ok(state.registry.onboarding_resume(&new, &state.owner).await?)
         }
-        None => Ok(state
-            .registry
-            .onboarding_begin(&new, &state.owner, id.as_deref())
-            .await?),
+        None => Ok(state.registry.onboarding_begin(&new, &state.owner).await?),
     }
 }
 

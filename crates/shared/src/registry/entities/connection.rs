@@ -29,6 +29,8 @@ pub struct Model {
     pub schedule: String,
     pub request_hash: String,
     pub current_version: i32,
+    pub revision: i64,
+    pub last_synced_at: Option<ChronoDateTimeUtc>,
     pub created_at: ChronoDateTimeUtc,
     pub updated_at: ChronoDateTimeUtc,
 }

@@ -26,6 +26,7 @@ pub struct Model {
     pub attempts: i32,
     pub created_at: ChronoDateTimeUtc,
     pub updated_at: ChronoDateTimeUtc,
+    pub started_by: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

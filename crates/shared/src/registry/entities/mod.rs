@@ -1,7 +1,10 @@
 //! The tables as SeaORM sees them. Who writes which is said at the top of the registry's modules.
 
+pub mod audit;
 pub mod connection;
 pub mod drift_event;
 pub mod job;
+pub mod lease;
 pub mod operation;
 pub mod operation_step;
+pub mod outbox;

@@ -23,6 +23,8 @@ pub struct Model {
     pub fencing: i64,
     pub created_at: ChronoDateTimeUtc,
     pub updated_at: ChronoDateTimeUtc,
+    pub settle_until: Option<ChronoDateTimeUtc>,
+    pub workspace_id: Option<Uuid>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,29 @@
+//! Who may do what.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What the holder of a key may do; each may do what the ones before it may.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Reads.
+    Viewer,
+    /// Onboards, syncs, heals, changes and deletes connections.
+    Operator,
+    /// Also keys, credentials and the audit log.
+    Admin,
+}
+
+impl Role {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+}

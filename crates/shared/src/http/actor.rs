@@ -1,0 +1,34 @@
+//! Who a task works for, carried through every task of a request like its id.
+
+use std::future::Future;
+
+use contracts::Role;
+
+/// Who a task works for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// The service that does it.
+    pub service: &'static str,
+    /// The key's name, the calling service, or `aam` for what goes on by itself.
+    pub name: String,
+    /// What the caller may do.
+    pub role: Role,
+}
+
+tokio::task_local! {
+    static CURRENT: Actor;
+}
+
+/// Who this task works for; AAM itself where nobody asked.
+pub fn current() -> Actor {
+    CURRENT.try_with(Clone::clone).unwrap_or_else(|_| Actor {
+        service: "aam",
+        name: "aam".to_owned(),
+        role: Role::Admin,
+    })
+}
+
+/// Runs `future` for `actor`.
+pub async fn scope<F: Future>(actor: Actor, future: F) -> F::Output {
+    CURRENT.scope(actor, future).await
+}

@@ -1,0 +1,49 @@
+//! `audit_log`: who changed what, written in the transaction that makes the change. No secret ever
+//! gets here: callers pass what a caller of the API may read.
+
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait as _};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::entities::audit;
+use super::{Error, now};
+use crate::http::{actor, request_id};
+
+/// A change to be logged.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// What was done, for instance `connection.patch`.
+    pub action: &'static str,
+    /// To what: a connection's, credential's or key's id.
+    pub target: String,
+    /// The connection, where it is about one.
+    pub connection_id: Option<Uuid>,
+    /// What changed, as it was.
+    pub before: Option<Value>,
+    /// What changed, as it is.
+    pub after: Option<Value>,
+}
+
+/// Appends a change within its transaction; who and for which request is known to the task.
+///
+/// # Errors
+/// When the database fails.
+pub async fn append(writer: &DatabaseTransaction, change: Change) -> Result<(), Error> {
+    let actor = actor::current();
+    audit::Entity::insert(audit::ActiveModel {
+        id: Set(Uuid::now_v7()),
+        service: Set(actor.service.to_owned()),
+        actor: Set(actor.name),
+        role: Set(actor.role.as_str().to_owned()),
+        action: Set(change.action.to_owned()),
+        target: Set(change.target),
+        connection_id: Set(change.connection_id),
+        before: Set(change.before.map(|value| value.to_string())),
+        after: Set(change.after.map(|value| value.to_string())),
+        request_id: Set(request_id::current()),
+        created_at: Set(now()),
+    })
+    .exec_without_returning(writer)
+    .await?;
+    Ok(())
+}
