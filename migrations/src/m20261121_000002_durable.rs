@@ -31,6 +31,8 @@ impl MigrationTrait for Migration {
         for column in [
             timestamp_with_time_zone_null("settle_until"),
             uuid_null("workspace_id"),
+            string_null("actor"),
+            string_null("role"),
         ] {
             add_column(manager, "operations", column).await?;
         }
@@ -184,6 +186,8 @@ impl MigrationTrait for Migration {
         }
         for (table, column) in [
             ("job_history", "started_by"),
+            ("operations", "role"),
+            ("operations", "actor"),
             ("operations", "workspace_id"),
             ("operations", "settle_until"),
             ("connections", "last_synced_at"),
@@ -229,7 +233,8 @@ async fn outlive_connections(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
              lease_until timestamp_with_timezone_text, fencing bigint NOT NULL, \
              created_at timestamp_with_timezone_text NOT NULL, \
              updated_at timestamp_with_timezone_text NOT NULL, \
-             settle_until timestamp_with_timezone_text, workspace_id uuid_text)",
+             settle_until timestamp_with_timezone_text, workspace_id uuid_text, actor varchar, \
+             role varchar)",
             "CREATE TABLE operation_steps (operation_id uuid_text NOT NULL, step varchar NOT NULL, \
              attempt integer NOT NULL, intent text, external_ref varchar, status varchar NOT NULL, \
              error text, created_at timestamp_with_timezone_text NOT NULL, \
@@ -238,7 +243,7 @@ async fn outlive_connections(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
              FOREIGN KEY (operation_id) REFERENCES operations (id) ON DELETE CASCADE)",
             "INSERT INTO operations SELECT id, kind, connection_id, status, request, result, error, \
              request_id, lease_owner, lease_until, fencing, created_at, updated_at, settle_until, \
-             workspace_id FROM kept_operations",
+             workspace_id, actor, role FROM kept_operations",
             "INSERT INTO operation_steps SELECT operation_id, step, attempt, intent, external_ref, \
              status, error, created_at, updated_at FROM kept_steps",
             "DROP TABLE kept_steps",

@@ -18,6 +18,14 @@ pub enum Role {
 }
 
 impl Role {
+    /// Every role, from the least to the most.
+    pub const ALL: &[Self] = &[Self::Viewer, Self::Operator, Self::Admin];
+
+    /// The role that is written so.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|role| role.as_str() == text)
+    }
+
     /// As it is written.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -119,6 +119,67 @@ impl std::fmt::Debug for OnboardRequest {
     }
 }
 
+/// What a connection's status may be changed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DesiredStatus {
+    /// Syncs and heals.
+    Active,
+    /// Does neither.
+    Inactive,
+}
+
+/// `PATCH /connections/{id}`: what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionPatch {
+    /// Its name, unique in the registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// When it syncs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// What is done about drift.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_policy: Option<DriftPolicy>,
+    /// Whether it syncs and heals at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<DesiredStatus>,
+}
+
+impl ConnectionPatch {
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What an orphan is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OrphanKind {
+    /// A source.
+    Source,
+    /// A connection that reads an orphaned source.
+    Connection,
+}
+
+/// Something in Airbyte that carries this installation's mark and belongs to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Orphan {
+    /// What it is.
+    pub kind: OrphanKind,
+    /// Its id in Airbyte.
+    pub id: Uuid,
+    /// Its name in Airbyte.
+    pub name: String,
+    /// Its workspace.
+    pub workspace_id: Uuid,
+    /// The source that a connection reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_id: Option<Uuid>,
+}
+
 /// A connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConnectionView {

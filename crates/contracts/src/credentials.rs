@@ -75,3 +75,12 @@ impl std::fmt::Debug for CredentialValues {
         f.write_str("CredentialValues(**********)")
     }
 }
+
+/// What the auth broker keeps sealed for an operation that another process may have to go on with.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SealedRequest {
+    /// The caller's part of a connector's configuration. Holds secrets.
+    #[schema(value_type = Object)]
+    pub configuration: serde_json::Map<String, serde_json::Value>,
+}

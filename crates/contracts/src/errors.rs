@@ -103,6 +103,8 @@ codes! {
     AmbiguousTarget = "ambiguous_target", 422, "Several are possible; name one";
     /// The catalog does not read, or does not fit the source.
     CatalogInvalid = "catalog_invalid", 422, "The catalog is not valid";
+    /// The connection was changed since it was read.
+    PreconditionFailed = "precondition_failed", 412, "It was changed since it was read";
     /// Too many requests.
     RateLimited = "rate_limited", 429, "Too many requests";
     /// A defect of ours; the log tells more.

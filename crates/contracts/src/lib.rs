@@ -13,11 +13,12 @@ mod repair;
 
 pub use access::Role;
 pub use connections::{
-    CatalogComparison, CatalogVersion, CatalogVersionDetail, ConnectionView, NamespaceDefinition,
-    OnboardRequest, Schedule, ScheduleType,
+    CatalogComparison, CatalogVersion, CatalogVersionDetail, ConnectionPatch, ConnectionView,
+    DesiredStatus, NamespaceDefinition, OnboardRequest, Orphan, OrphanKind, Schedule, ScheduleType,
 };
 pub use credentials::{
     CredentialKind, CredentialMetadata, CredentialRequest, CredentialValues, REDACTED,
+    SealedRequest,
 };
 pub use drift_policy::DriftPolicy;
 pub use errors::{ErrorCode, FieldError, Problem};
@@ -27,5 +28,5 @@ pub use jobs::{JobView, SyncStatus, SyncTriggered};
 pub use operations::{OperationView, StepView};
 pub use repair::{
     ApplyAnswer, ApplyStatus, HealAnswer, HealBody, HealOutcome, HealRequest, PlanAnswer,
-    PlanRequest, SyncRequest,
+    PlanRequest, RollbackAnswer, RollbackBody, RollbackRequest, SyncRequest,
 };

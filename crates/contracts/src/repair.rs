@@ -203,6 +203,54 @@ pub struct HealAnswer {
     pub notes: Vec<String>,
 }
 
+/// `POST /repair/rollback`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackRequest {
+    /// The connection.
+    pub connection_id: Uuid,
+    /// The version whose catalog is put in force again.
+    pub version: i32,
+    /// Only if the connection is at this version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<i32>,
+}
+
+/// `POST /connections/{id}/rollback`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackBody {
+    /// The version whose catalog is put in force again.
+    pub version: i32,
+    /// Only if the connection is at this version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<i32>,
+}
+
+impl RollbackBody {
+    /// The same for a connection.
+    pub fn of(self, connection_id: Uuid) -> RollbackRequest {
+        RollbackRequest {
+            connection_id,
+            version: self.version,
+            expected_version: self.expected_version,
+        }
+    }
+}
+
+/// The answer to a rollback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RollbackAnswer {
+    /// The connection.
+    pub connection_id: Uuid,
+    /// The version before.
+    pub previous_version: i32,
+    /// The version now; the one before when its catalog is the same.
+    pub new_version: i32,
+    /// The same in words, and what a rollback does not restore.
+    pub message: String,
+}
+
 /// What the agent asks of the orchestrator in an operation of kind `sync`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncRequest {

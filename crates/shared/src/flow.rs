@@ -38,6 +38,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether what failed may have had its effect all the same.
+    pub fn is_ambiguous(&self) -> bool {
+        matches!(self, Self::Airbyte(error) if error.is_ambiguous())
+    }
+
+    /// Whether trying again later may help: something could not be reached or was too busy.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Airbyte(error) => error.is_transient() || error.is_ambiguous(),
+            Self::Registry(error) => error.is_unavailable(),
+            Self::Service(error) => error.is_transient(),
+            Self::Catalog(_) | Self::Refused { .. } => false,
+        }
+    }
+
     /// A refusal in words.
     pub fn refused(code: ErrorCode, detail: impl Into<String>) -> Self {
         Self::Refused {

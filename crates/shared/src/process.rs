@@ -50,7 +50,8 @@ where
 /// # Errors
 /// When it cannot be reached or migrated.
 pub async fn registry(settings: &Settings) -> Result<Registry, registry::Error> {
-    migrated(Registry::connect(&settings.database, settings.pooler)?).await
+    let registry = Registry::connect(&settings.database, settings.pooler)?;
+    migrated(registry.with_lease(settings.lease)).await
 }
 
 /// The same through the broker's own way into the database.

@@ -89,7 +89,8 @@ impl Stack {
         let mut services = JoinSet::new();
         // The registry is brought up to date while the engine opens its own database.
         let opening = async {
-            let registry = Registry::connect(&settings.database, settings.pooler)?;
+            let registry =
+                Registry::connect(&settings.database, settings.pooler)?.with_lease(settings.lease);
             registry.migrate().await?;
             Ok::<_, Error>(registry)
         };

@@ -1,6 +1,6 @@
 //! The OpenAPI document.
 
-use contracts::{CredentialMetadata, CredentialRequest, Problem};
+use contracts::{CredentialMetadata, CredentialRequest, Problem, SealedRequest};
 
 use crate::routes;
 
@@ -16,8 +16,11 @@ use crate::routes;
         routes::credentials::get,
         routes::credentials::fragment,
         routes::credentials::put,
-        routes::credentials::delete
+        routes::credentials::delete,
+        routes::sealed::put,
+        routes::sealed::get,
+        routes::sealed::delete
     ),
-    components(schemas(CredentialMetadata, CredentialRequest, Problem))
+    components(schemas(CredentialMetadata, CredentialRequest, SealedRequest, Problem))
 )]
 pub(crate) struct Document;

@@ -1,6 +1,9 @@
 //! The OpenAPI document.
 
-use contracts::{ApplyAnswer, HealAnswer, HealRequest, PlanAnswer, PlanRequest, Problem};
+use contracts::{
+    ApplyAnswer, HealAnswer, HealRequest, PlanAnswer, PlanRequest, Problem, RollbackAnswer,
+    RollbackRequest,
+};
 
 use crate::routes;
 
@@ -14,8 +17,18 @@ use crate::routes;
     paths(
         routes::repair::apply_new_catalog,
         routes::repair::plan,
-        routes::repair::heal
+        routes::repair::heal,
+        routes::repair::rollback
     ),
-    components(schemas(ApplyAnswer, HealAnswer, HealRequest, PlanAnswer, PlanRequest, Problem))
+    components(schemas(
+        ApplyAnswer,
+        HealAnswer,
+        HealRequest,
+        PlanAnswer,
+        PlanRequest,
+        Problem,
+        RollbackAnswer,
+        RollbackRequest
+    ))
 )]
 pub(crate) struct Document;

@@ -35,6 +35,31 @@ pub struct ConnectionUpdate<'a> {
     /// `active` switches it on again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<&'static str>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'a str>,
+    /// `manual`, `cron` or `basic`; goes with `schedule_data`, except `manual`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule_type: Option<&'static str>,
+    /// The schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule_data: Option<&'a Value>,
+}
+
+impl ConnectionUpdate<'_> {
+    /// A change of nothing yet.
+    pub fn of(connection_id: Uuid) -> Self {
+        Self {
+            connection_id,
+            sync_catalog: None,
+            source_catalog_id: None,
+            breaking_change: None,
+            status: None,
+            name: None,
+            schedule_type: None,
+            schedule_data: None,
+        }
+    }
 }
 
 /// What a refresh does with the rows that are there.

@@ -156,6 +156,46 @@ impl Airbyte {
         .await
     }
 
+    /// Replaces a source's name and configuration; the same twice is one change.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn source_replace(
+        &self,
+        id: Uuid,
+        name: &str,
+        configuration: &Value,
+    ) -> Result<(), Error> {
+        let body = json!({"name": name, "configuration": configuration});
+        let path = format!("/sources/{id}");
+        self.write::<Source>(
+            "replacing the source's configuration",
+            Method::PUT,
+            &path,
+            &body,
+            DEFAULT_TIMEOUT * 2,
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// Cancels whatever job of the connection runs: Airbyte's signal goes to the connection, not to the
+    /// job. A job that ended stays what it is.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn job_cancel(&self, id: &str) -> Result<Job, Error> {
+        let path = format!("/jobs/{id}");
+        self.write(
+            "cancelling a job",
+            Method::DELETE,
+            &path,
+            &json!({}),
+            DEFAULT_TIMEOUT * 4,
+        )
+        .await
+    }
+
     /// Removes a source; one that is gone already counts as removed.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use catalog::destinations::DestinationKind;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ pub struct Workspace {
 }
 
 /// A connector that this Airbyte offers.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Definition {
     /// Its id.
@@ -52,6 +52,9 @@ pub struct Source {
     pub source_id: Uuid,
     /// Its name.
     pub name: String,
+    /// When it was made, in seconds since 1970.
+    #[serde(default)]
+    pub created_at: Option<i64>,
 }
 
 /// A destination.

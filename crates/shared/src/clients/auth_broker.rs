@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use contracts::CredentialValues;
+use contracts::{CredentialValues, ErrorCode, SealedRequest};
 use reqwest::Method;
+use serde_json::{Map, Value};
 use url::Url;
+use uuid::Uuid;
 
 use super::{Error, ServiceClient};
 use crate::service_token::ServiceTokens;
@@ -32,6 +34,53 @@ impl AuthBroker {
     ) -> Result<CredentialValues, Error> {
         let path = ["credentials", source_type, credential_id];
         self.0.call(Method::GET, &path, None::<&()>, TIMEOUT).await
+    }
+
+    /// Keeps the configuration of an operation sealed until it ends, so that another process can go
+    /// on with it.
+    ///
+    /// # Errors
+    /// When the broker cannot keep it.
+    pub async fn seal(
+        &self,
+        operation: Uuid,
+        configuration: &Map<String, Value>,
+    ) -> Result<(), Error> {
+        let operation = operation.to_string();
+        let body = SealedRequest {
+            configuration: configuration.clone(),
+        };
+        self.0
+            .send(Method::PUT, &["sealed", &operation], Some(&body), TIMEOUT)
+            .await
+    }
+
+    /// What was kept for an operation; `None` when nothing is.
+    ///
+    /// # Errors
+    /// When the broker does not answer or cannot open it.
+    pub async fn unseal(&self, operation: Uuid) -> Result<Option<Map<String, Value>>, Error> {
+        let operation = operation.to_string();
+        let path = ["sealed", operation.as_str()];
+        let kept: Result<SealedRequest, Error> =
+            self.0.call(Method::GET, &path, None::<&()>, TIMEOUT).await;
+        match kept {
+            Ok(kept) => Ok(Some(kept.configuration)),
+            Err(error) if error.code() == Some(ErrorCode::OperationNotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Forgets what was kept for an operation.
+    ///
+    /// # Errors
+    /// When the broker does not answer; what is left is forgotten after a day.
+    pub async fn forget(&self, operation: Uuid) -> Result<(), Error> {
+        let operation = operation.to_string();
+        let path = ["sealed", operation.as_str()];
+        self.0
+            .send(Method::DELETE, &path, None::<&()>, TIMEOUT)
+            .await
     }
 
     /// Whether it answers.

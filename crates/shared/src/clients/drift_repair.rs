@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contracts::{HealAnswer, HealRequest};
+use contracts::{HealAnswer, HealRequest, RollbackAnswer, RollbackRequest};
 use reqwest::Method;
 use url::Url;
 
@@ -28,6 +28,17 @@ impl DriftRepair {
         let timeout = CONNECTOR_TIMEOUT + Duration::from_secs(120);
         self.0
             .call(Method::POST, &["repair", "heal"], Some(request), timeout)
+            .await
+    }
+
+    /// Puts an earlier catalog version in force again.
+    ///
+    /// # Errors
+    /// The agent's problems, under their own codes.
+    pub async fn rollback(&self, request: &RollbackRequest) -> Result<RollbackAnswer, Error> {
+        let path = ["repair", "rollback"];
+        self.0
+            .call(Method::POST, &path, Some(request), CONNECTOR_TIMEOUT)
             .await
     }
 

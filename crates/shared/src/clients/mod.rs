@@ -56,6 +56,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether trying again later may help.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::NoAnswer { .. } | Self::Garbage { .. } => true,
+            Self::Problem { problem, .. } => matches!(problem.status, 429 | 502..=504),
+        }
+    }
+
     /// The code of the problem it answered with.
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
@@ -100,6 +108,7 @@ impl ServiceClient {
         }
     }
 
+    /// A call whose answer is read.
     pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -107,6 +116,28 @@ impl ServiceClient {
         body: Option<&(impl Serialize + Sync)>,
         timeout: Duration,
     ) -> Result<T, Error> {
+        let (status, bytes) = self.answer(method, path, body, timeout).await?;
+        serde_json::from_slice(&bytes).map_err(|_| self.garbage(status))
+    }
+
+    /// A call that is answered without a body.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&(impl Serialize + Sync)>,
+        timeout: Duration,
+    ) -> Result<(), Error> {
+        self.answer(method, path, body, timeout).await.map(|_| ())
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&(impl Serialize + Sync)>,
+        timeout: Duration,
+    ) -> Result<(u16, Vec<u8>), Error> {
         let service = self.service;
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -141,18 +172,21 @@ impl ServiceClient {
         })?;
         let status = answer.status();
         let bytes = answer.bytes().await.map_err(|_| no_answer())?;
-        let garbage = |_| Error::Garbage {
-            service,
-            status: status.as_u16(),
-        };
         if status.is_success() {
-            return serde_json::from_slice(&bytes).map_err(garbage);
+            return Ok((status.as_u16(), bytes.to_vec()));
         }
-        let problem = serde_json::from_slice(&bytes).map_err(garbage)?;
+        let problem = serde_json::from_slice(&bytes).map_err(|_| self.garbage(status.as_u16()))?;
         Err(Error::Problem {
             service,
             problem: Box::new(problem),
         })
+    }
+
+    fn garbage(&self, status: u16) -> Error {
+        Error::Garbage {
+            service: self.service,
+            status,
+        }
     }
 
     /// Whether the service answers at all.

@@ -28,6 +28,18 @@ pub fn current() -> Actor {
     })
 }
 
+/// AAM itself, on behalf of whoever began an operation that it goes on with.
+pub fn of_operation(row: &crate::registry::entities::operation::Model) -> Actor {
+    let mut actor = current();
+    if let Some(name) = &row.actor {
+        actor.name.clone_from(name);
+    }
+    if let Some(role) = row.role.as_deref().and_then(Role::parse) {
+        actor.role = role;
+    }
+    actor
+}
+
 /// Runs `future` for `actor`.
 pub async fn scope<F: Future>(actor: Actor, future: F) -> F::Output {
     CURRENT.scope(actor, future).await

@@ -3,6 +3,7 @@
 mod access;
 pub mod actor;
 pub mod client;
+pub mod conditions;
 mod guard;
 pub mod health;
 mod json;

@@ -184,6 +184,7 @@ impl From<crate::registry::Error> for ApiError {
                 ErrorCode::ConnectionBusy
             }
             Error::Conflict(Conflict::Version) => ErrorCode::VersionConflict,
+            Error::Conflict(Conflict::Revision) => ErrorCode::PreconditionFailed,
             Error::Database(_)
             | Error::Unreachable { .. }
             | Error::File { .. }

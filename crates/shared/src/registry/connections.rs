@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, TransactionTrait as _, sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    TransactionTrait as _, UpdateMany,
+    sea_query::{Expr, ExprTrait as _},
 };
 use uuid::Uuid;
 
 use super::entities::connection::{ActiveModel, Column, Entity, Model};
-use super::operations::Lease;
 use super::status::ConnectionStatus;
 use super::{Conflict, Error, Registry, now};
 
@@ -102,23 +103,13 @@ impl Registry {
         let reader = self.reader().await?;
         Ok(query.all(&reader).await?)
     }
+}
 
-    /// Stores the source that an onboarding made.
-    ///
-    /// # Errors
-    /// `Conflict::LeaseLost` when the lease is not held any more.
-    pub async fn connection_set_source(&self, lease: &Lease, source_id: Uuid) -> Result<(), Error> {
-        let writer = self.writer().await?;
-        super::operations::assert_held(&writer, lease).await?;
-        Entity::update_many()
-            .col_expr(Column::AirbyteSourceId, Expr::value(source_id))
-            .col_expr(Column::UpdatedAt, Expr::value(now()))
-            .filter(Column::Id.eq(lease.connection_id))
-            .exec(&writer)
-            .await?;
-        writer.commit().await?;
-        Ok(())
-    }
+/// A change to rows that everybody sees: their revision and time move with it.
+pub(super) fn touched(update: UpdateMany<Entity>) -> UpdateMany<Entity> {
+    update
+        .col_expr(Column::Revision, Expr::col(Column::Revision).add(1))
+        .col_expr(Column::UpdatedAt, Expr::value(now()))
 }
 
 /// Inserts the row of an onboarding that begins, within its transaction.

@@ -1,16 +1,17 @@
 //! `drift_events`, written by the drift-repair agent.
 
+use contracts::Event;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
 };
 use uuid::Uuid;
 
 use super::entities::drift_event::{ActiveModel, Column, Entity, Model};
-use super::{Error, Registry, now};
+use super::{Error, Registry, now, outbox};
 
 impl Registry {
-    /// Records a plan and what came of it; the same plan with the same outcome twice in a row is
-    /// recorded once.
+    /// Records a plan and what came of it, and tells of it; the same plan with the same outcome twice
+    /// in a row is recorded once.
     ///
     /// # Errors
     /// When the database fails.
@@ -21,6 +22,7 @@ impl Registry {
         plan_hash: &str,
         outcome: &str,
         plan: &str,
+        events: &[Event],
     ) -> Result<(), Error> {
         let writer = self.writer().await?;
         let latest = Entity::find()
@@ -42,6 +44,9 @@ impl Registry {
         })
         .exec_without_returning(&writer)
         .await?;
+        for event in events {
+            outbox::append(&writer, Some(connection_id), event).await?;
+        }
         writer.commit().await?;
         Ok(())
     }

@@ -7,8 +7,6 @@ use tokio::task::JoinHandle;
 use super::Registry;
 use super::operations::Lease;
 
-const RENEW_EVERY: Duration = Duration::from_secs(10);
-
 /// Renews a lease until dropped.
 #[derive(Debug)]
 pub struct LeaseKeeper {
@@ -19,9 +17,11 @@ impl LeaseKeeper {
     /// Renews `lease` from now on. When it is lost, or the registry stays away, renewing stops;
     /// the next guarded write finds out.
     pub fn start(registry: Registry, lease: Lease) -> Self {
+        // A missed one or two leave the lease as it is.
+        let pause = (lease.lasts / 3).to_std().unwrap_or(Duration::from_secs(1));
         let task = tokio::spawn(async move {
             loop {
-                tokio::time::sleep(RENEW_EVERY).await;
+                tokio::time::sleep(pause).await;
                 if let Err(error) = registry.operation_renew(&lease).await {
                     tracing::warn!(operation.id = %lease.operation_id, %error, "could not renew a lease");
                     if matches!(error, super::Error::Conflict(_)) {

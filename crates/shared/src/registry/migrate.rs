@@ -6,7 +6,7 @@
 use std::fs::OpenOptions;
 
 use migrations::{Migrator, MigratorTrait as _};
-use sea_orm::{ConnectionTrait as _, DbErr};
+use sea_orm::{ConnectionTrait, DbErr};
 
 use super::{Error, Registry};
 use crate::settings::DatabaseTarget;
@@ -37,7 +37,7 @@ impl Registry {
                 transaction
                     .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
                     .await?;
-                let missing = Migrator::get_pending_migrations(&transaction).await?.len();
+                let missing = missing(&transaction).await?;
                 if missing > 0 {
                     Migrator::up(&transaction, None).await?;
                 }
@@ -60,9 +60,7 @@ impl Registry {
                     .await
                     .map_err(|error| Error::Database(DbErr::Custom(error.to_string())))?
                     .map_err(file_error)?;
-                let missing = Migrator::get_pending_migrations(&self.inner.write)
-                    .await?
-                    .len();
+                let missing = missing(&self.inner.write).await?;
                 if missing > 0 {
                     Migrator::up(&self.inner.write, None).await?;
                 }
@@ -79,14 +77,49 @@ impl Registry {
     pub async fn migration_states(&self) -> Result<Vec<MigrationState>, Error> {
         self.reach().await?;
         let transaction = self.writer().await?;
-        let states = Migrator::get_migration_with_status(&transaction).await?;
+        let applied = applied(&transaction).await?;
         transaction.commit().await?;
-        Ok(states
-            .into_iter()
-            .map(|migration| MigrationState {
-                name: migration.name().to_owned(),
-                applied: migration.status() == sea_orm_migration::MigrationStatus::Applied,
+        let ours = Migrator::migrations().into_iter().map(|migration| {
+            let name = migration.name().to_owned();
+            MigrationState {
+                applied: applied.contains(&name),
+                name,
+            }
+        });
+        let mut states: Vec<_> = ours.collect();
+        let newer = applied.into_iter().filter_map(|name| {
+            let known = states.iter().any(|state| state.name == name);
+            (!known).then_some(MigrationState {
+                name,
+                applied: true,
             })
-            .collect())
+        });
+        let newer: Vec<_> = newer.collect();
+        states.extend(newer);
+        Ok(states)
     }
+}
+
+/// The names of the migrations that the database has, oldest first.
+async fn applied(database: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
+    let models = Migrator::get_migration_models(database).await?;
+    Ok(models.into_iter().map(|model| model.version).collect())
+}
+
+/// How many migrations the database lacks. One with migrations that this program does not know was
+/// brought up to date by a newer one; those only add, so this one goes on beside it.
+async fn missing(database: &impl ConnectionTrait) -> Result<usize, DbErr> {
+    let applied = applied(database).await?;
+    let ours: Vec<_> = Migrator::migrations()
+        .iter()
+        .map(|migration| migration.name().to_owned())
+        .collect();
+    if let Some(newer) = applied.iter().find(|name| !ours.contains(name)) {
+        tracing::warn!(
+            migration = newer,
+            "the registry is newer than this program; it works on, and should be brought up to date"
+        );
+        return Ok(0);
+    }
+    Ok(ours.iter().filter(|name| !applied.contains(name)).count())
 }

@@ -6,6 +6,7 @@
 //! transaction.
 
 pub mod audit;
+pub mod changes;
 mod connect;
 pub mod connections;
 pub mod drift;
@@ -14,12 +15,14 @@ pub mod installation;
 pub mod jobs;
 pub mod keeper;
 pub mod migrate;
-mod onboarding;
+pub mod onboarding;
 pub mod operations;
 pub mod outbox;
 mod reach;
+mod repair;
 pub mod status;
 mod steps;
+mod take;
 pub mod versions;
 
 use std::sync::Arc;
@@ -79,6 +82,9 @@ pub enum Conflict {
     /// The connection has moved on to another version.
     #[error("the connection has moved on to another version")]
     Version,
+    /// The connection was changed meanwhile.
+    #[error("the connection was changed meanwhile")]
+    Revision,
     /// The operation's lease belongs to another process now.
     #[error("the operation's lease belongs to another process")]
     LeaseLost,

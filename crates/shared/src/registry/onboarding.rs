@@ -1,26 +1,43 @@
-//! Beginning and ending an onboarding: the connection's row and its operation move together.
+//! Beginning and ending an onboarding: the connection's row, its operation, the event and the line
+//! in the audit log move together.
 
+use chrono::{DateTime, Utc};
+use contracts::Event;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, sea_query::Expr};
 use uuid::Uuid;
 
-use super::connections::{self, NewConnection};
-use super::entities::connection;
-use super::operations::{Lease, New, assert_held, finish};
-use super::status::{ConnectionStatus, OperationKind, OperationStatus};
+use super::connections::{self, NewConnection, touched};
+use super::entities::connection::{Column, Entity, Model};
+use super::operations::{Ending, Lease, NewOperation, assert_held, finish};
+use super::status::ConnectionStatus;
 use super::versions::{self, NewVersion};
-use super::{Conflict, Error, Registry, now};
+use super::{Conflict, Error, Registry, audit, now, outbox};
+
+/// What an onboarding made in Airbyte.
+#[derive(Debug, Clone, Copy)]
+pub struct Made {
+    /// The source.
+    pub source_id: Uuid,
+    /// The connection.
+    pub connection_id: Uuid,
+    /// The discovered catalog that counts as accepted.
+    pub source_catalog_id: Option<Uuid>,
+}
 
 impl Registry {
-    /// Begins an onboarding: the connection's row and its operation, held by `owner`.
+    /// Begins an onboarding: the connection's row and its operation.
     ///
     /// # Errors
     /// `Conflict::Name` when the name is taken.
-    pub async fn onboarding_begin(&self, new: &NewConnection, owner: &str) -> Result<Lease, Error> {
+    pub async fn onboarding_begin(
+        &self,
+        new: &NewConnection,
+        operation: NewOperation<'_>,
+    ) -> Result<Lease, Error> {
         let writer = self.writer().await?;
         connections::insert(&writer, new, now()).await?;
-        let lease = self
-            .operation_insert(&writer, operation(new, owner))
-            .await?;
+        let lease = self.operation_insert(&writer, operation).await?;
+        audit::append(&writer, change("connection.onboard", new)).await?;
         writer.commit().await?;
         Ok(lease)
     }
@@ -32,78 +49,51 @@ impl Registry {
     pub async fn onboarding_resume(
         &self,
         new: &NewConnection,
-        owner: &str,
+        operation: NewOperation<'_>,
     ) -> Result<Lease, Error> {
         let writer = self.writer().await?;
-        let updated = connection::Entity::update_many()
-            .col_expr(
-                connection::Column::Status,
-                Expr::value(ConnectionStatus::Pending),
-            )
-            .col_expr(
-                connection::Column::StatusReason,
-                Expr::value(Option::<String>::None),
-            )
-            .col_expr(
-                connection::Column::SourceType,
-                Expr::value(new.source_type.clone()),
-            )
-            .col_expr(
-                connection::Column::WorkspaceId,
-                Expr::value(new.workspace_id),
-            )
-            .col_expr(
-                connection::Column::DestinationId,
-                Expr::value(new.destination_id),
-            )
-            .col_expr(
-                connection::Column::CredentialId,
-                Expr::value(new.credential_id.clone()),
-            )
-            .col_expr(
-                connection::Column::RequestHash,
-                Expr::value(new.request_hash.clone()),
-            )
-            .col_expr(connection::Column::UpdatedAt, Expr::value(now()))
-            .filter(connection::Column::Id.eq(new.id))
-            .filter(connection::Column::Status.eq(ConnectionStatus::Failed))
-            .filter(connection::Column::CurrentVersion.eq(0))
+        let updated = touched(Entity::update_many())
+            .col_expr(Column::Status, Expr::value(ConnectionStatus::Pending))
+            .col_expr(Column::StatusReason, Expr::value(Option::<String>::None))
+            .col_expr(Column::SourceType, Expr::value(new.source_type.clone()))
+            .col_expr(Column::WorkspaceId, Expr::value(new.workspace_id))
+            .col_expr(Column::DestinationId, Expr::value(new.destination_id))
+            .col_expr(Column::CredentialId, Expr::value(new.credential_id.clone()))
+            .col_expr(Column::DriftPolicy, Expr::value(new.drift_policy.clone()))
+            .col_expr(Column::Schedule, Expr::value(new.schedule.clone()))
+            .col_expr(Column::RequestHash, Expr::value(new.request_hash.clone()))
+            .filter(Column::Id.eq(new.id))
+            .filter(Column::Status.eq(ConnectionStatus::Failed))
+            .filter(Column::CurrentVersion.eq(0))
             .exec(&writer)
             .await?;
         if updated.rows_affected != 1 {
             return Err(Error::Conflict(Conflict::OperationInProgress));
         }
-        let lease = self
-            .operation_insert(&writer, operation(new, owner))
-            .await?;
+        let lease = self.operation_insert(&writer, operation).await?;
+        audit::append(&writer, change("connection.onboard_again", new)).await?;
         writer.commit().await?;
         Ok(lease)
     }
 
-    /// Ends an onboarding well: ids, version 1 and ACTIVE in one write.
+    /// Ends an onboarding well: ids, version 1, ACTIVE and the event in one write.
     ///
     /// # Errors
     /// `Conflict::LeaseLost` when the lease is not held any more.
     pub async fn onboarding_succeed(
         &self,
         lease: &Lease,
-        airbyte_source_id: Uuid,
-        airbyte_connection_id: Uuid,
-        source_catalog_id: Option<Uuid>,
+        row: &Model,
+        made: Made,
         version: &NewVersion<'_>,
+        settle_until: Option<DateTime<Utc>>,
     ) -> Result<(), Error> {
         let writer = self.writer().await?;
         assert_held(&writer, lease).await?;
-        connection::Entity::update_many()
-            .col_expr(
-                connection::Column::AirbyteSourceId,
-                Expr::value(airbyte_source_id),
-            )
-            .col_expr(
-                connection::Column::AirbyteConnectionId,
-                Expr::value(airbyte_connection_id),
-            )
-            .filter(connection::Column::Id.eq(lease.connection_id))
+        Entity::update_many()
+            .col_expr(Column::AirbyteSourceId, Expr::value(made.source_id))
+            .col_expr(Column::AirbyteConnectionId, Expr::value(made.connection_id))
+            .filter(Column::Id.eq(lease.connection_id))
             .exec(&writer)
             .await?;
         versions::transition(
@@ -111,11 +101,19 @@ impl Registry {
             lease.connection_id,
             0,
             ConnectionStatus::Active,
-            source_catalog_id,
+            made.source_catalog_id,
             version,
         )
         .await?;
-        finish(&writer, lease, OperationStatus::Succeeded, None, None).await?;
+        let event = Event::ConnectionOnboarded {
+            name: row.name.clone(),
+            source_type: row.source_type.clone(),
+            airbyte_connection_id: made.connection_id,
+        };
+        outbox::append(&writer, Some(row.id), &event).await?;
+        let result = serde_json::json!({"connection_id": row.id, "version": 1}).to_string();
+        let ending = Ending::succeeded(Some(&result)).settling(settle_until);
+        finish(&writer, lease, ending).await?;
         writer.commit().await?;
         Ok(())
     }
@@ -124,39 +122,49 @@ impl Registry {
     ///
     /// # Errors
     /// `Conflict::LeaseLost` when the lease is not held any more.
-    pub async fn onboarding_fail(&self, lease: &Lease, reason: &str) -> Result<(), Error> {
+    pub async fn onboarding_fail(
+        &self,
+        lease: &Lease,
+        reason: &str,
+        settle_until: Option<DateTime<Utc>>,
+    ) -> Result<(), Error> {
         let writer = self.writer().await?;
         assert_held(&writer, lease).await?;
-        connection::Entity::update_many()
+        touched(Entity::update_many())
+            .col_expr(Column::Status, Expr::value(ConnectionStatus::Failed))
+            .col_expr(Column::StatusReason, Expr::value(reason))
+            .col_expr(Column::AirbyteSourceId, Expr::value(Option::<Uuid>::None))
             .col_expr(
-                connection::Column::Status,
-                Expr::value(ConnectionStatus::Failed),
-            )
-            .col_expr(connection::Column::StatusReason, Expr::value(reason))
-            .col_expr(
-                connection::Column::AirbyteSourceId,
+                Column::AirbyteConnectionId,
                 Expr::value(Option::<Uuid>::None),
             )
-            .col_expr(
-                connection::Column::AirbyteConnectionId,
-                Expr::value(Option::<Uuid>::None),
-            )
-            .col_expr(connection::Column::UpdatedAt, Expr::value(now()))
-            .filter(connection::Column::Id.eq(lease.connection_id))
+            .filter(Column::Id.eq(lease.connection_id))
             .exec(&writer)
             .await?;
-        finish(&writer, lease, OperationStatus::Failed, None, Some(reason)).await?;
+        let event = Event::ConnectionFailed {
+            reason: reason.to_owned(),
+        };
+        outbox::append(&writer, Some(lease.connection_id), &event).await?;
+        let ending = Ending::failed(reason).settling(settle_until);
+        finish(&writer, lease, ending).await?;
         writer.commit().await?;
         Ok(())
     }
 }
 
-fn operation<'a>(new: &NewConnection, owner: &'a str) -> New<'a> {
-    New {
-        kind: OperationKind::Onboard,
-        connection_id: new.id,
-        workspace_id: Some(new.workspace_id),
-        request: "{}",
-        owner: Some(owner),
+fn change(action: &'static str, new: &NewConnection) -> audit::Change {
+    audit::Change {
+        action,
+        target: new.id.to_string(),
+        connection_id: Some(new.id),
+        before: None,
+        after: Some(serde_json::json!({
+            "name": new.name,
+            "source_type": new.source_type,
+            "workspace_id": new.workspace_id,
+            "destination_id": new.destination_id,
+            "credential_id": new.credential_id,
+            "drift_policy": contracts::DriftPolicy::from_stored(&new.drift_policy),
+        })),
     }
 }

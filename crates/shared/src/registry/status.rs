@@ -86,6 +86,8 @@ states! {
         Onboard = "onboard",
         /// Changes a connection's catalog.
         Heal = "heal",
+        /// Changes a connection's name, schedule, policy or status.
+        Update = "update",
         /// Puts an earlier catalog version in force again.
         Rollback = "rollback",
         /// Removes a connection and what was made for it.

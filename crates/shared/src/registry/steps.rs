@@ -77,6 +77,29 @@ impl Registry {
         Ok(())
     }
 
+    /// Writes down that an operation is given up, before anything of it is taken back: whoever goes on
+    /// with it undoes it. Steps that may have had their effect count as failed.
+    ///
+    /// # Errors
+    /// `Conflict::LeaseLost` when the operation belongs to another process now.
+    pub async fn steps_abandon(&self, lease: &Lease, reason: &str) -> Result<(), Error> {
+        let writer = self.writer().await?;
+        assert_held(&writer, lease).await?;
+        operation_step::Entity::update_many()
+            .col_expr(
+                operation_step::Column::Status,
+                Expr::value(StepStatus::Failed),
+            )
+            .col_expr(operation_step::Column::Error, Expr::value(reason))
+            .col_expr(operation_step::Column::UpdatedAt, Expr::value(now()))
+            .filter(operation_step::Column::OperationId.eq(lease.operation_id))
+            .filter(operation_step::Column::Status.eq(StepStatus::Intended))
+            .exec(&writer)
+            .await?;
+        writer.commit().await?;
+        Ok(())
+    }
+
     /// The steps of an operation, in the order they began.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 
 use super::connections::{ConnectionFilter, NewConnection};
 use super::jobs::JobFacts;
+use super::onboarding::Made;
+use super::operations::NewOperation;
 use super::status::*;
 use super::versions::{NewVersion, Origin};
 use super::*;
@@ -47,11 +49,25 @@ const VERSION: NewVersion<'static> = NewVersion {
     document: r#"{"streams":[]}"#,
 };
 
+fn begun(new: &NewConnection) -> NewOperation<'_> {
+    NewOperation::begun(OperationKind::Onboard, new.id, "{}", "me")
+}
+
+fn heal(connection: Uuid, owner: &str) -> NewOperation<'_> {
+    NewOperation::begun(OperationKind::Heal, connection, "{}", owner)
+}
+
 async fn active(registry: &Registry, name: &str) -> Uuid {
     let new = new_connection(name);
-    let lease = registry.onboarding_begin(&new, "me").await.unwrap();
+    let lease = registry.onboarding_begin(&new, begun(&new)).await.unwrap();
+    let row = registry.connection_get(new.id).await.unwrap().unwrap();
+    let made = Made {
+        source_id: Uuid::new_v4(),
+        connection_id: Uuid::new_v4(),
+        source_catalog_id: None,
+    };
     registry
-        .onboarding_succeed(&lease, Uuid::new_v4(), Uuid::new_v4(), None, &VERSION)
+        .onboarding_succeed(&lease, &row, made, &VERSION, None)
         .await
         .unwrap();
     new.id
@@ -84,13 +100,14 @@ async fn an_onboarding_ends_with_version_1_and_active() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_is_taken_once() {
     let f = fixture().await;
+    let (first, second) = (new_connection("a"), new_connection("a"));
     f.registry
-        .onboarding_begin(&new_connection("a"), "me")
+        .onboarding_begin(&first, begun(&first))
         .await
         .unwrap();
     let error = f
         .registry
-        .onboarding_begin(&new_connection("a"), "me")
+        .onboarding_begin(&second, begun(&second))
         .await
         .unwrap_err();
     assert!(
@@ -105,11 +122,7 @@ async fn versions_neither_collide_nor_skip_under_twenty_writers() {
     let id = active(&f.registry, "a").await;
     let begun: Vec<_> = futures::future::join_all((0..20).map(|n| {
         let registry = f.registry.clone();
-        async move {
-            registry
-                .operation_begin(OperationKind::Heal, id, "{}", &format!("p{n}"), None)
-                .await
-        }
+        async move { registry.operation_begin(heal(id, &format!("p{n}"))).await }
     }))
     .await;
     let (held, refused): (Vec<_>, Vec<_>) = begun.into_iter().partition(Result::is_ok);
@@ -138,12 +151,12 @@ async fn a_lease_that_changed_hands_writes_nothing() {
     let id = active(&f.registry, "a").await;
     let old = f
         .registry
-        .operation_begin(OperationKind::Heal, id, "{}", "paused", None)
+        .operation_begin(heal(id, "paused"))
         .await
         .unwrap();
     assert!(
         f.registry
-            .operation_take(OperationKind::Heal, "other")
+            .operation_take(&[OperationKind::Heal], "other")
             .await
             .unwrap()
             .is_none()
@@ -154,7 +167,7 @@ async fn a_lease_that_changed_hands_writes_nothing() {
         .unwrap();
     let (_, new) = f
         .registry
-        .operation_take(OperationKind::Heal, "other")
+        .operation_take(&[OperationKind::Heal], "other")
         .await
         .unwrap()
         .unwrap();
@@ -232,9 +245,8 @@ async fn fifty_writers_all_succeed() {
     let results = futures::future::join_all((0..50).map(|n| {
         let registry = f.registry.clone();
         tokio::spawn(async move {
-            registry
-                .onboarding_begin(&new_connection(&format!("c{n}")), "me")
-                .await
+            let new = new_connection(&format!("c{n}"));
+            registry.onboarding_begin(&new, begun(&new)).await
         })
     }))
     .await;

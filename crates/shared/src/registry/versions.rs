@@ -1,16 +1,18 @@
 //! `sync_catalog_versions` and the one function that moves a connection from version to version.
 
 use chrono::{DateTime, Utc};
+use contracts::Event;
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, DbBackend, EntityTrait as _,
     QueryFilter as _, Statement, sea_query::Expr,
 };
 use uuid::Uuid;
 
+use super::connections::touched;
 use super::entities::connection;
 use super::operations::Lease;
 use super::status::ConnectionStatus;
-use super::{Conflict, Error, Registry, now};
+use super::{Conflict, Error, Registry, now, outbox};
 
 /// Where a version came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub enum Origin {
     Onboarding,
     /// A repair.
     Repair,
+    /// An earlier version, put in force again.
+    Rollback,
     /// Somebody changed the connection in Airbyte itself.
     External,
 }
@@ -29,6 +33,7 @@ impl Origin {
         match self {
             Self::Onboarding => "onboarding",
             Self::Repair => "repair",
+            Self::Rollback => "rollback",
             Self::External => "external",
         }
     }
@@ -141,7 +146,7 @@ impl Registry {
     }
 
     /// Changes a connection's status without a new version, by whoever holds its operation's
-    /// lease.
+    /// lease, and tells of it.
     ///
     /// # Errors
     /// `Conflict::LeaseLost` when the lease is not held any more.
@@ -151,21 +156,24 @@ impl Registry {
         status: ConnectionStatus,
         reason: Option<&str>,
         source_catalog_id: Option<Uuid>,
+        event: Option<&Event>,
     ) -> Result<(), Error> {
         let writer = self.writer().await?;
         super::operations::assert_held(&writer, lease).await?;
-        let mut update = connection::Entity::update_many()
+        let mut update = touched(connection::Entity::update_many())
             .col_expr(connection::Column::Status, Expr::value(status))
             .col_expr(
                 connection::Column::StatusReason,
                 Expr::value(reason.map(str::to_owned)),
             )
-            .col_expr(connection::Column::UpdatedAt, Expr::value(now()))
             .filter(connection::Column::Id.eq(lease.connection_id));
         if let Some(catalog_id) = source_catalog_id {
             update = update.col_expr(connection::Column::SourceCatalogId, Expr::value(catalog_id));
         }
         update.exec(&writer).await?;
+        if let Some(event) = event {
+            outbox::append(&writer, Some(lease.connection_id), event).await?;
+        }
         writer.commit().await?;
         Ok(())
     }
@@ -183,14 +191,13 @@ pub(super) async fn transition(
 ) -> Result<i32, Error> {
     let at = now();
     let number = expected + 1;
-    let mut update = connection::Entity::update_many()
+    let mut update = touched(connection::Entity::update_many())
         .col_expr(connection::Column::CurrentVersion, Expr::value(number))
         .col_expr(connection::Column::Status, Expr::value(status))
         .col_expr(
             connection::Column::StatusReason,
             Expr::value(Option::<String>::None),
         )
-        .col_expr(connection::Column::UpdatedAt, Expr::value(at))
         .filter(connection::Column::Id.eq(connection_id))
         .filter(connection::Column::CurrentVersion.eq(expected));
     if let Some(catalog_id) = source_catalog_id {

@@ -182,6 +182,8 @@ pub struct Settings {
     pub embedded_airbyte_mode: AirbyteMode,
     /// What is done about drift of connections that are onboarded without a policy.
     pub drift_policy: DriftPolicy,
+    /// How long a process holds an operation without renewing it.
+    pub lease: std::time::Duration,
     secret_key: Option<SecretString>,
     service_token_key: Option<SecretString>,
     airbyte_secret_key: Option<SecretString>,
@@ -303,6 +305,7 @@ impl Settings {
             .map(|roots| std::env::split_paths(&roots).collect())
             .unwrap_or_else(|| vec![source.working_directory().to_owned()]);
         let drift_policy = reader.drift_policy();
+        let lease = reader.seconds(variables::AAM_LEASE_SECONDS, 1..=3600, 30);
         let explicit_home = reader.text(variables::AAM_HOME).map(PathBuf::from);
         let database_url = reader.database(&[variables::DATABASE_URL, variables::SUPABASE_DB_URL]);
         let broker_url = reader.database(&[variables::AUTH_BROKER_DATABASE_URL]);
@@ -335,6 +338,7 @@ impl Settings {
             log,
             embedded_airbyte_mode,
             drift_policy,
+            lease,
             secret_key,
             service_token_key,
             airbyte_secret_key,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use contracts::DriftPolicy;
 use secrecy::SecretString;
@@ -201,6 +202,27 @@ impl Reader<'_> {
             self.fault(variable, format!("`{text}` is not a port (0 to 65535)"));
             default
         })
+    }
+
+    /// A whole number of seconds within bounds.
+    pub(super) fn seconds(
+        &mut self,
+        variable: &'static str,
+        bounds: std::ops::RangeInclusive<u64>,
+        default: u64,
+    ) -> Duration {
+        let Some(text) = self.text(variable) else {
+            return Duration::from_secs(default);
+        };
+        match text.parse() {
+            Ok(seconds) if bounds.contains(&seconds) => Duration::from_secs(seconds),
+            _ => {
+                let (least, most) = (bounds.start(), bounds.end());
+                let problem = format!("`{text}` is not a number of seconds from {least} to {most}");
+                self.fault(variable, problem);
+                Duration::from_secs(default)
+            }
+        }
     }
 
     fn url(&mut self, variable: &'static str) -> Option<Url> {

@@ -42,6 +42,7 @@ variables! {
     AAM_HOME = "/var/lib/aam", "The data directory; unset: `.aam`, searched upwards from the working directory.";
     AAM_DATA_ROOTS = "/srv/data:/srv/exports", "Where native file and SQLite connectors may read and write.";
     AAM_DRIFT_POLICY = "auto", "What is done about drift of connections that are onboarded without a policy: a word, or the path of a JSON file; unset: `propose`.";
+    AAM_LEASE_SECONDS = "30", "How long a process holds an operation without renewing it, in seconds: so long after a process died another goes on with what it did.";
     LOG_LEVEL = "info", "What is logged.";
     RUST_LOG = "info,orchestrator=debug", "What is logged, by module; wins over LOG_LEVEL.";
     LOG_FORMAT = "json", "`pretty` or `json`.";

@@ -1,6 +1,7 @@
 //! HTTP in, HTTP out.
 
 pub(crate) mod credentials;
+pub(crate) mod sealed;
 
 use actix_web::web::{self, ServiceConfig};
 
@@ -17,5 +18,11 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(
             web::resource("/credentials/{source_type}/{credential_id}")
                 .route(web::get().to(credentials::fragment)),
+        )
+        .service(
+            web::resource("/sealed/{operation_id}")
+                .route(web::get().to(sealed::get))
+                .route(web::put().to(sealed::put))
+                .route(web::delete().to(sealed::delete)),
         );
 }

@@ -2,6 +2,7 @@
 //! they reach it.
 
 mod entity;
+mod sealed;
 
 use contracts::CredentialKind;
 use sea_orm::{ActiveValue::Set, EntityTrait as _, QueryOrder as _};

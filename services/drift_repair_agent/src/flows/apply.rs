@@ -2,14 +2,15 @@
 //! when anything in it does not fit.
 
 use catalog::request::{self, CatalogRequest};
-use contracts::{ApplyAnswer, ApplyStatus, ErrorCode};
-use shared::http::problem::chain;
+use contracts::{ApplyAnswer, ApplyStatus};
 use shared::registry::keeper::LeaseKeeper;
-use shared::registry::operations::Lease;
-use shared::registry::status::{ConnectionStatus, OperationStatus};
+use shared::registry::operations::{Ending, Lease};
+use shared::registry::status::OperationKind;
 use uuid::Uuid;
 
-use super::{Error, change, observe, plan, repairable, running_job, take};
+use super::{
+    Error, change, end_failed, idle, observe, plan, repairable, still_at, switched_on, take,
+};
 use crate::state::State;
 
 /// What somebody sent.
@@ -26,28 +27,16 @@ pub(crate) const WRITTEN: &str = "{}";
 
 pub(crate) async fn run(state: State, request: Request) -> Result<ApplyAnswer, Error> {
     let target = repairable(&state, request.connection_id).await?;
-    if target.row.status == ConnectionStatus::Inactive && !change::is_paused(&target) {
-        return Err(Error::refused(
-            ErrorCode::ConnectionNotReady,
-            format!("connection {} is switched off", target.row.id),
-        ));
-    }
+    switched_on(&target)?;
     // Garbage is told before anybody waits.
     let catalog =
         CatalogRequest::parse(&request.catalog).map_err(|faults| plan::invalid(&faults))?;
-    let lease = take(&state, target.row.id, WRITTEN).await?;
+    let lease = take(&state, OperationKind::Heal, target.row.id, WRITTEN).await?;
     let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
     let result = steps(&state, &lease, &request, &catalog).await;
     drop(keeper);
     if let Err(error) = &result {
-        let row = shared::flow::connection(&state.registry, lease.connection_id).await?;
-        if row.status_reason.as_deref() != Some(change::UNCERTAIN) {
-            let said = chain(error);
-            state
-                .registry
-                .operation_finish(&lease, OperationStatus::Failed, None, Some(&said))
-                .await?;
-        }
+        end_failed(&state, &lease, error).await;
     }
     result
 }
@@ -59,24 +48,8 @@ async fn steps(
     catalog: &CatalogRequest,
 ) -> Result<ApplyAnswer, Error> {
     let mut target = repairable(state, request.connection_id).await?;
-    if let Some(expected) = request
-        .expected_version
-        .filter(|v| *v != target.row.current_version)
-    {
-        return Err(Error::refused(
-            ErrorCode::VersionConflict,
-            format!(
-                "the connection is at version {}, not {expected}",
-                target.row.current_version
-            ),
-        ));
-    }
-    if let Some(job) = running_job(state, target.connection_id).await? {
-        return Err(Error::refused(
-            ErrorCode::JobRunning,
-            format!("job {job} is running; apply the catalog when it has ended"),
-        ));
-    }
+    still_at(&target, request.expected_version)?;
+    idle(state, &target, "apply the catalog").await?;
     let read = state.airbyte.connection_read(target.connection_id).await?;
     let version = observe::version(state, &target).await?;
     let current = observe::record_outside_change(state, lease, &mut target, version, &read).await?;
@@ -99,14 +72,20 @@ async fn steps(
     if next.configured_fingerprint() == current.configured_fingerprint() {
         state
             .registry
-            .operation_finish(lease, OperationStatus::Succeeded, None, None)
+            .operation_finish(lease, Ending::succeeded(None))
             .await?;
         return Ok(answer(
             previous_version,
             "Catalog is already in force; nothing changed",
         ));
     }
-    let changed = change::put(state, lease, &target, &read, &next, offer.catalog_id, None).await?;
+    let next = change::Next {
+        catalog: &next,
+        source_catalog_id: offer.catalog_id,
+        follow_up: None,
+        purpose: change::Purpose::Repair,
+    };
+    let changed = change::put(state, lease, &target, &read, next).await?;
     Ok(answer(
         changed.version,
         "Catalog updated and versioned successfully",

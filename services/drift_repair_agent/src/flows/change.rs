@@ -4,12 +4,14 @@
 use airbyte_protocol::StreamDescriptor;
 use catalog::SyncCatalog;
 use catalog::plan::RefreshMode;
-use contracts::{ErrorCode, SyncRequest};
+use contracts::{ErrorCode, Event, SyncRequest};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::airbyte::ConnectionUpdate;
 use shared::airbyte::types::ConnectionRead;
 use shared::http::problem::chain;
+use shared::operation::steps::{heal, rollback};
+use shared::operation::{Acted, Run, Step};
 use shared::registry::operations::Lease;
 use shared::registry::status::{ConnectionStatus, StepStatus};
 use shared::registry::versions::{NewVersion, Origin};
@@ -19,8 +21,46 @@ use super::{Error, Repairable, observe};
 use crate::domain::configured;
 use crate::state::State;
 
-/// The step, as the registry names it.
-pub(crate) const UPDATE: &str = "update_connection";
+/// What a catalog is changed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) enum Purpose {
+    /// A repair, by plan or as it was sent.
+    #[default]
+    Repair,
+    /// An earlier version comes back.
+    Rollback(i32),
+}
+
+impl Purpose {
+    fn steps(self) -> (Step, Step) {
+        match self {
+            Self::Repair => (heal::UPDATE_CONNECTION, heal::COMMIT_VERSION),
+            Self::Rollback(_) => (rollback::UPDATE_CONNECTION, rollback::COMMIT_VERSION),
+        }
+    }
+
+    fn origin(self) -> Origin {
+        match self {
+            Self::Repair => Origin::Repair,
+            Self::Rollback(_) => Origin::Rollback,
+        }
+    }
+
+    fn event(self, previous_version: i32, new_version: i32) -> Event {
+        match self {
+            Self::Repair => Event::ConnectionHealed {
+                previous_version,
+                new_version,
+            },
+            Self::Rollback(to_version) => Event::ConnectionRolledBack {
+                to_version,
+                previous_version,
+                new_version,
+            },
+        }
+    }
+}
+
 /// Why a connection is FAILED when neither the new nor the old catalog could be put in force.
 pub(crate) const UNCERTAIN: &str = "catalog_uncertain";
 
@@ -42,6 +82,18 @@ pub(crate) struct Intent {
     pub(crate) follow_up: Option<Vec<(StreamDescriptor, RefreshMode)>>,
     /// Whether drift had switched the connection off, so that the update switches it on.
     pub(crate) activate: bool,
+    #[serde(default)]
+    pub(crate) purpose: Purpose,
+}
+
+/// A catalog to be put in force.
+pub(crate) struct Next<'a> {
+    pub(crate) catalog: &'a SyncCatalog,
+    /// The discovered catalog that counts as accepted with it; the one before when absent.
+    pub(crate) source_catalog_id: Option<Uuid>,
+    /// What is read again afterwards; absent when no sync follows.
+    pub(crate) follow_up: Option<Vec<(StreamDescriptor, RefreshMode)>>,
+    pub(crate) purpose: Purpose,
 }
 
 /// What a change came to.
@@ -56,35 +108,40 @@ pub(crate) async fn put(
     lease: &Lease,
     target: &Repairable,
     before: &ConnectionRead,
-    next: &SyncCatalog,
-    next_source_catalog_id: Option<Uuid>,
-    follow_up: Option<Vec<(StreamDescriptor, RefreshMode)>>,
+    next: Next<'_>,
 ) -> Result<Changed, Error> {
     let intent = Intent {
         previous: before.sync_catalog.clone(),
         previous_source_catalog_id: before.source_catalog_id,
-        next: next.to_document(),
-        next_source_catalog_id,
+        next: next.catalog.to_document(),
+        next_source_catalog_id: next.source_catalog_id,
         base_version: target.row.current_version,
-        follow_up,
+        follow_up: next.follow_up,
         activate: is_paused(target)
-            || (next_source_catalog_id.is_some() && switched_off_by_drift(before, target)),
+            || (next.source_catalog_id.is_some() && switched_off_by_drift(before, target)),
+        purpose: next.purpose,
     };
     let written = serde_json::to_string(&intent)
         .map_err(|error| shared::registry::Error::Document(error.to_string()))?;
-    state.registry.step_intend(lease, UPDATE, &written).await?;
-    state
-        .registry
-        .connection_set_status(lease, ConnectionStatus::Healing, None, None)
-        .await?;
-    let put = update(state, target.connection_id, next, &intent).await;
-    let error = match put {
-        Ok(()) => return commit(state, lease, next, &intent).await,
-        Err(error) => error,
+    let run = Run {
+        registry: &state.registry,
+        lease,
     };
-    tracing::warn!(connection.id = %target.row.id, error = %chain(&error), "the new catalog did not take; putting the old one back");
-    undo(state, lease, target, &intent).await?;
-    Err(error)
+    let act = async {
+        state
+            .registry
+            .connection_set_status(lease, ConnectionStatus::Healing, None, None, None)
+            .await?;
+        let put = update(state, target.connection_id, next.catalog, &intent).await;
+        let Err(error) = put else {
+            return Ok(Acted::plain(()));
+        };
+        tracing::warn!(connection.id = %target.row.id, error = %chain(&error), "the new catalog did not take; putting the old one back");
+        undo(state, lease, target, &intent).await?;
+        Err(error)
+    };
+    run.step(intent.purpose.steps().0, &written, act).await?;
+    commit(state, lease, next.catalog, &intent).await
 }
 
 /// Whether the connection's policy stopped it until somebody decides.
@@ -111,12 +168,12 @@ async fn update(
     state
         .airbyte
         .connection_update(&ConnectionUpdate {
-            connection_id,
             sync_catalog: Some(&document),
             source_catalog_id: intent.next_source_catalog_id,
             // A breaking change that still waits stays flagged, and keeps the connection off.
             breaking_change: intent.next_source_catalog_id.map(|_| false),
             status: intent.activate.then_some("active"),
+            ..ConnectionUpdate::of(connection_id)
         })
         .await?;
     let kept = state.airbyte.connection_read(connection_id).await?;
@@ -140,28 +197,34 @@ pub(crate) async fn commit(
     next: &SyncCatalog,
     intent: &Intent,
 ) -> Result<Changed, Error> {
-    state
-        .registry
-        .step_end(lease, UPDATE, StepStatus::Done, None, None)
-        .await?;
     let follow_up = intent.follow_up.as_ref().map(|refresh| SyncRequest {
         refresh: refresh.clone(),
     });
     let version = NewVersion {
-        origin: Origin::Repair,
+        origin: intent.purpose.origin(),
         fingerprint: &next.fingerprint(),
         document: &intent.next,
     };
-    let (version, sync_operation) = state
-        .registry
-        .heal_succeed(
-            lease,
-            intent.base_version,
-            intent.next_source_catalog_id,
-            &version,
-            follow_up.as_ref(),
-        )
-        .await?;
+    let run = Run {
+        registry: &state.registry,
+        lease,
+    };
+    let told = |number| intent.purpose.event(intent.base_version, number);
+    let write = async {
+        state
+            .registry
+            .repair_succeed(
+                lease,
+                intent.base_version,
+                intent.next_source_catalog_id,
+                &version,
+                follow_up.as_ref(),
+                &told,
+            )
+            .await
+            .map_err(Error::from)
+    };
+    let (version, sync_operation) = run.commit(intent.purpose.steps().1, write).await?;
     tracing::info!(connection.id = %lease.connection_id, version, "catalog version {version} is in force");
     Ok(Changed {
         version,
@@ -180,30 +243,38 @@ pub(crate) async fn undo(
     let put_back = state
         .airbyte
         .connection_update(&ConnectionUpdate {
-            connection_id: target.connection_id,
             sync_catalog: Some(&intent.previous),
             source_catalog_id: intent.previous_source_catalog_id,
-            breaking_change: None,
-            status: None,
+            ..ConnectionUpdate::of(target.connection_id)
         })
         .await;
     match put_back {
         Ok(_) => {
             state
                 .registry
-                .step_end(lease, UPDATE, StepStatus::Undone, None, None)
+                .step_end(
+                    lease,
+                    heal::UPDATE_CONNECTION.name,
+                    StepStatus::Undone,
+                    None,
+                    None,
+                )
                 .await?;
             state
                 .registry
-                .connection_set_status(lease, ConnectionStatus::Active, None, None)
+                .connection_set_status(lease, ConnectionStatus::Active, None, None, None)
                 .await?;
             Ok(())
         }
         Err(error) => {
             tracing::error!(connection.id = %target.row.id, %error, "neither the new nor the old catalog is certain to be in force");
+            let event = Event::ConnectionFailed {
+                reason: UNCERTAIN.to_owned(),
+            };
+            let (failed, reason) = (ConnectionStatus::Failed, Some(UNCERTAIN));
             state
                 .registry
-                .connection_set_status(lease, ConnectionStatus::Failed, Some(UNCERTAIN), None)
+                .connection_set_status(lease, failed, reason, None, Some(&event))
                 .await?;
             Err(error.into())
         }

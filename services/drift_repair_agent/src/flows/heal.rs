@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use catalog::drift::{Change, Decision};
 use catalog::plan::{self, Applied, BadDecision, Decided, Decisions, Plan};
-use contracts::{ErrorCode, FieldError, HealAnswer, HealOutcome, HealRequest};
+use contracts::{ErrorCode, Event, FieldError, HealAnswer, HealOutcome, HealRequest};
 use shared::airbyte::ErrorKind;
 use shared::airbyte::types::ConnectionRead;
-use shared::http::problem::chain;
 use shared::registry::keeper::LeaseKeeper;
 use shared::registry::now;
-use shared::registry::operations::Lease;
-use shared::registry::status::{ConnectionStatus, OperationStatus};
+use shared::registry::operations::{Ending, Lease};
+use shared::registry::status::OperationKind;
 
 use super::observe::Offer;
-use super::{Error, Repairable, change, observe, repairable, running_job, standing, take};
+use super::{
+    Error, Repairable, change, end_failed, observe, repairable, running_job, standing, switched_on,
+    take,
+};
 use crate::state::State;
 
 /// How long a caller waits for a running job.
@@ -29,15 +31,10 @@ const NO_MAPPERS: &str = "Airbyte refused the mapper that keeps a renamed column
 /// A heal that somebody asked for.
 pub(crate) async fn request(state: State, request: HealRequest) -> Result<HealAnswer, Error> {
     let target = repairable(&state, request.connection_id).await?;
-    if target.row.status == ConnectionStatus::Inactive && !change::is_paused(&target) {
-        return Err(Error::refused(
-            ErrorCode::ConnectionNotReady,
-            format!("connection {} is switched off", target.row.id),
-        ));
-    }
+    switched_on(&target)?;
     let written = serde_json::to_string(&request)
         .map_err(|error| shared::registry::Error::Document(error.to_string()))?;
-    let lease = take(&state, target.row.id, &written).await?;
+    let lease = take(&state, OperationKind::Heal, target.row.id, &written).await?;
     perform(&state, &lease, &request, PATIENCE).await
 }
 
@@ -52,20 +49,7 @@ pub(crate) async fn perform(
     let result = steps(state, lease, request, patience).await;
     drop(keeper);
     if let Err(error) = &result {
-        let said = chain(error);
-        // FAILED `catalog_uncertain` keeps its operation open: the worker goes on undoing.
-        let uncertain = shared::flow::connection(&state.registry, lease.connection_id)
-            .await
-            .is_ok_and(|row| row.status_reason.as_deref() == Some(change::UNCERTAIN));
-        if !uncertain {
-            let ended = state
-                .registry
-                .operation_finish(lease, OperationStatus::Failed, None, Some(&said))
-                .await;
-            if let Err(error) = ended {
-                tracing::warn!(operation.id = %lease.operation_id, %error, "could not end an operation");
-            }
-        }
+        end_failed(state, lease, error).await;
     }
     result
 }
@@ -168,7 +152,7 @@ async fn steps(
         }
         state
             .registry
-            .operation_finish(lease, OperationStatus::Succeeded, None, None)
+            .operation_finish(lease, Ending::succeeded(None))
             .await?;
     }
     answer.notes.extend(standing::warnings(&applied));
@@ -214,17 +198,13 @@ async fn put(
     decisions: &Decisions,
 ) -> Result<change::Changed, Error> {
     let catalog_id = standing::accepted_catalog(offer, applied, decisions);
-    let follow_up = Some(applied.refresh.clone());
-    change::put(
-        state,
-        lease,
-        target,
-        before,
-        &applied.catalog,
-        catalog_id,
-        follow_up,
-    )
-    .await
+    let next = change::Next {
+        catalog: &applied.catalog,
+        source_catalog_id: catalog_id,
+        follow_up: Some(applied.refresh.clone()),
+        purpose: change::Purpose::Repair,
+    };
+    change::put(state, lease, target, before, next).await
 }
 
 /// Whether Airbyte refused a catalog for its mappers.
@@ -269,6 +249,19 @@ async fn record(state: &State, answer: &HealAnswer, plan: Plan) -> Result<(), Er
         .new_version
         .or(answer.previous_version)
         .unwrap_or_default();
+    let base = answer.previous_version.unwrap_or_default();
+    let mut events = vec![Event::DriftDetected {
+        version: base,
+        plan_hash: plan.plan_hash.clone(),
+        changes: plan.changes.len(),
+    }];
+    if !answer.pending.is_empty() {
+        events.push(Event::RepairProposed {
+            version: version.max(base),
+            plan_hash: plan.plan_hash.clone(),
+            pending: answer.pending.clone(),
+        });
+    }
     state
         .registry
         .drift_record(
@@ -277,6 +270,7 @@ async fn record(state: &State, answer: &HealAnswer, plan: Plan) -> Result<(), Er
             &plan.plan_hash,
             answer.outcome.as_str(),
             &document,
+            &events,
         )
         .await?;
     Ok(())

@@ -6,6 +6,7 @@ pub(crate) mod heal;
 mod observe;
 pub(crate) mod plan;
 mod recover;
+pub(crate) mod rollback;
 mod standing;
 pub(crate) mod worker;
 
@@ -13,8 +14,9 @@ use std::time::Duration;
 
 use contracts::ErrorCode;
 pub(crate) use shared::flow::Error;
+use shared::http::problem::chain;
 use shared::registry::entities::connection;
-use shared::registry::operations::Lease;
+use shared::registry::operations::{Ending, Lease, NewOperation};
 use shared::registry::status::{ConnectionStatus, OperationKind};
 use shared::registry::{self, Conflict};
 use uuid::Uuid;
@@ -62,13 +64,16 @@ pub(crate) async fn repairable(state: &State, id: Uuid) -> Result<Repairable, Er
 }
 
 /// Takes the connection for a repair; waits a while for another one to end.
-pub(crate) async fn take(state: &State, connection: Uuid, request: &str) -> Result<Lease, Error> {
+pub(crate) async fn take(
+    state: &State,
+    kind: OperationKind,
+    connection: Uuid,
+    request: &str,
+) -> Result<Lease, Error> {
     let begun = tokio::time::Instant::now();
     loop {
-        let begin =
-            state
-                .registry
-                .operation_begin(OperationKind::Heal, connection, request, &state.owner);
+        let new = NewOperation::begun(kind, connection, request, &state.owner);
+        let begin = state.registry.operation_begin(new);
         match begin.await {
             Ok(lease) => return Ok(lease),
             Err(registry::Error::Conflict(Conflict::OperationInProgress))
@@ -91,4 +96,58 @@ pub(crate) async fn running_job(
         .into_iter()
         .find(|job| !registry::status::JobStatus::from_airbyte(&job.status).is_final())
         .map(|job| job.job_id))
+}
+
+/// Refuses a connection that a person switched off.
+pub(crate) fn switched_on(target: &Repairable) -> Result<(), Error> {
+    if target.row.status == ConnectionStatus::Inactive && !change::is_paused(target) {
+        return Err(Error::refused(
+            ErrorCode::ConnectionNotReady,
+            format!("connection {} is switched off", target.row.id),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a connection that has moved on from the version the caller saw.
+pub(crate) fn still_at(target: &Repairable, expected: Option<i32>) -> Result<(), Error> {
+    let current = target.row.current_version;
+    match expected.filter(|expected| *expected != current) {
+        None => Ok(()),
+        Some(expected) => Err(Error::refused(
+            ErrorCode::VersionConflict,
+            format!("the connection is at version {current}, not {expected}"),
+        )),
+    }
+}
+
+/// Refuses a connection whose job runs; `then` is what the caller may do later.
+pub(crate) async fn idle(state: &State, target: &Repairable, then: &str) -> Result<(), Error> {
+    match running_job(state, target.connection_id).await? {
+        None => Ok(()),
+        Some(job) => Err(Error::refused(
+            ErrorCode::JobRunning,
+            format!("job {job} is running; {then} when it has ended"),
+        )),
+    }
+}
+
+/// Ends an operation that failed. FAILED `catalog_uncertain` keeps its operation open, and so does a
+/// registry that is away: the worker goes on with it.
+pub(crate) async fn end_failed(state: &State, lease: &Lease, error: &Error) {
+    let row = shared::flow::connection(&state.registry, lease.connection_id).await;
+    let goes_on = match row {
+        Ok(row) => row.status_reason.as_deref() == Some(change::UNCERTAIN),
+        Err(_) => true,
+    };
+    if goes_on {
+        return;
+    }
+    let said = chain(error);
+    let ended = state
+        .registry
+        .operation_finish(lease, Ending::failed(&said));
+    if let Err(error) = ended.await {
+        tracing::warn!(operation.id = %lease.operation_id, %error, "could not end an operation");
+    }
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use catalog::SyncCatalog;
 use contracts::HealRequest;
+use shared::operation::steps::heal as step;
 use shared::registry::entities::operation;
 use shared::registry::now;
-use shared::registry::operations::Lease;
-use shared::registry::status::{ConnectionStatus, OperationStatus, StepStatus};
+use shared::registry::operations::{Ending, Lease};
+use shared::registry::status::{ConnectionStatus, OperationKind, StepStatus};
 
-use super::change::{self, Intent, UPDATE};
+use super::change::{self, Intent};
 use super::{Error, apply, heal, observe, repairable};
 use crate::domain::configured;
 use crate::state::State;
@@ -27,8 +28,9 @@ pub(crate) async fn repair(
     let steps = state.registry.step_list(operation.id).await?;
     let intended = steps
         .iter()
-        .rfind(|step| {
-            step.step == UPDATE && matches!(step.status, StepStatus::Intended | StepStatus::Done)
+        .rfind(|begun| {
+            // Only what was put back is certain to have left nothing.
+            begun.step == step::UPDATE_CONNECTION.name && begun.status != StepStatus::Undone
         })
         .and_then(|step| step.intent.as_deref());
     let Some(intended) = intended else {
@@ -47,7 +49,7 @@ pub(crate) async fn repair(
     let said = "the process that repaired it stopped; the old catalog was put back";
     state
         .registry
-        .operation_finish(lease, OperationStatus::Failed, None, Some(said))
+        .operation_finish(lease, Ending::failed(said))
         .await?;
     Ok(())
 }
@@ -63,20 +65,20 @@ async fn untouched(
     if *status == ConnectionStatus::Healing {
         state
             .registry
-            .connection_set_status(lease, ConnectionStatus::Active, None, None)
+            .connection_set_status(lease, ConnectionStatus::Active, None, None, None)
             .await?;
     }
-    let is_heal = operation.request != apply::WRITTEN;
+    let is_heal = operation.kind == OperationKind::Heal && operation.request != apply::WRITTEN;
     let too_old = now() - operation.created_at > WAIT_MAX;
     if !is_heal || too_old {
         let said = if is_heal {
             "a job ran for more than 30 minutes; heal it again"
         } else {
-            "the process that applied the catalog stopped before it changed anything"
+            "the process that was to change the catalog stopped before it changed anything"
         };
         state
             .registry
-            .operation_finish(lease, OperationStatus::Failed, None, Some(said))
+            .operation_finish(lease, Ending::failed(said))
             .await?;
         return Ok(());
     }

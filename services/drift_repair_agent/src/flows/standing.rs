@@ -3,11 +3,11 @@
 
 use catalog::drift::{Change, Decision};
 use catalog::plan::{Applied, Decisions};
-use contracts::{HealAnswer, HealOutcome};
+use contracts::{Event, HealAnswer, HealOutcome};
 use shared::airbyte::ConnectionUpdate;
 use shared::airbyte::types::ConnectionRead;
-use shared::registry::operations::Lease;
-use shared::registry::status::{ConnectionStatus, OperationStatus};
+use shared::registry::operations::{Ending, Lease};
+use shared::registry::status::ConnectionStatus;
 
 use super::observe::Offer;
 use super::{Error, Repairable, change};
@@ -51,18 +51,17 @@ pub(super) async fn acknowledge(
         state
             .airbyte
             .connection_update(&ConnectionUpdate {
-                connection_id: target.connection_id,
-                sync_catalog: None,
                 source_catalog_id: catalog_id,
                 breaking_change: catalog_id.map(|_| false),
                 status: activate.then_some("active"),
+                ..ConnectionUpdate::of(target.connection_id)
             })
             .await?;
     }
     // A version that Airbyte is seen to have ends every uncertainty about it.
     state
         .registry
-        .connection_set_status(lease, ConnectionStatus::Active, None, catalog_id)
+        .connection_set_status(lease, ConnectionStatus::Active, None, catalog_id, None)
         .await?;
     Ok(())
 }
@@ -78,13 +77,13 @@ pub(super) async fn pause(
     state
         .airbyte
         .connection_update(&ConnectionUpdate {
-            connection_id: target.connection_id,
-            sync_catalog: None,
-            source_catalog_id: None,
-            breaking_change: None,
             status: Some("inactive"),
+            ..ConnectionUpdate::of(target.connection_id)
         })
         .await?;
+    let event = Event::ConnectionPaused {
+        changes: pausing.iter().map(|change| change.id.clone()).collect(),
+    };
     state
         .registry
         .connection_set_status(
@@ -92,11 +91,12 @@ pub(super) async fn pause(
             ConnectionStatus::Inactive,
             Some(change::PAUSED),
             None,
+            Some(&event),
         )
         .await?;
     state
         .registry
-        .operation_finish(lease, OperationStatus::Succeeded, None, None)
+        .operation_finish(lease, Ending::succeeded(None))
         .await?;
     answer.outcome = HealOutcome::Paused;
     let told = pausing.iter().map(|change| {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::http::problem::chain;
-use shared::http::request_id;
+use shared::operation::on_behalf;
 use shared::registry::status::OperationKind;
 
 use super::{Error, recover};
@@ -26,16 +26,10 @@ pub(crate) async fn run(state: State) {
 }
 
 async fn turn(state: &State) -> Result<(), Error> {
-    while let Some((operation, lease)) = state
-        .registry
-        .operation_take(OperationKind::Heal, &state.owner)
-        .await?
+    let kinds = [OperationKind::Heal, OperationKind::Rollback];
+    while let Some((operation, lease)) = state.registry.operation_take(&kinds, &state.owner).await?
     {
-        let id = operation
-            .request_id
-            .clone()
-            .unwrap_or_else(|| request_id::accept(None));
-        let repaired = request_id::scope(id, recover::repair(state, &operation, &lease)).await;
+        let repaired = on_behalf(&operation, recover::repair(state, &operation, &lease)).await;
         if let Err(error) = repaired {
             // The lease runs out by itself, and the repair is taken up again.
             tracing::warn!(operation.id = %operation.id, error = %chain(&error), "could not take up a repair");

@@ -12,5 +12,6 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
                 .route(web::post().to(repair::apply_new_catalog)),
         )
         .service(web::resource("/repair/plan").route(web::post().to(repair::plan)))
-        .service(web::resource("/repair/heal").route(web::post().to(repair::heal)));
+        .service(web::resource("/repair/heal").route(web::post().to(repair::heal)))
+        .service(web::resource("/repair/rollback").route(web::post().to(repair::rollback)));
 }

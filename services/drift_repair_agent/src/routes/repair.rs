@@ -4,6 +4,7 @@ use actix_web::Responder;
 use actix_web::web::{Data, Json};
 use contracts::{
     ApplyAnswer, ErrorCode, HealAnswer, HealRequest, PlanAnswer, PlanRequest, Problem,
+    RollbackAnswer, RollbackRequest,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -85,6 +86,26 @@ pub(crate) async fn heal(
     body: Body<HealRequest>,
 ) -> Result<impl Responder, ApiError> {
     let flow = flows::heal::request(state.get_ref().clone(), body.0);
+    Ok(Json(state.runtime.run(flow).await?))
+}
+
+/// Puts an earlier catalog version in force again, under a new number.
+#[utoipa::path(
+    post,
+    path = "/repair/rollback",
+    request_body = RollbackRequest,
+    responses(
+        (status = 200, body = RollbackAnswer),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
+)]
+pub(crate) async fn rollback(
+    state: Data<State>,
+    body: Body<RollbackRequest>,
+) -> Result<impl Responder, ApiError> {
+    let flow = flows::rollback::run(state.get_ref().clone(), body.0);
     Ok(Json(state.runtime.run(flow).await?))
 }
 

@@ -8,7 +8,15 @@ pub(crate) fn of(installation: Uuid, connection: Uuid) -> String {
     format!(" [aam-{}-{}]", tail(installation), tail(connection))
 }
 
-fn tail(id: Uuid) -> String {
+/// The tail of the connection's id in a name that ends in a mark of this installation.
+pub(crate) fn connection(installation: Uuid, name: &str) -> Option<&str> {
+    let (_, mark) = name.strip_suffix(']')?.rsplit_once(" [aam-")?;
+    let (of_installation, of_connection) = mark.split_once('-')?;
+    (of_installation == tail(installation)).then_some(of_connection)
+}
+
+/// The last 12 hex digits of an id.
+pub(crate) fn tail(id: Uuid) -> String {
     let text = id.simple().to_string();
     text[text.len() - 12..].to_owned()
 }
@@ -25,5 +33,9 @@ mod tests {
             of(installation, connection),
             " [aam-ef1234567890-0123456789ab]"
         );
+        let name = format!("shop{}", of(installation, connection));
+        assert_eq!(self::connection(installation, &name), Some("0123456789ab"));
+        assert_eq!(self::connection(connection, &name), None);
+        assert_eq!(self::connection(installation, "shop"), None);
     }
 }

@@ -3,5 +3,6 @@
 pub(crate) mod conflicts;
 pub(crate) mod mark;
 pub(crate) mod request;
+pub(crate) mod schedule;
 pub(crate) mod source_types;
 pub(crate) mod view;

@@ -18,12 +18,8 @@ pub(crate) fn faults(request: &OnboardRequest) -> Vec<FieldError> {
             message: message.to_owned(),
         });
     };
-    let name = request.connection_name.trim();
-    if name.is_empty() || request.connection_name.chars().count() > NAME_MAX {
-        fault("connection_name", "must be 1 to 200 characters");
-    }
-    if request.connection_name.chars().any(char::is_control) {
-        fault("connection_name", "must not hold control characters");
+    if let Some(wrong) = name_fault(&request.connection_name) {
+        fault("connection_name", wrong);
     }
     if request.source_type.trim().is_empty() {
         fault("source_type", "name a source type, for instance `postgres`");
@@ -77,6 +73,16 @@ pub(crate) fn faults(request: &OnboardRequest) -> Vec<FieldError> {
         fault("", "a NUL character cannot be stored");
     }
     faults
+}
+
+/// What is wrong with a connection's name.
+pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
+    if name.trim().is_empty() || name.chars().count() > NAME_MAX {
+        return Some("must be 1 to 200 characters");
+    }
+    name.chars()
+        .any(char::is_control)
+        .then_some("must not hold control characters")
 }
 
 fn has_nul(value: &Value) -> bool {

@@ -1,11 +1,15 @@
 //! What orders I/O: steps, retries, undo.
 
 pub(crate) mod compare;
+pub(crate) mod delete;
+mod discover;
 pub(crate) mod onboard;
+mod operations;
+pub(crate) mod orphans;
 mod prepare;
-mod settle;
+pub(crate) mod settle;
 pub(crate) mod sync;
-mod undo;
+pub(crate) mod update;
 pub(crate) mod worker;
 
 pub(crate) use shared::flow::Error;

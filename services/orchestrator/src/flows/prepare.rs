@@ -156,7 +156,7 @@ fn ambiguous(field: &str, message: &str) -> Error {
 }
 
 /// The credential's part and the caller's; the caller may not override the credential's.
-async fn configuration(
+pub(crate) async fn configuration(
     state: &State,
     request: &OnboardRequest,
     definition: &Definition,

@@ -1,13 +1,28 @@
-//! Looking for what a create that timed out may have made: Airbyte can go on with it for a while
-//! after nobody waits for the answer any more.
+//! What a create that timed out may still make: looked for at once, and for a while afterwards.
+//! Airbyte can go on with a create long after nobody waits for the answer any more.
 
 use std::time::{Duration, Instant};
 
 use shared::airbyte;
+use shared::http::problem::chain;
+use shared::registry::entities::operation;
+use shared::registry::now;
+use shared::registry::status::OperationStatus;
 
-/// How long it is looked for.
+use super::{Error, onboard};
+use crate::domain::mark;
+use crate::state::State;
+
+/// How long it is looked for before an answer is given.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(250);
+/// For how long an operation is watched for what it may still make.
+pub(crate) const SETTLING: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
+/// How soon a settling operation is looked at again, and at the most.
+const LOOK_AGAIN: (chrono::TimeDelta, chrono::TimeDelta) = (
+    chrono::TimeDelta::seconds(2),
+    chrono::TimeDelta::seconds(60),
+);
 
 /// Looks until it is there, or for long enough to say that it is not.
 ///
@@ -25,4 +40,45 @@ where
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Looks at every operation that settles and is due.
+pub(super) async fn turn(state: &State) -> Result<(), Error> {
+    while let Some((operation, lease)) =
+        state.registry.operation_take_settling(&state.owner).await?
+    {
+        if let Err(error) = sweep(state, &operation).await {
+            tracing::warn!(operation.id = %operation.id, error = %chain(&error), "could not look for what an operation may have left; it is looked for again");
+        }
+        let over = operation.settle_until.is_none_or(|until| until < now());
+        let age = now() - operation.created_at;
+        let again = now() + (age / 4).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1);
+        state
+            .registry
+            .operation_settle(&lease, (!over).then_some(again))
+            .await?;
+    }
+    Ok(())
+}
+
+/// Removes what appeared in Airbyte under the connection's mark and is not the connection's.
+async fn sweep(state: &State, operation: &operation::Model) -> Result<(), Error> {
+    let id = operation.connection_id;
+    let Some(workspace) = operation.workspace_id else {
+        return Ok(());
+    };
+    // Whoever onboards or deletes it now looks at the same objects, and knows better.
+    let others = state.registry.operation_list(id).await?;
+    let is_open = |status| matches!(status, OperationStatus::Pending | OperationStatus::Running);
+    if others.iter().any(|other| is_open(other.status)) {
+        return Ok(());
+    }
+    let row = state.registry.connection_get(id).await?;
+    let keep = row.and_then(|row| Some((row.airbyte_source_id?, row.airbyte_connection_id)));
+    let mark = mark::of(state.installation, id);
+    let removed = onboard::remove_marked(state, workspace, &mark, keep).await?;
+    if removed > 0 {
+        tracing::warn!(operation.id = %operation.id, connection.id = %id, removed, "removed what a create made after its time-out");
+    }
+    Ok(())
 }

@@ -3,47 +3,179 @@
 use std::time::Duration;
 
 use contracts::{ErrorCode, SyncStatus, SyncTriggered};
+use serde_json::Value;
 use shared::airbyte::types::Job;
 use shared::airbyte::{self, ErrorKind};
-use shared::registry::entities::connection;
+use shared::http::problem::chain;
+use shared::operation::steps::trigger as step;
+use shared::operation::{Acted, Run};
+use shared::registry::changes::DELETING;
+use shared::registry::entities::{connection, operation};
 use shared::registry::jobs::JobFacts;
-use shared::registry::status::{ConnectionStatus, JobStatus};
+use shared::registry::keeper::LeaseKeeper;
+use shared::registry::operations::{Ending, Lease, NewOperation};
+use shared::registry::status::{ConnectionStatus, JobStatus, OperationKind, OperationStatus};
+use shared::registry::{self, Conflict};
 use uuid::Uuid;
 
 use super::{Error, settle};
 use crate::state::State;
 
+/// How long a caller waits for a trigger under way elsewhere.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a trigger is tried while Airbyte says that a job runs and none does.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Starts a sync of the connection, or attaches to the sync or refresh that runs.
+/// Starts a sync of the connection, or attaches to the sync or refresh that runs. Of several callers
+/// one triggers; the others wait for what comes of it.
 pub(crate) async fn start(state: State, id: Uuid) -> Result<SyncTriggered, Error> {
-    let row = state.own_connection(id).await?;
-    let airbyte_id = ready(&row)?;
-    let newest = state
-        .airbyte
-        .job_list_newest(airbyte_id, 1)
-        .await?
-        .into_iter()
-        .next();
+    let begun = tokio::time::Instant::now();
+    loop {
+        let row = state.own_connection(id).await?;
+        ready(&row)?;
+        let new = NewOperation::begun(OperationKind::Trigger, id, "{}", &state.owner);
+        let lease = match state.registry.operation_begin(new).await {
+            Ok(lease) => lease,
+            Err(registry::Error::Conflict(Conflict::OperationInProgress)) => {
+                if let Some(job) = triggered_by_another(&state, id).await? {
+                    return attach(&state, &row, &job).await;
+                }
+                if begun.elapsed() > PATIENCE {
+                    return Err(registry::Error::Conflict(Conflict::OperationInProgress).into());
+                }
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        return perform(&state, &row, &lease, None).await;
+    }
+}
+
+/// Waits for the trigger under way elsewhere; the job that came of it.
+async fn triggered_by_another(state: &State, id: Uuid) -> Result<Option<Job>, Error> {
+    let open = state
+        .registry
+        .operation_open(id, OperationKind::Trigger)
+        .await?;
+    let Some(open) = open else {
+        return Ok(None);
+    };
+    let begun = tokio::time::Instant::now();
+    while begun.elapsed() < PATIENCE {
+        let now = state.registry.operation_get(open.id).await?;
+        let Some(now) = now.filter(|operation| operation.status != OperationStatus::Running) else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let result: Option<Value> = now
+            .result
+            .as_deref()
+            .and_then(|r| serde_json::from_str(r).ok());
+        let job_id = result.as_ref().and_then(|result| result["job_id"].as_str());
+        return match job_id {
+            Some(job_id) => Ok(Some(state.airbyte.job_get(job_id).await?)),
+            None => Ok(None),
+        };
+    }
+    Ok(None)
+}
+
+/// Goes on with a trigger whose process stopped.
+pub(crate) async fn recover(
+    state: &State,
+    operation: &operation::Model,
+    lease: &Lease,
+) -> Result<(), Error> {
+    let row = state.connection(lease.connection_id).await?;
+    let steps = state.registry.step_list(operation.id).await?;
+    let highest = steps
+        .iter()
+        .find(|begun| begun.step == step::START_JOB.name)
+        .and_then(|begun| begun.intent.as_deref()?.parse().ok());
+    match perform(state, &row, lease, highest).await {
+        // It was finished, well or not.
+        Err(error) if !error.is_transient() => Ok(()),
+        other => other.map(|_| ()),
+    }
+}
+
+/// Makes a trigger's steps; `before` is the newest job before a process that stopped may have
+/// started one.
+async fn perform(
+    state: &State,
+    row: &connection::Model,
+    lease: &Lease,
+    before: Option<i64>,
+) -> Result<SyncTriggered, Error> {
+    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
+    let started = steps(state, row, lease, before).await;
+    drop(keeper);
+    let ended = match &started {
+        Ok(started) => {
+            let result = serde_json::json!({"job_id": started.job_id}).to_string();
+            let ending = Ending::succeeded(Some(&result));
+            state.registry.operation_finish(lease, ending).await
+        }
+        Err(error) => {
+            let ending = chain(error);
+            state
+                .registry
+                .operation_finish(lease, Ending::failed(&ending))
+                .await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::warn!(operation.id = %lease.operation_id, %error, "could not end an operation");
+    }
+    started
+}
+
+async fn steps(
+    state: &State,
+    row: &connection::Model,
+    lease: &Lease,
+    before: Option<i64>,
+) -> Result<SyncTriggered, Error> {
+    let run = Run {
+        registry: &state.registry,
+        lease,
+    };
+    let airbyte_id = ready(row)?;
+    if let Some(before) = before {
+        // Started already, or not: a sync with a higher number tells.
+        let ours = settle::look_for(|| newer_sync(state, airbyte_id, before)).await?;
+        if let Some(job) = ours {
+            record(state, row.id, &job).await?;
+            return Ok(triggered(row.id, job));
+        }
+    }
+    let newest = state.airbyte.job_list_newest(airbyte_id, 1).await?;
+    let newest = newest.into_iter().next();
     if let Some(job) = newest.as_ref().filter(|job| !is_final(job)) {
-        return attach(&state, &row, job).await;
+        return attach(state, row, job).await;
     }
     let highest = newest.as_ref().map_or(0, number);
-    let job = trigger(&state, airbyte_id, highest).await?;
-    match job {
-        Triggered::Now(job) => {
-            record(&state, row.id, &job).await?;
-            Ok(triggered(row.id, job))
+    let start = async {
+        let job = trigger(state, airbyte_id, highest).await?;
+        let id = match &job {
+            Triggered::Now(job) | Triggered::Before(job) => job.job_id.clone(),
+        };
+        Ok(Acted::made(job, id))
+    };
+    let started = run
+        .step(step::START_JOB, &highest.to_string(), start)
+        .await?;
+    let record = async {
+        match started {
+            Triggered::Now(job) => {
+                record(state, row.id, &job).await?;
+                Ok(triggered(row.id, job))
+            }
+            Triggered::Before(job) => attach(state, row, &job).await,
         }
-        // It may be another caller's: then that one has most likely recorded it.
-        Triggered::Perhaps(job) => match record(&state, row.id, &job).await? {
-            true => Ok(triggered(row.id, job)),
-            false => attach(&state, &row, &job).await,
-        },
-        Triggered::Before(job) => attach(&state, &row, &job).await,
-    }
+    };
+    run.commit(step::RECORD_JOB, record).await
 }
 
 fn triggered(connection: Uuid, job: Job) -> SyncTriggered {
@@ -68,6 +200,9 @@ pub(crate) fn ready(row: &connection::Model) -> Result<Uuid, Error> {
         (ConnectionStatus::Active, Some(id)) => Ok(id),
         (ConnectionStatus::Pending, _) => refuse("is still being onboarded"),
         (ConnectionStatus::Healing, _) => refuse("is being healed; a sync follows by itself"),
+        (ConnectionStatus::Inactive, _) if row.status_reason.as_deref() == Some(DELETING) => {
+            refuse("is being deleted")
+        }
         (ConnectionStatus::Inactive, _) => refuse("is switched off"),
         (ConnectionStatus::Failed, _) => refuse(&format!(
             "is FAILED ({}); onboard or heal it first",
@@ -80,8 +215,6 @@ pub(crate) fn ready(row: &connection::Model) -> Result<Uuid, Error> {
 enum Triggered {
     Now(Job),
     Before(Job),
-    /// Found after a trigger whose answer was lost.
-    Perhaps(Job),
 }
 
 async fn trigger(state: &State, connection: Uuid, highest: i64) -> Result<Triggered, Error> {
@@ -127,13 +260,19 @@ async fn find_started(
     highest: i64,
     error: airbyte::Error,
 ) -> Result<Triggered, Error> {
-    let ours = settle::look_for(|| async {
-        let newest = state.airbyte.job_list_newest(connection, 10).await?;
-        Ok(newest
-            .into_iter()
-            .find(|job| job.job_type == "sync" && number(job) > highest))
-    });
-    Ok(Triggered::Perhaps(ours.await?.ok_or(error)?))
+    let ours = settle::look_for(|| newer_sync(state, connection, highest));
+    Ok(Triggered::Now(ours.await?.ok_or(error)?))
+}
+
+async fn newer_sync(
+    state: &State,
+    connection: Uuid,
+    highest: i64,
+) -> Result<Option<Job>, airbyte::Error> {
+    let newest = state.airbyte.job_list_newest(connection, 10).await?;
+    Ok(newest
+        .into_iter()
+        .find(|job| job.job_type == "sync" && number(job) > highest))
 }
 
 async fn attach(state: &State, row: &connection::Model, job: &Job) -> Result<SyncTriggered, Error> {

@@ -1,5 +1,5 @@
-//! What goes on without a caller: undoing onboardings that a stopped process left, starting the
-//! syncs the agent asked for, following jobs to their end. Each turn compares what is stored with
+//! What goes on without a caller: operations that a stopped process left, the syncs the agent asked
+//! for, jobs to their end. Each turn compares what is stored with
 //! what is, so a restart runs the same code.
 
 use std::time::Duration;
@@ -10,11 +10,11 @@ use shared::http::problem::chain;
 use shared::registry::entities::{job, operation};
 use shared::registry::jobs::JobFacts;
 use shared::registry::now;
-use shared::registry::operations::Lease;
-use shared::registry::status::{JobStatus, OperationKind, OperationStatus};
+use shared::registry::operations::{Ending, Lease};
+use shared::registry::status::{JobStatus, OperationKind};
 use uuid::Uuid;
 
-use super::{Error, sync, undo};
+use super::{Error, sync};
 use crate::state::State;
 
 /// Between two looks at jobs that run.
@@ -47,16 +47,10 @@ pub(crate) async fn run(state: State) {
 
 /// One look at everything; tells whether jobs are under way.
 async fn turn(state: &State) -> Result<bool, Error> {
+    super::operations::turn(state).await?;
     while let Some((operation, lease)) = state
         .registry
-        .operation_take(OperationKind::Onboard, &state.owner)
-        .await?
-    {
-        recover_onboarding(state, &operation, &lease).await;
-    }
-    while let Some((operation, lease)) = state
-        .registry
-        .operation_take(OperationKind::Sync, &state.owner)
+        .operation_take(&[OperationKind::Sync], &state.owner)
         .await?
     {
         if let Err(error) = start_requested(state, &operation, &lease).await {
@@ -81,14 +75,6 @@ async fn turn(state: &State) -> Result<bool, Error> {
     Ok(!open.is_empty() || waiting)
 }
 
-async fn recover_onboarding(state: &State, operation: &operation::Model, lease: &Lease) {
-    tracing::info!(operation.id = %operation.id, connection.id = %lease.connection_id, "undoing an onboarding whose process stopped");
-    let reason = "the process that onboarded it stopped; everything was undone, onboard it again";
-    if let Err(error) = undo::onboarding(state, lease, reason).await {
-        tracing::warn!(operation.id = %operation.id, error = %chain(&error), "could not undo it yet");
-    }
-}
-
 /// Starts what the agent asked for: refreshes by mode, one after the other, else a plain sync.
 async fn start_requested(
     state: &State,
@@ -102,7 +88,7 @@ async fn start_requested(
             let said = chain(&error);
             state
                 .registry
-                .operation_finish(lease, OperationStatus::Failed, None, Some(&said))
+                .operation_finish(lease, Ending::failed(&said))
                 .await?;
             return Ok(());
         }
@@ -178,7 +164,7 @@ async fn finish(state: &State, lease: &Lease, job_id: &str) -> Result<(), Error>
     let result = serde_json::json!({ "job_id": job_id }).to_string();
     state
         .registry
-        .operation_finish(lease, OperationStatus::Succeeded, Some(&result), None)
+        .operation_finish(lease, Ending::succeeded(Some(&result)))
         .await?;
     Ok(())
 }

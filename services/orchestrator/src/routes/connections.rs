@@ -3,18 +3,22 @@
 use actix_web::web::{Bytes, Data, Json, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use contracts::{
-    ConnectionView, ErrorCode, HealAnswer, HealBody, OnboardRequest, Problem, SyncTriggered,
+    ConnectionPatch, ConnectionView, ErrorCode, HealAnswer, HealBody, OnboardRequest,
+    OperationView, Problem, RollbackAnswer, RollbackBody, SyncTriggered,
 };
 use futures::stream;
 use serde::Deserialize;
-use shared::http::{ApiError, Body, OptionalBody};
+use shared::http::{ApiError, Body, OptionalBody, conditions};
 use shared::registry::connections::ConnectionFilter;
+use shared::registry::entities::connection;
 use uuid::Uuid;
 
-use super::connection_id;
+use super::{connection_id, operations};
 use crate::domain::view;
 use crate::flows;
+use crate::flows::delete::Deleted;
 use crate::flows::onboard::Onboarded;
+use crate::flows::update::Updated;
 use crate::state::State;
 
 /// Rows read at a time while a whole list is streamed.
@@ -26,8 +30,10 @@ const LIMIT_MAX: u64 = 1000;
     post,
     path = "/connections/onboard",
     request_body = OnboardRequest,
+    params(("Prefer" = Option<String>, Header, description = "`respond-async`: 202 as soon as the operation is begun")),
     responses(
         (status = 201, body = ConnectionView),
+        (status = 202, description = "it goes on; `Location` names the operation", body = OperationView),
         (status = 200, description = "it was onboarded before with the same request", body = ConnectionView),
         (status = 409, body = Problem),
         (status = 422, body = Problem)
@@ -35,17 +41,26 @@ const LIMIT_MAX: u64 = 1000;
 )]
 pub(crate) async fn onboard(
     state: Data<State>,
+    request: HttpRequest,
     body: Body<OnboardRequest>,
 ) -> Result<impl Responder, ApiError> {
-    let flow = flows::onboard::run(state.get_ref().clone(), body.0);
+    let answer_early = conditions::prefers_async(&request);
+    let flow = flows::onboard::run(state.get_ref().clone(), body.0, answer_early);
     Ok(match state.runtime.run(flow).await? {
+        Onboarded::Begun(operation) => operations::accepted(&state, operation).await?,
         Onboarded::New(row) => HttpResponse::Created()
+            .insert_header(conditions::etag(row.revision))
             .insert_header(("location", format!("/connections/{}", row.id)))
             .json(view::connection(&row, state.airbyte.instance())),
-        Onboarded::Existing(row) => {
-            HttpResponse::Ok().json(view::connection(&row, state.airbyte.instance()))
-        }
+        Onboarded::Existing(row) => shown(&state, &row),
     })
+}
+
+/// A connection with the revision that a change can be made for.
+fn shown(state: &State, row: &connection::Model) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(conditions::etag(row.revision))
+        .json(view::connection(row, state.airbyte.instance()))
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -195,7 +210,68 @@ fn next_link(request: &HttpRequest, last: Uuid) -> String {
 )]
 pub(crate) async fn get(state: Data<State>, id: Path<String>) -> Result<impl Responder, ApiError> {
     let row = state.connection(connection_id(&id)?).await?;
-    Ok(Json(view::connection(&row, state.airbyte.instance())))
+    Ok(shown(&state, &row))
+}
+
+/// Changes name, schedule, drift policy or status.
+#[utoipa::path(
+    patch,
+    path = "/connections/{id}",
+    request_body = ConnectionPatch,
+    params(("If-Match" = Option<String>, Header, description = "the ETag of the connection as it was read")),
+    responses(
+        (status = 200, body = ConnectionView),
+        (status = 202, description = "Airbyte did not answer; it goes on, and `Location` names the operation", body = OperationView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 412, body = Problem),
+        (status = 422, body = Problem)
+    )
+)]
+pub(crate) async fn patch(
+    state: Data<State>,
+    id: Path<String>,
+    request: HttpRequest,
+    body: Body<ConnectionPatch>,
+) -> Result<impl Responder, ApiError> {
+    let id = connection_id(&id)?;
+    let revision = conditions::if_match(&request)?;
+    let flow = flows::update::run(state.get_ref().clone(), id, body.0, revision);
+    Ok(match state.runtime.run(flow).await? {
+        Updated::Now(row) => shown(&state, &row),
+        Updated::Begun(operation) => operations::accepted(&state, operation).await?,
+    })
+}
+
+/// Deletes the connection and what was made for it in Airbyte; the destination's data stays.
+#[utoipa::path(
+    delete,
+    path = "/connections/{id}",
+    params(
+        ("If-Match" = Option<String>, Header, description = "the ETag of the connection as it was read"),
+        ("Prefer" = Option<String>, Header, description = "`respond-async`: 202 as soon as the operation is begun")
+    ),
+    responses(
+        (status = 204, description = "it is gone"),
+        (status = 202, description = "Airbyte cannot be reached, or `Prefer: respond-async`; `Location` names the operation", body = OperationView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 412, body = Problem)
+    )
+)]
+pub(crate) async fn delete(
+    state: Data<State>,
+    id: Path<String>,
+    request: HttpRequest,
+) -> Result<impl Responder, ApiError> {
+    let id = connection_id(&id)?;
+    let revision = conditions::if_match(&request)?;
+    let answer_early = conditions::prefers_async(&request);
+    let flow = flows::delete::run(state.get_ref().clone(), id, revision, answer_early);
+    Ok(match state.runtime.run(flow).await? {
+        Deleted::Now => HttpResponse::NoContent().finish(),
+        Deleted::Begun(operation) => operations::accepted(&state, operation).await?,
+    })
 }
 
 /// Starts a sync, or attaches to the one that runs.
@@ -236,6 +312,28 @@ pub(crate) async fn heal(
             }
             Ok::<_, shared::clients::Error>(answer)
         })
+        .await?;
+    Ok(Json(answer))
+}
+
+/// Puts an earlier catalog version in force again; the drift-repair agent does the work.
+#[utoipa::path(
+    post,
+    path = "/connections/{id}/rollback",
+    request_body = RollbackBody,
+    responses((status = 200, body = RollbackAnswer), (status = 404, body = Problem), (status = 409, body = Problem))
+)]
+pub(crate) async fn rollback(
+    state: Data<State>,
+    id: Path<String>,
+    body: Body<RollbackBody>,
+) -> Result<impl Responder, ApiError> {
+    let id = connection_id(&id)?;
+    let request = body.0.of(id);
+    let shared = state.get_ref().clone();
+    let answer = state
+        .runtime
+        .run(async move { shared.drift_repair.rollback(&request).await })
         .await?;
     Ok(Json(answer))
 }

@@ -4,6 +4,7 @@ pub(crate) mod catalogs;
 pub(crate) mod connections;
 pub(crate) mod jobs;
 pub(crate) mod operations;
+pub(crate) mod orphans;
 
 use actix_web::web::{self, ServiceConfig};
 use contracts::ErrorCode;
@@ -15,9 +16,26 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
     config
         .service(web::resource("/connections/onboard").route(web::post().to(connections::onboard)))
         .service(web::resource("/connections").route(web::get().to(connections::list)))
-        .service(web::resource("/connections/{id}").route(web::get().to(connections::get)))
+        .service(
+            web::resource("/connections/{id}")
+                .route(web::get().to(connections::get))
+                .route(web::patch().to(connections::patch))
+                .route(web::delete().to(connections::delete)),
+        )
         .service(web::resource("/connections/{id}/sync").route(web::post().to(connections::sync)))
         .service(web::resource("/connections/{id}/heal").route(web::post().to(connections::heal)))
+        .service(
+            web::resource("/connections/{id}/rollback")
+                .route(web::post().to(connections::rollback)),
+        )
+        .service(
+            web::resource("/connections/{id}/operations").route(web::get().to(operations::list)),
+        )
+        .service(
+            web::resource("/orphans")
+                .route(web::get().to(orphans::list))
+                .route(web::delete().to(orphans::delete)),
+        )
         .service(web::resource("/connections/{id}/jobs").route(web::get().to(jobs::list)))
         .service(web::resource("/connections/{id}/catalogs").route(web::get().to(catalogs::list)))
         .service(

@@ -25,6 +25,8 @@ pub struct Model {
     pub updated_at: ChronoDateTimeUtc,
     pub settle_until: Option<ChronoDateTimeUtc>,
     pub workspace_id: Option<Uuid>,
+    pub actor: Option<String>,
+    pub role: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,116 @@
+//! The one way a step is made: intent, effect, what came of it, each written down.
+
+use super::failpoint;
+use super::steps::{Point, Step};
+use crate::flow::Error;
+use crate::http::problem::chain;
+use crate::http::{actor, request_id};
+use crate::registry::Registry;
+use crate::registry::entities::operation;
+use crate::registry::operations::Lease;
+use crate::registry::status::StepStatus;
+
+/// What a step's effect came to.
+#[derive(Debug)]
+pub struct Acted<T> {
+    /// What the next steps need.
+    pub value: T,
+    /// The id of what it made in Airbyte.
+    pub reference: Option<String>,
+}
+
+impl<T> Acted<T> {
+    /// An effect that made nothing with an id.
+    pub fn plain(value: T) -> Self {
+        Self {
+            value,
+            reference: None,
+        }
+    }
+
+    /// An effect that made something.
+    pub fn made(value: T, id: impl std::fmt::Display) -> Self {
+        Self {
+            value,
+            reference: Some(id.to_string()),
+        }
+    }
+}
+
+/// An operation that this process holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// Where steps are written down.
+    pub registry: &'a Registry,
+    /// Proof that this process holds the operation.
+    pub lease: &'a Lease,
+}
+
+impl Run<'_> {
+    /// Makes a step. `intent` is written before `act`, and is enough for another process to finish
+    /// or to undo it. A failure that may have had its effect leaves the step `intended`.
+    ///
+    /// # Errors
+    /// The step's own, or `Conflict::LeaseLost` when the operation belongs to another process now.
+    pub async fn step<T>(
+        &self,
+        step: Step,
+        intent: &str,
+        act: impl Future<Output = Result<Acted<T>, Error>>,
+    ) -> Result<T, Error> {
+        failpoint::hit(step, Point::Before).await;
+        self.registry
+            .step_intend(self.lease, step.name, intent)
+            .await?;
+        failpoint::hit(step, Point::Intended).await;
+        match act.await {
+            Ok(acted) => {
+                failpoint::hit(step, Point::Acted).await;
+                let reference = acted.reference.as_deref();
+                self.registry
+                    .step_end(self.lease, step.name, StepStatus::Done, reference, None)
+                    .await?;
+                failpoint::hit(step, Point::After).await;
+                Ok(acted.value)
+            }
+            Err(error) => {
+                if !error.is_ambiguous() {
+                    let said = chain(&error);
+                    self.registry
+                        .step_end(self.lease, step.name, StepStatus::Failed, None, Some(&said))
+                        .await?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the last step: a write to the registry alone that also ends the operation, so that it is
+    /// either whole or has not happened.
+    ///
+    /// # Errors
+    /// The write's own.
+    pub async fn commit<T>(
+        &self,
+        step: Step,
+        write: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        failpoint::hit(step, Point::Before).await;
+        self.registry.step_intend(self.lease, step.name, "").await?;
+        failpoint::hit(step, Point::Intended).await;
+        let value = write.await?;
+        failpoint::hit(step, Point::Acted).await;
+        failpoint::hit(step, Point::After).await;
+        Ok(value)
+    }
+}
+
+/// Goes on with an operation on behalf of whoever began it: under their name and request id.
+pub async fn on_behalf<F: Future>(row: &operation::Model, future: F) -> F::Output {
+    let id = row
+        .request_id
+        .clone()
+        .unwrap_or_else(|| request_id::accept(None));
+    let actor = actor::of_operation(row);
+    request_id::scope(id, actor::scope(actor, future)).await
+}

@@ -1,0 +1,183 @@
+//! Who works on an operation: taking it, holding on to it, handing it back.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, sea_query::Expr,
+};
+
+use super::entities::operation::{Column, Entity, Model};
+use super::operations::{Lease, assert_held};
+use super::status::{OperationKind, OperationStatus};
+use super::{Error, Registry, now};
+
+/// How many candidates are looked at before giving up until the next turn.
+const CANDIDATES: u64 = 8;
+
+impl Registry {
+    /// Takes one operation of these kinds which nobody holds: a waiting one, or one whose holder let
+    /// its lease run out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn operation_take(
+        &self,
+        kinds: &[OperationKind],
+        owner: &str,
+    ) -> Result<Option<(Model, Lease)>, Error> {
+        let free = || {
+            let left = Condition::all()
+                .add(Column::Status.eq(OperationStatus::Running))
+                .add(Column::LeaseUntil.lt(now()));
+            Condition::all()
+                .add(Column::Kind.is_in(kinds.iter().copied()))
+                .add(
+                    Condition::any()
+                        .add(Column::Status.eq(OperationStatus::Pending))
+                        .add(left),
+                )
+        };
+        self.take(free, OperationStatus::Running, owner).await
+    }
+
+    /// Takes one operation that settles and is due to be looked at.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn operation_take_settling(
+        &self,
+        owner: &str,
+    ) -> Result<Option<(Model, Lease)>, Error> {
+        let due = || {
+            Condition::all()
+                .add(Column::Status.eq(OperationStatus::Settling))
+                .add(Column::LeaseUntil.lt(now()))
+        };
+        self.take(due, OperationStatus::Settling, owner).await
+    }
+
+    async fn take(
+        &self,
+        free: impl Fn() -> Condition,
+        status: OperationStatus,
+        owner: &str,
+    ) -> Result<Option<(Model, Lease)>, Error> {
+        let reader = self.reader().await?;
+        let candidates: Vec<Model> = Entity::find()
+            .filter(free())
+            .order_by_asc(Column::CreatedAt)
+            .limit(CANDIDATES)
+            .all(&reader)
+            .await?;
+        drop(reader);
+        for candidate in candidates {
+            // The state is checked again by the write itself: of two takers one finds no row.
+            let writer = self.writer().await?;
+            let taken = Entity::update_many()
+                .col_expr(Column::Status, Expr::value(status))
+                .col_expr(Column::LeaseOwner, Expr::value(owner))
+                .col_expr(Column::LeaseUntil, Expr::value(now() + self.inner.lease))
+                .col_expr(Column::Fencing, Expr::value(candidate.fencing + 1))
+                .col_expr(Column::UpdatedAt, Expr::value(now()))
+                .filter(Column::Id.eq(candidate.id))
+                .filter(Column::Fencing.eq(candidate.fencing))
+                .filter(free())
+                .exec(&writer)
+                .await?;
+            writer.commit().await?;
+            if taken.rows_affected == 1 {
+                let lease = Lease {
+                    operation_id: candidate.id,
+                    connection_id: candidate.connection_id,
+                    owner: owner.to_owned(),
+                    fencing: candidate.fencing + 1,
+                    lasts: self.inner.lease,
+                };
+                return Ok(Some((candidate, lease)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Holds on to an operation for as long as a lease lasts.
+    ///
+    /// # Errors
+    /// `Conflict::LeaseLost` when it belongs to another process now.
+    pub async fn operation_renew(&self, lease: &Lease) -> Result<(), Error> {
+        let writer = self.writer().await?;
+        assert_held(&writer, lease).await?;
+        writer.commit().await?;
+        Ok(())
+    }
+
+    /// Puts an operation back for any process to take later, for instance because a job runs.
+    ///
+    /// # Errors
+    /// `Conflict::LeaseLost` when it belongs to another process now.
+    pub async fn operation_hand_back(
+        &self,
+        lease: &Lease,
+        until: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let writer = self.writer().await?;
+        assert_held(&writer, lease).await?;
+        // It stays `running` with a lease that ends at `until`: `pending` would be taken at once.
+        Entity::update_many()
+            .col_expr(Column::LeaseUntil, Expr::value(until))
+            .filter(Column::Id.eq(lease.operation_id))
+            .exec(&writer)
+            .await?;
+        writer.commit().await?;
+        Ok(())
+    }
+
+    /// Looks at an operation that settles again at `until`, or, without, ends it as what it was.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn operation_settle(
+        &self,
+        lease: &Lease,
+        until: Option<DateTime<Utc>>,
+    ) -> Result<(), Error> {
+        let writer = self.writer().await?;
+        let mine = || {
+            Entity::update_many()
+                .col_expr(Column::LeaseUntil, Expr::value(until))
+                .col_expr(Column::UpdatedAt, Expr::value(now()))
+                .filter(Column::Id.eq(lease.operation_id))
+                .filter(Column::Fencing.eq(lease.fencing))
+                .filter(Column::Status.eq(OperationStatus::Settling))
+        };
+        if until.is_some() {
+            mine().exec(&writer).await?;
+        } else {
+            mine()
+                .col_expr(Column::Status, Expr::value(OperationStatus::Succeeded))
+                .filter(Column::Error.is_null())
+                .exec(&writer)
+                .await?;
+            mine()
+                .col_expr(Column::Status, Expr::value(OperationStatus::Failed))
+                .filter(Column::Error.is_not_null())
+                .exec(&writer)
+                .await?;
+        }
+        writer.commit().await?;
+        Ok(())
+    }
+
+    /// Whether an operation of that kind is open, held or not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn operation_waiting(&self, kind: OperationKind) -> Result<bool, Error> {
+        let reader = self.reader().await?;
+        Ok(Entity::find()
+            .filter(Column::Kind.eq(kind))
+            .filter(Column::Status.is_in([OperationStatus::Pending, OperationStatus::Running]))
+            .one(&reader)
+            .await?
+            .is_some())
+    }
+}

@@ -1,0 +1,89 @@
+//! `/sealed`: what operations need to go on, for services of ours alone.
+
+use actix_web::web::{Data, Json, Path, ReqData};
+use actix_web::{HttpResponse, Responder};
+use contracts::{ErrorCode, Problem, SealedRequest};
+use shared::http::{ApiError, Body, Principal};
+use uuid::Uuid;
+
+use crate::state::State;
+
+/// Keeps a configuration for an operation.
+#[utoipa::path(
+    put,
+    path = "/sealed/{operation_id}",
+    request_body = SealedRequest,
+    responses((status = 204), (status = 403, body = Problem), (status = 404, body = Problem))
+)]
+pub(crate) async fn put(
+    state: Data<State>,
+    id: Path<String>,
+    principal: ReqData<Principal>,
+    body: Body<SealedRequest>,
+) -> Result<impl Responder, ApiError> {
+    let id = admitted(&principal, &id)?;
+    let vault = state.vault.clone();
+    state
+        .runtime
+        .run(async move { vault.seal(id, &body.0.configuration).await })
+        .await?;
+    Ok(HttpResponse::NoContent())
+}
+
+/// What is kept for an operation.
+#[utoipa::path(
+    get,
+    path = "/sealed/{operation_id}",
+    responses((status = 200, body = SealedRequest), (status = 403, body = Problem), (status = 404, body = Problem))
+)]
+pub(crate) async fn get(
+    state: Data<State>,
+    id: Path<String>,
+    principal: ReqData<Principal>,
+) -> Result<impl Responder, ApiError> {
+    let id = admitted(&principal, &id)?;
+    let vault = state.vault.clone();
+    let kept = state
+        .runtime
+        .run(async move { vault.unseal(id).await })
+        .await?;
+    let configuration = kept.ok_or_else(|| unknown(&id.to_string()))?;
+    Ok(Json(SealedRequest { configuration }))
+}
+
+/// Forgets what is kept for an operation.
+#[utoipa::path(
+    delete,
+    path = "/sealed/{operation_id}",
+    responses((status = 204), (status = 403, body = Problem), (status = 404, body = Problem))
+)]
+pub(crate) async fn delete(
+    state: Data<State>,
+    id: Path<String>,
+    principal: ReqData<Principal>,
+) -> Result<impl Responder, ApiError> {
+    let id = admitted(&principal, &id)?;
+    let vault = state.vault.clone();
+    state
+        .runtime
+        .run(async move { vault.forget(id).await })
+        .await?;
+    Ok(HttpResponse::NoContent())
+}
+
+fn admitted(principal: &Principal, id: &str) -> Result<Uuid, ApiError> {
+    if !matches!(principal, Principal::Service(_)) {
+        return Err(ApiError::new(
+            ErrorCode::Forbidden,
+            "only services of this installation keep and read what operations need",
+        ));
+    }
+    Uuid::parse_str(id).map_err(|_| unknown(id))
+}
+
+fn unknown(id: &str) -> ApiError {
+    ApiError::new(
+        ErrorCode::OperationNotFound,
+        format!("nothing is kept for operation `{id}`"),
+    )
+}

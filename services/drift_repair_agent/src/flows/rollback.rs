@@ -1,0 +1,93 @@
+//! Putting an earlier catalog version in force again, under a new number.
+
+use catalog::SyncCatalog;
+use contracts::{ErrorCode, RollbackAnswer, RollbackRequest};
+use shared::registry;
+use shared::registry::keeper::LeaseKeeper;
+use shared::registry::operations::{Ending, Lease};
+use shared::registry::status::OperationKind;
+
+use super::{Error, change, end_failed, idle, observe, repairable, still_at, switched_on, take};
+use crate::state::State;
+
+/// What a rollback does not do.
+const STATE_STAYS: &str =
+    "The catalog is restored, the sync state is not: incremental streams go on from where they are";
+
+pub(crate) async fn run(state: State, request: RollbackRequest) -> Result<RollbackAnswer, Error> {
+    let target = repairable(&state, request.connection_id).await?;
+    switched_on(&target)?;
+    // A version that is not there is told before anybody waits.
+    version(&state, &request).await?;
+    let written = serde_json::to_string(&request)
+        .map_err(|error| registry::Error::Document(error.to_string()))?;
+    let lease = take(&state, OperationKind::Rollback, target.row.id, &written).await?;
+    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
+    let result = steps(&state, &lease, &request).await;
+    drop(keeper);
+    if let Err(error) = &result {
+        end_failed(&state, &lease, error).await;
+    }
+    result
+}
+
+async fn steps(
+    state: &State,
+    lease: &Lease,
+    request: &RollbackRequest,
+) -> Result<RollbackAnswer, Error> {
+    let mut target = repairable(state, request.connection_id).await?;
+    still_at(&target, request.expected_version)?;
+    idle(state, &target, "roll back").await?;
+    let read = state.airbyte.connection_read(target.connection_id).await?;
+    let current = observe::version(state, &target).await?;
+    let current = observe::record_outside_change(state, lease, &mut target, current, &read).await?;
+    let next = version(state, request).await?;
+    let mut answer = RollbackAnswer {
+        connection_id: target.row.id,
+        previous_version: target.row.current_version,
+        new_version: target.row.current_version,
+        message: format!(
+            "The catalog of version {} is in force already; nothing changed",
+            request.version
+        ),
+    };
+    if next.configured_fingerprint() == current.configured_fingerprint() {
+        state
+            .registry
+            .operation_finish(lease, Ending::succeeded(None))
+            .await?;
+        return Ok(answer);
+    }
+    let next = change::Next {
+        catalog: &next,
+        source_catalog_id: None,
+        follow_up: None,
+        purpose: change::Purpose::Rollback(request.version),
+    };
+    let changed = change::put(state, lease, &target, &read, next).await?;
+    answer.new_version = changed.version;
+    answer.message = format!(
+        "The catalog of version {} is in force as version {}. {STATE_STAYS}",
+        request.version, changed.version
+    );
+    Ok(answer)
+}
+
+async fn version(state: &State, request: &RollbackRequest) -> Result<SyncCatalog, Error> {
+    let stored = state
+        .registry
+        .version_get(request.connection_id, request.version)
+        .await?;
+    let stored = stored.ok_or_else(|| {
+        Error::refused(
+            ErrorCode::VersionNotFound,
+            format!(
+                "connection {} has no version {}",
+                request.connection_id, request.version
+            ),
+        )
+    })?;
+    SyncCatalog::parse(&stored.document)
+        .map_err(|faults| registry::Error::Document(faults.to_string()).into())
+}

@@ -1,0 +1,215 @@
+//! Deleting a connection: the job that runs is cancelled, then the Airbyte connection goes, then the
+//! source if AAM made it and nothing else uses it. What is in the destination stays.
+
+use std::time::Duration;
+
+use contracts::ErrorCode;
+use serde::{Deserialize, Serialize};
+use shared::http::problem::chain;
+use shared::operation::steps::delete as step;
+use shared::operation::{Acted, Run};
+use shared::registry;
+use shared::registry::entities::{connection, operation};
+use shared::registry::keeper::LeaseKeeper;
+use shared::registry::operations::{Lease, NewOperation};
+use shared::registry::status::{ConnectionStatus, OperationKind};
+use uuid::Uuid;
+
+use super::{Error, onboard, sync};
+use crate::domain::{mark, view};
+use crate::state::State;
+
+/// How long a job may take to stop.
+const CANCELLING: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(250);
+
+/// What a deletion came to.
+pub(crate) enum Deleted {
+    /// It is gone.
+    Now,
+    /// It goes on by itself, as this operation.
+    Begun(Uuid),
+}
+
+/// What the connection was, to be put back when Airbyte refuses.
+#[derive(Debug, Serialize, Deserialize)]
+struct Before {
+    status: ConnectionStatus,
+    status_reason: Option<String>,
+}
+
+/// Deletes a connection that is still at `revision`; with `answer_early` returns as soon as the
+/// operation is begun, as it does when Airbyte cannot be reached.
+pub(crate) async fn run(
+    state: State,
+    id: Uuid,
+    revision: Option<i64>,
+    answer_early: bool,
+) -> Result<Deleted, Error> {
+    let row = state.own_connection(id).await?;
+    if row.status == ConnectionStatus::Pending {
+        return Err(Error::refused(
+            ErrorCode::ConnectionBusy,
+            format!("connection {id} is still being onboarded; delete it when that has ended"),
+        ));
+    }
+    let open = state
+        .registry
+        .operation_open(id, OperationKind::Delete)
+        .await?;
+    if let Some(open) = open {
+        return Ok(Deleted::Begun(open.id));
+    }
+    let before = Before {
+        status: row.status,
+        status_reason: row.status_reason.clone(),
+    };
+    let request = serde_json::to_string(&before)
+        .map_err(|error| registry::Error::Document(error.to_string()))?;
+    let mut new = NewOperation::begun(OperationKind::Delete, id, &request, &state.owner);
+    new.workspace_id = row.workspace_id;
+    let shown = view::connection(&row, state.airbyte.instance());
+    let shown = serde_json::to_value(shown).unwrap_or_default();
+    let lease = state.registry.deletion_begin(new, revision, shown).await?;
+    let operation = lease.operation_id;
+    let flow = finish(state.clone(), row, lease, before);
+    if answer_early {
+        state.runtime.spawn(async move {
+            let _ = flow.await;
+        });
+        return Ok(Deleted::Begun(operation));
+    }
+    match flow.await {
+        Ok(()) => Ok(Deleted::Now),
+        Err(error) if error.is_transient() => Ok(Deleted::Begun(operation)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Goes on with a deletion whose process stopped, or that Airbyte could not be reached for.
+pub(crate) async fn recover(
+    state: &State,
+    operation: &operation::Model,
+    lease: &Lease,
+) -> Result<(), Error> {
+    let row = state.connection(lease.connection_id).await?;
+    let before = serde_json::from_str(&operation.request)
+        .map_err(|error| registry::Error::Document(error.to_string()))?;
+    finish(state.clone(), row, lease.clone(), before).await
+}
+
+async fn finish(
+    state: State,
+    row: connection::Model,
+    lease: Lease,
+    before: Before,
+) -> Result<(), Error> {
+    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
+    let deleted = steps(&state, &row, &lease).await;
+    drop(keeper);
+    match &deleted {
+        Ok(()) => tracing::info!(connection.id = %row.id, "deleted `{}`", row.name),
+        Err(error) if error.is_transient() => {
+            tracing::warn!(connection.id = %row.id, error = %chain(error), "a deletion goes on when Airbyte answers again");
+        }
+        Err(error) => {
+            let reason = before.status_reason.as_deref();
+            state
+                .registry
+                .deletion_fail(&lease, before.status, reason, &chain(error))
+                .await?;
+        }
+    }
+    deleted
+}
+
+async fn steps(state: &State, row: &connection::Model, lease: &Lease) -> Result<(), Error> {
+    let run = Run {
+        registry: &state.registry,
+        lease,
+    };
+    if let Some(connection) = row.airbyte_connection_id {
+        let intent = connection.to_string();
+        run.step(step::CANCEL_JOB, &intent, cancel(state, connection))
+            .await?;
+        run.step(step::DELETE_CONNECTION, &intent, async {
+            state.airbyte.connection_delete(connection).await?;
+            Ok(Acted::plain(()))
+        })
+        .await?;
+    }
+    let intent = row.airbyte_source_id.map(|id| id.to_string());
+    run.step(
+        step::DELETE_SOURCE,
+        &intent.unwrap_or_default(),
+        delete_source(state, row),
+    )
+    .await?;
+    run.commit(step::FORGET, async {
+        state
+            .registry
+            .deletion_succeed(lease, &row.name)
+            .await
+            .map_err(Error::from)
+    })
+    .await
+}
+
+/// Stops the job that runs, and waits until it has stopped: its last records are still written.
+async fn cancel(state: &State, connection: Uuid) -> Result<Acted<()>, Error> {
+    let begun = tokio::time::Instant::now();
+    let mut told = false;
+    loop {
+        let newest = match state.airbyte.job_list_newest(connection, 1).await {
+            Ok(newest) => newest,
+            // The connection is gone already.
+            Err(error) if error.is_not_found() => return Ok(Acted::plain(())),
+            Err(error) => return Err(error.into()),
+        };
+        let Some(job) = newest.into_iter().find(|job| !sync::is_final(job)) else {
+            return Ok(Acted::plain(()));
+        };
+        if !told {
+            state.airbyte.job_cancel(&job.job_id).await?;
+            told = true;
+        } else if begun.elapsed() > CANCELLING {
+            return Err(Error::refused(
+                ErrorCode::JobRunning,
+                format!(
+                    "job {} does not stop; delete the connection when it has ended",
+                    job.job_id
+                ),
+            ));
+        } else {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+async fn delete_source(state: &State, row: &connection::Model) -> Result<Acted<()>, Error> {
+    let Some(workspace) = row.workspace_id else {
+        return Ok(Acted::plain(()));
+    };
+    let mark = mark::of(state.installation, row.id);
+    let Some(connection) = row.airbyte_connection_id else {
+        // All there can be is what an onboarding left that failed.
+        onboard::remove_marked(state, workspace, &mark, None).await?;
+        return Ok(Acted::plain(()));
+    };
+    let sources = state.airbyte.source_list(workspace).await?;
+    let ours = sources.iter().filter(|source| source.name.ends_with(&mark));
+    let connections = state.airbyte.connection_list(workspace).await?;
+    for source in ours {
+        let is_used = connections.iter().any(|other| {
+            other.source_id == source.source_id
+                && other.status != "deprecated"
+                && other.connection_id != connection
+        });
+        if is_used {
+            tracing::info!(source.id = %source.source_id, "another connection uses the source; it stays");
+        } else {
+            state.airbyte.source_delete(source.source_id).await?;
+        }
+    }
+    Ok(Acted::plain(()))
+}

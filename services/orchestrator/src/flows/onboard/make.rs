@@ -1,0 +1,287 @@
+//! The steps of an onboarding. A step that another process began looks first whether its effect is
+//! there.
+
+use catalog::SyncCatalog;
+use contracts::{ErrorCode, FieldError, OnboardRequest};
+use shared::airbyte::{self, ErrorKind};
+use shared::operation::steps::onboard as step;
+use shared::operation::{Acted, Run, Step};
+use shared::registry::entities::operation_step;
+use shared::registry::now;
+use shared::registry::onboarding::Made;
+use shared::registry::operations::Lease;
+use shared::registry::status::StepStatus;
+use shared::registry::versions::{NewVersion, Origin};
+use uuid::Uuid;
+
+use super::super::discover::{self, Offer};
+use super::super::prepare::Prepared;
+use super::super::settle::{self, SETTLING};
+use super::undo;
+use crate::domain::mark;
+use crate::flows::Error;
+use crate::state::State;
+
+/// An onboarding that this process makes.
+pub(super) struct Making<'a> {
+    pub(super) state: &'a State,
+    pub(super) lease: &'a Lease,
+    /// Whether a create may still have its effect although nothing of it was found.
+    pub(super) uncertain: bool,
+    request: &'a OnboardRequest,
+    prepared: &'a Prepared,
+    /// What a process before this one wrote down.
+    earlier: &'a [operation_step::Model],
+    mark: String,
+}
+
+impl<'a> Making<'a> {
+    /// One that nobody worked on before.
+    pub(super) fn begin(
+        state: &'a State,
+        request: &'a OnboardRequest,
+        prepared: &'a Prepared,
+        lease: &'a Lease,
+    ) -> Self {
+        Self::resume(state, request, prepared, lease, &[])
+    }
+
+    /// One that another process worked on.
+    pub(super) fn resume(
+        state: &'a State,
+        request: &'a OnboardRequest,
+        prepared: &'a Prepared,
+        lease: &'a Lease,
+        earlier: &'a [operation_step::Model],
+    ) -> Self {
+        Self {
+            state,
+            lease,
+            uncertain: false,
+            request,
+            prepared,
+            earlier,
+            mark: mark::of(state.installation, lease.connection_id),
+        }
+    }
+
+    /// Whether the auth broker keeps a part of the configuration.
+    pub(super) fn is_sealed(&self) -> bool {
+        let config = &self.request.source_config;
+        config.as_ref().is_some_and(|map| !map.is_empty())
+    }
+
+    /// Removes what an earlier onboarding of the same connection left.
+    pub(super) async fn clear(&self) -> Result<(), Error> {
+        undo::remove_marked(self.state, self.prepared.workspace_id, &self.mark, None).await?;
+        Ok(())
+    }
+
+    /// Every step, in order.
+    pub(super) async fn make(&mut self) -> Result<(), Error> {
+        let run = Run {
+            registry: &self.state.registry,
+            lease: self.lease,
+        };
+        let name = format!("{}{}", self.request.connection_name, self.mark);
+        let create = self.create_source(&name);
+        let created = run.step(step::CREATE_SOURCE, &name, create).await;
+        let source_id = self.settled(created)?;
+        let intent = source_id.to_string();
+        run.step(step::CHECK_SOURCE, &intent, self.check(source_id))
+            .await?;
+        let offer = run
+            .step(step::DISCOVER_SCHEMA, &intent, self.discover(source_id))
+            .await?;
+        discover::refuse_conflicts(
+            self.state,
+            self.request,
+            self.prepared,
+            &offer.catalog,
+            source_id,
+        )
+        .await?;
+        let create = self.create_connection(source_id, &offer.catalog);
+        let created = run.step(step::CREATE_CONNECTION, &intent, create).await;
+        let connection_id = self.settled(created)?;
+        let made = Made {
+            source_id,
+            connection_id,
+            source_catalog_id: offer.catalog_id,
+        };
+        run.commit(step::COMMIT_VERSION, self.commit(made, &offer.catalog))
+            .await
+    }
+
+    /// What a create made; remembers whether a second one may still appear.
+    fn settled(&mut self, created: Result<(Uuid, bool), Error>) -> Result<Uuid, Error> {
+        match created {
+            Ok((made, uncertain)) => {
+                self.uncertain |= uncertain;
+                Ok(made)
+            }
+            Err(error) => {
+                self.uncertain |= error.is_ambiguous();
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether another process may have had the step's effect.
+    fn was_begun(&self, step: Step) -> bool {
+        self.earlier.iter().any(|earlier| {
+            earlier.step == step.name
+                && matches!(earlier.status, StepStatus::Intended | StepStatus::Done)
+        })
+    }
+
+    async fn marked_source(&self) -> Result<Option<Uuid>, airbyte::Error> {
+        let sources = self.state.airbyte.source_list(self.prepared.workspace_id);
+        let ours = sources
+            .await?
+            .into_iter()
+            .find(|source| source.name.ends_with(&self.mark));
+        Ok(ours.map(|source| source.source_id))
+    }
+
+    /// The source, and whether a second one may still appear.
+    async fn create_source(&self, name: &str) -> Result<Acted<(Uuid, bool)>, Error> {
+        let begun = self.was_begun(step::CREATE_SOURCE);
+        if begun && let Some(found) = settle::look_for(|| self.marked_source()).await? {
+            return self.adopt(found, name).await;
+        }
+        let (airbyte, prepared) = (&self.state.airbyte, self.prepared);
+        let created = airbyte
+            .source_create(
+                name,
+                prepared.workspace_id,
+                prepared.definition.id,
+                &prepared.configuration,
+            )
+            .await;
+        match created {
+            Ok(source) => Ok(Acted::made((source.source_id, begun), source.source_id)),
+            // It may have been made all the same: then it is ours, by its mark.
+            Err(error) if error.is_ambiguous() => {
+                match settle::look_for(|| self.marked_source()).await? {
+                    Some(found) => self.adopt(found, name).await,
+                    None => Err(error.into()),
+                }
+            }
+            Err(airbyte::Error {
+                kind:
+                    ErrorKind::Rejected {
+                        status: 422, said, ..
+                    },
+                ..
+            }) => Err(Error::fields(
+                ErrorCode::SourceConfigInvalid,
+                vec![FieldError {
+                    field: "source_config".to_owned(),
+                    message: said,
+                }],
+            )),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes over a source that carries our mark. An earlier onboarding may have sent it, with another
+    /// configuration.
+    async fn adopt(&self, found: Uuid, name: &str) -> Result<Acted<(Uuid, bool)>, Error> {
+        let configuration = &self.prepared.configuration;
+        let airbyte = &self.state.airbyte;
+        airbyte.source_replace(found, name, configuration).await?;
+        Ok(Acted::made((found, false), found))
+    }
+
+    async fn check(&self, source_id: Uuid) -> Result<Acted<()>, Error> {
+        let checked = self.state.airbyte.source_check(source_id).await;
+        checked.map_err(|error| match error.kind {
+            ErrorKind::Connector { ref said, .. } => {
+                Error::refused(ErrorCode::SourceCheckFailed, said.clone())
+            }
+            _ => error.into(),
+        })?;
+        Ok(Acted::plain(()))
+    }
+
+    async fn discover(&self, source_id: Uuid) -> Result<Acted<Offer>, Error> {
+        let offer = discover::offer(self.state, self.request, self.prepared, source_id).await?;
+        Ok(Acted::plain(offer))
+    }
+
+    /// A connection is found by its source, which is ours alone.
+    async fn connection_of(&self, source_id: Uuid) -> Result<Option<Uuid>, airbyte::Error> {
+        let all = self
+            .state
+            .airbyte
+            .connection_list(self.prepared.workspace_id);
+        let ours = all
+            .await?
+            .into_iter()
+            .find(|found| found.source_id == source_id && found.status != "deprecated");
+        Ok(ours.map(|found| found.connection_id))
+    }
+
+    /// The connection, and whether a second one may still appear.
+    async fn create_connection(
+        &self,
+        source_id: Uuid,
+        catalog: &SyncCatalog,
+    ) -> Result<Acted<(Uuid, bool)>, Error> {
+        let begun = self.was_begun(step::CREATE_CONNECTION);
+        if begun && let Some(found) = settle::look_for(|| self.connection_of(source_id)).await? {
+            return Ok(Acted::made((found, false), found));
+        }
+        let naming = discover::naming(self.request);
+        let new = airbyte::NewConnection {
+            name: self.request.connection_name.clone(),
+            source_id,
+            destination_id: self.prepared.destination_id,
+            configurations: airbyte::Configurations {
+                streams: catalog.to_public_streams(),
+            },
+            namespace_definition: naming.definition.as_str().to_owned(),
+            namespace_format: naming.format,
+            prefix: Some(naming.prefix).filter(|prefix| !prefix.is_empty()),
+        };
+        match self.state.airbyte.connection_create(&new).await {
+            Ok(made) => Ok(Acted::made((made.connection_id, begun), made.connection_id)),
+            Err(error) if error.is_ambiguous() => {
+                match settle::look_for(|| self.connection_of(source_id)).await? {
+                    Some(found) => Ok(Acted::made((found, false), found)),
+                    None => Err(error.into()),
+                }
+            }
+            Err(airbyte::Error {
+                kind: ErrorKind::Rejected { problem, said, .. },
+                ..
+            }) if problem == "connection-conflicting-destination-stream" => {
+                Err(discover::stream_conflict(&said))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn commit(&self, mut made: Made, catalog: &SyncCatalog) -> Result<(), Error> {
+        let read = self
+            .state
+            .airbyte
+            .connection_read(made.connection_id)
+            .await?;
+        made.source_catalog_id = read.source_catalog_id.or(made.source_catalog_id);
+        let document = catalog.to_document();
+        let version = NewVersion {
+            origin: Origin::Onboarding,
+            fingerprint: &catalog.fingerprint(),
+            document: &document,
+        };
+        let row = self.state.connection(self.lease.connection_id).await?;
+        let settle_until = self.uncertain.then(|| now() + SETTLING);
+        self.state
+            .registry
+            .onboarding_succeed(self.lease, &row, made, &version, settle_until)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,240 @@
+//! Onboarding: source → check → discover → connection → version 1 → ACTIVE, as a durable operation.
+//! Whatever process dies, another goes on with it; what fails is undone.
+
+mod make;
+mod recover;
+mod stored;
+mod undo;
+
+use std::time::Duration;
+
+use contracts::{ErrorCode, FieldError, OnboardRequest};
+use shared::http::problem::chain;
+use shared::registry::connections::NewConnection;
+use shared::registry::entities::connection;
+use shared::registry::keeper::LeaseKeeper;
+use shared::registry::operations::{Lease, NewOperation};
+use shared::registry::status::{ConnectionStatus, OperationKind};
+use shared::registry::{self, Conflict};
+use uuid::Uuid;
+
+use self::make::Making;
+use self::stored::Stored;
+use super::Error;
+use super::prepare::{self, Prepared};
+use crate::domain::request;
+use crate::state::State;
+
+pub(crate) use recover::onboarding as recover;
+pub(crate) use undo::remove_marked;
+
+/// How long a request waits for the same onboarding under way elsewhere.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What an onboarding came to.
+pub(crate) enum Onboarded {
+    /// It was made now.
+    New(connection::Model),
+    /// The same request made it before.
+    Existing(connection::Model),
+    /// It goes on by itself, as this operation.
+    Begun(Uuid),
+}
+
+/// Onboards a connection; with `answer_early` returns as soon as the operation is begun.
+pub(crate) async fn run(
+    state: State,
+    request: OnboardRequest,
+    answer_early: bool,
+) -> Result<Onboarded, Error> {
+    let faults = request::faults(&request);
+    if !faults.is_empty() {
+        return Err(Error::fields(ErrorCode::Invalid, faults));
+    }
+    let hash = request::fingerprint(&request, &state.fingerprint_key);
+    if let Some(known) = known(&state, &request.connection_name, &hash, answer_early).await? {
+        return Ok(known);
+    }
+    let prepared = prepare::prepare(&state, &request).await?;
+    loop {
+        // Looked up again: another request may have been first meanwhile.
+        if let Some(known) = known(&state, &request.connection_name, &hash, answer_early).await? {
+            return Ok(known);
+        }
+        match begin(&state, &request, &prepared, &hash).await {
+            Ok((lease, again)) => {
+                let operation = lease.operation_id;
+                let flow = perform(state.clone(), request, prepared, lease, again);
+                if !answer_early {
+                    return flow.await;
+                }
+                state.runtime.spawn(async move {
+                    // What failed is told by the operation, and by the row.
+                    let _ = flow.await;
+                });
+                return Ok(Onboarded::Begun(operation));
+            }
+            Err(Error::Registry(registry::Error::Conflict(
+                Conflict::Name | Conflict::OperationInProgress,
+            ))) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The connection of that name, if the same request already made it. Waits while it is being made,
+/// unless an operation will do for an answer.
+async fn known(
+    state: &State,
+    name: &str,
+    hash: &str,
+    answer_early: bool,
+) -> Result<Option<Onboarded>, Error> {
+    let begun = tokio::time::Instant::now();
+    loop {
+        let Some(row) = state.registry.connection_by_name(name).await? else {
+            return Ok(None);
+        };
+        match row.status {
+            ConnectionStatus::Failed if row.current_version == 0 => return Ok(None),
+            _ if row.request_hash != hash => {
+                return Err(Error::fields(
+                    ErrorCode::ConnectionNameTaken,
+                    vec![FieldError {
+                        field: "connection_name".to_owned(),
+                        message: format!(
+                            "connection {} has this name and was onboarded with another request",
+                            row.id
+                        ),
+                    }],
+                ));
+            }
+            ConnectionStatus::Pending => {
+                let open = state
+                    .registry
+                    .operation_open(row.id, OperationKind::Onboard)
+                    .await?;
+                if let Some(open) = open.filter(|_| answer_early) {
+                    return Ok(Some(Onboarded::Begun(open.id)));
+                }
+                if begun.elapsed() >= PATIENCE {
+                    return Err(Error::refused(
+                        ErrorCode::ConnectionBusy,
+                        format!("connection {} is still being onboarded", row.id),
+                    ));
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            _ => return Ok(Some(Onboarded::Existing(row))),
+        }
+    }
+}
+
+/// Writes down everything another process would need; tells whether an earlier onboarding of the same
+/// connection failed.
+async fn begin(
+    state: &State,
+    request: &OnboardRequest,
+    prepared: &Prepared,
+    hash: &str,
+) -> Result<(Lease, bool), Error> {
+    let schedule = request.schedule.clone().unwrap_or_default();
+    let mut new = NewConnection {
+        id: Uuid::now_v7(),
+        name: request.connection_name.clone(),
+        source_type: prepared.definition.name.clone(),
+        airbyte_instance: state.airbyte.instance().to_owned(),
+        workspace_id: prepared.workspace_id,
+        destination_id: prepared.destination_id,
+        credential_id: request.credential_id.clone(),
+        drift_policy: (request.drift_policy.as_ref())
+            .unwrap_or(&state.default_drift_policy)
+            .to_stored(),
+        schedule: serde_json::to_string(&schedule).unwrap_or_default(),
+        request_hash: hash.to_owned(),
+    };
+    let failed = state.registry.connection_by_name(&new.name).await?;
+    if let Some(failed) = &failed {
+        new.id = failed.id;
+    }
+    let stored = Stored::of(request, prepared).to_text()?;
+    let mut operation = NewOperation::begun(OperationKind::Onboard, new.id, &stored, &state.owner);
+    operation.workspace_id = Some(prepared.workspace_id);
+    // Sealed before the operation exists: an operation that exists can be gone on with.
+    let secret = request.source_config.as_ref().filter(|map| !map.is_empty());
+    if let Some(secret) = secret {
+        state.auth_broker.seal(operation.id, secret).await?;
+    }
+    let begun = match failed {
+        Some(_) => state.registry.onboarding_resume(&new, operation).await,
+        None => state.registry.onboarding_begin(&new, operation).await,
+    };
+    match begun {
+        Ok(lease) => Ok((lease, failed.is_some())),
+        Err(error) => {
+            if secret.is_some() {
+                forget(state, operation.id).await;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+async fn perform(
+    state: State,
+    request: OnboardRequest,
+    prepared: Prepared,
+    lease: Lease,
+    again: bool,
+) -> Result<Onboarded, Error> {
+    tracing::info!(connection.id = %lease.connection_id, "onboarding `{}`", request.connection_name);
+    let making = Making::begin(&state, &request, &prepared, &lease);
+    finish(making, again).await?;
+    let row = state.connection(lease.connection_id).await?;
+    tracing::info!(connection.id = %row.id, "onboarded `{}`", row.name);
+    Ok(Onboarded::New(row))
+}
+
+/// Makes it, or undoes what was made of it.
+async fn finish(mut making: Making<'_>, again: bool) -> Result<(), Error> {
+    let (state, lease) = (making.state, making.lease);
+    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
+    let cleared = match again {
+        // An earlier onboarding of this connection may have left what it could not remove.
+        true => making.clear().await,
+        false => Ok(()),
+    };
+    let made = match cleared {
+        Ok(()) => making.make().await,
+        Err(error) => Err(error),
+    };
+    drop(keeper);
+    let Err(error) = made else {
+        if making.is_sealed() {
+            forget(state, lease.operation_id).await;
+        }
+        return Ok(());
+    };
+    tracing::warn!(connection.id = %lease.connection_id, %error, "onboarding failed; undoing it");
+    let reason = chain(&error);
+    match undo::onboarding(state, lease, &reason, making.uncertain).await {
+        Ok(()) if making.is_sealed() => forget(state, lease.operation_id).await,
+        Ok(()) => {}
+        Err(undo_error) => {
+            // The lease runs out, and the worker goes on undoing until Airbyte answers.
+            tracing::warn!(
+                connection.id = %lease.connection_id,
+                error = %chain(&undo_error),
+                "undoing the onboarding is left to the worker"
+            );
+        }
+    }
+    Err(error)
+}
+
+/// What is left sealed is forgotten by the broker after a day.
+async fn forget(state: &State, operation: Uuid) {
+    if let Err(error) = state.auth_broker.forget(operation).await {
+        tracing::warn!(operation.id = %operation, error = %chain(&error), "a sealed configuration is left to the broker's sweep");
+    }
+}

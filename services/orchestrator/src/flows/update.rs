@@ -1,0 +1,262 @@
+//! Changing a connection's name, schedule, drift policy or status: in Airbyte first, then in the
+//! registry, as one operation.
+
+use contracts::{ConnectionPatch, DesiredStatus, DriftPolicy, ErrorCode, FieldError, Schedule};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use shared::airbyte::ConnectionUpdate;
+use shared::http::problem::chain;
+use shared::operation::steps::update as step;
+use shared::operation::{Acted, Run};
+use shared::registry::changes::ConnectionChange;
+use shared::registry::entities::{connection, operation};
+use shared::registry::keeper::LeaseKeeper;
+use shared::registry::operations::{Ending, Lease, NewOperation};
+use shared::registry::status::{ConnectionStatus, OperationKind, StepStatus};
+use shared::registry::{self, Conflict};
+use uuid::Uuid;
+
+use super::Error;
+use crate::domain::{request, schedule};
+use crate::state::State;
+
+/// A patch as its operation's row keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stored {
+    patch: ConnectionPatch,
+    /// What the members of the patch were.
+    before: Map<String, Value>,
+}
+
+/// What a change came to.
+pub(crate) enum Updated {
+    /// It is made.
+    Now(Box<connection::Model>),
+    /// Airbyte may or may not have it; it goes on by itself, as this operation.
+    Begun(Uuid),
+}
+
+/// Changes a connection that is still at `revision`.
+pub(crate) async fn run(
+    state: State,
+    id: Uuid,
+    patch: ConnectionPatch,
+    revision: Option<i64>,
+) -> Result<Updated, Error> {
+    let faults = faults(&patch);
+    if !faults.is_empty() {
+        return Err(Error::fields(ErrorCode::Invalid, faults));
+    }
+    let row = state.own_connection(id).await?;
+    changeable(&row)?;
+    let taken = match &patch.name {
+        Some(name) if *name != row.name => state.registry.connection_by_name(name).await?,
+        _ => None,
+    };
+    if let Some(other) = taken {
+        return Err(name_taken(&format!(
+            "connection {} has this name",
+            other.id
+        )));
+    }
+    let stored = Stored {
+        before: before(&row, &patch),
+        patch,
+    };
+    let request = serde_json::to_string(&stored)
+        .map_err(|error| registry::Error::Document(error.to_string()))?;
+    let new = NewOperation::begun(OperationKind::Update, id, &request, &state.owner);
+    let lease = state.registry.operation_begin_at(new, revision).await?;
+    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
+    let changed = finish(&state, &lease, &stored).await;
+    drop(keeper);
+    match changed {
+        Ok(()) => Ok(Updated::Now(Box::new(state.connection(id).await?))),
+        Err(error) if error.is_ambiguous() => Ok(Updated::Begun(lease.operation_id)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Goes on with a change whose process stopped.
+pub(crate) async fn recover(
+    state: &State,
+    operation: &operation::Model,
+    lease: &Lease,
+) -> Result<(), Error> {
+    let stored: Stored = serde_json::from_str(&operation.request)
+        .map_err(|error| registry::Error::Document(error.to_string()))?;
+    let steps = state.registry.step_list(operation.id).await?;
+    let begun = steps
+        .iter()
+        .any(|step| step.step == step::UPDATE_CONNECTION.name && step.status != StepStatus::Failed);
+    if begun {
+        return finish(state, lease, &stored).await;
+    }
+    let said = "the process that changed the connection stopped before it changed anything";
+    state
+        .registry
+        .operation_finish(lease, Ending::failed(said))
+        .await?;
+    Ok(())
+}
+
+/// Makes the steps and ends the operation, unless it is not known what Airbyte or the registry did:
+/// the same change again is the same change, so the worker makes it.
+async fn finish(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Error> {
+    let changed = steps(state, lease, stored).await;
+    match &changed {
+        Ok(()) => {}
+        Err(Error::Registry(error)) if error.is_unavailable() => {}
+        Err(error) if error.is_ambiguous() => {}
+        Err(error) => {
+            let said = chain(error);
+            state
+                .registry
+                .operation_finish(lease, Ending::failed(&said))
+                .await?;
+        }
+    }
+    changed
+}
+
+async fn steps(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Error> {
+    let run = Run {
+        registry: &state.registry,
+        lease,
+    };
+    let row = state.connection(lease.connection_id).await?;
+    let patch = &stored.patch;
+    let put = put(state, &row, patch);
+    run.step(step::UPDATE_CONNECTION, "", put).await?;
+    let change = ConnectionChange {
+        name: patch.name.clone(),
+        schedule: (patch.schedule.as_ref()).and_then(|given| serde_json::to_string(given).ok()),
+        drift_policy: patch.drift_policy.as_ref().map(DriftPolicy::to_stored),
+        status: patch.status.map(|status| match status {
+            DesiredStatus::Active => ConnectionStatus::Active,
+            DesiredStatus::Inactive => ConnectionStatus::Inactive,
+        }),
+    };
+    let committed = run
+        .commit(step::COMMIT_CHANGE, async {
+            let before = Value::Object(stored.before.clone());
+            state
+                .registry
+                .change_commit(lease, &change, before, json!(patch))
+                .await
+                .map_err(Error::from)
+        })
+        .await;
+    match committed {
+        Err(Error::Registry(registry::Error::Conflict(Conflict::Name))) => {
+            // Somebody took the name meanwhile: Airbyte gets the old one back.
+            if let Some(connection) = row.airbyte_connection_id {
+                let mut back = ConnectionUpdate::of(connection);
+                back.name = Some(&row.name);
+                state.airbyte.connection_update(&back).await?;
+            }
+            Err(name_taken("another connection took this name meanwhile"))
+        }
+        committed => committed,
+    }
+}
+
+async fn put(
+    state: &State,
+    row: &connection::Model,
+    patch: &ConnectionPatch,
+) -> Result<Acted<()>, Error> {
+    let Some(connection) = row.airbyte_connection_id else {
+        return Ok(Acted::plain(()));
+    };
+    let schedule = patch.schedule.as_ref().map(schedule::parse).transpose();
+    let schedule = schedule.map_err(|faults| Error::fields(ErrorCode::Invalid, faults))?;
+    let data = schedule.as_ref().and_then(schedule::Parsed::airbyte_data);
+    let mut update = ConnectionUpdate::of(connection);
+    update.name = patch.name.as_deref();
+    update.schedule_type = schedule.as_ref().map(schedule::Parsed::airbyte_type);
+    update.schedule_data = data.as_ref();
+    update.status = patch.status.map(|status| match status {
+        DesiredStatus::Active => "active",
+        DesiredStatus::Inactive => "inactive",
+    });
+    if update.name.is_some() || update.schedule_type.is_some() || update.status.is_some() {
+        state.airbyte.connection_update(&update).await?;
+    }
+    Ok(Acted::plain(()))
+}
+
+fn faults(patch: &ConnectionPatch) -> Vec<FieldError> {
+    let mut faults = Vec::new();
+    if patch.is_empty() {
+        faults.push(FieldError {
+            field: String::new(),
+            message: "change at least one of name, schedule, drift_policy, status".to_owned(),
+        });
+    }
+    if let Some(name) = &patch.name {
+        let wrong = request::name_fault(name);
+        faults.extend(wrong.map(|message| FieldError {
+            field: "name".to_owned(),
+            message: message.to_owned(),
+        }));
+    }
+    if let Some(Err(wrong)) = patch.schedule.as_ref().map(schedule::parse) {
+        faults.extend(wrong);
+    }
+    if let Some(policy) = &patch.drift_policy {
+        let wrong = policy.faults("drift_policy").into_iter();
+        faults.extend(wrong.map(|wrong| FieldError {
+            field: wrong.field,
+            message: wrong.message,
+        }));
+    }
+    faults
+}
+
+fn changeable(row: &connection::Model) -> Result<(), Error> {
+    let refuse = |code, detail: &str| {
+        Err(Error::refused(
+            code,
+            format!("connection {} {detail}", row.id),
+        ))
+    };
+    match row.status {
+        ConnectionStatus::Pending => refuse(ErrorCode::ConnectionBusy, "is still being onboarded"),
+        ConnectionStatus::Healing => refuse(ErrorCode::ConnectionBusy, "is being healed"),
+        ConnectionStatus::Failed => refuse(
+            ErrorCode::ConnectionNotReady,
+            "is FAILED; onboard or heal it first",
+        ),
+        ConnectionStatus::Inactive
+            if row.status_reason.as_deref() == Some(registry::changes::DELETING) =>
+        {
+            refuse(ErrorCode::ConnectionBusy, "is being deleted")
+        }
+        ConnectionStatus::Active | ConnectionStatus::Inactive => Ok(()),
+    }
+}
+
+/// What the members of a patch were before it.
+fn before(row: &connection::Model, patch: &ConnectionPatch) -> Map<String, Value> {
+    let mut before = Map::new();
+    if patch.name.is_some() {
+        before.insert("name".to_owned(), json!(row.name));
+    }
+    if patch.schedule.is_some() {
+        let schedule: Schedule = serde_json::from_str(&row.schedule).unwrap_or_default();
+        before.insert("schedule".to_owned(), json!(schedule));
+    }
+    if patch.drift_policy.is_some() {
+        let policy = DriftPolicy::from_stored(&row.drift_policy);
+        before.insert("drift_policy".to_owned(), json!(policy));
+    }
+    if patch.status.is_some() {
+        before.insert("status".to_owned(), json!(row.status.as_str()));
+    }
+    before
+}
+
+fn name_taken(message: &str) -> Error {
+    Error::field(ErrorCode::ConnectionNameTaken, "name", message)
+}
