@@ -1,8 +1,9 @@
 //! The OpenAPI document.
 
 use contracts::{
-    CatalogComparison, CatalogVersion, CatalogVersionDetail, ConnectionView, HealAnswer, JobView,
-    OnboardRequest, OperationView, Problem, SyncTriggered,
+    AuditEntry, CatalogComparison, CatalogVersion, CatalogVersionDetail, ConnectionView,
+    HealAnswer, JobView, KeyCreated, KeyRequest, KeyView, OnboardRequest, OperationView, Problem,
+    SyncTriggered,
 };
 
 use crate::routes;
@@ -25,9 +26,17 @@ use crate::routes;
         routes::catalogs::get,
         routes::jobs::list,
         routes::jobs::get,
-        routes::operations::get
+        routes::operations::get,
+        routes::keys::create,
+        routes::keys::list,
+        routes::keys::revoke,
+        routes::audit::list
     ),
     components(schemas(
+        AuditEntry,
+        KeyCreated,
+        KeyRequest,
+        KeyView,
         CatalogComparison,
         CatalogVersion,
         CatalogVersionDetail,

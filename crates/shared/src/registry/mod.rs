@@ -13,6 +13,7 @@ pub mod entities;
 pub mod installation;
 pub mod jobs;
 pub mod keeper;
+pub mod keys;
 pub mod migrate;
 mod onboarding;
 pub mod operations;
@@ -79,6 +80,9 @@ pub enum Conflict {
     /// The connection has moved on to another version.
     #[error("the connection has moved on to another version")]
     Version,
+    /// A key in force has the name.
+    #[error("a key in force has the name")]
+    KeyName,
     /// The operation's lease belongs to another process now.
     #[error("the operation's lease belongs to another process")]
     LeaseLost,
@@ -91,6 +95,15 @@ impl From<DbErr> for Error {
 }
 
 impl Error {
+    /// The database did not answer in time.
+    pub fn no_answer() -> Self {
+        let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in time");
+        Self::Unreachable {
+            place: "the configured address".to_owned(),
+            source: sqlx::Error::Io(late),
+        }
+    }
+
     /// Whether the database could not be reached, so that trying later may help.
     pub fn is_unavailable(&self) -> bool {
         matches!(

@@ -107,7 +107,7 @@ async fn versions_neither_collide_nor_skip_under_twenty_writers() {
         let registry = f.registry.clone();
         async move {
             registry
-                .operation_begin(OperationKind::Heal, id, "{}", &format!("p{n}"), None)
+                .operation_begin(OperationKind::Heal, id, "{}", &format!("p{n}"))
                 .await
         }
     }))
@@ -138,7 +138,7 @@ async fn a_lease_that_changed_hands_writes_nothing() {
     let id = active(&f.registry, "a").await;
     let old = f
         .registry
-        .operation_begin(OperationKind::Heal, id, "{}", "paused", None)
+        .operation_begin(OperationKind::Heal, id, "{}", "paused")
         .await
         .unwrap();
     assert!(
