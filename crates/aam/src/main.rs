@@ -55,6 +55,11 @@ enum Command {
     /// Stores, lists and removes credentials.
     #[command(subcommand)]
     Credentials(commands::credentials::Command),
+    /// Makes, lists and revokes API keys.
+    #[command(subcommand)]
+    Keys(commands::keys::Command),
+    /// Tells who changed what.
+    Audit(commands::audit::Arguments),
     /// Shows every service and its dependencies.
     Status,
     /// Looks for what is wrong with this installation.
@@ -154,6 +159,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Credentials(command) => {
             commands::credentials::run(&settings()?, output, command).await
         }
+        Command::Keys(command) => commands::keys::run(&settings()?, output, command).await,
+        Command::Audit(arguments) => commands::audit::run(&settings()?, output, arguments).await,
         Command::Status => commands::status::run(&settings()?, output).await,
         Command::Doctor => commands::doctor::run(&source()?, output).await,
         Command::Migrate(command) => commands::migrate::run(&settings, output, command).await,

@@ -55,6 +55,8 @@ codes! {
     JobNotFound = "job_not_found", 404, "No such job";
     /// No such operation.
     OperationNotFound = "operation_not_found", 404, "No such operation";
+    /// No such API key.
+    KeyNotFound = "key_not_found", 404, "No such API key";
     /// No such catalog version.
     VersionNotFound = "version_not_found", 404, "No such catalog version";
     /// No such credential.
@@ -63,6 +65,8 @@ codes! {
     MethodNotAllowed = "method_not_allowed", 405, "The method is not allowed here";
     /// The name belongs to another connection.
     ConnectionNameTaken = "connection_name_taken", 409, "The connection's name is taken";
+    /// A key in force has the name.
+    KeyNameTaken = "key_name_taken", 409, "The key's name is taken";
     /// Another connection of the destination writes the stream.
     DestinationStreamConflict = "destination_stream_conflict", 409, "Another connection writes the same stream";
     /// Another operation of the connection is under way.

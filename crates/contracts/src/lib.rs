@@ -11,7 +11,7 @@ mod jobs;
 mod operations;
 mod repair;
 
-pub use access::Role;
+pub use access::{AuditEntry, KeyCreated, KeyRequest, KeyView, Role};
 pub use connections::{
     CatalogComparison, CatalogVersion, CatalogVersionDetail, ConnectionPatch, ConnectionView,
     DesiredStatus, NamespaceDefinition, OnboardRequest, Orphan, OrphanKind, Schedule, ScheduleType,

@@ -1,10 +1,13 @@
 //! The tokens services show one another: signed with a key that every service has (HS256 and
-//! nothing else), for one audience, for at most 60 s.
+//! nothing else), for one audience, for at most 60 s. They say for whom the service calls.
 
 use chrono::Utc;
+use contracts::Role;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+
+use crate::http::actor;
 
 const LIFETIME_SECONDS: i64 = 60;
 const LEEWAY_SECONDS: u64 = 5;
@@ -16,6 +19,20 @@ struct Claims {
     aud: String,
     iat: i64,
     exp: i64,
+    /// Who asked the service, and what they may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    act: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    role: Option<Role>,
+}
+
+/// What a genuine token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// The service that made it.
+    pub service: String,
+    /// For whom it calls, where somebody asked it.
+    pub on_behalf_of: Option<(String, Role)>,
 }
 
 /// Makes tokens of one service for others, and checks those meant for it.
@@ -37,13 +54,16 @@ impl ServiceTokens {
         Self { key, service }
     }
 
-    /// A token for calls to `audience`.
+    /// A token for calls to `audience`, on behalf of whoever this task works for.
     ///
     /// # Errors
     /// When signing fails.
     pub fn issue(&self, audience: &str) -> Result<SecretString, jsonwebtoken::errors::Error> {
         let now = Utc::now().timestamp();
+        let asking = actor::asking();
         let claims = Claims {
+            role: asking.as_ref().map(|actor| actor.role),
+            act: asking.map(|actor| actor.name),
             iss: self.service.to_owned(),
             aud: audience.to_owned(),
             iat: now,
@@ -53,8 +73,8 @@ impl ServiceTokens {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).map(Into::into)
     }
 
-    /// The service that made the token, when it is genuine, fresh and meant for this one.
-    pub fn verify(&self, token: &str) -> Option<String> {
+    /// What the token says, when it is genuine, fresh and meant for this service.
+    pub fn verify(&self, token: &str) -> Option<Verified> {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_audience(&[self.service]);
         validation.set_issuer(SERVICES);
@@ -65,7 +85,10 @@ impl ServiceTokens {
             .ok()?
             .claims;
         let longest = LIFETIME_SECONDS + LEEWAY_SECONDS as i64;
-        (claims.exp - claims.iat <= longest).then_some(claims.iss)
+        (claims.exp - claims.iat <= longest).then(|| Verified {
+            service: claims.iss,
+            on_behalf_of: claims.act.zip(claims.role),
+        })
     }
 }
 
@@ -84,12 +107,31 @@ mod tests {
         let token = orchestrator.issue("auth_broker").unwrap();
         let token = token.expose_secret();
         assert_eq!(
-            tokens("k", "auth_broker").verify(token).as_deref(),
-            Some("orchestrator")
+            tokens("k", "auth_broker").verify(token),
+            Some(Verified {
+                service: "orchestrator".into(),
+                on_behalf_of: None
+            })
         );
         assert_eq!(tokens("k", "drift_repair_agent").verify(token), None);
         assert_eq!(tokens("other", "auth_broker").verify(token), None);
         assert_eq!(tokens("k", "auth_broker").verify("aam_key"), None);
+    }
+
+    #[tokio::test]
+    async fn a_token_says_for_whom_the_service_calls() {
+        let alice = actor::Actor {
+            service: "orchestrator",
+            name: "alice".into(),
+            role: Role::Operator,
+        };
+        let orchestrator = tokens("k", "orchestrator");
+        let token = actor::scope(alice, async { orchestrator.issue("auth_broker").unwrap() }).await;
+        let verified = tokens("k", "auth_broker").verify(token.expose_secret());
+        assert_eq!(
+            verified.unwrap().on_behalf_of,
+            Some(("alice".into(), Role::Operator))
+        );
     }
 
     #[test]
@@ -103,6 +145,8 @@ mod tests {
                 aud: "auth_broker".into(),
                 iat,
                 exp,
+                act: None,
+                role: None,
             };
             let token =
                 jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap();

@@ -1,6 +1,6 @@
 //! The OpenAPI document.
 
-use contracts::{CredentialMetadata, CredentialRequest, Problem, SealedRequest};
+use contracts::Problem;
 
 use crate::routes;
 
@@ -21,6 +21,6 @@ use crate::routes;
         routes::sealed::get,
         routes::sealed::delete
     ),
-    components(schemas(CredentialMetadata, CredentialRequest, SealedRequest, Problem))
+    components(schemas(Problem))
 )]
 pub(crate) struct Document;

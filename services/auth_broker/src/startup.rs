@@ -52,7 +52,7 @@ impl Application {
             bind: (settings.bind_address.clone(), settings.ports.auth_broker),
             port_variable: variables::SERVICE_PORT_AUTH_BROKER,
             workers: 1,
-            access: Access::new(settings, "auth_broker")?,
+            access: Access::new(settings, "auth_broker", &registry).await?,
             openapi: openapi::Document::openapi(),
             ready: Arc::new(move || {
                 let registry = registry.clone();

@@ -1,9 +1,6 @@
 //! The OpenAPI document.
 
-use contracts::{
-    ApplyAnswer, HealAnswer, HealRequest, PlanAnswer, PlanRequest, Problem, RollbackAnswer,
-    RollbackRequest,
-};
+use contracts::Problem;
 
 use crate::routes;
 
@@ -20,15 +17,6 @@ use crate::routes;
         routes::repair::heal,
         routes::repair::rollback
     ),
-    components(schemas(
-        ApplyAnswer,
-        HealAnswer,
-        HealRequest,
-        PlanAnswer,
-        PlanRequest,
-        Problem,
-        RollbackAnswer,
-        RollbackRequest
-    ))
+    components(schemas(Problem))
 )]
 pub(crate) struct Document;

@@ -56,7 +56,7 @@ impl Application {
             bind: (settings.bind_address.clone(), settings.ports.drift_repair),
             port_variable: variables::SERVICE_PORT_DRIFT_REPAIR,
             workers: 1,
-            access: Access::new(settings, "drift_repair_agent")?,
+            access: Access::new(settings, "drift_repair_agent", &state.registry).await?,
             openapi: openapi::Document::openapi(),
             ready: Arc::new(move || {
                 let state = probed.clone();

@@ -1,10 +1,6 @@
 //! The OpenAPI document.
 
-use contracts::{
-    CatalogComparison, CatalogVersion, CatalogVersionDetail, ConnectionPatch, ConnectionView,
-    HealAnswer, JobView, OnboardRequest, OperationView, Orphan, Problem, RollbackAnswer,
-    RollbackBody, SyncTriggered,
-};
+use contracts::Problem;
 
 use crate::routes;
 
@@ -32,23 +28,12 @@ use crate::routes;
         routes::operations::get,
         routes::operations::list,
         routes::orphans::list,
-        routes::orphans::delete
+        routes::orphans::delete,
+        routes::keys::create,
+        routes::keys::list,
+        routes::keys::revoke,
+        routes::audit::list
     ),
-    components(schemas(
-        CatalogComparison,
-        CatalogVersion,
-        CatalogVersionDetail,
-        ConnectionPatch,
-        ConnectionView,
-        HealAnswer,
-        JobView,
-        OnboardRequest,
-        OperationView,
-        Orphan,
-        Problem,
-        RollbackAnswer,
-        RollbackBody,
-        SyncTriggered
-    ))
+    components(schemas(Problem))
 )]
 pub(crate) struct Document;

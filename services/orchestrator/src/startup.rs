@@ -59,6 +59,7 @@ impl Application {
             installation,
             owner: format!("orchestrator/{}", Uuid::now_v7()).into(),
             fingerprint_key: settings.service_token_key()?,
+            has_api_key: settings.api_key.is_some(),
             default_workspace: settings.airbyte.workspace_id,
             default_destination: settings.airbyte.destination_id,
             default_drift_policy: settings.drift_policy.clone(),
@@ -72,7 +73,7 @@ impl Application {
             bind: (settings.bind_address.clone(), settings.ports.orchestrator),
             port_variable: variables::SERVICE_PORT_ORCHESTRATOR,
             workers: 2,
-            access: Access::new(settings, "orchestrator")?,
+            access: Access::new(settings, "orchestrator", &state.registry).await?,
             openapi: openapi::Document::openapi(),
             ready: Arc::new(move || {
                 let state = probed.clone();

@@ -28,6 +28,8 @@ pub(crate) struct State {
     pub(crate) owner: Arc<str>,
     /// Keys the fingerprints of requests, which may hold secrets.
     pub(crate) fingerprint_key: SecretString,
+    /// Whether `AAM_API_KEY` is set.
+    pub(crate) has_api_key: bool,
     pub(crate) default_workspace: Option<Uuid>,
     pub(crate) default_destination: Option<Uuid>,
     pub(crate) default_drift_policy: DriftPolicy,

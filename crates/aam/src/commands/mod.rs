@@ -1,5 +1,6 @@
 //! One module per subcommand.
 
+pub(crate) mod audit;
 pub(crate) mod catalog;
 pub(crate) mod configuration;
 pub(crate) mod connections;
@@ -8,6 +9,7 @@ pub(crate) mod credentials;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod heal;
+pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod onboard;
 pub(crate) mod policy;

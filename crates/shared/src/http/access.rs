@@ -1,21 +1,86 @@
-//! Who may call: the operator's API key, tokens between services, or anybody on loopback.
+//! Who may call: holders of `AAM_API_KEY` or a stored key, services of ours by their tokens, and anybody on loopback
+//! while no key exists.
 
 use std::net::IpAddr;
 
-use secrecy::{ExposeSecret as _, SecretString};
-use sha2::{Digest, Sha256};
+use contracts::Role;
+use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 
+use super::actor::Actor;
+use super::key_ring::KeyRing;
+use crate::registry::Registry;
+use crate::registry::keys::digest;
 use crate::service_token::ServiceTokens;
 use crate::settings::Settings;
 
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
-    /// A person or program with the operator's key, or anybody on loopback where none is set.
-    Operator,
-    /// Another service of ours, by its name.
-    Service(String),
+    /// A person or program.
+    Caller {
+        /// Stays the same as long as the key: its id, [`API_KEY`] or [`ANONYMOUS`].
+        id: String,
+        /// The key's name, as the audit log tells it.
+        name: String,
+        /// What it may do.
+        role: Role,
+    },
+    /// Another service of ours.
+    Service {
+        /// Its name.
+        name: String,
+        /// For whom it calls, where somebody asked it.
+        on_behalf_of: Option<(String, Role)>,
+    },
+}
+
+/// The caller who shows `AAM_API_KEY`.
+pub const API_KEY: &str = "AAM_API_KEY";
+/// Whoever calls on loopback while no key exists.
+pub const ANONYMOUS: &str = "anonymous";
+
+impl Principal {
+    fn admin(name: &str) -> Self {
+        Self::Caller {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            role: Role::Admin,
+        }
+    }
+
+    /// What it may do. Services of ours may do everything; what their caller may do they checked.
+    pub fn role(&self) -> Role {
+        match self {
+            Self::Caller { role, .. } => *role,
+            Self::Service { .. } => Role::Admin,
+        }
+    }
+
+    /// Tells callers apart.
+    pub fn id(&self) -> String {
+        match self {
+            Self::Caller { id, .. } => id.clone(),
+            Self::Service { name, .. } => format!("service/{name}"),
+        }
+    }
+
+    /// Whoever is behind the request, for `service` that carries it out.
+    pub(super) fn actor(&self, service: &'static str) -> Actor {
+        let (name, role) = match self {
+            Self::Caller { name, role, .. } => (name.clone(), *role),
+            Self::Service {
+                on_behalf_of: Some((name, role)),
+                ..
+            } => (name.clone(), *role),
+            Self::Service { name, .. } => (name.clone(), Role::Admin),
+        };
+        Actor {
+            service,
+            name,
+            role,
+        }
+    }
 }
 
 /// Why a service does not start, or does not let a caller in.
@@ -23,9 +88,12 @@ pub enum Principal {
 pub enum AccessError {
     /// Not bound to loopback, and no key.
     #[error(
-        "BIND_ADDRESS={0} is reachable from other machines, and AAM_API_KEY is not set: set it, or bind to 127.0.0.1"
+        "BIND_ADDRESS={0} is reachable from other machines, AAM_API_KEY is not set and no key is stored: set it, or bind to 127.0.0.1"
     )]
     Open(String),
+    /// The registry does not tell whether keys are stored.
+    #[error("cannot tell whether an API key is stored")]
+    Registry(#[from] crate::registry::Error),
     /// The data directory cannot provide the service token key.
     #[error(transparent)]
     Home(#[from] crate::home::Error),
@@ -35,30 +103,47 @@ pub enum AccessError {
 #[derive(Debug, Clone)]
 pub struct Access {
     key: Option<[u8; 32]>,
+    stored: KeyRing,
     tokens: ServiceTokens,
     hosts: Vec<String>,
 }
 
 impl Access {
-    /// What the settings say for `service`.
+    /// What the settings and the registry say for `service`. To be called on the runtime that outlives the
+    /// requests.
     ///
     /// # Errors
     /// When the service would be open to other machines without a key.
-    pub fn new(settings: &Settings, service: &'static str) -> Result<Self, AccessError> {
+    pub async fn new(
+        settings: &Settings,
+        service: &'static str,
+        registry: &Registry,
+    ) -> Result<Self, AccessError> {
         if settings.api_key.is_none() && !is_loopback(&settings.bind_address) {
-            return Err(AccessError::Open(settings.bind_address.clone()));
+            let in_force = registry.key_list_unrevoked().await?;
+            if in_force.is_empty() {
+                return Err(AccessError::Open(settings.bind_address.clone()));
+            }
         }
         let mut hosts = settings.allowed_hosts.clone();
         hosts.push(settings.bind_address.to_lowercase());
+        let key = settings.api_key.as_ref();
         Ok(Self {
-            key: settings.api_key.as_ref().map(digest),
+            key: key.map(|key| digest(key.expose_secret())),
+            stored: KeyRing::new(registry.clone()),
             tokens: ServiceTokens::new(settings.service_token_key()?, service),
             hosts,
         })
     }
 
     /// Who calls, by the `Authorization` header; `None` when nobody we know.
-    pub(super) fn principal(&self, authorization: Option<&str>) -> Option<Principal> {
+    ///
+    /// # Errors
+    /// When the registry has to be asked and does not answer.
+    pub(super) async fn principal(
+        &self,
+        authorization: Option<&str>,
+    ) -> Result<Option<Principal>, crate::registry::Error> {
         let bearer = authorization.and_then(|value| {
             let (scheme, token) = value.split_once(' ')?;
             scheme
@@ -66,20 +151,30 @@ impl Access {
                 .then_some(token.trim())
         });
         if let Some(token) = bearer {
-            if let Some(service) = self.tokens.verify(token) {
-                return Some(Principal::Service(service));
+            if let Some(verified) = self.tokens.verify(token) {
+                return Ok(Some(Principal::Service {
+                    name: verified.service,
+                    on_behalf_of: verified.on_behalf_of,
+                }));
             }
-            if let Some(key) = &self.key {
-                let sent: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-                return bool::from(sent.ct_eq(key)).then_some(Principal::Operator);
+            if let Some(key) = &self.key
+                && bool::from(digest(token).ct_eq(key))
+            {
+                return Ok(Some(Principal::admin(API_KEY)));
             }
-            // A key where none is configured is a mistake of the caller's, but no intrusion.
-            return Some(Principal::Operator);
+            if let Some(key) = self.stored.find(token).await? {
+                return Ok(Some(Principal::Caller {
+                    id: key.id.to_string(),
+                    name: key.name,
+                    role: key.role,
+                }));
+            }
+        } else if authorization.is_some() {
+            return Ok(None);
         }
-        match (authorization, self.key) {
-            (None, None) => Some(Principal::Operator),
-            _ => None,
-        }
+        // A key where none exists is a mistake of the caller's, but no intrusion.
+        let open = self.key.is_none() && !self.stored.any().await?;
+        Ok(open.then(|| Principal::admin(ANONYMOUS)))
     }
 
     /// Whether a `Host` header names this service.
@@ -103,8 +198,4 @@ fn is_loopback(name: &str) -> bool {
         || name
             .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback())
-}
-
-fn digest(key: &SecretString) -> [u8; 32] {
-    Sha256::digest(key.expose_secret().as_bytes()).into()
 }

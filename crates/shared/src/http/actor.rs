@@ -19,9 +19,14 @@ tokio::task_local! {
     static CURRENT: Actor;
 }
 
+/// Who asked for what this task does, where somebody did.
+pub fn asking() -> Option<Actor> {
+    CURRENT.try_with(Clone::clone).ok()
+}
+
 /// Who this task works for; AAM itself where nobody asked.
 pub fn current() -> Actor {
-    CURRENT.try_with(Clone::clone).unwrap_or_else(|_| Actor {
+    asking().unwrap_or_else(|| Actor {
         service: "aam",
         name: "aam".to_owned(),
         role: Role::Admin,

@@ -15,9 +15,9 @@ use actix_web::{HttpMessage as _, HttpResponse};
 use contracts::ErrorCode;
 use tracing::Instrument as _;
 
-use super::access::Access;
+use super::access::{Access, Principal};
 use super::problem::{ApiError, CONTENT_TYPE_PROBLEM};
-use super::request_id;
+use super::{actor, request_id, roles};
 
 /// What the guard knows of the service it stands before.
 #[derive(Debug, Clone)]
@@ -61,8 +61,8 @@ async fn pass(
     let begun = Instant::now();
     let path = request.path().to_owned();
     let method = request.method().clone();
-    let response = match admit(&guard.access, &request) {
-        Ok(()) => match next.call(request).await {
+    let response = match admit(&guard.access, &request).await {
+        Ok(principal) => match work(&guard, principal, request, next).await {
             Ok(response) => finish(response.map_into_boxed_body(), &path, &id),
             Err(error) => {
                 // An error that reached us as an error has lost its request; without it there is
@@ -93,16 +93,63 @@ async fn pass(
     Ok(response)
 }
 
-fn admit(access: &Access, request: &ServiceRequest) -> Result<(), ApiError> {
+/// Lets the service do its work, for the caller.
+async fn work(
+    guard: &Guard,
+    principal: Option<Principal>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody + 'static>, actix_web::Error> {
+    let Some(principal) = principal else {
+        return next.call(request).await;
+    };
+    let actor = principal.actor(guard.service);
+    request.extensions_mut().insert(principal);
+    actor::scope(actor, next.call(request)).await
+}
+
+/// Who calls, when they may; `None` where anybody may.
+async fn admit(access: &Access, request: &ServiceRequest) -> Result<Option<Principal>, ApiError> {
+    if PROBES.contains(&request.path()) && matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Ok(None);
+    }
+    check_headers(access, request)?;
+    if matches!(request.path(), "/openapi.json" | "/docs") || request.path().starts_with("/docs/") {
+        return Ok(None);
+    }
+    let authorization = request
+        .headers()
+        .get(AUTHORIZATION)
+        .map(|value| value.to_str().unwrap_or_default());
+    let Some(principal) = access.principal(authorization).await? else {
+        return Err(ApiError::new(
+            ErrorCode::Unauthenticated,
+            "send an API key with the header Authorization: Bearer <key>",
+        ));
+    };
+    let needed = roles::needed(request.method(), request.match_pattern().as_deref());
+    if principal.role() < needed {
+        return Err(ApiError::new(
+            ErrorCode::Forbidden,
+            format!(
+                "this needs a key with the role `{}`; the role of this one is `{}`",
+                needed.as_str(),
+                principal.role().as_str()
+            ),
+        )
+        .with("required_role", needed.as_str().into()));
+    }
+    Ok(Some(principal))
+}
+
+/// What no key makes up for: the host, the site and the kind of body.
+fn check_headers(access: &Access, request: &ServiceRequest) -> Result<(), ApiError> {
     let header = |name| {
         request
             .headers()
             .get(name)
             .and_then(|value| value.to_str().ok())
     };
-    if PROBES.contains(&request.path()) && matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Ok(());
-    }
     let host = header(HOST).map(str::to_owned).or_else(|| {
         // HTTP/2 carries it as the authority.
         request.uri().authority().map(ToString::to_string)
@@ -150,16 +197,6 @@ fn admit(access: &Access, request: &ServiceRequest) -> Result<(), ApiError> {
             ));
         }
     }
-    if matches!(request.path(), "/openapi.json" | "/docs") || request.path().starts_with("/docs/") {
-        return Ok(());
-    }
-    let Some(principal) = access.principal(header(AUTHORIZATION)) else {
-        return Err(ApiError::new(
-            ErrorCode::Unauthenticated,
-            "send the API key with the header Authorization: Bearer <key>",
-        ));
-    };
-    request.extensions_mut().insert(principal);
     Ok(())
 }
 

@@ -183,6 +183,7 @@ impl From<crate::registry::Error> for ApiError {
             Error::Conflict(Conflict::OperationInProgress | Conflict::LeaseLost) => {
                 ErrorCode::ConnectionBusy
             }
+            Error::Conflict(Conflict::KeyName) => ErrorCode::KeyNameTaken,
             Error::Conflict(Conflict::Version) => ErrorCode::VersionConflict,
             Error::Conflict(Conflict::Revision) => ErrorCode::PreconditionFailed,
             Error::Database(_)

@@ -1,12 +1,16 @@
 //! `audit_log`: who changed what, written in the transaction that makes the change. No secret ever
 //! gets here: callers pass what a caller of the API may read.
 
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait as _};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::entities::audit;
-use super::{Error, now};
+use super::{Error, Registry, now};
 use crate::http::{actor, request_id};
 
 /// A change to be logged.
@@ -46,4 +50,50 @@ pub async fn append(writer: &DatabaseTransaction, change: Change) -> Result<(), 
     .exec_without_returning(writer)
     .await?;
     Ok(())
+}
+
+/// Which changes a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// Only those of this connection.
+    pub connection_id: Option<Uuid>,
+    /// Only those this actor asked for.
+    pub actor: Option<String>,
+    /// Only this action.
+    pub action: Option<String>,
+    /// Only those from this time on.
+    pub since: Option<DateTime<Utc>>,
+}
+
+impl Registry {
+    /// At most `limit` changes before the one with id `before`, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn audit_page(
+        &self,
+        filter: &AuditFilter,
+        before: Option<Uuid>,
+        limit: u64,
+    ) -> Result<Vec<audit::Model>, Error> {
+        use audit::Column;
+        let mut query = audit::Entity::find().order_by_desc(Column::Id).limit(limit);
+        if let Some(connection) = filter.connection_id {
+            query = query.filter(Column::ConnectionId.eq(connection));
+        }
+        if let Some(actor) = &filter.actor {
+            query = query.filter(Column::Actor.eq(actor.as_str()));
+        }
+        if let Some(action) = &filter.action {
+            query = query.filter(Column::Action.eq(action.as_str()));
+        }
+        if let Some(since) = filter.since {
+            query = query.filter(Column::CreatedAt.gte(since));
+        }
+        if let Some(before) = before {
+            query = query.filter(Column::Id.lt(before));
+        }
+        let reader = self.reader().await?;
+        Ok(query.all(&reader).await?)
+    }
 }

@@ -14,6 +14,7 @@ pub mod entities;
 pub mod installation;
 pub mod jobs;
 pub mod keeper;
+pub mod keys;
 pub mod migrate;
 pub mod onboarding;
 pub mod operations;
@@ -85,6 +86,9 @@ pub enum Conflict {
     /// The connection was changed meanwhile.
     #[error("the connection was changed meanwhile")]
     Revision,
+    /// A key in force has the name.
+    #[error("a key in force has the name")]
+    KeyName,
     /// The operation's lease belongs to another process now.
     #[error("the operation's lease belongs to another process")]
     LeaseLost,
@@ -97,6 +101,15 @@ impl From<DbErr> for Error {
 }
 
 impl Error {
+    /// The database did not answer in time.
+    pub fn no_answer() -> Self {
+        let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in time");
+        Self::Unreachable {
+            place: "the configured address".to_owned(),
+            source: sqlx::Error::Io(late),
+        }
+    }
+
     /// Whether the database could not be reached, so that trying later may help.
     pub fn is_unavailable(&self) -> bool {
         matches!(

@@ -36,7 +36,7 @@ pub(crate) async fn get(
     principal: ReqData<Principal>,
 ) -> Result<impl Responder, ApiError> {
     let credential = find(&state, &id).await?;
-    let starred = !matches!(*principal, Principal::Service(_));
+    let starred = !matches!(*principal, Principal::Service { .. });
     Ok(Json(credential.metadata(starred)))
 }
 
@@ -55,7 +55,7 @@ pub(crate) async fn fragment(
     path: Path<(String, String)>,
     principal: ReqData<Principal>,
 ) -> Result<impl Responder, ApiError> {
-    if !matches!(*principal, Principal::Service(_)) {
+    if !matches!(*principal, Principal::Service { .. }) {
         return Err(ApiError::new(
             ErrorCode::Forbidden,
             "only services of this installation may read a credential's values",

@@ -72,7 +72,7 @@ pub(crate) async fn delete(
 }
 
 fn admitted(principal: &Principal, id: &str) -> Result<Uuid, ApiError> {
-    if !matches!(principal, Principal::Service(_)) {
+    if !matches!(principal, Principal::Service { .. }) {
         return Err(ApiError::new(
             ErrorCode::Forbidden,
             "only services of this installation keep and read what operations need",

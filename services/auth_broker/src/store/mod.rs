@@ -7,8 +7,9 @@ mod sealed;
 use contracts::CredentialKind;
 use sea_orm::{ActiveValue::Set, EntityTrait as _, QueryOrder as _};
 use secrecy::ExposeSecret as _;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use shared::http::ApiError;
+use shared::registry::audit::{self, Change};
 use shared::registry::{self, Registry};
 use shared::seal::SealingKey;
 
@@ -83,6 +84,7 @@ impl Vault {
         let known = entity::Entity::find_by_id(&credential.id)
             .one(&writer)
             .await?;
+        let before = known.as_ref().map(|row| self.audited(row));
         let created_at = known.as_ref().map_or(at, |row| row.created_at);
         let secret = serde_json::to_vec(&credential.secret)
             .map_err(|_| Error::Content(credential.id.clone()))?;
@@ -110,17 +112,46 @@ impl Vault {
             .on_conflict(on_conflict)
             .exec_without_returning(&writer)
             .await?;
-        writer.commit().await.map_err(registry::Error::from)?;
         credential.stored = Some((created_at, at));
+        let change = Change {
+            action: "credential.put",
+            target: credential.id.clone(),
+            before,
+            after: serde_json::to_value(credential.metadata(true)).ok(),
+            ..Change::default()
+        };
+        audit::append(&writer, change).await?;
+        writer.commit().await.map_err(registry::Error::from)?;
         Ok((credential, known.is_none()))
     }
 
     /// Removes a credential; tells whether it was there.
     pub(crate) async fn delete(&self, id: &str) -> Result<bool, Error> {
         let writer = self.registry.writer().await?;
+        let Some(row) = entity::Entity::find_by_id(id).one(&writer).await? else {
+            return Ok(false);
+        };
         let deleted = entity::Entity::delete_by_id(id).exec(&writer).await?;
+        if deleted.rows_affected > 0 {
+            let change = Change {
+                action: "credential.delete",
+                target: id.to_owned(),
+                before: Some(self.audited(&row)),
+                ..Change::default()
+            };
+            audit::append(&writer, change).await?;
+        }
         writer.commit().await.map_err(registry::Error::from)?;
         Ok(deleted.rows_affected > 0)
+    }
+
+    /// A row as the audit log tells it: secrets starred. One that does not open is told without its
+    /// members.
+    fn audited(&self, row: &entity::Model) -> Value {
+        let opened = self.open(row.clone()).ok();
+        opened
+            .and_then(|credential| serde_json::to_value(credential.metadata(true)).ok())
+            .unwrap_or_else(|| json!({"credential_id": row.id, "source_type": row.source_type}))
     }
 
     fn open(&self, row: entity::Model) -> Result<Credential, Error> {

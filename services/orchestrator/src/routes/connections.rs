@@ -191,7 +191,7 @@ fn chunk(
 }
 
 /// The next page's address: the same query from where this one ended.
-fn next_link(request: &HttpRequest, last: Uuid) -> String {
+pub(super) fn next_link(request: &HttpRequest, last: Uuid) -> String {
     let mut pairs: Vec<String> = request
         .query_string()
         .split('&')

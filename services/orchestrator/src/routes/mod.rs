@@ -1,8 +1,10 @@
 //! HTTP in, HTTP out.
 
+pub(crate) mod audit;
 pub(crate) mod catalogs;
 pub(crate) mod connections;
 pub(crate) mod jobs;
+pub(crate) mod keys;
 pub(crate) mod operations;
 pub(crate) mod orphans;
 
@@ -46,6 +48,13 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
                 .route(web::get().to(catalogs::get)),
         )
         .service(web::resource("/operations/{id}").route(web::get().to(operations::get)))
+        .service(
+            web::resource("/keys")
+                .route(web::get().to(keys::list))
+                .route(web::post().to(keys::create)),
+        )
+        .service(web::resource("/keys/{id}").route(web::delete().to(keys::revoke)))
+        .service(web::resource("/audit").route(web::get().to(audit::list)))
         .service(web::resource("/jobs/{job_id}").route(web::get().to(jobs::get)));
 }
 

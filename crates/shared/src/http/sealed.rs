@@ -1,0 +1,26 @@
+//! Answers that hold a secret: whoever keeps answers keeps none of these.
+
+use actix_web::body::BoxBody;
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, Responder};
+
+/// An answer that holds a secret.
+#[derive(Debug)]
+pub struct Sealed(pub HttpResponse);
+
+/// Marks the request whose answer holds a secret.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HoldsSecret;
+
+impl Responder for Sealed {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        request.extensions_mut().insert(HoldsSecret);
+        let mut response = self.0;
+        response.headers_mut().insert(
+            actix_web::http::header::CACHE_CONTROL,
+            actix_web::http::header::HeaderValue::from_static("no-store"),
+        );
+        response
+    }
+}
