@@ -1,8 +1,8 @@
 //! The OpenAPI document.
 
 use contracts::{
-    CatalogComparison, CatalogVersion, CatalogVersionDetail, ConnectionView, HealAnswer, JobView,
-    OnboardRequest, OperationView, Problem, SyncTriggered,
+    CatalogComparison, CatalogVersion, CatalogVersionDetail, ConnectionView, EventView, HealAnswer,
+    JobView, OnboardRequest, OperationView, Problem, SyncTriggered,
 };
 
 use crate::routes;
@@ -25,13 +25,15 @@ use crate::routes;
         routes::catalogs::get,
         routes::jobs::list,
         routes::jobs::get,
-        routes::operations::get
+        routes::operations::get,
+        routes::events::listen
     ),
     components(schemas(
         CatalogComparison,
         CatalogVersion,
         CatalogVersionDetail,
         ConnectionView,
+        EventView,
         HealAnswer,
         JobView,
         OnboardRequest,

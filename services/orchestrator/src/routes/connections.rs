@@ -11,7 +11,7 @@ use shared::http::{ApiError, Body, OptionalBody};
 use shared::registry::connections::ConnectionFilter;
 use uuid::Uuid;
 
-use super::connection_id;
+use super::{connection_id, next_link};
 use crate::domain::view;
 use crate::flows;
 use crate::flows::onboard::Onboarded;
@@ -110,7 +110,7 @@ pub(crate) async fn list(
         if rows.len() as u64 == limit
             && let Some(last) = rows.last()
         {
-            response.insert_header(("link", next_link(&request, last.id)));
+            response.insert_header(("link", next_link(&request, "cursor", &last.id.to_string())));
         }
         let page: Vec<_> = rows
             .iter()
@@ -173,18 +173,6 @@ fn chunk(
     }
     text.extend_from_slice(if is_last { b"]" } else { b"" });
     text
-}
-
-/// The next page's address: the same query from where this one ended.
-fn next_link(request: &HttpRequest, last: Uuid) -> String {
-    let mut pairs: Vec<String> = request
-        .query_string()
-        .split('&')
-        .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="))
-        .map(str::to_owned)
-        .collect();
-    pairs.push(format!("cursor={last}"));
-    format!("<{}?{}>; rel=\"next\"", request.path(), pairs.join("&"))
 }
 
 /// One connection.
