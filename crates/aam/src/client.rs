@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 /// A discover and a wait for a job may be part of a call.
 const TIMEOUT: Duration = Duration::from_secs(13 * 60);
+/// What has no end of its own; whoever reads it notices when it falls silent.
+const ENDLESS: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A service answered with a problem.
 #[derive(Debug, thiserror::Error)]
@@ -78,8 +80,35 @@ impl Client {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> anyhow::Result<T> {
+        let place = place(&self.base);
+        let answer = self.send(method, path, body, None, TIMEOUT).await?;
+        let bytes = answer.bytes().await.context("reading the answer")?;
+        let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
+        serde_json::from_slice(bytes)
+            .with_context(|| format!("{place} answers like something else"))
+    }
+
+    /// A GET whose answer is read as it comes, for as long as it takes.
+    pub(crate) async fn stream(&self, path: &str, kind: &str) -> anyhow::Result<reqwest::Response> {
+        self.send(Method::GET, path, None::<&()>, Some(kind), ENDLESS)
+            .await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+        kind: Option<&str>,
+        timeout: Duration,
+    ) -> anyhow::Result<reqwest::Response> {
         let url = self.base.join(path).context("building a URL")?;
-        let mut request = self.http.request(method, url).timeout(TIMEOUT);
+        let kind = kind.unwrap_or("application/json");
+        let mut request = self
+            .http
+            .request(method, url)
+            .timeout(timeout)
+            .header("accept", kind);
         if let Some(key) = &self.key {
             request = request.bearer_auth(key.expose_secret());
         }
@@ -97,12 +126,10 @@ impl Client {
             Err(error) => return Err(error).with_context(|| format!("asking {place}")),
         };
         let status = answer.status();
-        let bytes = answer.bytes().await.context("reading the answer")?;
         if status.is_success() {
-            let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
-            return serde_json::from_slice(bytes)
-                .with_context(|| format!("{place} answers like something else"));
+            return Ok(answer);
         }
+        let bytes = answer.bytes().await.context("reading the answer")?;
         match serde_json::from_slice::<Problem>(&bytes) {
             Ok(problem) => Err(Refused(problem).into()),
             Err(_) => anyhow::bail!(

@@ -41,6 +41,8 @@ enum Command {
     Connections(commands::connections::Arguments),
     /// Starts a sync.
     Sync(commands::sync::Arguments),
+    /// Shows what happened, or what happens.
+    Events(commands::events::Arguments),
     /// Compares a connection with its source and repairs it.
     Heal(commands::heal::Arguments),
     /// Lists, installs and tries connectors, without a connection.
@@ -144,6 +146,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             commands::connections::run(&settings()?, output, arguments).await
         }
         Command::Sync(arguments) => commands::sync::run(&settings()?, output, arguments).await,
+        Command::Events(arguments) => commands::events::run(&settings()?, output, arguments).await,
         Command::Heal(arguments) => commands::heal::run(&settings()?, output, arguments).await,
         Command::Connectors(command) => {
             commands::connectors::run(&settings()?, output, command).await

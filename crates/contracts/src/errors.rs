@@ -85,6 +85,8 @@ codes! {
     PlanStale = "plan_stale", 409, "The plan is no longer true";
     /// The connection has moved on to another version.
     VersionConflict = "version_conflict", 409, "The connection has moved on to another version";
+    /// The events after that position are not kept any more.
+    EventsGone = "events_gone", 410, "The events are not kept any more";
     /// The body is larger than the path takes.
     TooLarge = "payload_too_large", 413, "The body is too large";
     /// The body is not JSON by its content type.

@@ -125,6 +125,23 @@ pub enum Event {
 }
 
 impl Event {
+    /// The names of all.
+    pub const NAMES: &'static [&'static str] = &[
+        "connection.onboarded",
+        "connection.healed",
+        "connection.rolled_back",
+        "connection.failed",
+        "connection.updated",
+        "connection.paused",
+        "connection.deleted",
+        "drift.detected",
+        "repair.proposed",
+        "sync.started",
+        "sync.succeeded",
+        "sync.failed",
+        "sync.cancelled",
+    ];
+
     /// Its name, for instance `connection.onboarded`.
     pub fn name(&self) -> &'static str {
         match self {
@@ -169,6 +186,20 @@ pub struct EventView {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_event_is_among_the_names() {
+        let written = include_str!("events.rs");
+        let declared: Vec<&str> = written
+            .lines()
+            .filter_map(|line| {
+                line.trim()
+                    .strip_prefix("#[serde(rename = \"")?
+                    .strip_suffix("\")]")
+            })
+            .collect();
+        assert_eq!(declared, Event::NAMES);
+    }
 
     #[test]
     fn an_event_reads_back_under_its_name() {

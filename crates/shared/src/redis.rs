@@ -1,22 +1,72 @@
-//! Redis, as far as it is asked whether it answers.
+//! Redis: whether it answers, and the stream of events.
 
 use std::time::Duration;
 
+use redis::aio::MultiplexedConnection;
+use redis::streams::StreamMaxlen;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::registry::events::Told;
+
+pub use redis::RedisError;
+
+/// The stream's key.
+pub const STREAM: &str = "aam:events";
+/// About how many events the stream keeps.
+const STREAM_LENGTH: usize = 100_000;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Answers when Redis does.
 ///
 /// # Errors
 /// When it cannot be reached or refuses.
-pub async fn ping(url: &SecretString) -> Result<(), redis::RedisError> {
+pub async fn ping(url: &SecretString) -> Result<(), RedisError> {
+    let mut connection = connect(url).await?;
+    redis::cmd("PING").query_async::<()>(&mut connection).await
+}
+
+async fn connect(url: &SecretString) -> Result<MultiplexedConnection, RedisError> {
     let client = redis::Client::open(url.expose_secret())?;
     let config = redis::AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))
         .set_response_timeout(Some(PATIENCE));
-    let mut connection = client
+    client
         .get_multiplexed_async_connection_with_config(&config)
-        .await?;
-    redis::cmd("PING").query_async::<()>(&mut connection).await
+        .await
+}
+
+/// A connection that appends to the stream of events.
+#[derive(Debug)]
+pub struct EventStream(MultiplexedConnection);
+
+impl EventStream {
+    /// Connects, for at most 2 s.
+    ///
+    /// # Errors
+    /// When Redis cannot be reached or refuses.
+    pub async fn connect(url: &SecretString) -> Result<Self, RedisError> {
+        Ok(Self(connect(url).await?))
+    }
+
+    /// Appends events in their order, and trims the stream to about 100,000.
+    ///
+    /// # Errors
+    /// When Redis fails; some of them may have been appended all the same.
+    pub async fn append(&mut self, events: &[Told]) -> Result<(), RedisError> {
+        // As one transaction: half of a batch would look complete to whoever skips repeated sequences.
+        let mut pipeline = redis::pipe();
+        pipeline.atomic();
+        for event in events {
+            let sequence = event.sequence.to_string();
+            let fields = [
+                ("sequence", sequence.as_str()),
+                ("type", &event.kind),
+                ("event", &event.json),
+            ];
+            pipeline
+                .xadd_maxlen(STREAM, StreamMaxlen::Approx(STREAM_LENGTH), "*", &fields)
+                .ignore();
+        }
+        pipeline.query_async::<()>(&mut self.0).await
+    }
 }

@@ -6,14 +6,18 @@
 
 mod api;
 mod database;
+mod listener;
 mod process;
 mod proxy;
+mod redis;
 mod stack;
 mod wait;
 
 pub use api::{Answer, Api};
 pub use database::Database;
+pub use listener::{Listener, Message};
 pub use process::{Process, binary, workspace_root};
 pub use proxy::{Fault, Proxy};
+pub use redis::Redis;
 pub use stack::{KEY, Stack, StackBuilder};
 pub use wait::{eventually, eventually_within};

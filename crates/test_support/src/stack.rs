@@ -278,6 +278,18 @@ impl Stack {
         self.orchestrator = Some(process);
     }
 
+    /// Starts another orchestrator on the same registry, with some variables of its own.
+    pub async fn start_replica(&self, variables: &[(&str, &str)]) -> (Process, Api) {
+        let mut own = self.variables.clone();
+        own.push(("SERVICE_PORT_ORCHESTRATOR".to_owned(), "0".to_owned()));
+        for (name, value) in variables {
+            own.push(((*name).to_owned(), (*value).to_owned()));
+        }
+        let mut process = Process::start("orchestrator", &[], &own, self.folder());
+        let address = process.address().await;
+        (process, Api::new(&format!("http://{address}"), Some(KEY)))
+    }
+
     /// Waits for a job's end and returns it as the orchestrator tells it.
     pub async fn job_ended(&self, job_id: &str) -> Value {
         crate::eventually_within(std::time::Duration::from_secs(120), async || {
@@ -323,6 +335,25 @@ impl Stack {
         let mut connection = sqlx::sqlite::SqliteConnectOptions::new()
             .filename(self.data().join(file))
             .create_if_missing(true)
+            .connect()
+            .await
+            .unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements.to_owned()))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// Runs statements on the registry behind the services' backs.
+    pub async fn registry_execute(&self, statements: &str) {
+        use sqlx::{ConnectOptions as _, Connection as _};
+        if !matches!(self.database, Database::Sqlite) {
+            return self.database.execute(statements).await;
+        }
+        let mut connection = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(self.home().join("registry.db"))
+            .busy_timeout(std::time::Duration::from_secs(10))
             .connect()
             .await
             .unwrap();

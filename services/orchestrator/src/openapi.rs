@@ -32,8 +32,9 @@ use crate::routes;
         routes::keys::create,
         routes::keys::list,
         routes::keys::revoke,
-        routes::audit::list
+        routes::audit::list,
+        routes::events::listen
     ),
-    components(schemas(Problem))
+    components(schemas(Problem, contracts::EventView))
 )]
 pub(crate) struct Document;

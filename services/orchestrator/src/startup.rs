@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 use futures::FutureExt as _;
+use secrecy::SecretString;
 use shared::airbyte::Airbyte;
 use shared::clients::auth_broker::AuthBroker;
 use shared::clients::drift_repair::DriftRepair;
@@ -15,6 +16,7 @@ use shared::registry::Registry;
 use shared::service_token::ServiceTokens;
 use shared::settings::{Settings, variables};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi as _;
 use uuid::Uuid;
@@ -25,10 +27,14 @@ use crate::{flows, openapi, routes};
 /// How long flows under way may take to end when the service stops.
 const DRAIN: Duration = Duration::from_secs(15);
 
+/// How long giving up leases may take.
+const HANDING_OVER: Duration = Duration::from_secs(2);
+
 /// The orchestrator, listening.
 pub struct Application {
     listening: Listening,
     state: State,
+    redis_url: Option<SecretString>,
 }
 
 impl Application {
@@ -64,6 +70,8 @@ impl Application {
             default_destination: settings.airbyte.destination_id,
             default_drift_policy: settings.drift_policy.clone(),
             wake: Arc::new(Notify::new()),
+            relay_wake: Arc::new(Notify::new()),
+            feed: flows::feed::Feed::new(),
         };
         let data = Data::new(state.clone());
         let probed = state.clone();
@@ -98,7 +106,11 @@ impl Application {
         let listening = server::listen(service, move |config| {
             config.app_data(data.clone()).configure(routes::configure);
         })?;
-        Ok(Self { listening, state })
+        Ok(Self {
+            listening,
+            state,
+            redis_url: settings.redis_url.clone(),
+        })
     }
 
     /// Where it listens.
@@ -111,11 +123,25 @@ impl Application {
     /// # Errors
     /// When serving fails.
     pub async fn run(self) -> Result<(), StartError> {
-        let Self { listening, state } = self;
+        let Self {
+            listening,
+            state,
+            redis_url,
+        } = self;
         let runtime = state.runtime.clone();
+        let mut duties = JoinSet::new();
+        duties.spawn(flows::relay::run(state.clone()));
+        if let Some(url) = redis_url {
+            duties.spawn(flows::redis_stream::run(state.clone(), url));
+        }
+        let feed = state.feed.clone();
+        duties.spawn(feed.run(state.registry.clone(), runtime.stopping().clone()));
         let worker = tokio::spawn(flows::worker::run(state));
         server::serve(listening, &runtime, DRAIN).await?;
         worker.abort();
+        // Each has given its lease up by now, or is about to.
+        let ended = async { while duties.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(HANDING_OVER, ended).await;
         Ok(())
     }
 }

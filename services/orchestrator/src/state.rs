@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 use shared::flow::Error;
 
+use crate::flows::feed::Feed;
+
 /// What handlers and flows share.
 #[derive(Clone)]
 pub(crate) struct State {
@@ -35,6 +37,10 @@ pub(crate) struct State {
     pub(crate) default_drift_policy: DriftPolicy,
     /// Wakes the worker.
     pub(crate) wake: Arc<Notify>,
+    /// Wakes the relay of events.
+    pub(crate) relay_wake: Arc<Notify>,
+    /// Where events are heard.
+    pub(crate) feed: Feed,
 }
 
 impl State {

@@ -8,6 +8,7 @@ pub(crate) mod connectors;
 pub(crate) mod credentials;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod events;
 pub(crate) mod heal;
 pub(crate) mod keys;
 pub(crate) mod migrate;

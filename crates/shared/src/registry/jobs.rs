@@ -1,16 +1,19 @@
 //! `job_history`, written by the orchestrator.
 
 use chrono::{DateTime, Utc};
+use contracts::Event;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    sea_query::{ExprTrait as _, OnConflict},
+    ColumnTrait as _, Condition, DatabaseTransaction, DbErr, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
+    sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
 
+use super::entities::connection;
 use super::entities::job::{ActiveModel, Column, Entity, Model};
 use super::status::JobStatus;
-use super::{Error, Registry, now};
+use super::{Error, Registry, now, outbox};
 
 /// What is known of a job of Airbyte's.
 #[derive(Debug, Clone)]
@@ -37,66 +40,84 @@ pub struct JobFacts {
     pub attempts: i32,
 }
 
+/// Who started a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartedBy {
+    /// AAM, for a caller or after a heal.
+    Aam,
+    /// Airbyte's scheduler, or a person in Airbyte.
+    Airbyte,
+}
+
+impl StartedBy {
+    /// As the table and the API spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aam => "aam",
+            Self::Airbyte => "airbyte",
+        }
+    }
+}
+
+/// What storing a job's facts changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JobStored {
+    /// The job was not known before.
+    pub is_new: bool,
+    /// The job ended with these facts.
+    pub has_ended: bool,
+}
+
 impl Registry {
-    /// Stores what is known of a job, whether or not it was known before; answers whether this call
-    /// was the first to. A final state stays.
+    /// Stores what is known of a job that AAM started, whether or not it was known before; answers
+    /// whether this call was the first to. A final state stays.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn job_record(&self, facts: &JobFacts) -> Result<bool, Error> {
-        let at = now();
-        let id = Uuid::now_v7();
+        let stored = self.job_store(facts, Some(StartedBy::Aam)).await?;
+        Ok(stored.is_new)
+    }
+
+    /// Stores what is known of a job with the events that tell of it, in one write. A final state
+    /// stays, and so does what is known about who started it. A job of a connection that is gone is
+    /// left alone.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn job_store(
+        &self,
+        facts: &JobFacts,
+        started_by: Option<StartedBy>,
+    ) -> Result<JobStored, Error> {
         let writer = self.writer().await?;
-        let row = ActiveModel {
-            id: Set(id),
-            connection_id: Set(facts.connection_id),
-            airbyte_job_id: Set(facts.airbyte_job_id.clone()),
-            job_type: Set(facts.job_type.clone()),
-            status: Set(facts.status),
-            started_at: Set(facts.started_at),
-            completed_at: Set(facts.completed_at),
-            error_message: Set(facts.error_message.clone()),
-            rows_synced: Set(facts.rows_synced),
-            bytes_synced: Set(facts.bytes_synced),
-            attempts: Set(facts.attempts),
-            created_at: Set(at),
-            updated_at: Set(at),
-            started_by: Set(None),
-        };
-        let mut on_conflict = OnConflict::columns([Column::ConnectionId, Column::AirbyteJobId]);
-        on_conflict
-            .update_columns([
-                Column::JobType,
-                Column::Status,
-                Column::StartedAt,
-                Column::CompletedAt,
-                Column::ErrorMessage,
-                Column::RowsSynced,
-                Column::BytesSynced,
-                Column::Attempts,
-                Column::UpdatedAt,
-            ])
-            .action_and_where(
-                sea_orm::sea_query::Expr::col((Entity, Column::Status)).is_not_in([
-                    JobStatus::Succeeded,
-                    JobStatus::Failed,
-                    JobStatus::Cancelled,
-                ]),
-            );
-        Entity::insert(row)
-            .on_conflict(on_conflict)
-            .exec_without_returning(&writer)
-            .await?;
-        let stored: Option<Uuid> = Entity::find()
+        let connection = connection::Entity::find_by_id(facts.connection_id)
             .select_only()
-            .column(Column::Id)
-            .filter(Column::ConnectionId.eq(facts.connection_id))
-            .filter(Column::AirbyteJobId.eq(&facts.airbyte_job_id))
-            .into_tuple()
-            .one(&writer)
-            .await?;
+            .column(connection::Column::Id)
+            .into_tuple::<Uuid>();
+        if connection.one(&writer).await?.is_none() {
+            return Ok(JobStored::default());
+        }
+        let is_new = insert(&writer, facts, started_by).await?;
+        let is_open = is_new || update(&writer, facts, started_by).await?;
+        let has_ended = is_open && facts.status.is_final();
+        if is_new {
+            let started = Event::SyncStarted {
+                job_id: facts.airbyte_job_id.clone(),
+                job_type: facts.job_type.clone(),
+            };
+            outbox::append(&writer, Some(facts.connection_id), &started).await?;
+        }
+        if has_ended {
+            if let Some(event) = ended(facts) {
+                outbox::append(&writer, Some(facts.connection_id), &event).await?;
+            }
+            if facts.status == JobStatus::Succeeded && facts.moves_data() {
+                note_success(&writer, facts).await?;
+            }
+        }
         writer.commit().await?;
-        Ok(stored == Some(id))
+        Ok(JobStored { is_new, has_ended })
     }
 
     /// The jobs of a connection, newest first.
@@ -138,5 +159,122 @@ impl Registry {
             .limit(limit)
             .all(&reader)
             .await?)
+    }
+}
+
+impl JobFacts {
+    fn moves_data(&self) -> bool {
+        matches!(self.job_type.as_str(), "sync" | "refresh")
+    }
+}
+
+async fn insert(
+    writer: &DatabaseTransaction,
+    facts: &JobFacts,
+    started_by: Option<StartedBy>,
+) -> Result<bool, Error> {
+    let at = now();
+    let row = ActiveModel {
+        id: Set(Uuid::now_v7()),
+        connection_id: Set(facts.connection_id),
+        airbyte_job_id: Set(facts.airbyte_job_id.clone()),
+        job_type: Set(facts.job_type.clone()),
+        status: Set(facts.status),
+        started_at: Set(facts.started_at),
+        completed_at: Set(facts.completed_at),
+        error_message: Set(facts.error_message.clone()),
+        rows_synced: Set(facts.rows_synced),
+        bytes_synced: Set(facts.bytes_synced),
+        attempts: Set(facts.attempts),
+        created_at: Set(at),
+        updated_at: Set(at),
+        started_by: Set(started_by.map(|by| by.as_str().to_owned())),
+    };
+    let mut unless_known = OnConflict::columns([Column::ConnectionId, Column::AirbyteJobId]);
+    unless_known.do_nothing();
+    let inserted = Entity::insert(row)
+        .on_conflict(unless_known)
+        .exec_without_returning(writer)
+        .await;
+    match inserted {
+        Ok(rows) => Ok(rows == 1),
+        Err(DbErr::RecordNotInserted) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Answers whether the job had not ended before.
+async fn update(
+    writer: &DatabaseTransaction,
+    facts: &JobFacts,
+    started_by: Option<StartedBy>,
+) -> Result<bool, Error> {
+    let own = |query: sea_orm::UpdateMany<Entity>| {
+        query
+            .filter(Column::ConnectionId.eq(facts.connection_id))
+            .filter(Column::AirbyteJobId.eq(&facts.airbyte_job_id))
+    };
+    if let Some(by) = started_by {
+        own(Entity::update_many().col_expr(Column::StartedBy, Expr::value(by.as_str())))
+            .filter(Column::StartedBy.is_null())
+            .exec(writer)
+            .await?;
+    }
+    let updated = own(Entity::update_many()
+        .col_expr(Column::JobType, Expr::value(&facts.job_type))
+        .col_expr(Column::Status, Expr::value(facts.status))
+        .col_expr(Column::StartedAt, Expr::value(facts.started_at))
+        .col_expr(Column::CompletedAt, Expr::value(facts.completed_at))
+        .col_expr(
+            Column::ErrorMessage,
+            Expr::value(facts.error_message.clone()),
+        )
+        .col_expr(Column::RowsSynced, Expr::value(facts.rows_synced))
+        .col_expr(Column::BytesSynced, Expr::value(facts.bytes_synced))
+        .col_expr(Column::Attempts, Expr::value(facts.attempts))
+        .col_expr(Column::UpdatedAt, Expr::value(now())))
+    .filter(Column::Status.is_not_in([
+        JobStatus::Succeeded,
+        JobStatus::Failed,
+        JobStatus::Cancelled,
+    ]))
+    .exec(writer)
+    .await?;
+    Ok(updated.rows_affected == 1)
+}
+
+/// When the connection's data was last brought up to date; an older job never moves it back.
+async fn note_success(writer: &DatabaseTransaction, facts: &JobFacts) -> Result<(), Error> {
+    use connection::Column;
+    let at = facts.completed_at.unwrap_or_else(now);
+    connection::Entity::update_many()
+        .col_expr(Column::LastSyncedAt, Expr::value(at))
+        .filter(Column::Id.eq(facts.connection_id))
+        .filter(
+            Condition::any()
+                .add(Column::LastSyncedAt.is_null())
+                .add(Column::LastSyncedAt.lt(at)),
+        )
+        .exec(writer)
+        .await?;
+    Ok(())
+}
+
+fn ended(facts: &JobFacts) -> Option<Event> {
+    let (job_id, job_type) = (facts.airbyte_job_id.clone(), facts.job_type.clone());
+    match facts.status {
+        JobStatus::Succeeded => Some(Event::SyncSucceeded {
+            job_id,
+            job_type,
+            rows: facts.rows_synced,
+            bytes: facts.bytes_synced,
+        }),
+        JobStatus::Failed => Some(Event::SyncFailed {
+            job_id,
+            job_type,
+            reason: facts.error_message.clone(),
+        }),
+        JobStatus::Cancelled => Some(Event::SyncCancelled { job_id, job_type }),
+        JobStatus::Pending | JobStatus::Running => None,
     }
 }

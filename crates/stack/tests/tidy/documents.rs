@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use contracts::ErrorCode;
+use contracts::{ErrorCode, Event};
 use shared::settings::variables;
 
 use crate::tree::{files, none, packages, text};
@@ -39,6 +39,17 @@ fn every_error_code_tells_its_reader_what_to_do() {
         }
     }
     none(&faults, "bring docs/errors.md up to contracts::ErrorCode");
+}
+
+#[test]
+fn every_event_is_explained() {
+    let page = text("docs/events.md");
+    let faults: Vec<String> = Event::NAMES
+        .iter()
+        .filter(|name| !page.contains(&format!("\n| `{name}` | ")))
+        .map(|name| format!("`{name}` has no row"))
+        .collect();
+    none(&faults, "bring docs/events.md up to contracts::Event");
 }
 
 #[test]

@@ -3,10 +3,14 @@
 pub(crate) mod compare;
 pub(crate) mod delete;
 mod discover;
+pub(crate) mod duty;
+pub(crate) mod feed;
 pub(crate) mod onboard;
 mod operations;
 pub(crate) mod orphans;
 mod prepare;
+pub(crate) mod redis_stream;
+pub(crate) mod relay;
 pub(crate) mod settle;
 pub(crate) mod sync;
 pub(crate) mod update;

@@ -10,7 +10,7 @@ use shared::registry::audit::AuditFilter;
 use shared::registry::entities::audit;
 use uuid::Uuid;
 
-use super::connections::next_link;
+use super::next_link;
 use crate::state::State;
 
 const LIMIT: u64 = 100;
@@ -68,7 +68,7 @@ pub(crate) async fn list(
     if rows.len() as u64 == limit
         && let Some(last) = rows.last()
     {
-        response.insert_header(("link", next_link(&request, last.id)));
+        response.insert_header(("link", next_link(&request, "cursor", &last.id.to_string())));
     }
     Ok(response.json(rows.into_iter().map(entry).collect::<Vec<_>>()))
 }

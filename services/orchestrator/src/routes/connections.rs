@@ -13,7 +13,7 @@ use shared::registry::connections::ConnectionFilter;
 use shared::registry::entities::connection;
 use uuid::Uuid;
 
-use super::{connection_id, operations};
+use super::{connection_id, next_link, operations};
 use crate::domain::view;
 use crate::flows;
 use crate::flows::delete::Deleted;
@@ -125,7 +125,7 @@ pub(crate) async fn list(
         if rows.len() as u64 == limit
             && let Some(last) = rows.last()
         {
-            response.insert_header(("link", next_link(&request, last.id)));
+            response.insert_header(("link", next_link(&request, "cursor", &last.id.to_string())));
         }
         let page: Vec<_> = rows
             .iter()
@@ -188,18 +188,6 @@ fn chunk(
     }
     text.extend_from_slice(if is_last { b"]" } else { b"" });
     text
-}
-
-/// The next page's address: the same query from where this one ended.
-pub(super) fn next_link(request: &HttpRequest, last: Uuid) -> String {
-    let mut pairs: Vec<String> = request
-        .query_string()
-        .split('&')
-        .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="))
-        .map(str::to_owned)
-        .collect();
-    pairs.push(format!("cursor={last}"));
-    format!("<{}?{}>; rel=\"next\"", request.path(), pairs.join("&"))
 }
 
 /// One connection.

@@ -3,11 +3,13 @@
 pub(crate) mod audit;
 pub(crate) mod catalogs;
 pub(crate) mod connections;
+pub(crate) mod events;
 pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod operations;
 pub(crate) mod orphans;
 
+use actix_web::HttpRequest;
 use actix_web::web::{self, ServiceConfig};
 use contracts::ErrorCode;
 use shared::http::ApiError;
@@ -47,6 +49,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
             web::resource("/connections/{id}/catalogs/{version}")
                 .route(web::get().to(catalogs::get)),
         )
+        .service(web::resource("/events").route(web::get().to(events::listen)))
         .service(web::resource("/operations/{id}").route(web::get().to(operations::get)))
         .service(
             web::resource("/keys")
@@ -56,6 +59,19 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(web::resource("/keys/{id}").route(web::delete().to(keys::revoke)))
         .service(web::resource("/audit").route(web::get().to(audit::list)))
         .service(web::resource("/jobs/{job_id}").route(web::get().to(jobs::get)));
+}
+
+/// The next page's address: the same query from where this one ended.
+fn next_link(request: &HttpRequest, parameter: &str, last: &str) -> String {
+    let set = format!("{parameter}=");
+    let mut pairs: Vec<String> = request
+        .query_string()
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with(&set))
+        .map(str::to_owned)
+        .collect();
+    pairs.push(format!("{set}{last}"));
+    format!("<{}?{}>; rel=\"next\"", request.path(), pairs.join("&"))
 }
 
 /// A connection's id in a path; one that is no id names no connection.

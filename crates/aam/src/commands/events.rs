@@ -1,0 +1,151 @@
+//! `aam events`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use contracts::EventView;
+use futures::StreamExt as _;
+use serde_json::Value;
+use shared::settings::Settings;
+
+use crate::client::Client;
+use crate::output::{self, Format};
+
+/// Longer than the services' heartbeat: a stream silent for so long is dead.
+const SILENCE: Duration = Duration::from_secs(45);
+const RECONNECT: Duration = Duration::from_secs(2);
+const PAGE: usize = 1000;
+
+/// Shows what happened, or what happens.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Goes on as events happen; Ctrl-C ends it.
+    #[arg(long)]
+    follow: bool,
+    /// Begins after the event with this sequence; default: with the oldest that is kept, and with
+    /// --follow from now on.
+    #[arg(long, value_name = "SEQUENCE")]
+    after: Option<i64>,
+    /// Only events of these names, with commas between, for instance `sync.failed`.
+    #[arg(long = "type", value_name = "NAMES")]
+    kind: Option<String>,
+    /// Only those about this connection, by id or name.
+    #[arg(long)]
+    connection: Option<String>,
+}
+
+pub(crate) async fn run(
+    settings: &Settings,
+    format: Format,
+    arguments: Arguments,
+) -> anyhow::Result<ExitCode> {
+    let client = Client::orchestrator(settings)?;
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    if let Some(kind) = &arguments.kind {
+        query.append_pair("type", kind);
+    }
+    if let Some(connection) = &arguments.connection {
+        let connection = client.connection(connection).await?;
+        query.append_pair("connection_id", &connection.id.to_string());
+    }
+    let query = query.finish();
+    if arguments.follow {
+        return follow(&client, format, &query, arguments.after).await;
+    }
+    let mut after = arguments.after.unwrap_or(0);
+    loop {
+        let path = format!("/events?{query}&limit={PAGE}&after={after}");
+        let page: Vec<EventView> = client.get(path.replace("?&", "?").as_str()).await?;
+        for event in &page {
+            show(format, event)?;
+            after = event.sequence;
+        }
+        if page.len() < PAGE {
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+}
+
+/// Listens until interrupted, and comes back after the last event when the stream breaks.
+async fn follow(
+    client: &Client,
+    format: Format,
+    query: &str,
+    mut after: Option<i64>,
+) -> anyhow::Result<ExitCode> {
+    let mut is_first = true;
+    loop {
+        let position = after.map_or_else(String::new, |after| format!("&after={after}"));
+        let path = format!("/events?{query}{position}").replace("?&", "?");
+        match client.stream(&path, "text/event-stream").await {
+            Ok(answer) => {
+                is_first = false;
+                listen(answer, format, &mut after).await?;
+            }
+            // A service that restarts is waited for; one that refuses is not.
+            Err(error) if is_first || error.is::<crate::client::Refused>() => return Err(error),
+            Err(_) => {}
+        }
+        tokio::time::sleep(RECONNECT).await;
+    }
+}
+
+/// Shows events until the stream ends or falls silent.
+async fn listen(
+    answer: reqwest::Response,
+    format: Format,
+    after: &mut Option<i64>,
+) -> anyhow::Result<()> {
+    let mut bytes = answer.bytes_stream();
+    let mut buffer = Vec::new();
+    while let Ok(Some(Ok(chunk))) = tokio::time::timeout(SILENCE, bytes.next()).await {
+        buffer.extend_from_slice(&chunk);
+        while let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = buffer.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            if let Some(data) = line.strip_prefix("data: ") {
+                let event: EventView = serde_json::from_str(data).context("reading an event")?;
+                show(format, &event)?;
+                *after = Some(event.sequence);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn show(format: Format, event: &EventView) -> anyhow::Result<()> {
+    let written = serde_json::to_value(event)?;
+    if format == Format::Json {
+        // One document per line: a stream has no end to close a list at.
+        println!("{written}");
+        return Ok(());
+    }
+    let connection = event
+        .connection_id
+        .map_or_else(|| "-".to_owned(), |id| id.to_string());
+    println!(
+        "{:>6}  {}  {connection}  {:<22}  {}",
+        event.sequence,
+        output::time(event.time),
+        event.event.name(),
+        details(&written["data"])
+    );
+    Ok(())
+}
+
+/// A payload in one line.
+fn details(data: &Value) -> String {
+    let Some(members) = data.as_object() else {
+        return String::new();
+    };
+    members
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| match value.as_str() {
+            Some(text) => format!("{name}={text}"),
+            None => format!("{name}={value}"),
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
+}

@@ -1,0 +1,198 @@
+//! Events for those who listen to this process: one poller reads them for all. A listener that is
+//! too slow for the shared buffer reads what it missed from the table.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::http::problem::chain;
+use shared::registry::events::{EventFilter, Told};
+use shared::registry::{self, Registry};
+use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Events kept for slow listeners, in memory and for all of them together.
+const BUFFER: usize = 1024;
+const PAGE: u64 = 200;
+/// Between two looks for events that another process gave their sequence.
+const POLL: Duration = Duration::from_millis(500);
+/// Between two signs of life to a listener to whom nothing is told.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Where events are heard.
+#[derive(Debug, Clone)]
+pub(crate) struct Feed {
+    events: broadcast::Sender<Arc<Told>>,
+    news: watch::Sender<()>,
+}
+
+impl Feed {
+    pub(crate) fn new() -> Self {
+        Self {
+            events: broadcast::Sender::new(BUFFER),
+            news: watch::Sender::new(()),
+        }
+    }
+
+    /// Says that there are events with a new sequence.
+    pub(crate) fn poke(&self) {
+        self.news.send_replace(());
+    }
+
+    /// Hears of every poke.
+    pub(crate) fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
+    /// Reads events for whoever listens, until the process stops.
+    pub(crate) async fn run(self, registry: Registry, stopping: CancellationToken) {
+        let mut news = self.news();
+        let mut position = None;
+        loop {
+            if self.events.receiver_count() == 0 {
+                position = None;
+            } else if let Err(error) = self.tell(&registry, &mut position).await {
+                tracing::warn!(error = %chain(&error), "could not read events; they are read later");
+            }
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                () = tokio::time::sleep(POLL) => {}
+                _ = news.changed() => {}
+            }
+        }
+    }
+
+    async fn tell(
+        &self,
+        registry: &Registry,
+        position: &mut Option<i64>,
+    ) -> Result<(), registry::Error> {
+        let mut after = match position {
+            Some(position) => *position,
+            None => registry.event_range().await?.newest,
+        };
+        *position = Some(after);
+        loop {
+            let page = registry
+                .event_page(after, &EventFilter::default(), PAGE)
+                .await?;
+            let full = page.len() as u64 == PAGE;
+            for event in page {
+                after = event.sequence;
+                *position = Some(after);
+                // Nobody listening any more is no failure.
+                let _ = self.events.send(Arc::new(event));
+            }
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Listens to events after the one with sequence `after`.
+    pub(crate) fn listen(
+        &self,
+        registry: Registry,
+        stopping: CancellationToken,
+        after: i64,
+        filter: EventFilter,
+    ) -> Listener {
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        heartbeat.reset();
+        Listener {
+            events: self.events.subscribe(),
+            registry,
+            stopping,
+            filter,
+            last: after,
+            behind: true,
+            waiting: VecDeque::new(),
+            heartbeat,
+        }
+    }
+}
+
+/// What a listener is told next.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// An event.
+    Event(Arc<Told>),
+    /// Nothing happened; the connection is alive.
+    Nothing,
+}
+
+/// One listener.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    events: broadcast::Receiver<Arc<Told>>,
+    registry: Registry,
+    stopping: CancellationToken,
+    filter: EventFilter,
+    /// The last sequence that was told, or is known to be filtered out.
+    last: i64,
+    /// Whether the table has events that were missed.
+    behind: bool,
+    waiting: VecDeque<Arc<Told>>,
+    heartbeat: tokio::time::Interval,
+}
+
+impl Listener {
+    /// What comes next; `None` when the process stops or the table does not read. Whoever listens
+    /// comes back after the last event it saw.
+    pub(crate) async fn next(&mut self) -> Option<Heard> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Some(Heard::Event(event));
+            }
+            if self.behind {
+                let caught_up = tokio::select! {
+                    () = self.stopping.cancelled() => return None,
+                    caught_up = catch_up(&self.registry, self.last, &self.filter) => caught_up,
+                };
+                match caught_up {
+                    Ok((events, last, behind)) => {
+                        self.waiting.extend(events.into_iter().map(Arc::new));
+                        (self.last, self.behind) = (last, behind);
+                    }
+                    Err(error) => {
+                        tracing::warn!(error = %chain(&error), "a listener is let go: events cannot be read");
+                        return None;
+                    }
+                }
+                continue;
+            }
+            tokio::select! {
+                () = self.stopping.cancelled() => return None,
+                _ = self.heartbeat.tick() => return Some(Heard::Nothing),
+                heard = self.events.recv() => match heard {
+                    Ok(event) if event.sequence <= self.last => {}
+                    Ok(event) if event.sequence == self.last + 1 => {
+                        self.last = event.sequence;
+                        if self.filter.takes(&event) {
+                            self.heartbeat.reset();
+                            return Some(Heard::Event(event));
+                        }
+                    }
+                    Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => self.behind = true,
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                },
+            }
+        }
+    }
+}
+
+/// A page of what was missed, where it ends, and whether there is more.
+async fn catch_up(
+    registry: &Registry,
+    after: i64,
+    filter: &EventFilter,
+) -> Result<(Vec<Told>, i64, bool), registry::Error> {
+    // Read first: a page that is not full has everything up to here.
+    let newest = registry.event_range().await?.newest;
+    let page = registry.event_page(after, filter, PAGE).await?;
+    let end = page.last().map_or(after, |event| event.sequence);
+    if page.len() as u64 == PAGE {
+        return Ok((page, end, true));
+    }
+    Ok((page, end.max(newest), false))
+}

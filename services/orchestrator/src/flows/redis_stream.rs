@@ -1,0 +1,82 @@
+//! Feeds Redis Streams with events in their order, from where the last feed came to. Redis may be
+//! away: nothing is lost while the table keeps the events.
+
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use secrecy::SecretString;
+use shared::flow::Error;
+use shared::http::problem::chain;
+use shared::redis::EventStream;
+use shared::registry::events::EventFilter;
+use shared::registry::leases::{Duty, REDIS};
+
+use super::duty;
+use crate::state::State;
+
+const BATCH: u64 = 200;
+/// Between two looks for events; those that this process gave a sequence to poke.
+const POLL: Duration = Duration::from_millis(500);
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// Feeds Redis until the process stops.
+pub(crate) async fn run(state: State, url: SecretString) {
+    let stopping = state.runtime.stopping().clone();
+    let at_work = state.clone();
+    let work = move |duty| feed(at_work.clone(), url.clone(), duty).boxed();
+    duty::run(&state.registry, REDIS, &state.owner, &stopping, work).await;
+}
+
+async fn feed(state: State, url: SecretString, duty: Duty) -> Result<(), Error> {
+    let mut position = duty.position;
+    let range = state.registry.event_range().await?;
+    if range
+        .oldest
+        .is_some_and(|oldest| position > 0 && oldest > position + 1)
+    {
+        tracing::error!(
+            after = position,
+            "Redis was away for longer than events are kept; those in between are not in its stream"
+        );
+    }
+    let mut pause = PAUSE_MIN;
+    let mut stream: Option<EventStream> = None;
+    let mut news = state.feed.news();
+    let everything = EventFilter::default();
+    loop {
+        let events = state
+            .registry
+            .event_page(position, &everything, BATCH)
+            .await?;
+        let Some(last) = events.last().map(|event| event.sequence) else {
+            tokio::select! {
+                () = tokio::time::sleep(POLL) => {}
+                _ = news.changed() => {}
+            }
+            continue;
+        };
+        let appended = async {
+            if stream.is_none() {
+                stream = Some(EventStream::connect(&url).await?);
+            }
+            match &mut stream {
+                Some(stream) => stream.append(&events).await,
+                None => Ok(()),
+            }
+        };
+        match appended.await {
+            Ok(()) => {
+                state.registry.lease_advance(&duty, last).await?;
+                position = last;
+                pause = PAUSE_MIN;
+            }
+            Err(error) => {
+                stream = None;
+                tracing::warn!(error = %chain(&error), waiting_after = position, "Redis does not take events; they wait");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Gives events their sequence after their commit, and forgets old ones. One process does it.
+
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use shared::flow::Error;
+use shared::registry::events::BATCH;
+use shared::registry::leases::{Duty, RELAY};
+
+use super::duty;
+use crate::state::State;
+
+/// Between two looks for events that other processes wrote; those of this one poke.
+const POLL: Duration = Duration::from_millis(500);
+/// Between two looks for events that are too old.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+
+/// Relays until the process stops.
+pub(crate) async fn run(state: State) {
+    let stopping = state.runtime.stopping().clone();
+    let at_work = state.clone();
+    let work = move |duty| relay(at_work.clone(), duty).boxed();
+    duty::run(&state.registry, RELAY, &state.owner, &stopping, work).await;
+}
+
+async fn relay(state: State, duty: Duty) -> Result<(), Error> {
+    let mut forget = tokio::time::interval(FORGET_EVERY);
+    loop {
+        // Looked for by a read first: an idle installation writes nothing.
+        while state.registry.event_waiting_since().await?.is_some() {
+            let given = state.registry.event_sequence(&duty).await?;
+            if given > 0 {
+                state.feed.poke();
+            }
+            if given < BATCH {
+                break;
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(POLL) => {}
+            () = state.relay_wake.notified() => {}
+            _ = forget.tick() => while state.registry.event_forget().await? > 0 {},
+        }
+    }
+}
