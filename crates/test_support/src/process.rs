@@ -106,6 +106,18 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// Waits for its end by itself; panics with its log when it goes on.
+    pub async fn ended(&mut self) -> std::process::ExitStatus {
+        eventually_within(Duration::from_secs(60), async || {
+            let ended = self.child.try_wait().unwrap();
+            ended.ok_or_else(|| {
+                let log = self.log();
+                log.lines().rev().take(20).collect::<Vec<_>>().join("\n")
+            })
+        })
+        .await
+    }
+
     /// SIGTERM; returns whether it ended well within 30 s.
     pub async fn stop(&mut self) -> bool {
         let id = self.child.id().to_string();

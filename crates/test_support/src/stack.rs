@@ -290,6 +290,33 @@ impl Stack {
         (process, Api::new(&format!("http://{address}"), Some(KEY)))
     }
 
+    /// Kills the orchestrator and starts it again, with a failpoint armed or with none.
+    pub async fn restart_orchestrator(&mut self, failpoint: Option<&str>) {
+        if let Some(process) = &mut self.orchestrator {
+            process.kill();
+        }
+        self.arm(failpoint);
+        self.start_orchestrator().await;
+        self.arm(None);
+    }
+
+    /// Kills the drift-repair agent and starts it again, with a failpoint armed or with none.
+    pub async fn restart_agent(&mut self, failpoint: Option<&str>) {
+        if let Some(process) = &mut self.agent {
+            process.kill();
+        }
+        self.arm(failpoint);
+        self.start_agent().await;
+        self.arm(None);
+    }
+
+    fn arm(&mut self, failpoint: Option<&str>) {
+        self.variables.retain(|(name, _)| name != "AAM_FAILPOINT");
+        if let Some(failpoint) = failpoint {
+            self.set("AAM_FAILPOINT", failpoint.to_owned());
+        }
+    }
+
     /// Waits for a job's end and returns it as the orchestrator tells it.
     pub async fn job_ended(&self, job_id: &str) -> Value {
         crate::eventually_within(std::time::Duration::from_secs(120), async || {

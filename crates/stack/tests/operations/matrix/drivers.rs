@@ -1,0 +1,235 @@
+//! What the matrix does with each kind of operation: the state it needs, the request that is killed,
+//! and what must hold afterwards.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::registry::status::OperationKind;
+use test_support::Stack;
+
+use super::super::connection;
+use super::nothing_is_orphaned;
+
+/// Brings one kind of operation about, again and again.
+pub(super) struct Driver {
+    kind: OperationKind,
+    /// The cell.
+    number: u32,
+    /// The connection that is worked on.
+    id: String,
+    /// What held before the cell: the catalog's version, or how many jobs Airbyte has.
+    before: i64,
+}
+
+impl Driver {
+    pub(super) async fn new(kind: OperationKind, stack: &Stack) -> Self {
+        let mut driver = Self {
+            kind,
+            number: 0,
+            id: String::new(),
+            before: 0,
+        };
+        if !matches!(kind, OperationKind::Onboard | OperationKind::Delete) {
+            driver.id = stack.onboard_sqlite("shop", "shop.db").await;
+        }
+        if kind == OperationKind::Rollback {
+            driver.add_column(stack).await;
+            let heal = format!("/connections/{}/heal", driver.id);
+            stack.api.post_empty(&heal).await.expect(200);
+        }
+        driver
+    }
+
+    async fn add_column(&self, stack: &Stack) {
+        let statement = format!("ALTER TABLE orders ADD COLUMN c{} TEXT", self.number);
+        stack.sqlite("shop.db", &statement).await;
+    }
+
+    fn name(&self) -> String {
+        format!("shop{}", self.number)
+    }
+
+    /// The state that a cell begins with.
+    pub(super) async fn prepare(&mut self, stack: &Stack) {
+        self.number += 1;
+        self.is_idle(stack).await;
+        match self.kind {
+            OperationKind::Delete => {
+                self.id = stack.onboard_sqlite(&self.name(), "shop.db").await;
+            }
+            OperationKind::Heal => self.add_column(stack).await,
+            _ => {}
+        }
+        self.before = match self.kind {
+            OperationKind::Heal | OperationKind::Rollback => self.version(stack).await,
+            OperationKind::Trigger => self.jobs(stack).await.len() as i64,
+            _ => 0,
+        };
+    }
+
+    /// The request that a cell kills, and then repeats.
+    pub(super) fn request(&self, stack: &Stack) -> reqwest::RequestBuilder {
+        let path = |last: &str| format!("/connections/{}{last}", self.id);
+        let post = |last: &str| stack.api.request(Method::POST, &path(last));
+        match self.kind {
+            OperationKind::Onboard => stack
+                .api
+                .request(Method::POST, "/connections/onboard")
+                .json(&json!({
+                    "source_type": "sqlite",
+                    "connection_name": self.name(),
+                    "source_config": {"path": stack.data().join("shop.db")},
+                    "prefix": format!("{}_", self.name()),
+                })),
+            OperationKind::Heal => post("/heal"),
+            OperationKind::Rollback => post("/rollback").json(&json!({"version": self.target()})),
+            OperationKind::Update => stack
+                .api
+                .request(Method::PATCH, &path(""))
+                .json(&json!({"name": self.name(), "drift_policy": "auto"})),
+            OperationKind::Delete => stack.api.request(Method::DELETE, &path("")),
+            OperationKind::Trigger => post("/sync"),
+            OperationKind::Sync => unreachable!("a sync that the agent left has no request"),
+        }
+    }
+
+    /// The version to go back to: the other one of the first two.
+    fn target(&self) -> u32 {
+        2 - self.number % 2
+    }
+
+    /// The connection, as far as the registry knows it.
+    pub(super) async fn connection(&mut self, stack: &Stack) -> Option<String> {
+        if self.kind == OperationKind::Onboard {
+            let query = format!("/connections?name={}", self.name());
+            let found = stack.api.get(&query).await.expect(200);
+            self.id = found[0]["id"].as_str()?.to_owned();
+        }
+        Some(self.id.clone())
+    }
+
+    /// What must hold, whether or not the operation happened.
+    pub(super) async fn verify(&self, stack: &Stack, failpoint: &str) {
+        nothing_is_orphaned(stack, failpoint).await;
+        match self.kind {
+            OperationKind::Onboard if self.id.is_empty() => {}
+            OperationKind::Onboard => self.is_whole(stack, failpoint, 1).await,
+            OperationKind::Heal | OperationKind::Rollback => {
+                let version = self.version(stack).await;
+                let allowed = [self.before, self.before + 1];
+                assert!(allowed.contains(&version), "{failpoint}: version {version}");
+                self.is_whole(stack, failpoint, version).await;
+            }
+            OperationKind::Update => {
+                let row = connection(stack, &self.id).await;
+                let airbyte = stack.airbyte_api().await;
+                let path = format!(
+                    "/api/public/v1/connections/{}",
+                    text(&row, "airbyte_connection_id")
+                );
+                let there = airbyte.get(&path).await.expect(200);
+                assert_eq!(there["name"], row["name"], "{failpoint}");
+                assert_eq!(row["status"], "ACTIVE", "{failpoint}");
+            }
+            OperationKind::Delete => {}
+            OperationKind::Trigger => {
+                let jobs = self.jobs(stack).await;
+                for job in &jobs {
+                    stack.job_ended(job).await;
+                }
+            }
+            OperationKind::Sync => unreachable!("a sync that the agent left has no request"),
+        }
+    }
+
+    /// The same request again, as a caller would whose call broke off; what it was answered.
+    pub(super) async fn repeat(&mut self, stack: &Stack, failpoint: &str) -> String {
+        if self.kind == OperationKind::Trigger {
+            return self.was_started_once(stack, failpoint).await;
+        }
+        let answer = stack.api.send(self.request(stack)).await;
+        let expected: &[u16] = match self.kind {
+            OperationKind::Onboard => &[200, 201],
+            OperationKind::Delete => &[204, 404],
+            _ => &[200],
+        };
+        let said = format!("{failpoint}: {} {}", answer.status, answer.text);
+        assert!(expected.contains(&answer.status), "{said}");
+        self.connection(stack).await;
+        match self.kind {
+            OperationKind::Heal | OperationKind::Rollback => {
+                let version = self.version(stack).await;
+                assert_eq!(version, self.before + 1, "{said}");
+            }
+            OperationKind::Update => {
+                let row = connection(stack, &self.id).await;
+                assert_eq!(row["name"], self.name(), "{said}");
+                assert_eq!(row["drift_policy"], "auto", "{said}");
+            }
+            OperationKind::Delete => {
+                let gone = stack.api.get(&format!("/connections/{}", self.id)).await;
+                gone.expect_problem(404, "connection_not_found");
+            }
+            _ => {}
+        }
+        answer.status.to_string()
+    }
+
+    /// A trigger that was begun started one job, whoever died meanwhile.
+    async fn was_started_once(&self, stack: &Stack, failpoint: &str) -> String {
+        let operations = format!("/connections/{}/operations", self.id);
+        let all = stack.api.get(&operations).await.expect(200);
+        let triggers = all.as_array().unwrap().iter();
+        let triggers = triggers.filter(|one| one["kind"] == "trigger").count() as i64;
+        let jobs = self.jobs(stack).await.len() as i64;
+        assert_eq!(triggers, jobs, "{failpoint}");
+        assert!(jobs - self.before <= 1, "{failpoint}");
+        format!("{} job", jobs - self.before)
+    }
+
+    async fn is_whole(&self, stack: &Stack, failpoint: &str, versions: i64) {
+        let row = connection(stack, &self.id).await;
+        assert_eq!(row["status"], "ACTIVE", "{failpoint}: {row}");
+        assert_eq!(row["catalog_version"], versions, "{failpoint}: {row}");
+        let catalogs = format!("/connections/{}/catalogs", self.id);
+        let all = stack.api.get(&catalogs).await.expect(200);
+        let numbers: Vec<i64> = all
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["version"].as_i64().unwrap())
+            .collect();
+        let expected: Vec<i64> = (1..=versions).rev().collect();
+        assert_eq!(numbers, expected, "{failpoint}");
+    }
+
+    async fn version(&self, stack: &Stack) -> i64 {
+        let row = connection(stack, &self.id).await;
+        row["catalog_version"].as_i64().unwrap()
+    }
+
+    /// Waits until no job and no operation of the connection is under way.
+    async fn is_idle(&self, stack: &Stack) {
+        if matches!(self.kind, OperationKind::Onboard | OperationKind::Delete) {
+            return;
+        }
+        super::drained(stack, &self.id, self.kind.as_str()).await;
+        for job in self.jobs(stack).await {
+            stack.job_ended(&job).await;
+        }
+    }
+
+    /// The ids of Airbyte's jobs of the connection.
+    async fn jobs(&self, stack: &Stack) -> Vec<String> {
+        let row = connection(stack, &self.id).await;
+        let airbyte = stack.airbyte_api().await;
+        let id = text(&row, "airbyte_connection_id");
+        let path = format!("/api/public/v1/jobs?connectionId={id}&limit=100");
+        let jobs = airbyte.get(&path).await.expect(200);
+        let jobs = jobs["data"].as_array().unwrap().iter();
+        jobs.map(|job| job["jobId"].to_string()).collect()
+    }
+}
+
+fn text(row: &Value, member: &str) -> String {
+    row[member].as_str().unwrap().to_owned()
+}
