@@ -290,6 +290,16 @@ impl Stack {
         (process, Api::new(&format!("http://{address}"), Some(KEY)))
     }
 
+    /// A second process of a service, on a port of its own.
+    pub async fn replica(&self, service: &str, port_variable: &str) -> (Process, Api) {
+        let mut variables = self.variables.clone();
+        variables.retain(|(name, _)| name != port_variable);
+        variables.push((port_variable.to_owned(), "0".to_owned()));
+        let mut process = Process::start(service, &[], &variables, self.folder());
+        let address = process.address().await;
+        (process, Api::new(&format!("http://{address}"), Some(KEY)))
+    }
+
     /// Kills the orchestrator and starts it again, with a failpoint armed or with none.
     pub async fn restart_orchestrator(&mut self, failpoint: Option<&str>) {
         if let Some(process) = &mut self.orchestrator {

@@ -4,6 +4,7 @@
 
 mod lifecycle;
 mod matrix;
+mod races;
 mod settling;
 
 use serde_json::Value;

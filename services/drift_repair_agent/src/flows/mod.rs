@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::state::State;
 
 /// How long a repair waits for another one of the same connection.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A connection that can be repaired: the ids it has in Airbyte.
 pub(crate) struct Repairable {

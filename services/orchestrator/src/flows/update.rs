@@ -43,6 +43,12 @@ pub(crate) async fn run(
     patch: ConnectionPatch,
     revision: Option<i64>,
 ) -> Result<Updated, Error> {
+    if patch.is_empty() {
+        return Err(Error::refused(
+            ErrorCode::Invalid,
+            "change at least one of name, schedule, drift_policy, status",
+        ));
+    }
     let faults = faults(&patch);
     if !faults.is_empty() {
         return Err(Error::fields(ErrorCode::Invalid, faults));
@@ -188,12 +194,6 @@ async fn put(
 
 fn faults(patch: &ConnectionPatch) -> Vec<FieldError> {
     let mut faults = Vec::new();
-    if patch.is_empty() {
-        faults.push(FieldError {
-            field: String::new(),
-            message: "change at least one of name, schedule, drift_policy, status".to_owned(),
-        });
-    }
     if let Some(name) = &patch.name {
         let wrong = request::name_fault(name);
         faults.extend(wrong.map(|message| FieldError {
