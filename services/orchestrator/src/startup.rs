@@ -11,7 +11,7 @@ use shared::airbyte::Airbyte;
 use shared::clients::auth_broker::AuthBroker;
 use shared::clients::drift_repair::DriftRepair;
 use shared::http::server::{self, Listening, Service, StartError};
-use shared::http::{Access, Runtime, client, health};
+use shared::http::{Gate, Runtime, client, health};
 use shared::registry::Registry;
 use shared::service_token::ServiceTokens;
 use shared::settings::{Settings, variables};
@@ -81,7 +81,7 @@ impl Application {
             bind: (settings.bind_address.clone(), settings.ports.orchestrator),
             port_variable: variables::SERVICE_PORT_ORCHESTRATOR,
             workers: 2,
-            access: Access::new(settings, "orchestrator", &state.registry).await?,
+            gate: Gate::new(settings, "orchestrator", &state.registry).await?,
             openapi: openapi::Document::openapi(),
             ready: Arc::new(move || {
                 let state = probed.clone();

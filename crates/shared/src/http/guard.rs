@@ -16,15 +16,9 @@ use contracts::ErrorCode;
 use tracing::Instrument as _;
 
 use super::access::{Access, Principal};
+use super::gate::Gate;
 use super::problem::{ApiError, CONTENT_TYPE_PROBLEM};
 use super::{actor, request_id, roles};
-
-/// What the guard knows of the service it stands before.
-#[derive(Debug, Clone)]
-pub(super) struct Guard {
-    pub(super) service: &'static str,
-    pub(super) access: Access,
-}
 
 /// Paths that probes ask, by address and without a key.
 const PROBES: &[&str] = &["/health", "/ready"];
@@ -33,9 +27,9 @@ pub(super) async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let guard = request
-        .app_data::<Data<Guard>>()
-        .map(|guard| guard.get_ref().clone())
+    let gate = request
+        .app_data::<Data<Gate>>()
+        .map(|gate| gate.get_ref().clone())
         .expect("the server installs the guard's state beside the guard");
     let sent = request
         .headers()
@@ -44,16 +38,16 @@ pub(super) async fn guard(
     let id = request_id::accept(sent);
     let span = tracing::info_span!(
         "request",
-        service = guard.service,
+        service = gate.service,
         request_id = %id,
         method = %request.method(),
         path = request.path()
     );
-    request_id::scope(id.clone(), pass(guard, id, request, next).instrument(span)).await
+    request_id::scope(id.clone(), pass(gate, id, request, next).instrument(span)).await
 }
 
 async fn pass(
-    guard: Guard,
+    gate: Gate,
     id: String,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -61,9 +55,9 @@ async fn pass(
     let begun = Instant::now();
     let path = request.path().to_owned();
     let method = request.method().clone();
-    let response = match admit(&guard.access, &request).await {
-        Ok(principal) => match work(&guard, principal, request, next).await {
-            Ok(response) => finish(response.map_into_boxed_body(), &path, &id),
+    let response = match admit(&gate.access, &request).await {
+        Ok(principal) => match work(&gate, principal, request, next).await {
+            Ok(response) => finish(response, &path, &id),
             Err(error) => {
                 // An error that reached us as an error has lost its request; without it there is
                 // nothing to answer on, so actix answers with the error's own response.
@@ -83,7 +77,7 @@ async fn pass(
         .request()
         .match_pattern()
         .unwrap_or_else(|| "unmatched".to_owned());
-    super::metrics::observe(guard.service, &method, &route, status, elapsed);
+    super::metrics::observe(gate.service, &method, &route, status, elapsed);
     let duration_ms = elapsed.as_secs_f64() * 1000.0;
     if PROBES.contains(&path.as_str()) {
         tracing::debug!(target: "access", status, duration_ms, "answered");
@@ -95,17 +89,18 @@ async fn pass(
 
 /// Lets the service do its work, for the caller.
 async fn work(
-    guard: &Guard,
+    gate: &Gate,
     principal: Option<Principal>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody + 'static>, actix_web::Error> {
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let Some(principal) = principal else {
-        return next.call(request).await;
+        return Ok(next.call(request).await?.map_into_boxed_body());
     };
-    let actor = principal.actor(guard.service);
+    let actor = principal.actor(gate.service);
+    let caller = principal.id();
     request.extensions_mut().insert(principal);
-    actor::scope(actor, next.call(request)).await
+    actor::scope(actor, gate.idempotency.pass(&caller, request, next)).await
 }
 
 /// Who calls, when they may; `None` where anybody may.
@@ -201,7 +196,11 @@ fn check_headers(access: &Access, request: &ServiceRequest) -> Result<(), ApiErr
 }
 
 /// Gives the answer its request id, and problem details where it failed without any.
-fn finish(response: ServiceResponse<BoxBody>, path: &str, id: &str) -> ServiceResponse<BoxBody> {
+pub(super) fn finish(
+    response: ServiceResponse<BoxBody>,
+    path: &str,
+    id: &str,
+) -> ServiceResponse<BoxBody> {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return with_id(response, id);

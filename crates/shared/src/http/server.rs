@@ -11,8 +11,8 @@ use actix_web::{App, HttpResponse, HttpServer};
 use contracts::{DependencyState, Readiness};
 use futures::future::LocalBoxFuture;
 
-use super::access::Access;
-use super::guard::{Guard, guard};
+use super::gate::Gate;
+use super::guard::guard;
 use super::{health, metrics};
 
 /// How long requests under way may take to end when the service stops, in seconds.
@@ -71,8 +71,8 @@ pub struct Service {
     pub port_variable: &'static str,
     /// Threads that answer.
     pub workers: usize,
-    /// Who may call.
-    pub access: Access,
+    /// Who may call, and how.
+    pub gate: Gate,
     /// Its OpenAPI document.
     pub openapi: utoipa::openapi::OpenApi,
     /// Asks its dependencies.
@@ -101,20 +101,17 @@ pub fn listen(
         bind,
         port_variable,
         workers,
-        access,
+        gate,
         openapi,
         ready,
     } = service;
-    let guard_state = Data::new(Guard {
-        service: name,
-        access,
-    });
+    let gate = Data::new(gate);
     let ready: Data<ReadyCheck> = Data::from(ready);
     let server = HttpServer::new(move || {
         let docs =
             utoipa_swagger_ui::SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi.clone());
         App::new()
-            .app_data(guard_state.clone())
+            .app_data(gate.clone())
             .app_data(ready.clone())
             .wrap(from_fn(guard))
             .wrap(Compress::default())

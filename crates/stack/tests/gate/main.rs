@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 mod audit;
+mod idempotency;
 mod keys;
 
 use serde_json::{Value, json};
