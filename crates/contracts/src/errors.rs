@@ -63,6 +63,8 @@ codes! {
     CredentialUnknown = "credential_unknown", 404, "No such credential";
     /// The path does not know the method.
     MethodNotAllowed = "method_not_allowed", 405, "The method is not allowed here";
+    /// The body came too slowly.
+    BodyTooSlow = "body_too_slow", 408, "The body came too slowly";
     /// The name belongs to another connection.
     ConnectionNameTaken = "connection_name_taken", 409, "The connection's name is taken";
     /// A key in force has the name.
@@ -133,6 +135,8 @@ codes! {
     AirbyteUnavailable = "airbyte_unavailable", 503, "Airbyte cannot be reached";
     /// The registry's database cannot be reached.
     RegistryUnavailable = "registry_unavailable", 503, "The registry cannot be reached";
+    /// The service has as much to do as it takes on.
+    Overloaded = "overloaded", 503, "The service is full";
     /// Another service of ours cannot be reached.
     ServiceUnavailable = "service_unavailable", 503, "A service cannot be reached";
 }

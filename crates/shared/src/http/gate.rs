@@ -1,7 +1,9 @@
-//! What stands before a service: who may call, and what is done about requests that are sent twice.
+//! What stands before a service: who may call, how much, and what is done about requests that are
+//! sent twice.
 
 use super::access::{Access, AccessError};
 use super::idempotency::Idempotency;
+use super::limits::Limits;
 use crate::registry::Registry;
 use crate::settings::Settings;
 
@@ -11,6 +13,7 @@ pub struct Gate {
     pub(super) service: &'static str,
     pub(super) access: Access,
     pub(super) idempotency: Idempotency,
+    pub(super) limits: Limits,
 }
 
 impl Gate {
@@ -29,6 +32,7 @@ impl Gate {
             service,
             access: Access::new(settings, service, registry).await?,
             idempotency: Idempotency::new(service, registry.clone(), key),
+            limits: Limits::new(settings),
         })
     }
 }

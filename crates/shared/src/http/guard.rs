@@ -17,11 +17,14 @@ use tracing::Instrument as _;
 
 use super::access::{Access, Principal};
 use super::gate::Gate;
+use super::limits::{Place, Standing};
 use super::problem::{ApiError, CONTENT_TYPE_PROBLEM};
 use super::{actor, request_id, roles};
 
 /// Paths that probes ask, by address and without a key.
 const PROBES: &[&str] = &["/health", "/ready"];
+/// Read now and then, and most wanted when much comes in: not counted.
+const METRICS: &str = "/metrics";
 
 pub(super) async fn guard(
     request: ServiceRequest,
@@ -55,8 +58,9 @@ async fn pass(
     let begun = Instant::now();
     let path = request.path().to_owned();
     let method = request.method().clone();
-    let response = match admit(&gate.access, &request).await {
-        Ok(principal) => match work(&gate, principal, request, next).await {
+    let mut standing = None;
+    let response = match admit(&gate, &request, &mut standing).await {
+        Ok(admitted) => match work(&gate, admitted, request, next).await {
             Ok(response) => finish(response, &path, &id),
             Err(error) => {
                 // An error that reached us as an error has lost its request; without it there is
@@ -71,6 +75,10 @@ async fn pass(
             with_id(ServiceResponse::new(request, response), &id)
         }
     };
+    let mut response = response;
+    if let Some(standing) = standing {
+        standing.tell(response.response_mut());
+    }
     let status = response.status().as_u16();
     let elapsed = begun.elapsed();
     let route = response
@@ -87,36 +95,69 @@ async fn pass(
     Ok(response)
 }
 
+/// A request that may go on.
+struct Admitted {
+    /// Who calls; `None` where anybody may.
+    principal: Option<Principal>,
+    /// Its place among the requests under way; probes need none.
+    place: Option<Place>,
+}
+
 /// Lets the service do its work, for the caller.
 async fn work(
     gate: &Gate,
-    principal: Option<Principal>,
+    admitted: Admitted,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let Admitted { principal, place } = admitted;
     let Some(principal) = principal else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
     let actor = principal.actor(gate.service);
     let caller = principal.id();
     request.extensions_mut().insert(principal);
-    actor::scope(actor, gate.idempotency.pass(&caller, request, next)).await
+    let passed = gate.idempotency.pass(&caller, request, next, place);
+    actor::scope(actor, passed).await
 }
 
-/// Who calls, when they may; `None` where anybody may.
-async fn admit(access: &Access, request: &ServiceRequest) -> Result<Option<Principal>, ApiError> {
-    if PROBES.contains(&request.path()) && matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Ok(None);
+/// Whether the request may go on; where its caller stands is noted either way.
+async fn admit(
+    gate: &Gate,
+    request: &ServiceRequest,
+    standing: &mut Option<Standing>,
+) -> Result<Admitted, ApiError> {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if reads && PROBES.contains(&request.path()) {
+        return Ok(Admitted {
+            principal: None,
+            place: None,
+        });
     }
-    check_headers(access, request)?;
+    check_headers(&gate.access, request)?;
+    let is_metrics = reads && request.path() == METRICS;
+    let place = if is_metrics {
+        None
+    } else {
+        Some(gate.limits.enter()?)
+    };
+    let address = request.peer_addr().map(|address| address.ip());
     if matches!(request.path(), "/openapi.json" | "/docs") || request.path().starts_with("/docs/") {
-        return Ok(None);
+        gate.limits.count(None, address, standing)?;
+        return Ok(Admitted {
+            principal: None,
+            place,
+        });
     }
     let authorization = request
         .headers()
         .get(AUTHORIZATION)
         .map(|value| value.to_str().unwrap_or_default());
-    let Some(principal) = access.principal(authorization).await? else {
+    let principal = gate.access.principal(authorization).await?;
+    if !is_metrics || principal.is_none() {
+        gate.limits.count(principal.as_ref(), address, standing)?;
+    }
+    let Some(principal) = principal else {
         return Err(ApiError::new(
             ErrorCode::Unauthenticated,
             "send an API key with the header Authorization: Bearer <key>",
@@ -134,7 +175,10 @@ async fn admit(access: &Access, request: &ServiceRequest) -> Result<Option<Princ
         )
         .with("required_role", needed.as_str().into()));
     }
-    Ok(Some(principal))
+    Ok(Admitted {
+        principal: Some(principal),
+        place,
+    })
 }
 
 /// What no key makes up for: the host, the site and the kind of body.

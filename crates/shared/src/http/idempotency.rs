@@ -23,6 +23,7 @@ use sha2::Sha256;
 use tokio::runtime::Handle;
 use tracing::Instrument as _;
 
+use super::limits::Place;
 use super::sealed::HoldsSecret;
 use super::{ApiError, actor, body, guard, request_id};
 use crate::registry::Registry;
@@ -91,19 +92,20 @@ impl Idempotency {
         }))
     }
 
-    /// Passes the request on, or answers it as before.
+    /// Passes the request on, or answers it as before. It keeps its `place` until it has ended.
     pub(super) async fn pass(
         &self,
         caller: &str,
         mut request: ServiceRequest,
         next: Next<impl MessageBody + 'static>,
+        place: Option<Place>,
     ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
         if request.method() != Method::POST || !request.headers().contains_key(HEADER) {
             let response = next.call(request).await?;
             return Ok(response.map_into_boxed_body());
         }
         match self.claim(caller, &mut request).await {
-            Ok(Claim::Mine(claimed)) => self.carry_out(claimed, request, next).await,
+            Ok(Claim::Mine(claimed)) => self.carry_out(claimed, request, next, place).await,
             Ok(Claim::Answered(answer)) => Ok(respond(request, replay(*answer))),
             Ok(Claim::OtherRequest) => Ok(respond(
                 request,
@@ -174,6 +176,7 @@ impl Idempotency {
         claimed: Claimed,
         request: ServiceRequest,
         next: Next<impl MessageBody + 'static>,
+        place: Option<Place>,
     ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
         let this = self.clone();
         let id = request_id::current().unwrap_or_default();
@@ -182,6 +185,7 @@ impl Idempotency {
             let keeper = this.hold(claimed.clone());
             let answered = next.call(request).await;
             drop(keeper);
+            drop(place);
             let response = match answered {
                 Ok(response) => {
                     let id = request_id::current().unwrap_or_default();

@@ -11,6 +11,7 @@ pub mod health;
 mod idempotency;
 mod json;
 mod key_ring;
+mod limits;
 mod metrics;
 pub mod problem;
 pub mod request_id;

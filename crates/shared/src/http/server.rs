@@ -18,6 +18,9 @@ use super::{health, metrics};
 /// How long requests under way may take to end when the service stops, in seconds.
 const SHUTDOWN_SECONDS: u64 = 10;
 
+/// Connections that a worker holds; further ones wait to be accepted.
+const CONNECTIONS_PER_WORKER: usize = 2048;
+
 /// Asks a service's dependencies whether they answer.
 pub type ReadyCheck = dyn Fn() -> LocalBoxFuture<'static, Vec<DependencyState>> + Send + Sync;
 
@@ -134,6 +137,8 @@ pub fn listen(
     })
     .workers(workers)
     .shutdown_timeout(SHUTDOWN_SECONDS)
+    .max_connections(CONNECTIONS_PER_WORKER)
+    // The head of a request; its body has a deadline of its own.
     .client_request_timeout(Duration::from_secs(10))
     .disable_signals()
     .bind(bind.clone())

@@ -4,6 +4,7 @@
 mod audit;
 mod idempotency;
 mod keys;
+mod limits;
 
 use serde_json::{Value, json};
 use test_support::{Api, Database, Stack, StackBuilder};
