@@ -88,9 +88,12 @@ impl Application {
     pub async fn run(self) -> Result<(), StartError> {
         let Self { listening, state } = self;
         let runtime = state.runtime.clone();
+        let (registry, owner) = (state.registry.clone(), Arc::clone(&state.owner));
         let worker = tokio::spawn(flows::worker::run(state));
         server::serve(listening, &runtime, DRAIN).await?;
         worker.abort();
+        let _ = worker.await;
+        server::hand_over(&registry, &owner).await;
         Ok(())
     }
 }

@@ -129,6 +129,7 @@ impl Application {
             redis_url,
         } = self;
         let runtime = state.runtime.clone();
+        let (registry, owner) = (state.registry.clone(), Arc::clone(&state.owner));
         let mut duties = JoinSet::new();
         duties.spawn(flows::relay::run(state.clone()));
         if let Some(url) = redis_url {
@@ -139,6 +140,8 @@ impl Application {
         let worker = tokio::spawn(flows::worker::run(state));
         server::serve(listening, &runtime, DRAIN).await?;
         worker.abort();
+        let _ = worker.await;
+        server::hand_over(&registry, &owner).await;
         // Each has given its lease up by now, or is about to.
         let ended = async { while duties.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(HANDING_OVER, ended).await;

@@ -195,6 +195,17 @@ pub async fn stop_signal() -> std::io::Result<()> {
     }
 }
 
+/// Hands the operations that are still held over to another replica; the last thing before the end.
+pub async fn hand_over(registry: &crate::registry::Registry, owner: &str) {
+    match registry.operations_hand_over(owner).await {
+        Ok(0) => {}
+        Ok(operations) => tracing::info!(operations, "handed over what was under way"),
+        Err(error) => {
+            tracing::warn!(%error, "could not hand over what was under way; its leases run out by themselves");
+        }
+    }
+}
+
 /// Serves until the process is to stop: no new requests, those under way answered, flows given
 /// `patience` to end.
 ///

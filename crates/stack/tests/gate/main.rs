@@ -5,6 +5,7 @@ mod audit;
 mod idempotency;
 mod keys;
 mod limits;
+mod stopping;
 
 use serde_json::{Value, json};
 use test_support::{Api, Database, Stack, StackBuilder};
