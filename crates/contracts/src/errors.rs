@@ -63,6 +63,8 @@ codes! {
     CredentialUnknown = "credential_unknown", 404, "No such credential";
     /// The path does not know the method.
     MethodNotAllowed = "method_not_allowed", 405, "The method is not allowed here";
+    /// The body came too slowly.
+    BodyTooSlow = "body_too_slow", 408, "The body came too slowly";
     /// The name belongs to another connection.
     ConnectionNameTaken = "connection_name_taken", 409, "The connection's name is taken";
     /// A key in force has the name.
@@ -87,6 +89,12 @@ codes! {
     VersionConflict = "version_conflict", 409, "The connection has moved on to another version";
     /// The events after that position are not kept any more.
     EventsGone = "events_gone", 410, "The events are not kept any more";
+    /// The first request with the key is under way.
+    IdempotencyInFlight = "idempotency_in_flight", 409, "The first request with this key is under way";
+    /// The first request with the key was answered with a secret, which is not kept.
+    IdempotencySecretAnswer = "idempotency_secret_answer", 409, "The first answer held a secret";
+    /// The first request with the key was answered with more than is kept.
+    IdempotencyAnswerTooLarge = "idempotency_answer_too_large", 409, "The first answer was too large to keep";
     /// The body is larger than the path takes.
     TooLarge = "payload_too_large", 413, "The body is too large";
     /// The body is not JSON by its content type.
@@ -95,6 +103,8 @@ codes! {
     ForeignHost = "misdirected_request", 421, "This service does not answer for that host";
     /// Well-formed, and a value is not usable.
     Invalid = "invalid_request", 422, "The request is not valid";
+    /// The key came with another request.
+    IdempotencyKeyReused = "idempotency_key_reused", 422, "The key belongs to another request";
     /// Airbyte has no such source type.
     SourceTypeUnknown = "source_type_unknown", 422, "Airbyte has no such source type";
     /// The credential does not exist or lacks a part.
@@ -125,6 +135,8 @@ codes! {
     AirbyteUnavailable = "airbyte_unavailable", 503, "Airbyte cannot be reached";
     /// The registry's database cannot be reached.
     RegistryUnavailable = "registry_unavailable", 503, "The registry cannot be reached";
+    /// The service has as much to do as it takes on.
+    Overloaded = "overloaded", 503, "The service is full";
     /// Another service of ours cannot be reached.
     ServiceUnavailable = "service_unavailable", 503, "A service cannot be reached";
 }

@@ -8,7 +8,7 @@ use actix_web::web::Data;
 use futures::FutureExt as _;
 use secrecy::ExposeSecret as _;
 use shared::http::server::{self, Listening, Service, StartError};
-use shared::http::{Access, Runtime, health};
+use shared::http::{Gate, Runtime, health};
 use shared::registry::Registry;
 use shared::seal::SealingKey;
 use shared::settings::{Settings, variables};
@@ -52,7 +52,7 @@ impl Application {
             bind: (settings.bind_address.clone(), settings.ports.auth_broker),
             port_variable: variables::SERVICE_PORT_AUTH_BROKER,
             workers: 1,
-            access: Access::new(settings, "auth_broker", &registry).await?,
+            gate: Gate::new(settings, "auth_broker", &registry).await?,
             openapi: openapi::Document::openapi(),
             ready: Arc::new(move || {
                 let registry = registry.clone();

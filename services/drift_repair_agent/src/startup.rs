@@ -8,7 +8,7 @@ use actix_web::web::Data;
 use futures::FutureExt as _;
 use shared::airbyte::Airbyte;
 use shared::http::server::{self, Listening, Service, StartError};
-use shared::http::{Access, Runtime, client, health};
+use shared::http::{Gate, Runtime, client, health};
 use shared::registry::Registry;
 use shared::settings::{Settings, variables};
 use tokio_util::sync::CancellationToken;
@@ -56,7 +56,7 @@ impl Application {
             bind: (settings.bind_address.clone(), settings.ports.drift_repair),
             port_variable: variables::SERVICE_PORT_DRIFT_REPAIR,
             workers: 1,
-            access: Access::new(settings, "drift_repair_agent", &state.registry).await?,
+            gate: Gate::new(settings, "drift_repair_agent", &state.registry).await?,
             openapi: openapi::Document::openapi(),
             ready: Arc::new(move || {
                 let state = probed.clone();
@@ -88,9 +88,12 @@ impl Application {
     pub async fn run(self) -> Result<(), StartError> {
         let Self { listening, state } = self;
         let runtime = state.runtime.clone();
+        let (registry, owner) = (state.registry.clone(), Arc::clone(&state.owner));
         let worker = tokio::spawn(flows::worker::run(state));
         server::serve(listening, &runtime, DRAIN).await?;
         worker.abort();
+        let _ = worker.await;
+        server::hand_over(&registry, &owner).await;
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use shared::airbyte::Airbyte;
 use shared::clients::auth_broker::AuthBroker;
 use shared::clients::drift_repair::DriftRepair;
 use shared::http::server::{self, Listening, Service, StartError};
-use shared::http::{Access, Runtime, client, health};
+use shared::http::{Gate, Runtime, client, health};
 use shared::registry::Registry;
 use shared::service_token::ServiceTokens;
 use shared::settings::{Settings, variables};
@@ -81,7 +81,7 @@ impl Application {
             bind: (settings.bind_address.clone(), settings.ports.orchestrator),
             port_variable: variables::SERVICE_PORT_ORCHESTRATOR,
             workers: 2,
-            access: Access::new(settings, "orchestrator", &state.registry).await?,
+            gate: Gate::new(settings, "orchestrator", &state.registry).await?,
             openapi: openapi::Document::openapi(),
             ready: Arc::new(move || {
                 let state = probed.clone();
@@ -129,6 +129,7 @@ impl Application {
             redis_url,
         } = self;
         let runtime = state.runtime.clone();
+        let (registry, owner) = (state.registry.clone(), Arc::clone(&state.owner));
         let mut duties = JoinSet::new();
         duties.spawn(flows::relay::run(state.clone()));
         if let Some(url) = redis_url {
@@ -139,6 +140,8 @@ impl Application {
         let worker = tokio::spawn(flows::worker::run(state));
         server::serve(listening, &runtime, DRAIN).await?;
         worker.abort();
+        let _ = worker.await;
+        server::hand_over(&registry, &owner).await;
         // Each has given its lease up by now, or is about to.
         let ended = async { while duties.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(HANDING_OVER, ended).await;

@@ -16,26 +16,23 @@ use contracts::ErrorCode;
 use tracing::Instrument as _;
 
 use super::access::{Access, Principal};
+use super::gate::Gate;
+use super::limits::{Place, Standing};
 use super::problem::{ApiError, CONTENT_TYPE_PROBLEM};
 use super::{actor, request_id, roles};
 
-/// What the guard knows of the service it stands before.
-#[derive(Debug, Clone)]
-pub(super) struct Guard {
-    pub(super) service: &'static str,
-    pub(super) access: Access,
-}
-
 /// Paths that probes ask, by address and without a key.
 const PROBES: &[&str] = &["/health", "/ready"];
+/// Read now and then, and most wanted when much comes in: not counted.
+const METRICS: &str = "/metrics";
 
 pub(super) async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let guard = request
-        .app_data::<Data<Guard>>()
-        .map(|guard| guard.get_ref().clone())
+    let gate = request
+        .app_data::<Data<Gate>>()
+        .map(|gate| gate.get_ref().clone())
         .expect("the server installs the guard's state beside the guard");
     let sent = request
         .headers()
@@ -44,16 +41,16 @@ pub(super) async fn guard(
     let id = request_id::accept(sent);
     let span = tracing::info_span!(
         "request",
-        service = guard.service,
+        service = gate.service,
         request_id = %id,
         method = %request.method(),
         path = request.path()
     );
-    request_id::scope(id.clone(), pass(guard, id, request, next).instrument(span)).await
+    request_id::scope(id.clone(), pass(gate, id, request, next).instrument(span)).await
 }
 
 async fn pass(
-    guard: Guard,
+    gate: Gate,
     id: String,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -61,9 +58,10 @@ async fn pass(
     let begun = Instant::now();
     let path = request.path().to_owned();
     let method = request.method().clone();
-    let response = match admit(&guard.access, &request).await {
-        Ok(principal) => match work(&guard, principal, request, next).await {
-            Ok(response) => finish(response.map_into_boxed_body(), &path, &id),
+    let mut standing = None;
+    let response = match admit(&gate, &request, &mut standing).await {
+        Ok(admitted) => match work(&gate, admitted, request, next).await {
+            Ok(response) => finish(response, &path, &id),
             Err(error) => {
                 // An error that reached us as an error has lost its request; without it there is
                 // nothing to answer on, so actix answers with the error's own response.
@@ -77,13 +75,17 @@ async fn pass(
             with_id(ServiceResponse::new(request, response), &id)
         }
     };
+    let mut response = response;
+    if let Some(standing) = standing {
+        standing.tell(response.response_mut());
+    }
     let status = response.status().as_u16();
     let elapsed = begun.elapsed();
     let route = response
         .request()
         .match_pattern()
         .unwrap_or_else(|| "unmatched".to_owned());
-    super::metrics::observe(guard.service, &method, &route, status, elapsed);
+    super::metrics::observe(gate.service, &method, &route, status, elapsed);
     let duration_ms = elapsed.as_secs_f64() * 1000.0;
     if PROBES.contains(&path.as_str()) {
         tracing::debug!(target: "access", status, duration_ms, "answered");
@@ -93,35 +95,69 @@ async fn pass(
     Ok(response)
 }
 
-/// Lets the service do its work, for the caller.
-async fn work(
-    guard: &Guard,
+/// A request that may go on.
+struct Admitted {
+    /// Who calls; `None` where anybody may.
     principal: Option<Principal>,
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody + 'static>, actix_web::Error> {
-    let Some(principal) = principal else {
-        return next.call(request).await;
-    };
-    let actor = principal.actor(guard.service);
-    request.extensions_mut().insert(principal);
-    actor::scope(actor, next.call(request)).await
+    /// Its place among the requests under way; probes need none.
+    place: Option<Place>,
 }
 
-/// Who calls, when they may; `None` where anybody may.
-async fn admit(access: &Access, request: &ServiceRequest) -> Result<Option<Principal>, ApiError> {
-    if PROBES.contains(&request.path()) && matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Ok(None);
+/// Lets the service do its work, for the caller.
+async fn work(
+    gate: &Gate,
+    admitted: Admitted,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let Admitted { principal, place } = admitted;
+    let Some(principal) = principal else {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    };
+    let actor = principal.actor(gate.service);
+    let caller = principal.id();
+    request.extensions_mut().insert(principal);
+    let passed = gate.idempotency.pass(&caller, request, next, place);
+    actor::scope(actor, passed).await
+}
+
+/// Whether the request may go on; where its caller stands is noted either way.
+async fn admit(
+    gate: &Gate,
+    request: &ServiceRequest,
+    standing: &mut Option<Standing>,
+) -> Result<Admitted, ApiError> {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if reads && PROBES.contains(&request.path()) {
+        return Ok(Admitted {
+            principal: None,
+            place: None,
+        });
     }
-    check_headers(access, request)?;
+    check_headers(&gate.access, request)?;
+    let is_metrics = reads && request.path() == METRICS;
+    let place = if is_metrics {
+        None
+    } else {
+        Some(gate.limits.enter()?)
+    };
+    let address = request.peer_addr().map(|address| address.ip());
     if matches!(request.path(), "/openapi.json" | "/docs") || request.path().starts_with("/docs/") {
-        return Ok(None);
+        gate.limits.count(None, address, standing)?;
+        return Ok(Admitted {
+            principal: None,
+            place,
+        });
     }
     let authorization = request
         .headers()
         .get(AUTHORIZATION)
         .map(|value| value.to_str().unwrap_or_default());
-    let Some(principal) = access.principal(authorization).await? else {
+    let principal = gate.access.principal(authorization).await?;
+    if !is_metrics || principal.is_none() {
+        gate.limits.count(principal.as_ref(), address, standing)?;
+    }
+    let Some(principal) = principal else {
         return Err(ApiError::new(
             ErrorCode::Unauthenticated,
             "send an API key with the header Authorization: Bearer <key>",
@@ -139,7 +175,10 @@ async fn admit(access: &Access, request: &ServiceRequest) -> Result<Option<Princ
         )
         .with("required_role", needed.as_str().into()));
     }
-    Ok(Some(principal))
+    Ok(Admitted {
+        principal: Some(principal),
+        place,
+    })
 }
 
 /// What no key makes up for: the host, the site and the kind of body.
@@ -201,7 +240,11 @@ fn check_headers(access: &Access, request: &ServiceRequest) -> Result<(), ApiErr
 }
 
 /// Gives the answer its request id, and problem details where it failed without any.
-fn finish(response: ServiceResponse<BoxBody>, path: &str, id: &str) -> ServiceResponse<BoxBody> {
+pub(super) fn finish(
+    response: ServiceResponse<BoxBody>,
+    path: &str,
+    id: &str,
+) -> ServiceResponse<BoxBody> {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return with_id(response, id);

@@ -1,23 +1,16 @@
-//! JSON bodies: bounded while they arrive, parsed off the workers when large, and every fault told
-//! with the field it is in.
+//! JSON bodies: parsed off the workers when large, and every fault told with the field it is in.
 
 use std::future::Future;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_LENGTH;
-use actix_web::web::{Bytes, BytesMut};
+use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
 use contracts::{ErrorCode, FieldError};
-use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
 
-use super::ApiError;
+use super::{ApiError, JSON_LIMIT, body};
 
-/// Bytes a body may have.
-pub const JSON_LIMIT: usize = 1024 * 1024;
-/// Bytes a body that carries a catalog may have.
-pub const JSON_LIMIT_CATALOG: usize = 32 * 1024 * 1024;
 /// Larger bodies are parsed off the workers.
 const INLINE: usize = 1024 * 1024;
 
@@ -34,7 +27,7 @@ impl<T: DeserializeOwned + Send + 'static, const LIMIT: usize> FromRequest for B
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = read(request, payload, LIMIT);
+        let body = body::read(request, payload.take(), LIMIT);
         Box::pin(async move {
             let body = body.await?;
             if body.len() <= INLINE {
@@ -52,7 +45,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for OptionalBody<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = read(request, payload, JSON_LIMIT);
+        let body = body::read(request, payload.take(), JSON_LIMIT);
         Box::pin(async move {
             let body = body.await?;
             if body.trim_ascii().is_empty() {
@@ -61,42 +54,6 @@ impl<T: DeserializeOwned + 'static> FromRequest for OptionalBody<T> {
             parse(&body).map(|value| Self(Some(value)))
         })
     }
-}
-
-/// The whole body, refused as soon as it is known to be too large.
-fn read(
-    request: &HttpRequest,
-    payload: &mut Payload,
-    limit: usize,
-) -> impl Future<Output = Result<Bytes, ApiError>> + 'static {
-    let announced = request
-        .headers()
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let mut payload = payload.take();
-    async move {
-        if announced.is_some_and(|length| length > limit) {
-            return Err(too_large(limit));
-        }
-        let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(limit));
-        while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|error| {
-                ApiError::new(ErrorCode::Malformed, format!("the body broke off: {error}"))
-            })?;
-            if body.len() + chunk.len() > limit {
-                return Err(too_large(limit));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body.freeze())
-    }
-}
-
-fn too_large(limit: usize) -> ApiError {
-    ApiError::new(
-        ErrorCode::TooLarge,
-        format!("the body may have at most {} MB", limit / 1024 / 1024),
-    )
 }
 
 fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, ApiError> {

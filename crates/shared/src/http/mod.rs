@@ -2,12 +2,16 @@
 
 mod access;
 pub mod actor;
+mod body;
 pub mod client;
 pub mod conditions;
+mod gate;
 mod guard;
 pub mod health;
+mod idempotency;
 mod json;
 mod key_ring;
+mod limits;
 mod metrics;
 pub mod problem;
 pub mod request_id;
@@ -17,7 +21,9 @@ mod sealed;
 pub mod server;
 
 pub use access::{ANONYMOUS, API_KEY, Access, AccessError, Principal};
-pub use json::{Body, JSON_LIMIT, JSON_LIMIT_CATALOG, OptionalBody};
+pub use body::{JSON_LIMIT, JSON_LIMIT_CATALOG};
+pub use gate::Gate;
+pub use json::{Body, OptionalBody};
 pub use problem::ApiError;
 pub use run::Runtime;
 pub use sealed::Sealed;

@@ -20,6 +20,7 @@ pub struct ApiError {
     detail: String,
     errors: Vec<FieldError>,
     members: Box<Map<String, Value>>,
+    retry_after: Option<u64>,
 }
 
 impl ApiError {
@@ -30,6 +31,7 @@ impl ApiError {
             detail: detail.into(),
             errors: Vec::new(),
             members: Box::default(),
+            retry_after: None,
         }
     }
 
@@ -71,6 +73,7 @@ impl ApiError {
             detail,
             errors,
             members: Box::default(),
+            retry_after: None,
         }
     }
 
@@ -88,6 +91,13 @@ impl ApiError {
         self
     }
 
+    /// The same, with what the caller is told to wait, in seconds.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
     /// The failure of another service of ours, told on under its own code.
     pub fn passed_on(problem: Problem) -> Self {
         Self {
@@ -95,6 +105,7 @@ impl ApiError {
             detail: problem.detail,
             errors: problem.errors,
             members: Box::new(problem.members),
+            retry_after: None,
         }
     }
 
@@ -129,8 +140,9 @@ impl ApiError {
         };
         let mut builder = HttpResponseBuilder::new(status);
         builder.insert_header((CONTENT_TYPE, CONTENT_TYPE_PROBLEM));
-        if matches!(self.code.status(), 429 | 503) {
-            builder.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS.to_string()));
+        let later = matches!(self.code.status(), 429 | 503).then_some(RETRY_AFTER_SECONDS);
+        if let Some(seconds) = self.retry_after.or(later) {
+            builder.insert_header((RETRY_AFTER, seconds.to_string()));
         }
         let body = serde_json::to_string(&problem)
             .expect("a problem is strings, numbers and JSON values, which all serialize");

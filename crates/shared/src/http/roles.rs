@@ -18,6 +18,8 @@ const ROUTES: &[(&str, &str, Role)] = &[
     ("POST", "/repair/heal", Operator),
     ("POST", "/repair/rollback", Operator),
     ("POST", "/repair/apply_new_catalog", Operator),
+    // It removes objects in Airbyte that no connection of AAM's owns.
+    ("DELETE", "/orphans", Admin),
     ("GET", "/keys", Admin),
     ("POST", "/keys", Admin),
     ("DELETE", "/keys/{id}", Admin),

@@ -11,12 +11,15 @@ use actix_web::{App, HttpResponse, HttpServer};
 use contracts::{DependencyState, Readiness};
 use futures::future::LocalBoxFuture;
 
-use super::access::Access;
-use super::guard::{Guard, guard};
+use super::gate::Gate;
+use super::guard::guard;
 use super::{health, metrics};
 
 /// How long requests under way may take to end when the service stops, in seconds.
 const SHUTDOWN_SECONDS: u64 = 10;
+
+/// Connections that a worker holds; further ones wait to be accepted.
+const CONNECTIONS_PER_WORKER: usize = 2048;
 
 /// Asks a service's dependencies whether they answer.
 pub type ReadyCheck = dyn Fn() -> LocalBoxFuture<'static, Vec<DependencyState>> + Send + Sync;
@@ -71,8 +74,8 @@ pub struct Service {
     pub port_variable: &'static str,
     /// Threads that answer.
     pub workers: usize,
-    /// Who may call.
-    pub access: Access,
+    /// Who may call, and how.
+    pub gate: Gate,
     /// Its OpenAPI document.
     pub openapi: utoipa::openapi::OpenApi,
     /// Asks its dependencies.
@@ -101,20 +104,17 @@ pub fn listen(
         bind,
         port_variable,
         workers,
-        access,
+        gate,
         openapi,
         ready,
     } = service;
-    let guard_state = Data::new(Guard {
-        service: name,
-        access,
-    });
+    let gate = Data::new(gate);
     let ready: Data<ReadyCheck> = Data::from(ready);
     let server = HttpServer::new(move || {
         let docs =
             utoipa_swagger_ui::SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi.clone());
         App::new()
-            .app_data(guard_state.clone())
+            .app_data(gate.clone())
             .app_data(ready.clone())
             .wrap(from_fn(guard))
             .wrap(Compress::default())
@@ -137,6 +137,8 @@ pub fn listen(
     })
     .workers(workers)
     .shutdown_timeout(SHUTDOWN_SECONDS)
+    .max_connections(CONNECTIONS_PER_WORKER)
+    // The head of a request; its body has a deadline of its own.
     .client_request_timeout(Duration::from_secs(10))
     .disable_signals()
     .bind(bind.clone())
@@ -190,6 +192,17 @@ pub async fn stop_signal() -> std::io::Result<()> {
     tokio::select! {
         _ = terminate.recv() => Ok(()),
         result = tokio::signal::ctrl_c() => result,
+    }
+}
+
+/// Hands the operations that are still held over to another replica; the last thing before the end.
+pub async fn hand_over(registry: &crate::registry::Registry, owner: &str) {
+    match registry.operations_hand_over(owner).await {
+        Ok(0) => {}
+        Ok(operations) => tracing::info!(operations, "handed over what was under way"),
+        Err(error) => {
+            tracing::warn!(%error, "could not hand over what was under way; its leases run out by themselves");
+        }
     }
 }
 

@@ -12,6 +12,8 @@ pub mod connections;
 pub mod drift;
 pub mod entities;
 pub mod events;
+mod hand_over;
+pub mod idempotency;
 pub mod installation;
 pub mod jobs;
 pub mod keeper;

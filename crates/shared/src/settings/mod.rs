@@ -6,6 +6,7 @@
 
 mod airbyte_urls;
 mod database_url;
+mod limits;
 mod source;
 pub mod variables;
 
@@ -21,6 +22,7 @@ use crate::telemetry::{Format, LogSettings};
 
 pub use airbyte_urls::AirbyteUrls;
 pub use database_url::{DatabaseTarget, DatabaseUrlError};
+pub use limits::RateLimit;
 pub use source::Source;
 
 /// A setting that cannot be used.
@@ -164,6 +166,10 @@ pub struct Settings {
     pub redis_url: Option<SecretString>,
     /// The operator's admin key.
     pub api_key: Option<SecretString>,
+    /// How many requests one caller may send a service; none: as many as it likes.
+    pub rate_limit: Option<RateLimit>,
+    /// Requests that a service has under way at once.
+    pub requests_max: usize,
     /// Address the services listen on.
     pub bind_address: String,
     /// `Host` values answered besides loopback names and the bind address.
@@ -306,6 +312,8 @@ impl Settings {
             .unwrap_or_else(|| vec![source.working_directory().to_owned()]);
         let drift_policy = reader.drift_policy();
         let lease = reader.seconds(variables::AAM_LEASE_SECONDS, 1..=3600, 30);
+        let rate_limit = reader.rate_limit();
+        let requests_max = reader.requests_max();
         let explicit_home = reader.text(variables::AAM_HOME).map(PathBuf::from);
         let database_url = reader.database(&[variables::DATABASE_URL, variables::SUPABASE_DB_URL]);
         let broker_url = reader.database(&[variables::AUTH_BROKER_DATABASE_URL]);
@@ -329,6 +337,8 @@ impl Settings {
             pooler,
             redis_url,
             api_key,
+            rate_limit,
+            requests_max,
             bind_address,
             allowed_hosts,
             ports,

@@ -11,6 +11,18 @@ fn load(values: &[(&str, &str)]) -> Result<Settings, Error> {
 }
 
 #[test]
+fn a_rate_limit_is_a_rate_with_what_may_come_at_once() {
+    let read = |text: &str| load(&[("AAM_RATE_LIMIT", text)]).map(|all| all.rate_limit);
+    let limit = read("5/20").unwrap().unwrap();
+    assert_eq!((limit.per_second.get(), limit.burst.get()), (5, 20));
+    assert_eq!(read("off").unwrap(), None);
+    assert!(read("").unwrap().is_some(), "unset");
+    for wrong in ["0", "20/5", "many", "5/", "-1/3"] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn nothing_set_means_a_laptop() {
     let settings = load(&[]).unwrap();
     assert!(settings.airbyte.embedded);

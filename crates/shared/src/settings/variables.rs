@@ -26,6 +26,8 @@ variables! {
     SERVICE_TOKEN_KEY = "the output of: openssl rand -base64 48", "Key that signs the tokens services show one another.";
     AIRBYTE_SECRET_KEY = "the output of: openssl rand -base64 48", "Root key of the embedded Airbyte's connector secrets.";
     AAM_API_KEY = "aam_9f86d081884c7d659a2feaa0c55ad015", "Admin key accepted by every service.";
+    AAM_RATE_LIMIT = "100/200", "Requests per second that one caller may send a service, and how many at once; `off`: no limit; unset: 100/200.";
+    AAM_REQUESTS_MAX = "512", "Requests that a service has under way at once.";
     BIND_ADDRESS = "127.0.0.1", "Address the services listen on.";
     AAM_ALLOWED_HOSTS = "aam.example.com,orchestrator", "`Host` values answered besides loopback names and the bind address.";
     SERVICE_PORT_ORCHESTRATOR = "8001", "Port of the orchestrator.";

@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 mod audit;
+mod idempotency;
 mod keys;
+mod limits;
+mod stopping;
 
 use serde_json::{Value, json};
 use test_support::{Api, Database, Stack, StackBuilder};

@@ -4,6 +4,7 @@ pub mod api_key;
 pub mod audit;
 pub mod connection;
 pub mod drift_event;
+pub mod idempotency_key;
 pub mod job;
 pub mod lease;
 pub mod operation;

@@ -1,0 +1,200 @@
+//! How much comes in: requests per caller, requests at once, and bytes of bodies at once. What is
+//! too much is refused before it costs anything, so that memory does not decide.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use contracts::ErrorCode;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::middleware::StateInformationMiddleware;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::ApiError;
+use super::access::{ANONYMOUS, Principal};
+use crate::settings::{RateLimit, Settings};
+
+/// Bytes that bodies under way may have together.
+const BODIES_MAX: usize = 256 * 1024 * 1024;
+/// Bodies are counted in units of so many bytes.
+const UNIT: usize = 1024;
+/// After so many requests, callers who have not come lately are forgotten.
+const FORGET_AFTER: u32 = 10_000;
+/// What a caller is told to wait when the service is full, in seconds.
+const FULL_SECONDS: u64 = 1;
+
+/// What a service takes in; cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Limits(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    requests: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
+    rate: Option<Rates>,
+}
+
+#[derive(Debug)]
+struct Rates {
+    limit: RateLimit,
+    limiter: DefaultKeyedRateLimiter<Caller, StateInformationMiddleware>,
+    clock: DefaultClock,
+    counted: AtomicU32,
+}
+
+/// Who is counted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Caller {
+    Key(String),
+    Address(IpAddr),
+}
+
+/// Where a caller stands, for the headers of the answer
+/// (draft-ietf-httpapi-ratelimit-headers).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    limit: RateLimit,
+    remaining: u32,
+    /// Until everything is there again.
+    reset_seconds: u32,
+}
+
+/// A place among the requests, or among the bodies; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Limits {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let rate = settings.rate_limit.map(|limit| {
+            let quota = Quota::per_second(limit.per_second).allow_burst(limit.burst);
+            Rates {
+                limit,
+                limiter: RateLimiter::keyed(quota).with_middleware(),
+                clock: DefaultClock::default(),
+                counted: AtomicU32::new(0),
+            }
+        });
+        Self(Arc::new(Inner {
+            requests: Arc::new(Semaphore::new(settings.requests_max)),
+            bodies: Arc::new(Semaphore::new(BODIES_MAX / UNIT)),
+            rate,
+        }))
+    }
+
+    /// A place for a request.
+    ///
+    /// # Errors
+    /// `overloaded` when there is none.
+    pub(super) fn enter(&self) -> Result<Place, ApiError> {
+        let permit = Arc::clone(&self.0.requests).try_acquire_owned();
+        permit
+            .map(|permit| Place { _permit: permit })
+            .map_err(|_| full("as many requests as it takes are under way"))
+    }
+
+    /// A place for a body of so many bytes.
+    ///
+    /// # Errors
+    /// `overloaded` when there is none.
+    pub(super) fn buffer(&self, bytes: usize) -> Result<Place, ApiError> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.0.bodies).try_acquire_many_owned(units);
+        permit
+            .map(|permit| Place { _permit: permit })
+            .map_err(|_| full("bodies of as many bytes as it takes are under way"))
+    }
+
+    /// Counts a request of `principal`, or of whoever calls from `address` without being known.
+    ///
+    /// # Errors
+    /// `rate_limited` when it is one too many.
+    pub(super) fn count(
+        &self,
+        principal: Option<&Principal>,
+        address: Option<IpAddr>,
+        standing: &mut Option<Standing>,
+    ) -> Result<(), ApiError> {
+        let Some(rates) = &self.0.rate else {
+            return Ok(());
+        };
+        let caller = match principal {
+            Some(Principal::Service { .. }) => return Ok(()),
+            Some(Principal::Caller { id, .. }) if id != ANONYMOUS => Caller::Key(id.clone()),
+            _ => Caller::Address(network(address.unwrap_or(IpAddr::from([0, 0, 0, 0])))),
+        };
+        rates.forget();
+        let RateLimit { per_second, burst } = rates.limit;
+        let (remaining, wait) = match rates.limiter.check_key(&caller) {
+            Ok(state) => (state.remaining_burst_capacity(), None),
+            Err(until) => (0, Some(until.wait_time_from(rates.clock.now()))),
+        };
+        *standing = Some(Standing {
+            limit: rates.limit,
+            remaining,
+            reset_seconds: (burst.get().saturating_sub(remaining)).div_ceil(per_second.get()),
+        });
+        let Some(wait) = wait else {
+            return Ok(());
+        };
+        Err(ApiError::new(
+            ErrorCode::RateLimited,
+            format!("more than {per_second} requests per second, or {burst} at once"),
+        )
+        .retry_after(seconds(wait)))
+    }
+}
+
+impl Rates {
+    /// Callers are kept only as long as they count: anybody can call from many addresses.
+    fn forget(&self) {
+        if self.counted.fetch_add(1, Ordering::Relaxed) % FORGET_AFTER == FORGET_AFTER - 1 {
+            self.limiter.retain_recent();
+            self.limiter.shrink_to_fit();
+        }
+    }
+}
+
+impl Standing {
+    /// Tells the caller where it stands.
+    pub(super) fn tell(self, response: &mut HttpResponse<impl Sized>) {
+        let Self {
+            limit,
+            remaining,
+            reset_seconds,
+        } = self;
+        let window = limit.burst.get().div_ceil(limit.per_second.get());
+        let policy = format!("\"default\";q={};w={window}", limit.burst);
+        let state = format!("\"default\";r={remaining};t={reset_seconds}");
+        for (name, value) in [("ratelimit-policy", policy), ("ratelimit", state)] {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                let name = HeaderName::from_static(name);
+                response.headers_mut().insert(name, value);
+            }
+        }
+    }
+}
+
+/// Whoever has one IPv6 address has all of its network.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+    }
+}
+
+fn full(what: &str) -> ApiError {
+    ApiError::new(ErrorCode::Overloaded, what).retry_after(FULL_SECONDS)
+}
+
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}

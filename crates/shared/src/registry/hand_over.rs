@@ -1,0 +1,40 @@
+//! What a process that stops still holds, another one takes up at once.
+
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+
+use super::entities::operation::{Column, Entity};
+use super::status::OperationStatus;
+use super::{Error, Registry, now};
+
+/// How long a process that stops tries to.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
+
+impl Registry {
+    /// Hands over every operation that `owner` works on, when its leases would last for a while
+    /// yet. The fencing counter moves, so that what still runs here can write nothing more. Settling
+    /// operations stay: theirs is a time to wait, not a process at work.
+    ///
+    /// # Errors
+    /// When the database fails or does not answer within 3 s.
+    pub async fn operations_hand_over(&self, owner: &str) -> Result<u64, Error> {
+        let handing_over = async {
+            let writer = self.writer().await?;
+            let at = now();
+            let handed = Entity::update_many()
+                .col_expr(Column::LeaseOwner, Expr::value(None::<String>))
+                .col_expr(Column::LeaseUntil, Expr::value(at))
+                .col_expr(Column::Fencing, Expr::col(Column::Fencing).add(1))
+                .col_expr(Column::UpdatedAt, Expr::value(at))
+                .filter(Column::LeaseOwner.eq(owner))
+                .filter(Column::Status.eq(OperationStatus::Running))
+                .exec(&writer)
+                .await?;
+            writer.commit().await?;
+            Ok(handed.rows_affected)
+        };
+        tokio::time::timeout(PATIENCE, handing_over)
+            .await
+            .unwrap_or_else(|_| Err(Error::no_answer()))
+    }
+}

@@ -1,0 +1,67 @@
+//! How much may come in.
+
+use std::num::NonZeroU32;
+
+use super::source::Reader;
+use super::variables;
+
+/// How many requests one caller may send a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// In the long run.
+    pub per_second: NonZeroU32,
+    /// At once.
+    pub burst: NonZeroU32,
+}
+
+impl RateLimit {
+    const DEFAULT: Self = Self {
+        per_second: NonZeroU32::new(100).expect("100 is not 0"),
+        burst: NonZeroU32::new(200).expect("200 is not 0"),
+    };
+}
+
+const REQUESTS_MAX: usize = 512;
+
+impl Reader<'_> {
+    /// `RATE`, `RATE/BURST` or `off`.
+    pub(super) fn rate_limit(&mut self) -> Option<RateLimit> {
+        let Some(text) = self.text(variables::AAM_RATE_LIMIT) else {
+            return Some(RateLimit::DEFAULT);
+        };
+        if text.eq_ignore_ascii_case("off") {
+            return None;
+        }
+        let (rate, burst) = text.split_once('/').unwrap_or((&text, &text));
+        match (rate.trim().parse(), burst.trim().parse()) {
+            (Ok(per_second), Ok(burst)) if burst >= per_second => {
+                Some(RateLimit { per_second, burst })
+            }
+            _ => {
+                self.fault(
+                    variables::AAM_RATE_LIMIT,
+                    format!(
+                        "`{text}` is neither `off` nor requests per second with, after a slash, how many at once, which are no fewer"
+                    ),
+                );
+                None
+            }
+        }
+    }
+
+    pub(super) fn requests_max(&mut self) -> usize {
+        let Some(text) = self.text(variables::AAM_REQUESTS_MAX) else {
+            return REQUESTS_MAX;
+        };
+        match text.parse() {
+            Ok(count @ 1..=100_000) => count,
+            _ => {
+                self.fault(
+                    variables::AAM_REQUESTS_MAX,
+                    format!("`{text}` is not a number from 1 to 100000"),
+                );
+                REQUESTS_MAX
+            }
+        }
+    }
+}

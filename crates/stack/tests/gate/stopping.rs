@@ -1,0 +1,51 @@
+//! A service that is stopped leaves nothing to wait for.
+
+use std::time::Duration;
+
+use serde_json::json;
+use test_support::{Database, StackBuilder, eventually, eventually_within};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_orchestrator_hands_over_what_it_held() {
+    let control = tempfile::tempdir().unwrap();
+    let hang = control.path().join("hang_discover");
+    std::fs::write(&hang, "").unwrap();
+    let mut stack = StackBuilder::four_processes(Database::postgres().await)
+        // Far longer than the test waits.
+        .with("AAM_LEASE_SECONDS", "600")
+        .local_connectors(json!([{
+            "definition_id": "b117307c-14b6-41aa-9422-947e34922962", "kind": "source",
+            "name": "Salesforce", "docker_repository": "airbyte/source-salesforce",
+            "version": "2.7.0", "program": test_support::binary("recording_connector"),
+            "args": ["--control", control.path()],
+        }]))
+        .start()
+        .await;
+    let body = json!({"source_type": "salesforce", "connection_name": "crm", "source_config": {
+        "client_id": "a", "client_secret": "b", "refresh_token": "c", "is_sandbox": false,
+        "auth_type": "Client", "start_date": "2024-01-01T00:00:00Z"}});
+    let (api, sent) = (stack.api.clone(), body.clone());
+    let waiting = tokio::spawn(async move {
+        let request = api.request(reqwest::Method::POST, "/connections/onboard");
+        request.json(&sent).send().await.map(drop)
+    });
+    eventually(async || {
+        let there = control.path().join("discovering").exists();
+        if there { Ok(()) } else { Err("no discover") }
+    })
+    .await;
+    assert!(stack.orchestrator.as_mut().unwrap().stop().await);
+    let _ = waiting.await;
+    std::fs::remove_file(&hang).unwrap();
+
+    stack.start_orchestrator().await;
+    eventually_within(Duration::from_secs(20), async || {
+        let answer = stack.api.post("/connections/onboard", &body).await;
+        match answer.status {
+            200 | 201 => Ok(()),
+            _ => Err(answer.text),
+        }
+    })
+    .await;
+    assert_eq!(stack.airbyte_objects().await, (1, 1));
+}
