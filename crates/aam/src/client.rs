@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use contracts::{ConnectionView, Problem};
+use contracts::{ConnectionView, OperationView, Problem};
 use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
@@ -22,6 +22,14 @@ const ENDLESS: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.detail)]
 pub(crate) struct Refused(pub(crate) Problem);
+
+/// What a POST that need not be waited for was answered.
+pub(crate) enum Early<T> {
+    /// It goes on by itself.
+    Begun(Box<OperationView>),
+    /// It was done.
+    Done(T),
+}
 
 /// A client for one service.
 #[derive(Debug, Clone)]
@@ -74,6 +82,27 @@ impl Client {
         self.call(Method::POST, path, Some(body)).await
     }
 
+    /// A POST that would rather be answered with an operation than be waited for.
+    pub(crate) async fn post_early<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<Early<T>> {
+        let place = place(&self.base);
+        let url = self.base.join(path).context("building a URL")?;
+        let request = self.http.request(Method::POST, url).timeout(TIMEOUT);
+        let request = request.header("prefer", "respond-async").json(body);
+        let answer = self.sent(request).await?;
+        let is_begun = answer.status() == reqwest::StatusCode::ACCEPTED;
+        let bytes = answer.bytes().await.context("reading the answer")?;
+        let read = if is_begun {
+            serde_json::from_slice(&bytes).map(Box::new).map(Early::Begun)
+        } else {
+            serde_json::from_slice(&bytes).map(Early::Done)
+        };
+        read.with_context(|| format!("{place} answers like something else"))
+    }
+
     pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -109,11 +138,19 @@ impl Client {
             .request(method, url)
             .timeout(timeout)
             .header("accept", kind);
-        if let Some(key) = &self.key {
-            request = request.bearer_auth(key.expose_secret());
-        }
         if let Some(body) = body {
             request = request.json(body);
+        }
+        self.sent(request).await
+    }
+
+    /// The answer to a request, or the service's problem with it.
+    async fn sent(
+        &self,
+        mut request: reqwest::RequestBuilder,
+    ) -> anyhow::Result<reqwest::Response> {
+        if let Some(key) = &self.key {
+            request = request.bearer_auth(key.expose_secret());
         }
         let place = place(&self.base);
         let answer = match request.send().await {

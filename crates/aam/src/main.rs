@@ -45,6 +45,16 @@ enum Command {
     Events(commands::events::Arguments),
     /// Compares a connection with its source and repairs it.
     Heal(commands::heal::Arguments),
+    /// Puts an earlier catalog version in force again.
+    Rollback(commands::rollback::Arguments),
+    /// Changes a connection's name, drift policy or status.
+    Update(commands::update::Arguments),
+    /// Deletes a connection.
+    Delete(commands::delete::Arguments),
+    /// Shows what is under way, and what came of what was, step by step.
+    Operations(commands::operations::Arguments),
+    /// Lists what was left behind in Airbyte, and removes it.
+    Gc(commands::gc::Arguments),
     /// Lists, installs and tries connectors, without a connection.
     #[command(subcommand)]
     Connectors(commands::connectors::Command),
@@ -148,6 +158,15 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Sync(arguments) => commands::sync::run(&settings()?, output, arguments).await,
         Command::Events(arguments) => commands::events::run(&settings()?, output, arguments).await,
         Command::Heal(arguments) => commands::heal::run(&settings()?, output, arguments).await,
+        Command::Rollback(arguments) => {
+            commands::rollback::run(&settings()?, output, arguments).await
+        }
+        Command::Update(arguments) => commands::update::run(&settings()?, output, arguments).await,
+        Command::Delete(arguments) => commands::delete::run(&settings()?, output, arguments).await,
+        Command::Operations(arguments) => {
+            commands::operations::run(&settings()?, output, arguments).await
+        }
+        Command::Gc(arguments) => commands::gc::run(&settings()?, output, arguments).await,
         Command::Connectors(command) => {
             commands::connectors::run(&settings()?, output, command).await
         }

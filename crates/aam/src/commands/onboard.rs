@@ -9,7 +9,8 @@ use shared::drift_policy;
 use shared::settings::Settings;
 use uuid::Uuid;
 
-use crate::client::Client;
+use super::operations;
+use crate::client::{Client, Early};
 use crate::commands::configuration::Configuration;
 use crate::output::{self, Format};
 
@@ -42,6 +43,9 @@ pub(crate) struct Arguments {
     /// installation's.
     #[arg(long, value_name = "WORD|FILE")]
     drift_policy: Option<String>,
+    /// Prints each step as it is made.
+    #[arg(long)]
+    watch: bool,
 }
 
 pub(crate) async fn run(
@@ -75,9 +79,21 @@ pub(crate) async fn run(
     member("workspace_id", arguments.workspace.map(|id| json!(id)));
     member("prefix", arguments.prefix.map(Value::from));
     member("drift_policy", policy.map(|policy| json!(policy)));
-    let made: ConnectionView = Client::orchestrator(settings)?
-        .post("/connections/onboard", &body)
-        .await?;
+    let client = Client::orchestrator(settings)?;
+    let made: ConnectionView = if arguments.watch {
+        match client.post_early("/connections/onboard", &body).await? {
+            Early::Begun(operation) => {
+                let ended = operations::watch(&client, Format::Table, operation.id).await?;
+                if ended != ExitCode::SUCCESS {
+                    return Ok(ended);
+                }
+                operations::made(&client, operation.id).await?
+            }
+            Early::Done(made) => made,
+        }
+    } else {
+        client.post("/connections/onboard", &body).await?
+    };
     match format {
         Format::Json => output::json(&made)?,
         Format::Table => println!(

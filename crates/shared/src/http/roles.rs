@@ -24,6 +24,9 @@ const ROUTES: &[(&str, &str, Role)] = &[
     ("POST", "/keys", Admin),
     ("DELETE", "/keys/{id}", Admin),
     ("GET", "/audit", Admin),
+    // Services of ours alone; the routes themselves see to it.
+    ("PUT", "/sealed/{operation_id}", Admin),
+    ("DELETE", "/sealed/{operation_id}", Admin),
     ("PUT", "/credentials/{credential_id}", Admin),
     ("DELETE", "/credentials/{credential_id}", Admin),
 ];

@@ -1,0 +1,139 @@
+//! `aam operations`, and following one to its end.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use contracts::{ConnectionView, OperationView};
+use shared::settings::Settings;
+use uuid::Uuid;
+
+use crate::client::{Client, path_to};
+use crate::output::{self, Format};
+
+const POLL: Duration = Duration::from_millis(300);
+
+/// Shows an operation step by step, or those of a connection.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// An operation's id, or a connection's id or name.
+    of: String,
+    /// Waits for the operation's end and prints each step as it goes.
+    #[arg(long)]
+    watch: bool,
+}
+
+pub(crate) async fn run(
+    settings: &Settings,
+    format: Format,
+    arguments: Arguments,
+) -> anyhow::Result<ExitCode> {
+    let client = Client::orchestrator(settings)?;
+    let operation: Option<OperationView> = match Uuid::parse_str(&arguments.of) {
+        Ok(_) => client.get(&path_to("operations", &arguments.of)).await.ok(),
+        Err(_) => None,
+    };
+    if let Some(operation) = operation {
+        if arguments.watch {
+            return watch(&client, format, operation.id).await;
+        }
+        match format {
+            Format::Json => output::json(&operation)?,
+            Format::Table => {
+                for line in lines(&operation) {
+                    println!("{line}");
+                }
+                println!("{}", ending(&operation));
+            }
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    // The operations of a connection that is gone are still there under its id.
+    let id = match Uuid::parse_str(&arguments.of) {
+        Ok(id) => id,
+        Err(_) => client.connection(&arguments.of).await?.id,
+    };
+    let all: Vec<OperationView> = client.get(&format!("/connections/{id}/operations")).await?;
+    match format {
+        Format::Json => output::json(&all)?,
+        Format::Table => output::table(
+            ["OPERATION", "KIND", "STATUS", "BEGAN", "ERROR"],
+            all.into_iter().map(|one| {
+                let error = one.error.unwrap_or_default();
+                let began = output::time(one.created_at);
+                [one.id.to_string(), one.kind, one.status, began, error]
+            }),
+        ),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints an operation's steps as they end, until it has ended.
+pub(crate) async fn watch(client: &Client, format: Format, id: Uuid) -> anyhow::Result<ExitCode> {
+    let mut told = 0;
+    let operation = loop {
+        let operation: OperationView = client.get(&format!("/operations/{id}")).await?;
+        let has_ended = has_ended(&operation);
+        if format == Format::Table {
+            let lines = lines(&operation);
+            let ended = operation
+                .steps
+                .iter()
+                .take_while(|step| step.status != "intended");
+            let until = if has_ended {
+                lines.len()
+            } else {
+                ended.count()
+            };
+            for line in lines.iter().take(until).skip(told) {
+                println!("{line}");
+            }
+            told = told.max(until);
+        }
+        if has_ended {
+            break operation;
+        }
+        tokio::time::sleep(POLL).await;
+    };
+    match format {
+        Format::Json => output::json(&operation)?,
+        Format::Table => println!("{}", ending(&operation)),
+    }
+    Ok(match operation.error {
+        None => ExitCode::SUCCESS,
+        Some(_) => ExitCode::FAILURE,
+    })
+}
+
+/// Prints the connection that an onboarding made.
+pub(crate) async fn made(client: &Client, operation: Uuid) -> anyhow::Result<ConnectionView> {
+    let operation: OperationView = client.get(&format!("/operations/{operation}")).await?;
+    client
+        .get(&format!("/connections/{}", operation.connection_id))
+        .await
+}
+
+/// One that settles has its result already.
+fn has_ended(operation: &OperationView) -> bool {
+    !matches!(operation.status.as_str(), "pending" | "running")
+}
+
+fn lines(operation: &OperationView) -> Vec<String> {
+    let line = |step: &contracts::StepView| {
+        let took = (step.updated_at - step.created_at).num_milliseconds();
+        let made = step.external_ref.as_deref().unwrap_or_default();
+        let line = format!("{:<18} {:<9} {took:>6} ms  {made}", step.step, step.status);
+        match &step.error {
+            Some(error) => format!("{}  {error}", line.trim_end()),
+            None => line.trim_end().to_owned(),
+        }
+    };
+    operation.steps.iter().map(line).collect()
+}
+
+fn ending(operation: &OperationView) -> String {
+    let line = format!("{} {} {}", operation.kind, operation.id, operation.status);
+    match &operation.error {
+        Some(error) => format!("{line}: {error}"),
+        None => line,
+    }
+}

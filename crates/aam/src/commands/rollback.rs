@@ -1,0 +1,42 @@
+//! `aam rollback`.
+
+use std::process::ExitCode;
+
+use contracts::{RollbackAnswer, RollbackBody};
+use shared::settings::Settings;
+
+use crate::client::Client;
+use crate::output::{self, Format};
+
+/// Puts an earlier catalog version in force again, under a new number.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// A connection's id or name.
+    connection: String,
+    /// The version whose catalog comes back; `aam connections NAME` lists them.
+    #[arg(long)]
+    to: i32,
+    /// Only if the connection is at this version.
+    #[arg(long)]
+    expected_version: Option<i32>,
+}
+
+pub(crate) async fn run(
+    settings: &Settings,
+    format: Format,
+    arguments: Arguments,
+) -> anyhow::Result<ExitCode> {
+    let client = Client::orchestrator(settings)?;
+    let connection = client.connection(&arguments.connection).await?;
+    let body = RollbackBody {
+        version: arguments.to,
+        expected_version: arguments.expected_version,
+    };
+    let path = format!("/connections/{}/rollback", connection.id);
+    let answer: RollbackAnswer = client.post(&path, &body).await?;
+    match format {
+        Format::Json => output::json(&answer)?,
+        Format::Table => println!("{}.", answer.message.trim_end_matches('.')),
+    }
+    Ok(ExitCode::SUCCESS)
+}
