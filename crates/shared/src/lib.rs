@@ -11,6 +11,7 @@ pub mod process;
 pub mod random;
 pub mod redis;
 pub mod registry;
+pub mod schedule;
 pub mod seal;
 pub mod service_token;
 pub mod settings;

@@ -1,134 +1,20 @@
-//! Quartz expressions: whether they are valid, and when they match.
+//! What Airbyte says about a cron that it does not take.
 
-use chrono::{DateTime, Datelike, TimeDelta, TimeZone};
-use croner::Cron;
-use croner::errors::CronError;
-use croner::parser::{CronParser, Seconds};
 use serde_json::json;
+use shared::schedule::Quartz;
 
 use crate::fault::Fault;
 
-/// A Quartz expression that was read.
-pub(super) struct Quartz {
-    cron: Cron,
-    /// For `L-3` as day of month: how many days before the last one. The parser does not know it,
-    /// so it gets the range that such days fall into.
-    before_last: Option<u32>,
-}
-
-impl Quartz {
-    /// Reads an expression.
-    pub(super) fn parse(expression: &str) -> Result<Self, CronError> {
-        let mut fields: Vec<String> = expression.split_whitespace().map(str::to_owned).collect();
-        let mut before_last = None;
-        if let Some(day) = fields.get_mut(3)
-            && let Some(days) = day.strip_prefix("L-")
-            && let Ok(days @ 0..=27) = days.parse::<u32>()
-        {
-            before_last = Some(days);
-            *day = format!("{}-{}", 28 - days, 31 - days);
-        }
-        let cron = CronParser::builder()
-            .seconds(Seconds::Required)
-            .alternative_weekdays(true)
-            .sloppy_ranges(true)
-            .build()
-            .parse(&fields.join(" "))?;
-        Ok(Self { cron, before_last })
-    }
-
-    /// The first match after a time; none when there will never be one.
-    pub(super) fn next<Z: TimeZone>(&self, after: &DateTime<Z>) -> Option<DateTime<Z>> {
-        let mut next = self.cron.find_next_occurrence(after, false).ok()?;
-        if let Some(days) = self.before_last {
-            while u32::from(next.num_days_in_month()) != next.day() + days {
-                next = self.cron.find_next_occurrence(&next, false).ok()?;
-            }
-        }
-        Some(next)
-    }
-}
-
-/// Quartz: seconds, minutes, hours, day of month, month, day of week and perhaps a year; exactly
-/// one of the two day fields is `?`.
+/// Refuses what is no Quartz expression that Airbyte takes.
 pub(super) fn check_cron(expression: &str) -> Result<(), Fault> {
-    let invalid = |detail: String| Err(cron_fault("invalid-expression", expression, detail));
-    let fields: Vec<&str> = expression.split_whitespace().collect();
-    if !(6..=7).contains(&fields.len()) {
-        return invalid(format!(
-            "a Quartz expression has 6 or 7 fields, this one has {}",
-            fields.len()
-        ));
+    match Quartz::parse(expression) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(cron_fault(
+            "invalid-expression",
+            expression,
+            error.to_string(),
+        )),
     }
-    if (fields[3] == "?") == (fields[5] == "?") {
-        return invalid("exactly one of day of month and day of week must be ?".to_owned());
-    }
-    let ranges = [
-        (0, 59),
-        (0, 59),
-        (0, 23),
-        (1, 31),
-        (1, 12),
-        (1, 7),
-        (1970, 2099),
-    ];
-    let names: [&[&str]; 7] = [&[], &[], &[], &[], &MONTHS, &DAYS, &[]];
-    for (index, field) in fields.iter().enumerate() {
-        let day = index == 3 || index == 5;
-        if !valid_field(field, ranges[index], names[index], day) {
-            return invalid(format!("{field} is not valid as field {}", index + 1));
-        }
-    }
-    let cron = match Quartz::parse(expression) {
-        Ok(cron) => cron,
-        Err(error) => return invalid(error.to_string()),
-    };
-    let mut runs = std::iter::successors(cron.next(&DateTime::UNIX_EPOCH), |run| cron.next(run));
-    let Some(mut last) = runs.next() else {
-        return invalid("it never matches".to_owned());
-    };
-    for run in runs.take(RUNS) {
-        if run - last < TimeDelta::minutes(1) {
-            return invalid("it is due more often than once a minute".to_owned());
-        }
-        last = run;
-    }
-    Ok(())
-}
-
-/// Runs in a row that show whether an expression is due too often.
-const RUNS: usize = 8;
-const MONTHS: [&str; 12] = [
-    "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
-];
-const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
-
-fn valid_field(field: &str, (low, high): (u32, u32), names: &[&str], day: bool) -> bool {
-    let value = |text: &str| {
-        text.parse::<u32>()
-            .is_ok_and(|number| (low..=high).contains(&number))
-            || names.contains(&text.to_uppercase().as_str())
-    };
-    field.split(',').all(|part| {
-        let (range, step) = match part.split_once('/') {
-            Some((range, step)) => (range, step.parse::<u32>().is_ok_and(|step| step > 0)),
-            None => (part, true),
-        };
-        let valid_range = match range.split_once('-') {
-            Some((from, to)) if day && from == "L" => to.parse::<u32>().is_ok(),
-            Some((from, to)) => value(from) && value(to),
-            None if range == "*" => true,
-            None if day => {
-                let nth = range.split_once('#').is_some_and(|(of, nth)| {
-                    value(of) && nth.parse::<u32>().is_ok_and(|nth| (1..=5).contains(&nth))
-                });
-                let bare = range.trim_end_matches(['L', 'W']);
-                range == "?" || nth || matches!(range, "L" | "LW") || value(bare)
-            }
-            None => value(range),
-        };
-        step && valid_range
-    })
 }
 
 /// A fault with one of the problem types that crons have.

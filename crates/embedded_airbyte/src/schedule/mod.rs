@@ -4,8 +4,9 @@ mod cron;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use cron::{Quartz, check_cron, cron_fault};
+use cron::{check_cron, cron_fault};
 use serde_json::{Value, json};
+use shared::schedule::Quartz;
 
 use crate::fault::Fault;
 
