@@ -4,6 +4,7 @@ pub use sea_orm_migration::prelude::*;
 
 mod m20260101_000001_registry;
 mod m20261121_000002_durable;
+mod m20261121_000004_job_lookup;
 
 /// Every migration of the registry, oldest first.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20260101_000001_registry::Migration),
             Box::new(m20261121_000002_durable::Migration),
+            Box::new(m20261121_000004_job_lookup::Migration),
         ]
     }
 }

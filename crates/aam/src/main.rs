@@ -41,6 +41,10 @@ enum Command {
     Connections(commands::connections::Arguments),
     /// Starts a sync.
     Sync(commands::sync::Arguments),
+    /// Shows what a job's attempts said.
+    Logs(commands::jobs::LogArguments),
+    /// Stops a job.
+    Cancel(commands::jobs::CancelArguments),
     /// Shows what happened, or what happens.
     Events(commands::events::Arguments),
     /// Compares a connection with its source and repairs it.
@@ -156,6 +160,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             commands::connections::run(&settings()?, output, arguments).await
         }
         Command::Sync(arguments) => commands::sync::run(&settings()?, output, arguments).await,
+        Command::Logs(arguments) => commands::jobs::logs(&settings()?, arguments).await,
+        Command::Cancel(arguments) => commands::jobs::cancel(&settings()?, output, arguments).await,
         Command::Events(arguments) => commands::events::run(&settings()?, output, arguments).await,
         Command::Heal(arguments) => commands::heal::run(&settings()?, output, arguments).await,
         Command::Rollback(arguments) => {

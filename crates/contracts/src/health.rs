@@ -23,6 +23,18 @@ pub struct Health {
     pub timestamp: DateTime<Utc>,
 }
 
+/// Whether calls to a dependency are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Circuit {
+    /// They are.
+    Closed,
+    /// It failed too often: calls are refused for a while without being made.
+    Open,
+    /// One call is let through to see whether it answers again.
+    HalfOpen,
+}
+
 /// One dependency.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DependencyState {
@@ -34,6 +46,9 @@ pub struct DependencyState {
     pub required: bool,
     /// How long it took to answer, in milliseconds.
     pub latency_ms: f64,
+    /// Whether calls to it are made, where a breaker decides that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub circuit: Option<Circuit>,
     /// Why it is not ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

@@ -45,6 +45,9 @@ pub struct JobView {
     pub bytes_synced: Option<i64>,
     /// Attempts so far.
     pub attempts: i32,
+    /// `aam`, or `airbyte`: its scheduler or a person there; absent while it is not certain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<String>,
     /// When it began.
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.

@@ -23,7 +23,7 @@ pub use credentials::{
 pub use drift_policy::DriftPolicy;
 pub use errors::{ErrorCode, FieldError, Problem};
 pub use events::{EVENT_VERSION, Event, EventView};
-pub use health::{DependencyState, Health, HealthStatus, Readiness};
+pub use health::{Circuit, DependencyState, Health, HealthStatus, Readiness};
 pub use jobs::{JobView, SyncStatus, SyncTriggered};
 pub use operations::{OperationView, StepView};
 pub use repair::{

@@ -6,6 +6,7 @@ pub mod drift_policy;
 pub mod flow;
 pub mod home;
 pub mod http;
+pub mod metrics;
 pub mod operation;
 pub mod process;
 pub mod random;

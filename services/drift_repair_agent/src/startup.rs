@@ -38,10 +38,11 @@ impl Application {
         stopping: CancellationToken,
     ) -> Result<Self, StartError> {
         let http = client::build()?;
-        let airbyte = Airbyte::new(
+        let airbyte = Airbyte::with_timeout(
             settings.airbyte.urls.clone(),
             settings.airbyte_client()?,
             http,
+            settings.http_timeout,
         );
         let state = State {
             registry,
@@ -63,7 +64,9 @@ impl Application {
                 async move {
                     let probes = futures::join!(
                         health::probe("registry", true, state.registry.ping()),
-                        health::probe("airbyte", true, state.airbyte.ready()),
+                        health::probe_called("airbyte", true, state.airbyte.ready(), || {
+                            state.airbyte.circuit()
+                        }),
                     );
                     vec![probes.0, probes.1]
                 }

@@ -25,6 +25,8 @@ use crate::routes;
         routes::catalogs::get,
         routes::jobs::list,
         routes::jobs::get,
+        routes::jobs::logs,
+        routes::jobs::cancel,
         routes::operations::get,
         routes::operations::list,
         routes::orphans::list,

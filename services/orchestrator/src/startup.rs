@@ -49,10 +49,11 @@ impl Application {
     ) -> Result<Self, StartError> {
         let http = client::build()?;
         let tokens = ServiceTokens::new(settings.service_token_key()?, "orchestrator");
-        let airbyte = Airbyte::new(
+        let airbyte = Airbyte::with_timeout(
             settings.airbyte.urls.clone(),
             settings.airbyte_client()?,
             http.clone(),
+            settings.http_timeout,
         );
         let urls = &settings.service_urls;
         let installation = registry.installation_id().await?;
@@ -70,6 +71,7 @@ impl Application {
             default_destination: settings.airbyte.destination_id,
             default_drift_policy: settings.drift_policy.clone(),
             wake: Arc::new(Notify::new()),
+            track_wake: Arc::new(Notify::new()),
             relay_wake: Arc::new(Notify::new()),
             feed: flows::feed::Feed::new(),
         };
@@ -89,9 +91,21 @@ impl Application {
                 async move {
                     let probes = futures::join!(
                         health::probe("registry", true, state.registry.ping()),
-                        health::probe("airbyte", true, state.airbyte.ready()),
-                        health::probe("auth_broker", false, state.auth_broker.health()),
-                        health::probe("drift_repair_agent", false, state.drift_repair.health()),
+                        health::probe_called("airbyte", true, state.airbyte.ready(), || {
+                            state.airbyte.circuit()
+                        }),
+                        health::probe_called(
+                            "auth_broker",
+                            false,
+                            state.auth_broker.health(),
+                            || { state.auth_broker.circuit() }
+                        ),
+                        health::probe_called(
+                            "drift_repair_agent",
+                            false,
+                            state.drift_repair.health(),
+                            || { state.drift_repair.circuit() }
+                        ),
                     );
                     let mut all = vec![probes.0, probes.1, probes.2, probes.3];
                     if let Some(url) = redis {
@@ -132,6 +146,7 @@ impl Application {
         let (registry, owner) = (state.registry.clone(), Arc::clone(&state.owner));
         let mut duties = JoinSet::new();
         duties.spawn(flows::relay::run(state.clone()));
+        duties.spawn(flows::tracker::run(state.clone()));
         if let Some(url) = redis_url {
             duties.spawn(flows::redis_stream::run(state.clone(), url));
         }

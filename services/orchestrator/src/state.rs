@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) default_drift_policy: DriftPolicy,
     /// Wakes the worker.
     pub(crate) wake: Arc<Notify>,
+    /// Wakes the tracker of jobs.
+    pub(crate) track_wake: Arc<Notify>,
     /// Wakes the relay of events.
     pub(crate) relay_wake: Arc<Notify>,
     /// Where events are heard.

@@ -1,17 +1,17 @@
 //! One call to Airbyte: token, time-out, retries where repeating is safe, and the answer's body.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use backon::{ExponentialBuilder, Retryable as _};
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{self, Error, ErrorKind};
-use super::{Airbyte, Inner};
+use super::{Airbyte, CONNECTOR_TIMEOUT, Inner};
 use crate::http::client::DEFAULT_TIMEOUT;
+use crate::http::outgoing::{self, Again, Lane, ReadError, Refusal, budget};
 use crate::http::request_id;
 
 /// Whether a call may be made twice.
@@ -138,56 +138,50 @@ impl Airbyte {
     pub async fn health(&self) -> Result<(), Error> {
         const NAME: &str = "asking for its health";
         let url = format!("{}/health", self.inner.urls.public);
-        let answer = self
-            .inner
-            .http
-            .get(&url)
-            .timeout(Duration::from_secs(5))
-            .send()
-            .await
-            .map_err(|error| from_transport(NAME, &url, &error))?;
-        let status = answer.status();
-        let html = is_html(&answer);
-        let body = answer.text().await.unwrap_or_default();
-        if html {
-            let said = "a web page".to_owned();
-            return Err(Error {
-                call: NAME,
-                kind: ErrorKind::NotAirbyte { url, said },
-            });
-        }
-        if status.is_success() {
-            return Ok(());
-        }
-        Err(error::from_answer(NAME, &url, status.as_u16(), &body))
+        let timeout = Duration::from_secs(5);
+        let asked = async {
+            let sent = self.inner.http.get(&url).timeout(timeout).send().await;
+            let answer = sent.map_err(|error| from_transport(NAME, &url, timeout, &error))?;
+            let status = answer.status();
+            let html = is_html(&answer);
+            let body = answer.text().await.unwrap_or_default();
+            if html {
+                let said = "a web page".to_owned();
+                return Err(Error {
+                    call: NAME,
+                    kind: ErrorKind::NotAirbyte {
+                        url: url.clone(),
+                        said,
+                    },
+                });
+            }
+            if status.is_success() {
+                return Ok(());
+            }
+            let status = status.as_u16();
+            Err(error::from_answer(NAME, &url, status, None, &body))
+        };
+        let answered = asked.await;
+        self.inner.dependency.probed(answered.is_ok());
+        answered
+    }
+
+    /// The state of the circuit to it.
+    pub fn circuit(&self) -> contracts::Circuit {
+        self.inner.dependency.circuit()
     }
 }
 
 impl Inner {
-    async fn send<B: Serialize + Sync + ?Sized>(
+    pub(super) async fn send<B: Serialize + Sync + ?Sized>(
         &self,
         call: &Call<'_, B>,
     ) -> Result<Vec<u8>, Error> {
-        let backoff = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(200))
-            .with_max_delay(Duration::from_secs(2))
-            .with_max_times(2)
-            .with_jitter();
-        (|| self.send_with_fresh_token(call))
-            .retry(backoff)
-            .when(|error: &Error| match call.repeat {
-                // A second wait of minutes helps nobody.
-                Repeat::Safe => {
-                    error.is_transient() && !matches!(error.kind, ErrorKind::TimedOut { .. })
-                }
-                Repeat::Unsafe => {
-                    matches!(
-                        error.kind,
-                        ErrorKind::Unreachable { .. } | ErrorKind::RateLimited
-                    )
-                }
-            })
-            .await
+        outgoing::repeat(
+            || self.send_with_fresh_token(call),
+            |error| again(call, error),
+        )
+        .await
     }
 
     async fn send_with_fresh_token<B: Serialize + Sync + ?Sized>(
@@ -214,15 +208,41 @@ impl Inner {
         }
     }
 
+    /// One try, past the breaker and the bulkhead.
     async fn send_once<B: Serialize + Sync + ?Sized>(
         &self,
         call: &Call<'_, B>,
         token: Option<&SecretString>,
     ) -> Result<Vec<u8>, Error> {
+        let is_slow = call.timeout >= CONNECTOR_TIMEOUT;
+        let lane = if is_slow { Lane::Slow } else { Lane::Quick };
+        let entered = self.dependency.enter(lane).await;
+        let pass = entered.map_err(|refusal| refused(call.name, refusal))?;
+        let begun = Instant::now();
+        let outcome = self.exchange(call, token).await;
+        let code = outcome
+            .as_ref()
+            .map_or_else(Error::code, |_| "200".to_owned());
+        crate::metrics::airbyte_call(call.name, &code, begun.elapsed());
+        match &outcome {
+            // A connector that takes too long says nothing about Airbyte.
+            Err(error) if matches!(error.kind, ErrorKind::TimedOut { .. }) && is_slow => drop(pass),
+            Err(error) if error.is_outage() => pass.failed(),
+            _ => pass.answered(),
+        }
+        outcome
+    }
+
+    async fn exchange<B: Serialize + Sync + ?Sized>(
+        &self,
+        call: &Call<'_, B>,
+        token: Option<&SecretString>,
+    ) -> Result<Vec<u8>, Error> {
+        let timeout = self.timeout(call.timeout);
         let mut request = self
             .http
             .request(call.method.clone(), &call.url)
-            .timeout(call.timeout)
+            .timeout(timeout)
             .header("accept", "application/json");
         if !call.query.is_empty() {
             request = request.query(call.query);
@@ -236,39 +256,74 @@ impl Inner {
         if let Some(id) = request_id::current() {
             request = request.header(request_id::HEADER, id);
         }
-        let failed = |error: &reqwest::Error| {
-            let mut failed = from_transport(call.name, &call.url, error);
-            if let ErrorKind::TimedOut { seconds } = &mut failed.kind {
-                *seconds = call.timeout.as_secs();
-            }
-            failed
-        };
+        let failed = |error: &reqwest::Error| from_transport(call.name, &call.url, timeout, error);
         let answer = request.send().await.map_err(|error| failed(&error))?;
         let status = answer.status();
         let html = is_html(&answer);
-        let body = answer.bytes().await.map_err(|error| failed(&error))?;
+        let retry_after = outgoing::retry_after(&answer);
+        let not_airbyte = |said: &str| Error {
+            call: call.name,
+            kind: ErrorKind::NotAirbyte {
+                url: call.url.clone(),
+                said: said.to_owned(),
+            },
+        };
+        let body = outgoing::read(answer).await.map_err(|error| match error {
+            ReadError::Transport(error) => failed(&error),
+            ReadError::TooLarge => not_airbyte("an answer of more than 256 MiB"),
+        })?;
         tracing::debug!(call = call.name, status = status.as_u16(), "called Airbyte");
         if status.is_success() && html {
-            let said = "a web page".to_owned();
-            let kind = ErrorKind::NotAirbyte {
-                url: call.url.clone(),
-                said,
-            };
-            return Err(Error {
-                call: call.name,
-                kind,
-            });
+            return Err(not_airbyte("a web page"));
         }
         if status.is_success() || status == StatusCode::NO_CONTENT {
-            return Ok(body.into());
+            return Ok(body);
         }
         Err(error::from_answer(
             call.name,
             &call.url,
             status.as_u16(),
+            retry_after,
             &String::from_utf8_lossy(&body),
         ))
     }
+
+    /// How long a call may take: as long as its kind takes, and no longer than its request has.
+    fn timeout(&self, kind: Duration) -> Duration {
+        let scaled = kind.mul_f64(self.quick_timeout.as_secs_f64() / DEFAULT_TIMEOUT.as_secs_f64());
+        budget::remaining().map_or(scaled, |left| left.min(scaled))
+    }
+}
+
+fn again<B: Serialize + Sync + ?Sized>(call: &Call<'_, B>, error: &Error) -> Again {
+    let repeated = match (&error.kind, call.repeat) {
+        // Refused by ourselves: the caller is told at once. And a second wait of minutes helps
+        // nobody.
+        (
+            ErrorKind::CircuitOpen { .. } | ErrorKind::Busy | ErrorKind::TimedOut { .. },
+            Repeat::Safe,
+        ) => false,
+        (_, Repeat::Safe) => error.is_transient(),
+        (kind, Repeat::Unsafe) => matches!(
+            kind,
+            ErrorKind::Unreachable { .. } | ErrorKind::RateLimited { .. }
+        ),
+    };
+    if repeated {
+        Again::After(error.retry_after())
+    } else {
+        Again::Never
+    }
+}
+
+pub(super) fn refused(call: &'static str, refusal: Refusal) -> Error {
+    let kind = match refusal {
+        Refusal::Open(retry_after) => ErrorKind::CircuitOpen { retry_after },
+        Refusal::Full | Refusal::Spent => ErrorKind::Busy,
+    };
+    let error = Error { call, kind };
+    crate::metrics::airbyte_call(call, &error.code(), Duration::ZERO);
+    error
 }
 
 fn is_html(answer: &reqwest::Response) -> bool {
@@ -279,7 +334,11 @@ fn is_html(answer: &reqwest::Response) -> bool {
         .is_some_and(|value| value.starts_with("text/html"))
 }
 
-fn decode<T: DeserializeOwned>(name: &'static str, url: &str, body: &[u8]) -> Result<T, Error> {
+pub(super) fn decode<T: DeserializeOwned>(
+    name: &'static str,
+    url: &str,
+    body: &[u8],
+) -> Result<T, Error> {
     let body = if body.is_empty() { b"null" } else { body };
     serde_json::from_slice(body).map_err(|error| Error {
         call: name,
@@ -302,7 +361,13 @@ fn repeat_kind(kind: &ErrorKind) -> ErrorKind {
         }
         ErrorKind::Unauthorized { said } => ErrorKind::Unauthorized { said: said.clone() },
         ErrorKind::Forbidden { said } => ErrorKind::Forbidden { said: said.clone() },
-        ErrorKind::RateLimited => ErrorKind::RateLimited,
+        ErrorKind::RateLimited { retry_after } => ErrorKind::RateLimited {
+            retry_after: *retry_after,
+        },
+        ErrorKind::CircuitOpen { retry_after } => ErrorKind::CircuitOpen {
+            retry_after: *retry_after,
+        },
+        ErrorKind::Busy => ErrorKind::Busy,
         ErrorKind::NotAirbyte { url, said } => ErrorKind::NotAirbyte {
             url: url.clone(),
             said: said.clone(),
@@ -314,14 +379,19 @@ fn repeat_kind(kind: &ErrorKind) -> ErrorKind {
     }
 }
 
-pub(super) fn from_transport(call: &'static str, url: &str, error: &reqwest::Error) -> Error {
+pub(super) fn from_transport(
+    call: &'static str,
+    url: &str,
+    timeout: Duration,
+    error: &reqwest::Error,
+) -> Error {
     let kind = if error.is_connect() {
         ErrorKind::Unreachable {
             url: url.to_owned(),
         }
     } else if error.is_timeout() {
         ErrorKind::TimedOut {
-            seconds: DEFAULT_TIMEOUT.as_secs(),
+            seconds: timeout.as_secs(),
         }
     } else {
         ErrorKind::Broken

@@ -1,9 +1,5 @@
 //! Calls of the Config API: the only way to full catalogs, checks, refreshes and failure reasons.
 
-use std::time::Duration;
-
-use backon::{ExponentialBuilder, Retryable as _};
-use chrono::DateTime;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -11,11 +7,11 @@ use uuid::Uuid;
 
 use super::call::Repeat;
 use super::types::{
-    CheckAnswer, ConnectionRead, DiscoverAnswer, Discovered, JobDetail, JobInfo, RefreshAnswer,
-    SpecificationAnswer,
+    CheckAnswer, ConnectionRead, DiscoverAnswer, Discovered, RefreshAnswer, SpecificationAnswer,
 };
 use super::{Airbyte, CONNECTOR_TIMEOUT, Error, ErrorKind};
 use crate::http::client::DEFAULT_TIMEOUT;
+use crate::http::outgoing::{self, Again};
 
 /// What is changed about a connection; absent members stay.
 #[derive(Debug, Serialize)]
@@ -87,14 +83,14 @@ impl Airbyte {
     /// # Errors
     /// `ErrorKind::Connector` when the discover failed, which Airbyte reports inside a 200.
     pub async fn discover(&self, source: Uuid) -> Result<Discovered, Error> {
-        let backoff = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(200))
-            .with_max_times(2)
-            .with_jitter();
-        (|| self.discover_once(source))
-            .retry(backoff)
-            .when(|error| error.is_transient_failure())
-            .await
+        let again = |error: &Error| {
+            if error.is_transient_failure() {
+                Again::After(None)
+            } else {
+                Again::Never
+            }
+        };
+        outgoing::repeat(|| self.discover_once(source), again).await
     }
 
     async fn discover_once(&self, source: Uuid) -> Result<Discovered, Error> {
@@ -264,42 +260,5 @@ impl Airbyte {
             )
             .await?;
         Ok(answer.job.map(|job| job.id))
-    }
-
-    /// A job's attempts: how many, since when, and why the last one failed.
-    ///
-    /// # Errors
-    /// When the call fails.
-    pub async fn job_detail(&self, id: &str) -> Result<JobDetail, Error> {
-        let Ok(number) = id.parse::<i64>() else {
-            return Ok(JobDetail::default());
-        };
-        let body = json!({"id": number});
-        let info: JobInfo = self
-            .config(
-                "reading a job's attempts",
-                "/jobs/get_without_logs",
-                &body,
-                DEFAULT_TIMEOUT,
-                Repeat::Safe,
-            )
-            .await?;
-        debug_assert_eq!(info.job.id, id, "Airbyte answered for another job");
-        let started_at = info
-            .attempts
-            .first()
-            .and_then(|first| first.attempt.created_at)
-            .and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-        let failure = info
-            .attempts
-            .last()
-            .and_then(|last| last.attempt.failure_summary.as_ref())
-            .and_then(|summary| summary.failures.first())
-            .map(super::types::FailureReason::in_words);
-        Ok(JobDetail {
-            attempts: i32::try_from(info.attempts.len()).unwrap_or(i32::MAX),
-            started_at,
-            failure,
-        })
     }
 }

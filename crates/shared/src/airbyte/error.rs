@@ -1,5 +1,7 @@
 //! What a call to Airbyte can come to.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 /// A call to Airbyte that failed.
@@ -71,7 +73,19 @@ pub enum ErrorKind {
     },
     /// Too many calls.
     #[error("asks to slow down")]
-    RateLimited,
+    RateLimited {
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// It failed too often just now; nothing was sent.
+    #[error("did not answer lately; the next call is made in {} s", retry_after.as_secs().max(1))]
+    CircuitOpen {
+        /// When a call is made again.
+        retry_after: Duration,
+    },
+    /// Too many calls are under way, or the request has used up its time; nothing was sent.
+    #[error("too many calls to it are under way")]
+    Busy,
     /// Airbyte itself failed.
     #[error("failed ({status}): {said}")]
     Failed {
@@ -79,6 +93,8 @@ pub enum ErrorKind {
         status: u16,
         /// Airbyte's words.
         said: String,
+        /// How long it, or what stands before it, asks to wait.
+        retry_after: Option<Duration>,
     },
     /// Whatever answered is not Airbyte.
     #[error("{url} does not answer like Airbyte: {said}; check AIRBYTE_API_URL")]
@@ -105,7 +121,9 @@ impl Error {
             ErrorKind::Unreachable { .. }
             | ErrorKind::TimedOut { .. }
             | ErrorKind::Broken
-            | ErrorKind::RateLimited => true,
+            | ErrorKind::CircuitOpen { .. }
+            | ErrorKind::Busy
+            | ErrorKind::RateLimited { .. } => true,
             ErrorKind::Failed { status, .. } => matches!(status, 502..=504),
             ErrorKind::Unauthorized { .. }
             | ErrorKind::Forbidden { .. }
@@ -115,6 +133,49 @@ impl Error {
             | ErrorKind::NotAirbyte { .. }
             | ErrorKind::Connector { .. } => false,
         }
+    }
+
+    /// How long Airbyte, or our own breaker, asks to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match &self.kind {
+            ErrorKind::RateLimited { retry_after } | ErrorKind::Failed { retry_after, .. } => {
+                *retry_after
+            }
+            ErrorKind::CircuitOpen { retry_after } => Some(*retry_after),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing answered, or something before Airbyte answered for it. A 500 is Airbyte's
+    /// own: it answers so about single objects while others work.
+    pub(super) fn is_outage(&self) -> bool {
+        match &self.kind {
+            ErrorKind::Unreachable { .. } | ErrorKind::TimedOut { .. } | ErrorKind::Broken => true,
+            ErrorKind::Failed { status, .. } => matches!(status, 502..=504),
+            _ => false,
+        }
+    }
+
+    /// What is counted of it: the HTTP status, or why there is none.
+    pub(super) fn code(&self) -> String {
+        let word = match &self.kind {
+            ErrorKind::Rejected { status, .. } | ErrorKind::Failed { status, .. } => {
+                return status.to_string();
+            }
+            ErrorKind::Unauthorized { .. } => "401",
+            ErrorKind::Forbidden { .. } => "403",
+            ErrorKind::NotFound { .. } => "404",
+            ErrorKind::Conflict { .. } => "409",
+            ErrorKind::RateLimited { .. } => "429",
+            ErrorKind::Unreachable { .. } => "unreachable",
+            ErrorKind::TimedOut { .. } => "timed_out",
+            ErrorKind::Broken => "broken",
+            ErrorKind::CircuitOpen { .. } => "circuit_open",
+            ErrorKind::Busy => "busy",
+            ErrorKind::NotAirbyte { .. } => "unreadable",
+            ErrorKind::Connector { .. } => "connector",
+        };
+        word.to_owned()
     }
 
     /// Whether a connector ran, failed and says that trying again may help.
@@ -143,7 +204,13 @@ impl Error {
 }
 
 /// Reads a failure's words from any of the bodies Airbyte and what stands before it answer with.
-pub(super) fn from_answer(call: &'static str, url: &str, status: u16, body: &str) -> Error {
+pub(super) fn from_answer(
+    call: &'static str,
+    url: &str,
+    status: u16,
+    retry_after: Option<Duration>,
+    body: &str,
+) -> Error {
     let parsed: Option<Value> = serde_json::from_str(body).ok();
     let problem = parsed
         .as_ref()
@@ -172,13 +239,17 @@ pub(super) fn from_answer(call: &'static str, url: &str, status: u16, body: &str
         },
         404 => ErrorKind::NotFound { said },
         409 => ErrorKind::Conflict { problem, said },
-        429 => ErrorKind::RateLimited,
+        429 => ErrorKind::RateLimited { retry_after },
         400..=499 => ErrorKind::Rejected {
             status,
             problem,
             said,
         },
-        _ => ErrorKind::Failed { status, said },
+        _ => ErrorKind::Failed {
+            status,
+            said,
+            retry_after,
+        },
     };
     Error { call, kind }
 }
@@ -209,7 +280,7 @@ mod tests {
     use super::*;
 
     fn said(status: u16, body: &str) -> String {
-        from_answer("x", "http://h", status, body).to_string()
+        from_answer("x", "http://h", status, None, body).to_string()
     }
 
     #[test]
@@ -224,7 +295,7 @@ mod tests {
 
     #[test]
     fn the_problem_type_is_its_last_part() {
-        let error = from_answer("x", "u", 409, r#"{"type":"error:connection/locked"}"#);
+        let error = from_answer("x", "u", 409, None, r#"{"type":"error:connection/locked"}"#);
         assert!(matches!(error.kind, ErrorKind::Conflict { problem, .. } if problem == "locked"));
     }
 }

@@ -6,6 +6,7 @@
 mod call;
 mod config_api;
 mod error;
+mod jobs;
 mod public_api;
 mod token;
 pub mod types;
@@ -15,10 +16,13 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::http::client::DEFAULT_TIMEOUT;
+use crate::http::outgoing::Dependency;
 use crate::settings::AirbyteUrls;
 
 pub use config_api::{ConnectionUpdate, RefreshMode};
 pub use error::{Error, ErrorKind};
+pub use jobs::JOB_PAGE;
 pub use public_api::{Configurations, NewConnection};
 
 /// Discover and check wait for a connector; Airbyte itself gives up after about ten minutes.
@@ -34,6 +38,9 @@ struct Inner {
     urls: AirbyteUrls,
     http: reqwest::Client,
     tokens: Option<token::Tokens>,
+    dependency: Dependency,
+    /// For a call that waits for no connector; the others' time-outs are in proportion.
+    quick_timeout: Duration,
 }
 
 impl std::fmt::Debug for Airbyte {
@@ -50,10 +57,37 @@ impl Airbyte {
         client: Option<(String, SecretString)>,
         http: reqwest::Client,
     ) -> Self {
-        let tokens = client
-            .map(|(id, secret)| token::Tokens::new(urls.public.clone(), id, secret, http.clone()));
+        Self::with_timeout(urls, client, http, DEFAULT_TIMEOUT)
+    }
+
+    /// The same with another time-out than 30 s for a call that waits for no connector; those of
+    /// the others are in proportion.
+    pub fn with_timeout(
+        urls: AirbyteUrls,
+        client: Option<(String, SecretString)>,
+        http: reqwest::Client,
+        quick_timeout: Duration,
+    ) -> Self {
+        let dependency = Dependency::new("airbyte");
+        let tokens = client.map(|(id, secret)| {
+            let dependency = dependency.clone();
+            token::Tokens::new(
+                &urls.public,
+                id,
+                secret,
+                http.clone(),
+                dependency,
+                quick_timeout,
+            )
+        });
         Self {
-            inner: Arc::new(Inner { urls, http, tokens }),
+            inner: Arc::new(Inner {
+                urls,
+                http,
+                tokens,
+                dependency,
+                quick_timeout,
+            }),
         }
     }
 

@@ -179,23 +179,6 @@ impl Airbyte {
         .map(|_| ())
     }
 
-    /// Cancels whatever job of the connection runs: Airbyte's signal goes to the connection, not to the
-    /// job. A job that ended stays what it is.
-    ///
-    /// # Errors
-    /// When the call fails.
-    pub async fn job_cancel(&self, id: &str) -> Result<Job, Error> {
-        let path = format!("/jobs/{id}");
-        self.write(
-            "cancelling a job",
-            Method::DELETE,
-            &path,
-            &json!({}),
-            DEFAULT_TIMEOUT * 4,
-        )
-        .await
-    }
-
     /// Removes a source; one that is gone already counts as removed.
     ///
     /// # Errors
@@ -282,36 +265,6 @@ impl Airbyte {
             DEFAULT_TIMEOUT * 2,
         )
         .await
-    }
-
-    /// One job.
-    ///
-    /// # Errors
-    /// When the call fails.
-    pub async fn job_get(&self, id: &str) -> Result<Job, Error> {
-        self.get(
-            "reading a job",
-            &format!("/jobs/{id}"),
-            &[],
-            DEFAULT_TIMEOUT,
-        )
-        .await
-    }
-
-    /// The newest jobs of a connection, newest first. The server's own order is oldest first.
-    ///
-    /// # Errors
-    /// When the call fails.
-    pub async fn job_list_newest(&self, connection: Uuid, limit: usize) -> Result<Vec<Job>, Error> {
-        let query = [
-            ("connectionId", connection.to_string()),
-            ("orderBy", "createdAt|DESC".to_owned()),
-            ("limit", limit.min(PAGE).to_string()),
-        ];
-        let page: Page<Job> = self
-            .get("listing jobs", "/jobs", &query, DEFAULT_TIMEOUT)
-            .await?;
-        Ok(page.data)
     }
 
     /// Every page of a list, counted by offsets: `next` names an internal host on a default

@@ -18,7 +18,9 @@ use oauth2::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::call::{from_transport, refused};
 use super::error::{self, Error, ErrorKind};
+use crate::http::outgoing::{self, Dependency, Lane};
 
 const CALL: &str = "getting a token";
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(180);
@@ -36,6 +38,8 @@ struct TokenState {
     id: String,
     secret: SecretString,
     http: reqwest::Client,
+    dependency: Dependency,
+    timeout: Duration,
     state: Mutex<State>,
 }
 
@@ -52,10 +56,12 @@ struct Token {
 
 impl Tokens {
     pub(super) fn new(
-        public_base: String,
+        public_base: &str,
         id: String,
         secret: SecretString,
         http: reqwest::Client,
+        dependency: Dependency,
+        timeout: Duration,
     ) -> Self {
         let url = format!("{public_base}/applications/token");
         let state = Mutex::default();
@@ -65,6 +71,8 @@ impl Tokens {
                 id,
                 secret,
                 http,
+                dependency,
+                timeout,
                 state,
             }),
         }
@@ -124,7 +132,7 @@ async fn refresh(shared: Arc<TokenState>) -> Result<SecretString, Arc<Error>> {
     }
 }
 
-async fn fetch(shared: &TokenState) -> Result<(SecretString, Duration), Error> {
+async fn fetch(shared: &Arc<TokenState>) -> Result<(SecretString, Duration), Error> {
     let fail = |kind| Error { call: CALL, kind };
     let token_url = TokenUrl::new(shared.url.clone()).map_err(|error| {
         fail(ErrorKind::NotAirbyte {
@@ -136,8 +144,8 @@ async fn fetch(shared: &TokenState) -> Result<(SecretString, Duration), Error> {
         .set_client_secret(ClientSecret::new(shared.secret.expose_secret().to_owned()))
         .set_auth_type(AuthType::RequestBody)
         .set_token_uri(token_url);
-    let http = shared.http.clone();
-    let send = move |request: HttpRequest| send_as_json(http.clone(), request);
+    let at_work = Arc::clone(shared);
+    let send = move |request: HttpRequest| ask(Arc::clone(&at_work), request);
     let answer = client
         .exchange_client_credentials()
         .request_async(&send)
@@ -161,9 +169,30 @@ async fn fetch(shared: &TokenState) -> Result<(SecretString, Duration), Error> {
     Ok((value.into(), lifetime))
 }
 
+/// One try, past the breaker and the bulkhead.
+async fn ask(shared: Arc<TokenState>, request: HttpRequest) -> Result<HttpResponse, Error> {
+    let entered = shared.dependency.enter(Lane::Quick).await;
+    let pass = entered.map_err(|refusal| refused(CALL, refusal))?;
+    let begun = Instant::now();
+    let outcome = send_as_json(&shared.http, shared.timeout, request).await;
+    let code = outcome
+        .as_ref()
+        .map_or_else(Error::code, |_| "200".to_owned());
+    crate::metrics::airbyte_call(CALL, &code, begun.elapsed());
+    match &outcome {
+        Err(error) if error.is_outage() => pass.failed(),
+        _ => pass.answered(),
+    }
+    outcome
+}
+
 /// Airbyte's token endpoint reads JSON, with `grant-type` spelt with a hyphen, and wants no
 /// Authorization header; some versions answer 401 to the form body the standard asks for.
-async fn send_as_json(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, Error> {
+async fn send_as_json(
+    http: &reqwest::Client,
+    timeout: Duration,
+    request: HttpRequest,
+) -> Result<HttpResponse, Error> {
     let url = request.uri().to_string();
     let mut body: BTreeMap<String, String> = url::form_urlencoded::parse(request.body())
         .into_owned()
@@ -173,21 +202,24 @@ async fn send_as_json(http: reqwest::Client, request: HttpRequest) -> Result<Htt
     }
     let sent = http
         .post(&url)
+        .timeout(timeout)
         .header("accept", "application/json")
         .json(&body)
         .send()
         .await
-        .map_err(|error| super::call::from_transport(CALL, &url, &error))?;
+        .map_err(|error| from_transport(CALL, &url, timeout, &error))?;
     let status = sent.status();
+    let retry_after = outgoing::retry_after(&sent);
     let bytes = sent
         .bytes()
         .await
-        .map_err(|error| super::call::from_transport(CALL, &url, &error))?;
+        .map_err(|error| from_transport(CALL, &url, timeout, &error))?;
     if !status.is_success() {
         let failed = error::from_answer(
             CALL,
             &url,
             status.as_u16(),
+            retry_after,
             &String::from_utf8_lossy(&bytes),
         );
         // Community answers a wrong id or secret with a 400.

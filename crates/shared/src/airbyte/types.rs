@@ -164,6 +164,9 @@ pub struct Job {
     /// Its id; an integer in Airbyte.
     #[serde(deserialize_with = "text_or_integer")]
     pub job_id: String,
+    /// The connection in Airbyte.
+    #[serde(default)]
+    pub connection_id: Option<Uuid>,
     /// Airbyte's word for where it is.
     pub status: String,
     /// `sync`, `refresh`, `reset` or `clear`.
@@ -241,6 +244,112 @@ pub struct JobDetail {
     pub started_at: Option<DateTime<Utc>>,
     /// Why the last one failed, in words.
     pub failure: Option<String>,
+}
+
+impl JobDetail {
+    pub(super) fn of<'a>(attempts: impl IntoIterator<Item = &'a Attempt>) -> Self {
+        let attempts: Vec<&Attempt> = attempts.into_iter().collect();
+        Self {
+            attempts: i32::try_from(attempts.len()).unwrap_or(i32::MAX),
+            started_at: attempts
+                .first()
+                .and_then(|first| DateTime::from_timestamp(first.created_at?, 0)),
+            failure: attempts
+                .last()
+                .and_then(|last| last.failure_summary.as_ref()?.failures.first())
+                .map(FailureReason::in_words),
+        }
+    }
+}
+
+/// The log of one attempt.
+#[derive(Debug, Clone, Default)]
+pub struct AttemptLog {
+    /// The attempt's number, from 0.
+    pub number: i64,
+    /// Its lines.
+    pub lines: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct JobList {
+    #[serde(default = "Vec::new")]
+    pub(super) jobs: Vec<JobWithAttempts>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct JobWithAttempts {
+    pub(super) job: JobRead,
+    #[serde(default)]
+    pub(super) attempts: Vec<Attempt>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct JobInfoWithLogs {
+    #[serde(default = "Vec::new")]
+    pub(super) attempts: Vec<AttemptInfoWithLogs>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct AttemptInfoWithLogs {
+    attempt: AttemptNumber,
+    #[serde(default)]
+    logs: Option<Logs>,
+}
+
+#[derive(Debug, Deserialize)]
+struct AttemptNumber {
+    #[serde(default)]
+    id: Option<i64>,
+}
+
+/// Lines as they were formatted, or events that are not.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Logs {
+    #[serde(default)]
+    log_lines: Vec<String>,
+    #[serde(default)]
+    events: Vec<LogEvent>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LogEvent {
+    #[serde(default)]
+    timestamp: Option<i64>,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    level: Option<String>,
+    #[serde(default)]
+    log_source: Option<String>,
+}
+
+impl AttemptInfoWithLogs {
+    pub(super) fn log(self, place: usize) -> AttemptLog {
+        let logs = self.logs.map_or_else(Vec::new, |logs| {
+            if logs.events.is_empty() {
+                return logs.log_lines;
+            }
+            logs.events.into_iter().map(LogEvent::line).collect()
+        });
+        AttemptLog {
+            number: self.attempt.id.unwrap_or(i64::try_from(place).unwrap_or(0)),
+            lines: logs,
+        }
+    }
+}
+
+impl LogEvent {
+    fn line(self) -> String {
+        let at = self
+            .timestamp
+            .and_then(DateTime::<Utc>::from_timestamp_millis)
+            .map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true));
+        let parts = [at, self.log_source, self.level, Some(self.message)];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
 }
 
 #[derive(Debug, Deserialize)]

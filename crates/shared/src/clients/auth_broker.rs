@@ -83,6 +83,11 @@ impl AuthBroker {
             .await
     }
 
+    /// The state of the circuit to it.
+    pub fn circuit(&self) -> contracts::Circuit {
+        self.0.circuit()
+    }
+
     /// Whether it answers.
     ///
     /// # Errors

@@ -42,6 +42,11 @@ impl DriftRepair {
             .await
     }
 
+    /// The state of the circuit to it.
+    pub fn circuit(&self) -> contracts::Circuit {
+        self.0.circuit()
+    }
+
     /// Whether it answers.
     ///
     /// # Errors

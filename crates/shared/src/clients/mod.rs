@@ -15,6 +15,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use crate::airbyte::CONNECTOR_TIMEOUT;
+use crate::http::outgoing::{self, Again, Dependency, Lane, ReadError, Refusal, budget};
 use crate::http::{ApiError, request_id};
 use crate::service_token::ServiceTokens;
 
@@ -30,12 +32,22 @@ pub enum Error {
         url: String,
     },
     /// It did not answer in time, or the connection broke.
-    #[error("{service} did not answer within {seconds} s")]
+    #[error("{service} {}", if *broken { "broke the connection off".to_owned() } else { format!("did not answer within {seconds} s") })]
     NoAnswer {
         /// The service.
         service: &'static str,
         /// How long was waited.
         seconds: u64,
+        /// Whether the connection broke before.
+        broken: bool,
+    },
+    /// It failed too often just now, or too many calls to it are under way; nothing was sent.
+    #[error("{service} did not answer lately and is not called for a while")]
+    Refused {
+        /// The service.
+        service: &'static str,
+        /// When a call is made again.
+        retry_after: Option<Duration>,
     },
     /// It answered with a problem.
     #[error("{service}: {}", problem.detail)]
@@ -59,7 +71,10 @@ impl Error {
     /// Whether trying again later may help.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::NoAnswer { .. } | Self::Garbage { .. } => true,
+            Self::Unreachable { .. }
+            | Self::NoAnswer { .. }
+            | Self::Refused { .. }
+            | Self::Garbage { .. } => true,
             Self::Problem { problem, .. } => matches!(problem.status, 429 | 502..=504),
         }
     }
@@ -79,7 +94,13 @@ impl From<Error> for ApiError {
             Error::Problem { problem, .. } if problem.code != ErrorCode::Unauthenticated => {
                 Self::passed_on(*problem)
             }
-            error => Self::caused(ErrorCode::ServiceUnavailable, &error),
+            error => {
+                let wait = match &error {
+                    Error::Refused { retry_after, .. } => *retry_after,
+                    _ => None,
+                };
+                Self::caused(ErrorCode::ServiceUnavailable, &error).with_retry_after(wait)
+            }
         }
     }
 }
@@ -91,6 +112,7 @@ pub(crate) struct ServiceClient {
     base: Url,
     tokens: ServiceTokens,
     http: reqwest::Client,
+    dependency: Dependency,
 }
 
 impl ServiceClient {
@@ -105,7 +127,13 @@ impl ServiceClient {
             base,
             tokens,
             http,
+            dependency: Dependency::new(service),
         }
+    }
+
+    /// The state of the circuit to it.
+    pub(crate) fn circuit(&self) -> contracts::Circuit {
+        self.dependency.circuit()
     }
 
     /// A call whose answer is read.
@@ -131,9 +159,72 @@ impl ServiceClient {
         self.answer(method, path, body, timeout).await.map(|_| ())
     }
 
+    /// Calls the service; again where nothing was sent, or nothing is changed by it.
     async fn answer(
         &self,
         method: Method,
+        path: &[&str],
+        body: Option<&(impl Serialize + Sync)>,
+        timeout: Duration,
+    ) -> Result<(u16, Vec<u8>), Error> {
+        let again = |error: &Error| match error {
+            Error::Unreachable { .. } => Again::After(None),
+            Error::NoAnswer { broken: true, .. } if method != Method::POST => Again::After(None),
+            _ => Again::Never,
+        };
+        outgoing::repeat(|| self.answer_once(&method, path, body, timeout), again).await
+    }
+
+    /// One try, past the breaker and the bulkhead.
+    async fn answer_once(
+        &self,
+        method: &Method,
+        path: &[&str],
+        body: Option<&(impl Serialize + Sync)>,
+        timeout: Duration,
+    ) -> Result<(u16, Vec<u8>), Error> {
+        let service = self.service;
+        let lane = if timeout >= CONNECTOR_TIMEOUT {
+            Lane::Slow
+        } else {
+            Lane::Quick
+        };
+        let pass = self.dependency.enter(lane).await.map_err(|refusal| {
+            crate::metrics::service_call(service, "refused");
+            Error::Refused {
+                service,
+                retry_after: match refusal {
+                    Refusal::Open(wait) => Some(wait),
+                    Refusal::Full | Refusal::Spent => None,
+                },
+            }
+        })?;
+        let timeout = budget::remaining().map_or(timeout, |left| left.min(timeout));
+        let outcome = self.exchange(method, path, body, timeout).await;
+        let code = match &outcome {
+            Ok((status, _)) | Err(Error::Garbage { status, .. }) => status.to_string(),
+            Err(Error::Problem { problem, .. }) => problem.status.to_string(),
+            Err(Error::Unreachable { .. }) => "unreachable".to_owned(),
+            Err(Error::NoAnswer { broken: true, .. }) => "broken".to_owned(),
+            Err(Error::NoAnswer { broken: false, .. }) => "timed_out".to_owned(),
+            Err(Error::Refused { .. }) => "refused".to_owned(),
+        };
+        crate::metrics::service_call(service, &code);
+        match &outcome {
+            // A heal that takes too long says nothing about the service.
+            Err(Error::NoAnswer { broken: false, .. }) if lane == Lane::Slow => drop(pass),
+            Err(Error::Unreachable { .. } | Error::NoAnswer { .. }) => pass.failed(),
+            Err(Error::Garbage {
+                status: 502..=504, ..
+            }) => pass.failed(),
+            _ => pass.answered(),
+        }
+        outcome
+    }
+
+    async fn exchange(
+        &self,
+        method: &Method,
         path: &[&str],
         body: Option<&(impl Serialize + Sync)>,
         timeout: Duration,
@@ -150,7 +241,7 @@ impl ServiceClient {
         let token = self.tokens.issue(service).map_err(|_| unreachable())?;
         let mut request = self
             .http
-            .request(method, url)
+            .request(method.clone(), url)
             .timeout(timeout)
             .bearer_auth(token.expose_secret());
         if let Some(body) = body {
@@ -159,21 +250,25 @@ impl ServiceClient {
         if let Some(id) = request_id::current() {
             request = request.header(request_id::HEADER, id);
         }
-        let no_answer = || Error::NoAnswer {
+        let no_answer = |error: &reqwest::Error| Error::NoAnswer {
             service,
             seconds: timeout.as_secs(),
+            broken: !error.is_timeout(),
         };
         let answer = request.send().await.map_err(|error| {
             if error.is_connect() {
                 unreachable()
             } else {
-                no_answer()
+                no_answer(&error)
             }
         })?;
         let status = answer.status();
-        let bytes = answer.bytes().await.map_err(|_| no_answer())?;
+        let bytes = outgoing::read(answer).await.map_err(|error| match error {
+            ReadError::Transport(error) => no_answer(&error),
+            ReadError::TooLarge => self.garbage(status.as_u16()),
+        })?;
         if status.is_success() {
-            return Ok((status.as_u16(), bytes.to_vec()));
+            return Ok((status.as_u16(), bytes));
         }
         let problem = serde_json::from_slice(&bytes).map_err(|_| self.garbage(status.as_u16()))?;
         Err(Error::Problem {
@@ -192,8 +287,10 @@ impl ServiceClient {
     /// Whether the service answers at all.
     pub(crate) async fn health(&self) -> Result<(), Error> {
         let timeout = Duration::from_secs(3);
-        self.call::<contracts::Health>(Method::GET, &["health"], None::<&()>, timeout)
-            .await?;
-        Ok(())
+        let asked = self
+            .exchange(&Method::GET, &["health"], None::<&()>, timeout)
+            .await;
+        self.dependency.probed(asked.is_ok());
+        asked.map(drop)
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use chrono::{SubsecRound as _, Utc};
-use contracts::{DependencyState, Health, HealthStatus};
+use contracts::{Circuit, DependencyState, Health, HealthStatus};
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -14,6 +14,20 @@ pub fn health(service: &str) -> Health {
         service: service.to_owned(),
         status: HealthStatus::Healthy,
         timestamp: Utc::now().trunc_subsecs(6),
+    }
+}
+
+/// The same for a dependency that calls go to through a circuit breaker.
+pub async fn probe_called<E: std::error::Error>(
+    name: &str,
+    required: bool,
+    ask: impl Future<Output = Result<(), E>>,
+    circuit: impl FnOnce() -> Circuit,
+) -> DependencyState {
+    let state = probe(name, required, ask).await;
+    DependencyState {
+        circuit: Some(circuit()),
+        ..state
     }
 }
 
@@ -36,6 +50,7 @@ pub async fn probe<E: std::error::Error>(
         ready: error.is_none(),
         required,
         latency_ms,
+        circuit: None,
         error,
     }
 }

@@ -17,6 +17,7 @@ fn handle() -> Option<&'static PrometheusHandle> {
             PrometheusBuilder::new()
                 .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), BUCKETS)
                 .and_then(PrometheusBuilder::install_recorder)
+                .inspect(|_| crate::metrics::describe())
                 .inspect_err(|error| tracing::warn!(%error, "metrics are not recorded"))
                 .ok()
         })

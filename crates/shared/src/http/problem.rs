@@ -1,5 +1,7 @@
 //! Every failure leaves as `application/problem+json` (RFC 9457), from here and nowhere else.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
@@ -10,8 +12,9 @@ use super::request_id;
 
 /// Media type of problem details.
 pub const CONTENT_TYPE_PROBLEM: &str = "application/problem+json";
-/// What a caller is told to wait where nothing better is known, in seconds.
-const RETRY_AFTER_SECONDS: u64 = 5;
+/// What a caller is told to wait where nothing better is known.
+const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(5);
+const RETRY_AFTER_SECONDS_MAX: u64 = 3600;
 
 /// A failure on its way to the caller.
 #[derive(Debug)]
@@ -20,7 +23,7 @@ pub struct ApiError {
     detail: String,
     errors: Vec<FieldError>,
     members: Box<Map<String, Value>>,
-    retry_after: Option<u64>,
+    retry_after: Option<Duration>,
 }
 
 impl ApiError {
@@ -93,8 +96,14 @@ impl ApiError {
 
     /// The same, with what the caller is told to wait, in seconds.
     #[must_use]
-    pub fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after = Some(seconds);
+    pub fn retry_after(self, seconds: u64) -> Self {
+        self.with_retry_after(Some(Duration::from_secs(seconds)))
+    }
+
+    /// The same with how long the caller should wait, where that is known.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait;
         self
     }
 
@@ -140,8 +149,9 @@ impl ApiError {
         };
         let mut builder = HttpResponseBuilder::new(status);
         builder.insert_header((CONTENT_TYPE, CONTENT_TYPE_PROBLEM));
-        let later = matches!(self.code.status(), 429 | 503).then_some(RETRY_AFTER_SECONDS);
-        if let Some(seconds) = self.retry_after.or(later) {
+        let later = matches!(self.code.status(), 429 | 503).then_some(RETRY_AFTER_DEFAULT);
+        if let Some(wait) = self.retry_after.or(later) {
+            let seconds = wait.as_secs().clamp(1, RETRY_AFTER_SECONDS_MAX);
             builder.insert_header((RETRY_AFTER, seconds.to_string()));
         }
         let body = serde_json::to_string(&problem)
@@ -212,7 +222,10 @@ impl From<crate::airbyte::Error> for ApiError {
     fn from(error: crate::airbyte::Error) -> Self {
         use crate::airbyte::ErrorKind;
         let code = match &error.kind {
-            ErrorKind::Unreachable { .. } | ErrorKind::RateLimited => ErrorCode::AirbyteUnavailable,
+            ErrorKind::Unreachable { .. }
+            | ErrorKind::RateLimited { .. }
+            | ErrorKind::CircuitOpen { .. }
+            | ErrorKind::Busy => ErrorCode::AirbyteUnavailable,
             ErrorKind::TimedOut { .. } => ErrorCode::AirbyteTimeout,
             ErrorKind::Unauthorized { .. } => ErrorCode::AirbyteUnauthorized,
             ErrorKind::Conflict { problem, .. } if problem == "locked" => {
@@ -227,7 +240,7 @@ impl From<crate::airbyte::Error> for ApiError {
             | ErrorKind::NotAirbyte { .. }
             | ErrorKind::Connector { .. } => ErrorCode::AirbyteFailed,
         };
-        Self::caused(code, &error)
+        Self::caused(code, &error).with_retry_after(error.retry_after())
     }
 }
 

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+use super::outgoing::budget;
 use super::{ApiError, actor, request_id};
 
 /// The runtime flows run on, and those that run; cheap to clone.
@@ -40,7 +41,7 @@ impl Runtime {
         T: Send + 'static,
         E: Into<ApiError> + Send + 'static,
     {
-        match self.spawn(flow).await {
+        match self.spawn(budget::scope(budget::REQUEST, flow)).await {
             Ok(result) => result.map_err(Into::into),
             Err(error) => Err(ApiError::caused(ErrorCode::Internal, &error)),
         }

@@ -5,14 +5,14 @@ use contracts::Event;
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, Condition, DatabaseTransaction, DbErr, EntityTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
+    QueryOrder as _, QuerySelect as _, QueryTrait as _,
     sea_query::{Expr, OnConflict},
 };
 use uuid::Uuid;
 
-use super::entities::connection;
 use super::entities::job::{ActiveModel, Column, Entity, Model};
-use super::status::JobStatus;
+use super::entities::{connection, operation};
+use super::status::{JobStatus, OperationKind, OperationStatus};
 use super::{Error, Registry, now, outbox};
 
 /// What is known of a job of Airbyte's.
@@ -147,19 +147,133 @@ impl Registry {
             .await?)
     }
 
-    /// Jobs that had not ended when last looked at, oldest first.
+    /// Jobs that had not ended when last looked at, of connections on that Airbyte, oldest first.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn job_list_open(&self, limit: u64) -> Result<Vec<Model>, Error> {
+    pub async fn job_list_open(&self, instance: &str, limit: u64) -> Result<Vec<Model>, Error> {
+        let here = connection::Entity::find()
+            .select_only()
+            .column(connection::Column::Id)
+            .filter(connection::Column::AirbyteInstance.eq(instance))
+            .into_query();
         let reader = self.reader().await?;
         Ok(Entity::find()
             .filter(Column::Status.is_in([JobStatus::Pending, JobStatus::Running]))
-            .order_by_asc(Column::UpdatedAt)
+            .filter(Column::ConnectionId.in_subquery(here))
+            .order_by_asc(Column::CreatedAt)
             .limit(limit)
             .all(&reader)
             .await?)
     }
+
+    /// Airbyte's id of the open job that was stored last, of connections on that Airbyte.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn job_newest_open(&self, instance: &str) -> Result<Option<String>, Error> {
+        let here = connection::Entity::find()
+            .select_only()
+            .column(connection::Column::Id)
+            .filter(connection::Column::AirbyteInstance.eq(instance))
+            .into_query();
+        let reader = self.reader().await?;
+        Ok(Entity::find()
+            .select_only()
+            .column(Column::AirbyteJobId)
+            .filter(Column::Status.is_in([JobStatus::Pending, JobStatus::Running]))
+            .filter(Column::ConnectionId.in_subquery(here))
+            .order_by_desc(Column::CreatedAt)
+            .limit(1)
+            .into_tuple()
+            .one(&reader)
+            .await?)
+    }
+
+    /// What is stored of these jobs of Airbyte's.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn job_list_of(&self, airbyte_job_ids: &[String]) -> Result<Vec<Model>, Error> {
+        let reader = self.reader().await?;
+        let ids = airbyte_job_ids.iter().map(String::as_str);
+        Ok(Entity::find()
+            .filter(Column::AirbyteJobId.is_in(ids))
+            .all(&reader)
+            .await?)
+    }
+
+    /// The connections that have these ids in that Airbyte.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn job_connections(
+        &self,
+        instance: &str,
+        airbyte_connection_ids: &[Uuid],
+    ) -> Result<Vec<JobConnection>, Error> {
+        use connection::Column;
+        let reader = self.reader().await?;
+        let ids = airbyte_connection_ids.iter().copied();
+        let known: Vec<(Uuid, Uuid)> = connection::Entity::find()
+            .select_only()
+            .columns([Column::Id, Column::AirbyteConnectionId])
+            .filter(Column::AirbyteConnectionId.is_in(ids))
+            .filter(Column::AirbyteInstance.eq(instance))
+            .into_tuple()
+            .all(&reader)
+            .await?;
+        let starting: Vec<Uuid> = operation::Entity::find()
+            .select_only()
+            .column(operation::Column::ConnectionId)
+            .filter(operation::Column::ConnectionId.is_in(known.iter().map(|(id, _)| *id)))
+            .filter(operation::Column::Kind.is_in([OperationKind::Sync, OperationKind::Trigger]))
+            .filter(
+                operation::Column::Status
+                    .is_in([OperationStatus::Pending, OperationStatus::Running]),
+            )
+            .into_tuple()
+            .all(&reader)
+            .await?;
+        Ok(known
+            .into_iter()
+            .map(|(id, airbyte_id)| JobConnection {
+                id,
+                airbyte_id,
+                is_starting: starting.contains(&id),
+            })
+            .collect())
+    }
+
+    /// The workspaces of the connections on that Airbyte.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn job_workspaces(&self, instance: &str) -> Result<Vec<Uuid>, Error> {
+        use connection::Column;
+        let reader = self.reader().await?;
+        Ok(connection::Entity::find()
+            .select_only()
+            .column(Column::WorkspaceId)
+            .distinct()
+            .filter(Column::AirbyteInstance.eq(instance))
+            .filter(Column::AirbyteConnectionId.is_not_null())
+            .filter(Column::WorkspaceId.is_not_null())
+            .into_tuple()
+            .all(&reader)
+            .await?)
+    }
+}
+
+/// A connection that jobs are listed of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobConnection {
+    /// Its id.
+    pub id: Uuid,
+    /// Its id in Airbyte.
+    pub airbyte_id: Uuid,
+    /// Whether AAM is starting a job of it just now, which may be the one that is listed.
+    pub is_starting: bool,
 }
 
 impl JobFacts {

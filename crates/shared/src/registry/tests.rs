@@ -204,7 +204,14 @@ async fn a_job_that_ended_stays_ended() {
         attempts: 1,
     };
     assert!(f.registry.job_record(&facts).await.unwrap(), "the first to");
-    assert_eq!(f.registry.job_list_open(10).await.unwrap().len(), 1);
+    assert_eq!(
+        f.registry
+            .job_list_open("http://localhost:8000", 10)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     facts.status = JobStatus::Succeeded;
     facts.rows_synced = Some(3);
     assert!(!f.registry.job_record(&facts).await.unwrap());

@@ -11,6 +11,7 @@ mod source;
 pub mod variables;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use contracts::DriftPolicy;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -18,6 +19,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::home::{self, Home};
+use crate::http::client::DEFAULT_TIMEOUT;
 use crate::telemetry::{Format, LogSettings};
 
 pub use airbyte_urls::AirbyteUrls;
@@ -189,7 +191,9 @@ pub struct Settings {
     /// What is done about drift of connections that are onboarded without a policy.
     pub drift_policy: DriftPolicy,
     /// How long a process holds an operation without renewing it.
-    pub lease: std::time::Duration,
+    pub lease: Duration,
+    /// How long a call to Airbyte may take that waits for no connector.
+    pub http_timeout: Duration,
     secret_key: Option<SecretString>,
     service_token_key: Option<SecretString>,
     airbyte_secret_key: Option<SecretString>,
@@ -314,6 +318,11 @@ impl Settings {
         let lease = reader.seconds(variables::AAM_LEASE_SECONDS, 1..=3600, 30);
         let rate_limit = reader.rate_limit();
         let requests_max = reader.requests_max();
+        let http_timeout = reader.seconds(
+            variables::AAM_HTTP_TIMEOUT_SECONDS,
+            1..=600,
+            DEFAULT_TIMEOUT.as_secs(),
+        );
         let explicit_home = reader.text(variables::AAM_HOME).map(PathBuf::from);
         let database_url = reader.database(&[variables::DATABASE_URL, variables::SUPABASE_DB_URL]);
         let broker_url = reader.database(&[variables::AUTH_BROKER_DATABASE_URL]);
@@ -349,6 +358,7 @@ impl Settings {
             embedded_airbyte_mode,
             drift_policy,
             lease,
+            http_timeout,
             secret_key,
             service_token_key,
             airbyte_secret_key,

@@ -59,7 +59,12 @@ async fn a_killed_airbyte_finishes_its_sync_after_a_restart() {
         .api
         .post_empty(&format!("/connections/{id}/sync"))
         .await;
-    assert_eq!(refused.headers["retry-after"], "5");
+    let wait: u64 = refused.headers["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((1..=30).contains(&wait), "{wait}");
     refused.expect_problem(503, "airbyte_unavailable");
 
     stack.start_airbyte().await;

@@ -1,6 +1,7 @@
 //! What the tests here begin with.
 
-use test_support::{Database, Stack, StackBuilder};
+use serde_json::{Value, json};
+use test_support::{Database, Stack, StackBuilder, binary};
 
 /// Four processes with a table of orders to onboard.
 pub(crate) async fn shop(database: Database, variables: &[(&str, &str)]) -> Stack {
@@ -22,4 +23,27 @@ pub(crate) async fn shop(database: Database, variables: &[(&str, &str)]) -> Stac
 /// On each kind of database: what is said must not depend on it.
 pub(crate) async fn databases() -> Vec<Database> {
     vec![Database::Sqlite, Database::postgres().await]
+}
+
+/// Four processes on `database` with a connection of a source that can be held up by files in
+/// `control`; its id with the stack.
+pub(crate) async fn gated(database: Database, control: &std::path::Path) -> (Stack, Value) {
+    let stack = StackBuilder::four_processes(database)
+        .local_connectors(json!([{
+            "definition_id": "b117307c-14b6-41aa-9422-947e34922962", "kind": "source",
+            "name": "Salesforce", "docker_repository": "airbyte/source-salesforce",
+            "version": "2.7.0", "program": binary("recording_connector"),
+            "args": ["--control", control],
+        }]))
+        .start()
+        .await;
+    let body = json!({"source_type": "salesforce", "connection_name": "crm", "source_config": {
+        "client_id": "a", "client_secret": "b", "refresh_token": "c", "is_sandbox": false,
+        "auth_type": "Client", "start_date": "2024-01-01T00:00:00Z"}});
+    let made = stack
+        .api
+        .post("/connections/onboard", &body)
+        .await
+        .expect(201);
+    (stack, made)
 }

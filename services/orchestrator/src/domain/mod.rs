@@ -2,6 +2,7 @@
 
 pub(crate) mod conflicts;
 pub(crate) mod mark;
+pub(crate) mod polling;
 pub(crate) mod request;
 pub(crate) mod schedule;
 pub(crate) mod source_types;

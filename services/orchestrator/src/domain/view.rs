@@ -35,6 +35,7 @@ pub(crate) fn job(row: &job::Model) -> JobView {
         rows_synced: row.rows_synced,
         bytes_synced: row.bytes_synced,
         attempts: row.attempts,
+        started_by: row.started_by.clone(),
         started_at: row.started_at,
         completed_at: row.completed_at,
         error_message: row.error_message.clone(),

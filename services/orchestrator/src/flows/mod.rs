@@ -5,6 +5,7 @@ pub(crate) mod delete;
 mod discover;
 pub(crate) mod duty;
 pub(crate) mod feed;
+pub(crate) mod jobs;
 pub(crate) mod onboard;
 mod operations;
 pub(crate) mod orphans;
@@ -13,6 +14,7 @@ pub(crate) mod redis_stream;
 pub(crate) mod relay;
 pub(crate) mod settle;
 pub(crate) mod sync;
+pub(crate) mod tracker;
 pub(crate) mod update;
 pub(crate) mod worker;
 

@@ -1,29 +1,25 @@
 //! What goes on without a caller: operations that a stopped process left, the syncs the agent asked
-//! for, jobs to their end. Each turn compares what is stored with
-//! what is, so a restart runs the same code.
+//! for. Each turn compares what is stored with what is, so a restart runs the same code.
 
 use std::time::Duration;
 
 use contracts::SyncRequest;
 use shared::airbyte::{self, ErrorKind, RefreshMode};
 use shared::http::problem::chain;
-use shared::registry::entities::{job, operation};
-use shared::registry::jobs::JobFacts;
+use shared::registry::entities::operation;
 use shared::registry::now;
 use shared::registry::operations::{Ending, Lease};
-use shared::registry::status::{JobStatus, OperationKind};
-use uuid::Uuid;
+use shared::registry::status::OperationKind;
 
 use super::{Error, sync};
 use crate::state::State;
 
-/// Between two looks at jobs that run.
+/// Between two looks while a sync waits for a job to end.
 const POLL: Duration = Duration::from_millis(500);
 /// Between two looks when nothing runs; a poke shortens it.
 const IDLE: Duration = Duration::from_secs(2);
 /// How often a sync the agent asked for is tried again while something else runs.
 const RETRY: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
-const OPEN_JOBS: u64 = 1000;
 
 /// Works until the process stops.
 pub(crate) async fn run(state: State) {
@@ -40,12 +36,13 @@ pub(crate) async fn run(state: State) {
         tokio::select! {
             () = stopping.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
-            () = state.wake.notified() => {}
+            // What poked may have started a job.
+            () = state.wake.notified() => state.track_wake.notify_one(),
         }
     }
 }
 
-/// One look at everything; tells whether jobs are under way.
+/// One look at everything; tells whether something waits.
 async fn turn(state: &State) -> Result<bool, Error> {
     super::operations::turn(state).await?;
     while let Some((operation, lease)) = state
@@ -62,17 +59,11 @@ async fn turn(state: &State) -> Result<bool, Error> {
             break;
         }
     }
-    let open = state.registry.job_list_open(OPEN_JOBS).await?;
-    for job in &open {
-        if let Err(error) = follow(state, job).await {
-            tracing::warn!(job.id = %job.airbyte_job_id, error = %chain(&error), "could not follow a job");
-        }
-    }
     let waiting = state
         .registry
         .operation_waiting(OperationKind::Sync)
         .await?;
-    Ok(!open.is_empty() || waiting)
+    Ok(waiting)
 }
 
 /// Starts what the agent asked for: refreshes by mode, one after the other, else a plain sync.
@@ -167,65 +158,4 @@ async fn finish(state: &State, lease: &Lease, job_id: &str) -> Result<(), Error>
         .operation_finish(lease, Ending::succeeded(Some(&result)))
         .await?;
     Ok(())
-}
-
-/// Brings one job's row up to what Airbyte says.
-async fn follow(state: &State, row: &job::Model) -> Result<(), Error> {
-    let mut facts = JobFacts {
-        connection_id: row.connection_id,
-        airbyte_job_id: row.airbyte_job_id.clone(),
-        job_type: row.job_type.clone(),
-        status: row.status,
-        started_at: row.started_at,
-        completed_at: row.completed_at,
-        error_message: row.error_message.clone(),
-        rows_synced: row.rows_synced,
-        bytes_synced: row.bytes_synced,
-        attempts: row.attempts,
-    };
-    match state.airbyte.job_get(&row.airbyte_job_id).await {
-        Ok(job) => {
-            facts.status = JobStatus::from_airbyte(&job.status);
-            facts.rows_synced = job.rows_synced.or(facts.rows_synced);
-            facts.bytes_synced = job.bytes_synced.or(facts.bytes_synced);
-            if facts.status.is_final() {
-                let detail = state.airbyte.job_detail(&row.airbyte_job_id).await?;
-                facts.attempts = detail.attempts.max(1);
-                facts.started_at = detail.started_at.or(facts.started_at);
-                facts.completed_at = Some(job.last_updated_at.unwrap_or_else(now));
-                if facts.status != JobStatus::Succeeded {
-                    facts.error_message = detail.failure;
-                }
-            }
-        }
-        Err(error) if error.is_not_found() => {
-            facts.status = JobStatus::Failed;
-            facts.completed_at = Some(now());
-            facts.error_message = Some("Airbyte does not know the job any more".to_owned());
-        }
-        Err(error) => return Err(error.into()),
-    }
-    let changed = facts.status != row.status
-        || facts.rows_synced != row.rows_synced
-        || facts.bytes_synced != row.bytes_synced;
-    if changed {
-        state.registry.job_record(&facts).await?;
-    }
-    if facts.status.is_final() {
-        told(row.connection_id, &facts);
-    }
-    Ok(())
-}
-
-fn told(connection: Uuid, facts: &JobFacts) {
-    let (job, status) = (&facts.airbyte_job_id, facts.status.as_str());
-    let rows = facts.rows_synced.unwrap_or(0);
-    match &facts.error_message {
-        None => {
-            tracing::info!(connection.id = %connection, job.id = %job, status, rows, "job {job} ended")
-        }
-        Some(error) => {
-            tracing::warn!(connection.id = %connection, job.id = %job, status, rows, error, "job {job} ended");
-        }
-    }
 }

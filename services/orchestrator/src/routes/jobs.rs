@@ -1,12 +1,17 @@
 //! `/connections/{id}/jobs` and `/jobs`.
 
-use actix_web::Responder;
-use actix_web::web::{Data, Json, Path};
+use actix_web::http::header::ContentEncoding;
+use actix_web::web::{Bytes, Data, Json, Path, Query};
+use actix_web::{HttpRequest, HttpResponse, Responder};
 use contracts::{ErrorCode, JobView, Problem};
+use futures::stream;
+use serde::Deserialize;
 use shared::http::ApiError;
 
 use super::connection_id;
 use crate::domain::view;
+use crate::flows;
+use crate::flows::jobs::LogReader;
 use crate::state::State;
 
 const LIMIT: u64 = 1000;
@@ -30,11 +35,75 @@ pub(crate) async fn list(state: Data<State>, id: Path<String>) -> Result<impl Re
     responses((status = 200, body = JobView), (status = 404, body = Problem))
 )]
 pub(crate) async fn get(state: Data<State>, id: Path<String>) -> Result<impl Responder, ApiError> {
-    let job = state.registry.job_get(&id).await?.ok_or_else(|| {
-        ApiError::new(
-            ErrorCode::JobNotFound,
-            format!("no job `{id}` of a connection of AAM's"),
-        )
-    })?;
+    let job = flows::jobs::get(&state, &id).await?;
     Ok(Json(view::job(&job)))
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogQuery {
+    /// Goes on until the job ends.
+    #[serde(default)]
+    follow: bool,
+}
+
+/// What the attempts of a job said, as lines of text.
+#[utoipa::path(
+    get,
+    path = "/jobs/{job_id}/logs",
+    params(LogQuery),
+    responses(
+        (status = 200, body = String, content_type = "text/plain"),
+        (status = 404, body = Problem),
+        (status = 502, body = Problem)
+    )
+)]
+pub(crate) async fn logs(
+    state: Data<State>,
+    id: Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let query = Query::<LogQuery>::from_query(request.query_string())
+        .map_err(|error| ApiError::new(ErrorCode::Malformed, error.to_string()))?
+        .into_inner();
+    let mut answer = HttpResponse::Ok();
+    answer.content_type("text/plain; charset=utf-8");
+    if !query.follow {
+        return Ok(answer.body(flows::jobs::logs(&state, &id).await?));
+    }
+    // Refused before the first line, where there is something to refuse.
+    let row = flows::jobs::get(&state, &id).await?;
+    state.own_connection(row.connection_id).await?;
+    let reader = LogReader::new(state.get_ref().clone(), id.into_inner());
+    let lines = stream::unfold(reader, async |mut reader| {
+        let news = reader.next().await?;
+        Some((Ok::<_, ApiError>(Bytes::from(news)), reader))
+    });
+    Ok(answer
+        // Compressed, a line would wait for the next ones to fill a block.
+        .insert_header(ContentEncoding::Identity)
+        .streaming(lines))
+}
+
+/// Stops a job: 200 with the job as it ended, which may be otherwise than cancelled; 202 when it has
+/// not stopped within a minute.
+#[utoipa::path(
+    post,
+    path = "/jobs/{job_id}/cancel",
+    responses(
+        (status = 200, body = JobView),
+        (status = 202, description = "it was told to stop and has not yet", body = JobView),
+        (status = 404, body = Problem),
+        (status = 409, description = "another job runs; nothing was stopped", body = Problem)
+    )
+)]
+pub(crate) async fn cancel(state: Data<State>, id: Path<String>) -> Result<HttpResponse, ApiError> {
+    let flow = flows::jobs::cancel(state.get_ref().clone(), id.into_inner());
+    let row = state.runtime.run(flow).await?;
+    Ok(if row.status.is_final() {
+        HttpResponse::Ok().json(view::job(&row))
+    } else {
+        HttpResponse::Accepted().json(view::job(&row))
+    })
 }

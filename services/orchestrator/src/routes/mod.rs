@@ -58,6 +58,8 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         )
         .service(web::resource("/keys/{id}").route(web::delete().to(keys::revoke)))
         .service(web::resource("/audit").route(web::get().to(audit::list)))
+        .service(web::resource("/jobs/{job_id}/logs").route(web::get().to(jobs::logs)))
+        .service(web::resource("/jobs/{job_id}/cancel").route(web::post().to(jobs::cancel)))
         .service(web::resource("/jobs/{job_id}").route(web::get().to(jobs::get)));
 }
 

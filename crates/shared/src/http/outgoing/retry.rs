@@ -1,0 +1,93 @@
+//! Trying again: a few times, with growing pauses and jitter, and never beyond the budget.
+
+use std::future::Future;
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+
+use super::budget;
+
+const TIMES: usize = 2;
+/// A dependency that asks for a longer pause is not tried again; its caller is told instead.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// Whether a failed call is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// No.
+    Never,
+    /// Yes, after this pause where the dependency asked for one.
+    After(Option<Duration>),
+}
+
+/// Makes a call, and again where `again` says that it may be.
+///
+/// # Errors
+/// The last call's.
+pub async fn repeat<T, E, F>(
+    mut call: impl FnMut() -> F,
+    again: impl Fn(&E) -> Again,
+) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    let mut pauses = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(2))
+        .with_max_times(TIMES)
+        .with_jitter()
+        .build();
+    loop {
+        let error = match call().await {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        let Again::After(asked) = again(&error) else {
+            return Err(error);
+        };
+        let Some(pause) = pauses.next() else {
+            return Err(error);
+        };
+        let pause = asked.map_or(pause, |asked| asked.max(pause));
+        let has_time = budget::remaining().is_none_or(|left| pause < left);
+        if pause > PAUSE_MAX || !has_time {
+            return Err(error);
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    async fn tries(again: Again, time: Duration) -> (u32, Duration) {
+        let (made, begun) = (Cell::new(0), tokio::time::Instant::now());
+        let call = || {
+            made.set(made.get() + 1);
+            std::future::ready(Err::<(), _>(()))
+        };
+        let ended = budget::scope(time, repeat(call, |()| again)).await;
+        assert!(ended.is_err());
+        (made.get(), begun.elapsed())
+    }
+
+    #[tokio::test]
+    async fn a_call_is_repeated_within_bounds_and_its_budget() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(tries(Again::Never, minute).await.0, 1);
+        assert_eq!(tries(Again::After(None), minute).await.0, 3);
+        let asked = Again::After(Some(Duration::from_millis(900)));
+        let (made, took) = tries(asked, minute).await;
+        assert_eq!(made, 3);
+        assert!(
+            took >= Duration::from_millis(1800),
+            "as long as was asked for"
+        );
+        assert_eq!(tries(asked, Duration::from_millis(500)).await.0, 1);
+        let long = Again::After(Some(minute));
+        assert_eq!(tries(long, minute * 9).await.0, 1, "the caller is told");
+    }
+}

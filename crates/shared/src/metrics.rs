@@ -1,0 +1,111 @@
+//! What is counted beyond requests: calls to Airbyte, operations, jobs, circuits, leases, events.
+//! Names and labels are described here, and nowhere is a label without bound.
+
+use std::time::Duration;
+
+use contracts::Circuit;
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
+
+/// Says what each metric is, for whoever reads `/metrics`.
+pub(crate) fn describe() {
+    describe_counter!(
+        "aam_http_requests_total",
+        "Requests answered, by route and status."
+    );
+    describe_histogram!(
+        "aam_http_request_seconds",
+        Unit::Seconds,
+        "Time from a request's head to its answer's."
+    );
+    describe_counter!(
+        "aam_airbyte_calls_total",
+        "Calls to Airbyte, each try, by operation and code: the HTTP status, or why there is none."
+    );
+    describe_histogram!(
+        "aam_airbyte_call_seconds",
+        Unit::Seconds,
+        "Time of a call to Airbyte, each try."
+    );
+    describe_counter!(
+        "aam_service_calls_total",
+        "Calls between services, by the service that is called and code."
+    );
+    describe_counter!(
+        "aam_operation_steps_total",
+        "Steps of operations that ended, by kind of operation, step and outcome."
+    );
+    describe_counter!("aam_jobs_total", "Jobs that ended, by type and outcome.");
+    describe_gauge!(
+        "aam_jobs_open",
+        "Jobs that have not ended, as far as is known."
+    );
+    describe_gauge!(
+        "aam_circuit_state",
+        "State of a dependency's circuit: 0 closed, 1 half open, 2 open."
+    );
+    describe_gauge!(
+        "aam_lease_age_seconds",
+        Unit::Seconds,
+        "Time since whoever has a duty renewed it; beyond 10 nobody has it."
+    );
+    describe_gauge!(
+        "aam_outbox_lag_seconds",
+        Unit::Seconds,
+        "Age of the oldest event that has no sequence yet; 0 where none waits."
+    );
+    describe_gauge!("aam_outbox_redis_lag", "Events that Redis has not got yet.");
+    describe_gauge!(
+        "aam_database_connections",
+        "Connections of the registry's pools, by pool and state."
+    );
+}
+
+/// Counts a try of a call to Airbyte.
+pub(crate) fn airbyte_call(operation: &'static str, code: &str, elapsed: Duration) {
+    let operation = operation.replace(' ', "_").replace('\'', "");
+    counter!("aam_airbyte_calls_total", "operation" => operation.clone(), "code" => code.to_owned())
+        .increment(1);
+    histogram!("aam_airbyte_call_seconds", "operation" => operation).record(elapsed.as_secs_f64());
+}
+
+/// Counts a call to another service.
+pub(crate) fn service_call(service: &'static str, code: &str) {
+    counter!("aam_service_calls_total", "callee" => service, "code" => code.to_owned())
+        .increment(1);
+}
+
+/// Counts a step of an operation that ended: `outcome` is `done`, `failed` or `undone`.
+pub fn operation_step(kind: &'static str, step: &'static str, outcome: &'static str) {
+    counter!("aam_operation_steps_total", "kind" => kind, "step" => step, "outcome" => outcome)
+        .increment(1);
+}
+
+/// Counts a job that ended.
+pub fn job_ended(job_type: &str, outcome: &'static str) {
+    let job_type = match job_type {
+        "sync" => "sync",
+        "refresh" => "refresh",
+        "reset" => "reset",
+        "clear" => "clear",
+        // Whatever Airbyte may call a job one day has no label of its own.
+        _ => "other",
+    };
+    counter!("aam_jobs_total", "type" => job_type, "outcome" => outcome).increment(1);
+}
+
+/// States how many jobs are open.
+pub fn jobs_open(count: usize) {
+    gauge!("aam_jobs_open").set(count as f64);
+}
+
+/// States a circuit.
+pub(crate) fn circuit(dependency: &'static str, circuit: Circuit) {
+    let value = match circuit {
+        Circuit::Closed => 0.0,
+        Circuit::HalfOpen => 1.0,
+        Circuit::Open => 2.0,
+    };
+    gauge!("aam_circuit_state", "dependency" => dependency).set(value);
+}

@@ -1,0 +1,157 @@
+//! Stopping a job, and reading what it said.
+
+use std::time::Duration;
+
+use contracts::ErrorCode;
+use shared::airbyte::ErrorKind;
+use shared::airbyte::types::AttemptLog;
+use shared::http::problem::chain;
+use shared::registry::entities::job;
+
+use super::{Error, sync};
+use crate::state::State;
+
+/// How long a job may take to stop while its caller waits.
+const PATIENCE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(300);
+/// Between two reads of a log that is followed.
+const FOLLOW: Duration = Duration::from_secs(1);
+/// Reads of a followed log that may fail in a row.
+const FAILURES: u32 = 10;
+
+/// The job with Airbyte's id.
+pub(crate) async fn get(state: &State, id: &str) -> Result<job::Model, Error> {
+    state.registry.job_get(id).await?.ok_or_else(|| {
+        let detail = format!("no job `{id}` of a connection of AAM's");
+        Error::refused(ErrorCode::JobNotFound, detail)
+    })
+}
+
+/// Stops a job, and answers it as it is then: ended, or still on its way after a minute.
+///
+/// Airbyte stops whatever the connection runs, also a newer job than the one that is named.
+pub(crate) async fn cancel(state: State, id: String) -> Result<job::Model, Error> {
+    let row = get(&state, &id).await?;
+    if row.status.is_final() {
+        return Ok(row);
+    }
+    let connection = state.own_connection(row.connection_id).await?;
+    let Some(airbyte_id) = connection.airbyte_connection_id else {
+        return Ok(row);
+    };
+    let newest = state.airbyte.job_list_newest(airbyte_id, 10).await?;
+    match newest.iter().find(|job| !sync::is_final(job)) {
+        Some(running) if running.job_id == id => match state.airbyte.job_cancel(&id).await {
+            Ok(_) => {
+                tracing::info!(connection.id = %row.connection_id, job.id = %id, "cancelled job {id}")
+            }
+            // It ended in between.
+            Err(error) if matches!(error.kind, ErrorKind::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        },
+        Some(other) => {
+            return Err(Error::refused(
+                ErrorCode::JobRunning,
+                format!(
+                    "job {} runs, not {id}; Airbyte would stop that one, so nothing was stopped",
+                    other.job_id
+                ),
+            ));
+        }
+        // It has ended, and its end is about to be stored.
+        None => {}
+    }
+    state.track_wake.notify_one();
+    ended(&state, &id, row).await
+}
+
+async fn ended(state: &State, id: &str, mut row: job::Model) -> Result<job::Model, Error> {
+    let until = tokio::time::Instant::now() + PATIENCE;
+    while !row.status.is_final() && tokio::time::Instant::now() < until {
+        tokio::time::sleep(POLL).await;
+        row = get(state, id).await?;
+    }
+    Ok(row)
+}
+
+/// What the attempts of a job said, as text.
+pub(crate) async fn logs(state: &State, id: &str) -> Result<String, Error> {
+    let row = get(state, id).await?;
+    state.own_connection(row.connection_id).await?;
+    let mut reader = LogReader::new(state.clone(), id.to_owned());
+    let attempts = state.airbyte.job_logs(id).await?;
+    Ok(reader.news(&attempts))
+}
+
+/// Reads a log as it grows.
+pub(crate) struct LogReader {
+    state: State,
+    id: String,
+    /// Lines of each attempt that were told.
+    told: Vec<usize>,
+    is_done: bool,
+    is_first: bool,
+}
+
+impl LogReader {
+    pub(crate) fn new(state: State, id: String) -> Self {
+        Self {
+            state,
+            id,
+            told: Vec::new(),
+            is_done: false,
+            is_first: true,
+        }
+    }
+
+    /// What was said since the last time; `None` when the job has ended and everything was told.
+    pub(crate) async fn next(&mut self) -> Option<String> {
+        let mut failures = 0;
+        while !self.is_done {
+            if !self.is_first {
+                let stopping = self.state.runtime.stopping();
+                tokio::select! {
+                    () = stopping.cancelled() => return None,
+                    () = tokio::time::sleep(FOLLOW) => {}
+                }
+            }
+            self.is_first = false;
+            match self.read().await {
+                Ok(news) if news.is_empty() => failures = 0,
+                Ok(news) => return Some(news),
+                Err(_) if failures < FAILURES => failures += 1,
+                Err(error) => {
+                    self.is_done = true;
+                    let said = chain(&error);
+                    return Some(format!("== the log cannot be read any more: {said} ==\n"));
+                }
+            }
+        }
+        None
+    }
+
+    async fn read(&mut self) -> Result<String, Error> {
+        // Asked first: when it has ended, the log that is read afterwards is whole.
+        let has_ended = get(&self.state, &self.id).await?.status.is_final();
+        let attempts = self.state.airbyte.job_logs(&self.id).await?;
+        self.is_done = has_ended;
+        Ok(self.news(&attempts))
+    }
+
+    fn news(&mut self, attempts: &[AttemptLog]) -> String {
+        let mut text = String::new();
+        for (place, attempt) in attempts.iter().enumerate() {
+            if place == self.told.len() {
+                self.told.push(0);
+                text.push_str(&format!("== attempt {} ==\n", attempt.number + 1));
+            }
+            let told = self.told[place].min(attempt.lines.len());
+            for line in &attempt.lines[told..] {
+                text.push_str(line.trim_end());
+                text.push('\n');
+            }
+            self.told[place] = attempt.lines.len();
+        }
+        text
+    }
+}

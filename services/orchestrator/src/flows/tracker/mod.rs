@@ -1,0 +1,81 @@
+//! Follows every job to its end, whoever started it. One process does it for the installation, by
+//! lists over all connections.
+//!
+//! A look reads what changed since the last one, in the order it changed. The position moves only
+//! over jobs whose ends are stored, by Airbyte's own times, so that neither a crash nor a clock
+//! loses one.
+
+mod details;
+mod look;
+#[cfg(test)]
+mod simulation;
+mod source;
+mod store;
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::FutureExt as _;
+use shared::flow::Error;
+use shared::http::problem::chain;
+use shared::registry::leases::{Duty, TRACKER};
+
+use self::look::Tracker;
+use self::store::Held;
+use super::duty;
+use crate::state::State;
+
+/// How far back the first look of an installation goes.
+const FIRST_LOOK: TimeDelta = TimeDelta::days(1);
+/// Between two looks into the registry for jobs that another process started.
+const GLANCE: Duration = Duration::from_secs(2);
+/// After a look that failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(2);
+
+/// Tracks until the process stops.
+pub(crate) async fn run(state: State) {
+    let stopping = state.runtime.stopping().clone();
+    let at_work = state.clone();
+    let work = move |duty| track(at_work.clone(), duty).boxed();
+    duty::run(&state.registry, TRACKER, &state.owner, &stopping, work).await;
+}
+
+async fn track(state: State, duty: Duty) -> Result<(), Error> {
+    let position = match duty.position {
+        0 => Utc::now() - FIRST_LOOK,
+        position => DateTime::from_timestamp_millis(position).unwrap_or_default(),
+    };
+    let store = Held {
+        state: state.clone(),
+        duty,
+    };
+    let mut tracker = Tracker::new(state.airbyte.clone(), store, position);
+    loop {
+        let pause = match tracker.look(Instant::now(), Utc::now()).await {
+            Ok(pause) => pause,
+            Err(Error::Registry(error)) => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "could not look at jobs; it is tried again");
+                AFTER_FAILURE
+            }
+        };
+        wait(&state, &tracker, pause).await?;
+    }
+}
+
+/// Waits for the next look: its time, a job that this process started, or one that another did.
+async fn wait<S, R>(state: &State, tracker: &Tracker<S, R>, pause: Duration) -> Result<(), Error> {
+    let until = tokio::time::Instant::now() + pause;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep_until(until) => return Ok(()),
+            () = state.track_wake.notified() => return Ok(()),
+            () = tokio::time::sleep(GLANCE) => {}
+        }
+        let instance = state.airbyte.instance();
+        let newest = state.registry.job_newest_open(instance).await?;
+        if newest.is_some_and(|id| !tracker.has_seen(&id)) {
+            return Ok(());
+        }
+    }
+}
