@@ -96,7 +96,9 @@ impl Client {
         let is_begun = answer.status() == reqwest::StatusCode::ACCEPTED;
         let bytes = answer.bytes().await.context("reading the answer")?;
         let read = if is_begun {
-            serde_json::from_slice(&bytes).map(Box::new).map(Early::Begun)
+            serde_json::from_slice(&bytes)
+                .map(Box::new)
+                .map(Early::Begun)
         } else {
             serde_json::from_slice(&bytes).map(Early::Done)
         };

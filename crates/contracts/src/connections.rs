@@ -211,6 +211,13 @@ pub struct ConnectionView {
     pub drift_policy: DriftPolicy,
     /// When it syncs.
     pub schedule: Schedule,
+    /// The next three times it is due by its schedule; in answers about one connection that is ACTIVE
+    /// and has a schedule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next_runs: Vec<DateTime<Utc>>,
+    /// End of the newest sync or refresh that succeeded.
+    #[serde(default)]
+    pub last_synced_at: Option<DateTime<Utc>>,
     /// Number of its current catalog version; 0 before there is one.
     pub catalog_version: i32,
     /// Whether it was made on another Airbyte than the one configured.

@@ -5,6 +5,7 @@ use super::steps::{Point, Step};
 use crate::flow::Error;
 use crate::http::problem::chain;
 use crate::http::{actor, request_id};
+use crate::metrics;
 use crate::registry::Registry;
 use crate::registry::entities::operation;
 use crate::registry::operations::Lease;
@@ -70,11 +71,14 @@ impl Run<'_> {
                 self.registry
                     .step_end(self.lease, step.name, StepStatus::Done, reference, None)
                     .await?;
+                counted(step, "done");
                 failpoint::hit(step, Point::After).await;
                 Ok(acted.value)
             }
             Err(error) => {
-                if !error.is_ambiguous() {
+                let ambiguous = error.is_ambiguous();
+                counted(step, if ambiguous { "ambiguous" } else { "failed" });
+                if !ambiguous {
                     let said = chain(&error);
                     self.registry
                         .step_end(self.lease, step.name, StepStatus::Failed, None, Some(&said))
@@ -98,11 +102,16 @@ impl Run<'_> {
         failpoint::hit(step, Point::Before).await;
         self.registry.step_intend(self.lease, step.name, "").await?;
         failpoint::hit(step, Point::Intended).await;
-        let value = write.await?;
+        let value = write.await.inspect_err(|_| counted(step, "failed"))?;
+        counted(step, "done");
         failpoint::hit(step, Point::Acted).await;
         failpoint::hit(step, Point::After).await;
         Ok(value)
     }
+}
+
+fn counted(step: Step, outcome: &'static str) {
+    metrics::operation_step(step.kind.as_str(), step.name, outcome);
 }
 
 /// Goes on with an operation on behalf of whoever began it: under their name and request id.

@@ -65,6 +65,8 @@ steps! {
         DISCOVER_SCHEMA = "discover_schema",
         /// Makes the connection in Airbyte.
         CREATE_CONNECTION = "create_connection",
+        /// Sets the schedule, where there is one: a connection is made without.
+        SET_SCHEDULE = "set_schedule",
         /// Stores version 1, ids and ACTIVE, and ends the operation, in one write.
         COMMIT_VERSION = "commit_version",
     }

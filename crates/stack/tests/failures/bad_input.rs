@@ -58,9 +58,9 @@ async fn a_refused_onboarding_leaves_nothing_anywhere() {
             "destination_id",
         ),
         (
-            with("schedule", json!({"type": "cron", "cron": "0 2 * * *"})),
+            with("schedule", json!({"type": "cron", "cron": "0 2 13 * 5"})),
             "invalid_request",
-            "schedule.type",
+            "schedule.cron",
         ),
         (
             with("drift_policy", json!("reckless")),

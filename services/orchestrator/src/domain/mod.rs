@@ -4,6 +4,5 @@ pub(crate) mod conflicts;
 pub(crate) mod mark;
 pub(crate) mod polling;
 pub(crate) mod request;
-pub(crate) mod schedule;
 pub(crate) mod source_types;
 pub(crate) mod view;

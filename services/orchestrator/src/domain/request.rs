@@ -1,7 +1,7 @@
 //! What an onboarding asks for: validated as far as that needs nobody else, and fingerprinted, so
 //! that a repeated one is known without keeping its secrets.
 
-use contracts::{FieldError, NamespaceDefinition, OnboardRequest, ScheduleType};
+use contracts::{FieldError, NamespaceDefinition, OnboardRequest};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -24,15 +24,10 @@ pub(crate) fn faults(request: &OnboardRequest) -> Vec<FieldError> {
     if request.source_type.trim().is_empty() {
         fault("source_type", "name a source type, for instance `postgres`");
     }
-    if request
-        .schedule
-        .as_ref()
-        .is_some_and(|schedule| schedule.kind != ScheduleType::Manual)
-    {
-        fault(
-            "schedule.type",
-            "only `manual` is supported: leave `schedule` out and start syncs with POST /connections/{id}/sync",
-        );
+    if let Some(Err(wrong)) = request.schedule.as_ref().map(shared::schedule::parse) {
+        for wrong in wrong {
+            fault(&wrong.field, &wrong.message);
+        }
     }
     for wrong in (request.drift_policy.iter()).flat_map(|policy| policy.faults("drift_policy")) {
         fault(&wrong.field, &wrong.message);
@@ -161,7 +156,7 @@ mod tests {
     #[test]
     fn every_fault_names_its_field() {
         let fields: Vec<_> = faults(&request(
-            r#"{"source_type":" ","connection_name":"","schedule":{"type":"cron","cron":"0 2 * * *"},
+            r#"{"source_type":" ","connection_name":"","schedule":{"type":"cron","cron":"0 2 * *"},
                 "drift_policy":{"rules":[{"then":"apply"},{"severity":"harmles","then":"apply"}]},"streams":[],"namespace_format":"x","credential_id":""}"#,
         ))
         .into_iter()
@@ -172,7 +167,7 @@ mod tests {
             [
                 "connection_name",
                 "source_type",
-                "schedule.type",
+                "schedule.cron",
                 "drift_policy.rules[1].severity",
                 "namespace_format",
                 "streams",

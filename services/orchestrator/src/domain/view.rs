@@ -18,6 +18,8 @@ pub(crate) fn connection(row: &connection::Model, instance: &str) -> ConnectionV
         credential_id: row.credential_id.clone(),
         drift_policy: DriftPolicy::from_stored(&row.drift_policy),
         schedule: serde_json::from_str(&row.schedule).unwrap_or_default(),
+        next_runs: Vec::new(),
+        last_synced_at: row.last_synced_at,
         catalog_version: row.current_version,
         other_instance: row.airbyte_instance != instance,
         created_at: row.created_at,

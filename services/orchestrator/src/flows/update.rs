@@ -14,10 +14,11 @@ use shared::registry::keeper::LeaseKeeper;
 use shared::registry::operations::{Ending, Lease, NewOperation};
 use shared::registry::status::{ConnectionStatus, OperationKind, StepStatus};
 use shared::registry::{self, Conflict};
+use shared::schedule;
 use uuid::Uuid;
 
 use super::Error;
-use crate::domain::{request, schedule};
+use crate::domain::request;
 use crate::state::State;
 
 /// A patch as its operation's row keeps it.

@@ -1,16 +1,19 @@
 //! `/connections`.
 
 use actix_web::web::{Bytes, Data, Json, Path, Query};
-use actix_web::{HttpRequest, HttpResponse, Responder};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Responder};
 use contracts::{
     ConnectionPatch, ConnectionView, ErrorCode, HealAnswer, HealBody, OnboardRequest,
-    OperationView, Problem, RollbackAnswer, RollbackBody, SyncTriggered,
+    OperationView, Problem, RollbackAnswer, RollbackBody, ScheduleType, SyncTriggered,
 };
 use futures::stream;
 use serde::Deserialize;
 use shared::http::{ApiError, Body, OptionalBody, conditions};
 use shared::registry::connections::ConnectionFilter;
 use shared::registry::entities::connection;
+use shared::registry::now;
+use shared::registry::status::ConnectionStatus;
+use shared::schedule;
 use uuid::Uuid;
 
 use super::{connection_id, next_link, operations};
@@ -24,6 +27,8 @@ use crate::state::State;
 /// Rows read at a time while a whole list is streamed.
 const CHUNK: u64 = 500;
 const LIMIT_MAX: u64 = 1000;
+/// How many of the next runs are told.
+const RUNS: usize = 3;
 
 /// Makes a connection: credentials, source, schema, connection, version 1.
 #[utoipa::path(
@@ -48,19 +53,35 @@ pub(crate) async fn onboard(
     let flow = flows::onboard::run(state.get_ref().clone(), body.0, answer_early);
     Ok(match state.runtime.run(flow).await? {
         Onboarded::Begun(operation) => operations::accepted(&state, operation).await?,
-        Onboarded::New(row) => HttpResponse::Created()
-            .insert_header(conditions::etag(row.revision))
-            .insert_header(("location", format!("/connections/{}", row.id)))
-            .json(view::connection(&row, state.airbyte.instance())),
-        Onboarded::Existing(row) => shown(&state, &row),
+        Onboarded::New(row) => {
+            let mut answer = HttpResponse::Created();
+            answer.insert_header(("location", format!("/connections/{}", row.id)));
+            shown(&state, &row, answer).await?
+        }
+        Onboarded::Existing(row) => shown(&state, &row, HttpResponse::Ok()).await?,
     })
 }
 
-/// A connection with the revision that a change can be made for.
-fn shown(state: &State, row: &connection::Model) -> HttpResponse {
-    HttpResponse::Ok()
+/// A connection with the revision that a change can be made for, and when it is due.
+async fn shown(
+    state: &State,
+    row: &connection::Model,
+    mut answer: HttpResponseBuilder,
+) -> Result<HttpResponse, ApiError> {
+    let mut view = view::connection(row, state.airbyte.instance());
+    if row.status == ConnectionStatus::Active
+        && let Ok(schedule) = schedule::parse(&view.schedule)
+    {
+        let last = match view.schedule.kind {
+            ScheduleType::Interval => state.registry.job_list(row.id, 1).await?.pop(),
+            ScheduleType::Cron | ScheduleType::Manual => None,
+        };
+        let last = last.map(|job| job.started_at.unwrap_or(job.created_at));
+        view.next_runs = schedule.next_runs(now(), last, RUNS);
+    }
+    Ok(answer
         .insert_header(conditions::etag(row.revision))
-        .json(view::connection(row, state.airbyte.instance()))
+        .json(view))
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -198,7 +219,7 @@ fn chunk(
 )]
 pub(crate) async fn get(state: Data<State>, id: Path<String>) -> Result<impl Responder, ApiError> {
     let row = state.connection(connection_id(&id)?).await?;
-    Ok(shown(&state, &row))
+    shown(&state, &row, HttpResponse::Ok()).await
 }
 
 /// Changes name, schedule, drift policy or status.
@@ -226,7 +247,7 @@ pub(crate) async fn patch(
     let revision = conditions::if_match(&request)?;
     let flow = flows::update::run(state.get_ref().clone(), id, body.0, revision);
     Ok(match state.runtime.run(flow).await? {
-        Updated::Now(row) => shown(&state, &row),
+        Updated::Now(row) => shown(&state, &row, HttpResponse::Ok()).await?,
         Updated::Begun(operation) => operations::accepted(&state, operation).await?,
     })
 }

@@ -79,6 +79,7 @@ impl Driver {
                     "connection_name": self.name(),
                     "source_config": {"path": stack.data().join("shop.db")},
                     "prefix": format!("{}_", self.name()),
+                    "schedule": {"type": "cron", "cron": "0 3 * * *"},
                 })),
             OperationKind::Heal => post("/heal"),
             OperationKind::Rollback => post("/rollback").json(&json!({"version": self.target()})),

@@ -2,7 +2,7 @@
 //! there.
 
 use catalog::SyncCatalog;
-use contracts::{ErrorCode, FieldError, OnboardRequest};
+use contracts::{ErrorCode, FieldError, OnboardRequest, ScheduleType};
 use shared::airbyte::{self, ErrorKind};
 use shared::operation::steps::onboard as step;
 use shared::operation::{Acted, Run, Step};
@@ -12,6 +12,7 @@ use shared::registry::onboarding::Made;
 use shared::registry::operations::Lease;
 use shared::registry::status::StepStatus;
 use shared::registry::versions::{NewVersion, Origin};
+use shared::schedule;
 use uuid::Uuid;
 
 use super::super::discover::{self, Offer};
@@ -104,6 +105,14 @@ impl<'a> Making<'a> {
         let create = self.create_connection(source_id, &offer.catalog);
         let created = run.step(step::CREATE_CONNECTION, &intent, create).await;
         let connection_id = self.settled(created)?;
+        if let Some(schedule) = self.schedule()? {
+            run.step(
+                step::SET_SCHEDULE,
+                &intent,
+                self.set(connection_id, &schedule),
+            )
+            .await?;
+        }
         let made = Made {
             source_id,
             connection_id,
@@ -261,6 +270,28 @@ impl<'a> Making<'a> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The schedule, if it is one that Airbyte is to follow.
+    fn schedule(&self) -> Result<Option<schedule::Parsed>, Error> {
+        let given = self.request.schedule.as_ref();
+        let Some(given) = given.filter(|given| given.kind != ScheduleType::Manual) else {
+            return Ok(None);
+        };
+        let parsed = schedule::parse(given);
+        parsed
+            .map(Some)
+            .map_err(|faults| Error::fields(ErrorCode::Invalid, faults))
+    }
+
+    /// The public API takes neither intervals nor time zones.
+    async fn set(&self, connection: Uuid, to: &schedule::Parsed) -> Result<Acted<()>, Error> {
+        let data = to.airbyte_data();
+        let mut update = airbyte::ConnectionUpdate::of(connection);
+        update.schedule_type = Some(to.airbyte_type());
+        update.schedule_data = data.as_ref();
+        self.state.airbyte.connection_update(&update).await?;
+        Ok(Acted::plain(()))
     }
 
     async fn commit(&self, mut made: Made, catalog: &SyncCatalog) -> Result<(), Error> {

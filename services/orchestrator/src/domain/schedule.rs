@@ -1,3 +1,0 @@
-//! Schedules as Airbyte takes them.
-
-pub(crate) use shared::schedule::{Parsed, parse};
