@@ -4,6 +4,7 @@
 #
 #   scripts/bench.sh          everything
 #   scripts/bench.sh catalog  reading, comparing and planning catalogs alone; builds the catalog crate alone
+#   scripts/bench.sh api    requests: CPU beside bare handlers and one parse of the catalog, memory for MINUTES (10)
 #   scripts/bench.sh sync   the syncs alone: engine and connectors beside the connectors alone and bare writers
 #
 # ROWS (1000000) sets how many rows are copied; BENCH_POSTGRES_URL names a PostgreSQL to copy in, else that part is
@@ -12,7 +13,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 need cargo python3
 what=${1:-all}
-case $what in all | sync | catalog) ;; *) die "unknown argument $what" ;; esac
+case $what in all | sync | catalog | api) ;; *) die "unknown argument $what" ;; esac
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/aam-bench.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 programs=${CARGO_TARGET_DIR:-target}/release/examples
@@ -42,6 +43,12 @@ if [ "$what" = catalog ]; then
 fi
 say "Building for release; the first time takes more than ten minutes on two cores"
 cargo build --locked --release --workspace --bins --examples
+if [ "$what" = api ]; then
+	python3 benches/workloads/catalog.py 100 50 >"$scratch/catalog.json" 2>/dev/null
+	say "Requests, with $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg), $(date -u +%Y-%m-%dT%H:%MZ)"
+	"$programs/figures" api "$scratch" "${MINUTES:-10}"
+	exit
+fi
 say "Making the workloads"
 python3 benches/workloads/records.py "${ROWS:-1000000}" "$scratch/records.jsonl"
 say "Figures of $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg), $(date -u +%Y-%m-%dT%H:%MZ)"

@@ -1,9 +1,11 @@
 //! The program behind scripts/bench.sh: measures the release build beside it and prints a table.
 //!
-//! `figures all FOLDER` runs everything, `figures sync FOLDER` the syncs alone; the other forms are the processes it measures.
+//! `figures all FOLDER` runs everything, `figures sync FOLDER` the syncs alone, `figures api FOLDER MINUTES` the requests;
+//! the other forms are the processes it measures.
 
 #![allow(clippy::print_stdout, reason = "a program that prints figures")]
 
+mod api;
 mod engine;
 mod faker;
 mod parquet_files;
@@ -29,8 +31,20 @@ fn main() -> anyhow::Result<()> {
     match form.as_str() {
         "all" => all(&path("folder")?),
         "sync" => sync(&path("folder")?),
+        "api" => {
+            let folder = path("folder")?;
+            let minutes = path("number of minutes")?;
+            let minutes = minutes
+                .to_string_lossy()
+                .parse()
+                .context("no number of minutes")?;
+            api(&folder, minutes)
+        }
+        "bare-handler" => api::bare::serve(&path("registry")?, &path("file of bytes")?),
         "bare-insert" => rows::bare(&path("source")?, &path("destination")?),
-        _ => anyhow::bail!("usage: figures all|sync FOLDER; scripts/bench.sh makes the folder"),
+        _ => anyhow::bail!(
+            "usage: figures all|sync FOLDER, figures api FOLDER MINUTES; scripts/bench.sh makes the folder"
+        ),
     }
 }
 
@@ -41,6 +55,13 @@ fn all(folder: &std::path::Path) -> anyhow::Result<()> {
     let services = starts::four_processes(&mut table, folder)?;
     rows::measure(&mut table, folder, services)?;
     syncs::measure(&mut table, folder)?;
+    table.print();
+    Ok(())
+}
+
+fn api(folder: &std::path::Path, minutes: u64) -> anyhow::Result<()> {
+    let mut table = Table::default();
+    api::measure(&mut table, folder, minutes)?;
     table.print();
     Ok(())
 }

@@ -125,6 +125,22 @@ pub(crate) fn memory(process: u32, figure: &str) -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
+/// The CPU time that a process has used, its threads together.
+pub(crate) fn cpu(process: u32) -> anyhow::Result<Duration> {
+    /// Linux counts in hundredths of a second for every program (`USER_HZ`).
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name, in parentheses, may hold blanks.
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let mut fields = fields.split_whitespace().skip(11);
+    let mut ticks = || fields.next()?.parse::<u32>().ok();
+    let (user, system) = (
+        ticks().context("no user time")?,
+        ticks().context("no system time")?,
+    );
+    Ok(TICK * (user + system))
+}
+
 /// The children of a process whose command line has all of these words.
 pub(crate) fn children(parent: u32, words: &[&str]) -> Vec<u32> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
