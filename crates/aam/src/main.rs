@@ -71,6 +71,9 @@ enum Command {
     /// Stores, lists and removes credentials.
     #[command(subcommand)]
     Credentials(commands::credentials::Command),
+    /// Says when connections sync by themselves.
+    #[command(subcommand)]
+    Schedule(commands::schedule::Command),
     /// Makes, lists and revokes API keys.
     #[command(subcommand)]
     Keys(commands::keys::Command),
@@ -187,6 +190,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Credentials(command) => {
             commands::credentials::run(&settings()?, output, command).await
         }
+        Command::Schedule(command) => commands::schedule::run(&settings()?, output, command).await,
         Command::Keys(command) => commands::keys::run(&settings()?, output, command).await,
         Command::Audit(arguments) => commands::audit::run(&settings()?, output, arguments).await,
         Command::Status => commands::status::run(&settings()?, output).await,

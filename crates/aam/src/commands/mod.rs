@@ -20,6 +20,7 @@ pub(crate) mod operations;
 pub(crate) mod policy;
 pub(crate) mod probe;
 pub(crate) mod rollback;
+pub(crate) mod schedule;
 pub(crate) mod status;
 pub(crate) mod sync;
 pub(crate) mod up;

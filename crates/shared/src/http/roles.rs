@@ -25,6 +25,7 @@ const ROUTES: &[(&str, &str, Role)] = &[
     ("DELETE", "/keys/{id}", Admin),
     ("GET", "/audit", Admin),
     // Services of ours alone; the routes themselves see to it.
+    ("GET", "/sealed/{operation_id}", Admin),
     ("PUT", "/sealed/{operation_id}", Admin),
     ("DELETE", "/sealed/{operation_id}", Admin),
     ("PUT", "/credentials/{credential_id}", Admin),

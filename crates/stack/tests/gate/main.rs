@@ -5,6 +5,7 @@ mod audit;
 mod idempotency;
 mod keys;
 mod limits;
+mod schedules;
 mod stopping;
 
 use serde_json::{Value, json};
