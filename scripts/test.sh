@@ -137,6 +137,8 @@ say "Stage verify"
 scripts/test_verify_airbyte.sh
 say "Stage SDK"
 scripts/test_sdk.sh
+say "Stage fuzz"
+scripts/test_fuzz.sh
 say "Stage connectors"
 scripts/test_connectors.sh
 say "Stage Docker"

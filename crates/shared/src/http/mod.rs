@@ -13,6 +13,7 @@ mod json;
 mod key_ring;
 mod limits;
 mod metrics;
+mod openapi;
 pub mod outgoing;
 pub mod problem;
 pub mod request_id;

@@ -13,7 +13,7 @@ use futures::future::LocalBoxFuture;
 
 use super::gate::Gate;
 use super::guard::guard;
-use super::{health, metrics};
+use super::{health, metrics, openapi};
 
 /// How long requests under way may take to end when the service stops, in seconds.
 const SHUTDOWN_SECONDS: u64 = 10;
@@ -108,6 +108,7 @@ pub fn listen(
         openapi,
         ready,
     } = service;
+    let openapi = openapi::complete(openapi);
     let gate = Data::new(gate);
     let ready: Data<ReadyCheck> = Data::from(ready);
     let server = HttpServer::new(move || {
