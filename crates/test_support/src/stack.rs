@@ -441,8 +441,8 @@ impl Stack {
                 .len()
         };
         (
-            count("/api/public/v1/sources").await,
-            count("/api/public/v1/connections").await,
+            count("/api/public/v1/sources?limit=100").await,
+            count("/api/public/v1/connections?limit=100").await,
         )
     }
 

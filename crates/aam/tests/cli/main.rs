@@ -10,5 +10,6 @@ mod demo;
 mod destinations;
 mod failures;
 mod given;
+mod operations;
 mod policy;
 mod stack;

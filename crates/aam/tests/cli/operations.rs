@@ -1,0 +1,87 @@
+//! Watching an onboarding, changing, rolling back, deleting, and what is left behind.
+
+use crate::given::{Folder, Up, sqlite};
+
+#[test]
+fn a_connection_is_watched_changed_rolled_back_and_deleted() {
+    let folder = Folder::new();
+    let up = Up::start(&folder);
+    let sample = folder.path().join(".aam/sample.db");
+    let path = format!("path={}", sample.display());
+    let onboard = [
+        "onboard", "airports", "-t", "sqlite", "--set", &path, "--watch",
+    ];
+    let watched = up.aam(&folder, &onboard).fine();
+    let steps: Vec<&str> = watched
+        .lines()
+        .filter(|line| line.contains(" done "))
+        .map(|line| line.split_whitespace().next().unwrap())
+        .collect();
+    assert_eq!(
+        steps[..4],
+        [
+            "create_source",
+            "check_source",
+            "discover_schema",
+            "create_connection"
+        ],
+        "{watched}"
+    );
+    assert!(
+        watched.contains("airports is ACTIVE with catalog v1"),
+        "{watched}"
+    );
+
+    let refused = [
+        "onboard",
+        "broken",
+        "-t",
+        "sqlite",
+        "--set",
+        "path=missing.db",
+        "--watch",
+    ];
+    let _ = up.aam(&folder, &refused).failed(1);
+
+    sqlite(&sample, "ALTER TABLE countries ADD COLUMN capital TEXT");
+    up.aam(&folder, &["heal", "airports"]).fine();
+    up.aam(&folder, &["sync", "airports", "--wait"]).fine();
+    let back = [
+        "rollback",
+        "airports",
+        "--to",
+        "1",
+        "--expected-version",
+        "2",
+    ];
+    let told = up.aam(&folder, &back).fine();
+    assert!(
+        told.starts_with("The catalog of version 1 is in force as version 3."),
+        "{told}"
+    );
+    let said = up.aam(&folder, &back).failed(1);
+    assert!(said.contains("code version_conflict, request "), "{said}");
+
+    let update = [
+        "update", "airports", "--name", "fields", "--status", "inactive",
+    ];
+    assert_eq!(
+        up.aam(&folder, &update).fine().trim(),
+        "fields is INACTIVE."
+    );
+    let said = up.aam(&folder, &["sync", "fields"]).failed(1);
+    assert!(said.contains("switched off"), "{said}");
+
+    let all = up.aam(&folder, &["operations", "fields"]).fine();
+    for kind in ["onboard", "heal", "rollback", "update"] {
+        assert!(all.contains(kind), "{all}");
+    }
+    assert_eq!(
+        up.aam(&folder, &["delete", "fields"]).fine().trim(),
+        "Deleted fields."
+    );
+    let said = up.aam(&folder, &["delete", "fields"]).failed(1);
+    assert!(said.contains("no connection is called `fields`"), "{said}");
+    let none = up.aam(&folder, &["gc", "--older-than", "0"]).fine();
+    assert!(none.contains("0 orphans"), "{none}");
+}
