@@ -30,6 +30,7 @@ wants mariadbd mariadb-server
 wants mariadb-install-db mariadb-server
 wants redis-server redis-server
 wants pgbouncer pgbouncer
+wants faketime faketime
 wants curl curl
 wants jq jq
 wants sqlite3 sqlite3

@@ -95,6 +95,25 @@ pub fn job_ended(job_type: &str, outcome: &'static str) {
     counter!("aam_jobs_total", "type" => job_type, "outcome" => outcome).increment(1);
 }
 
+/// States how long ago a duty was renewed.
+pub fn lease_age(name: &str, age: Duration) {
+    gauge!("aam_lease_age_seconds", "name" => name.to_owned()).set(age.as_secs_f64());
+}
+
+/// States how long the oldest event has been waiting for its sequence, and how many Redis lacks.
+pub fn outbox_lag(waiting: Duration, redis: Option<i64>) {
+    gauge!("aam_outbox_lag_seconds").set(waiting.as_secs_f64());
+    if let Some(events) = redis {
+        gauge!("aam_outbox_redis_lag").set(events as f64);
+    }
+}
+
+/// States how many connections a pool has open, and how many of them nobody uses.
+pub fn database_pool(pool: &'static str, open: u32, idle: usize) {
+    gauge!("aam_database_connections", "pool" => pool, "state" => "open").set(f64::from(open));
+    gauge!("aam_database_connections", "pool" => pool, "state" => "idle").set(idle as f64);
+}
+
 /// States how many jobs are open.
 pub fn jobs_open(count: usize) {
     gauge!("aam_jobs_open").set(count as f64);

@@ -42,7 +42,9 @@ where
         }
         on_signal.cancel();
     });
-    serve(settings, stopping).await
+    let served = serve(settings, stopping).await;
+    crate::telemetry::flush().await;
+    served
 }
 
 /// The registry, brought up to date. Waits a while for a database that is still starting.

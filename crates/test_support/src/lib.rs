@@ -12,6 +12,7 @@ mod proxy;
 mod redis;
 mod stack;
 mod wait;
+mod wire;
 
 pub use api::{Answer, Api};
 pub use database::Database;
@@ -19,5 +20,6 @@ pub use listener::{Listener, Message};
 pub use process::{Process, binary, workspace_root};
 pub use proxy::{Fault, Proxy};
 pub use redis::Redis;
-pub use stack::{KEY, Stack, StackBuilder};
+pub use stack::{KEY, Stack, StackBuilder, Wires};
 pub use wait::{eventually, eventually_within};
+pub use wire::{Wire, WireFault};

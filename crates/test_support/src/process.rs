@@ -38,11 +38,28 @@ pub struct Process {
 impl Process {
     /// Starts a binary with these variables and nothing else of the test's environment but PATH.
     pub fn start(name: &str, args: &[&str], variables: &[(String, String)], folder: &Path) -> Self {
+        Self::start_by(&[], name, args, variables, folder)
+    }
+
+    /// The same through a command that runs what follows it.
+    pub fn start_by(
+        before: &[&str],
+        name: &str,
+        args: &[&str],
+        variables: &[(String, String)],
+        folder: &Path,
+    ) -> Self {
         let program = binary(name);
         let unique = uuid::Uuid::new_v4().simple().to_string();
         let log = folder.join(format!("{name}-{unique}.log"));
         let out = folder.join(format!("{name}-{unique}.out"));
-        let child = Command::new(&program)
+        let whole: Vec<&std::ffi::OsStr> = before
+            .iter()
+            .map(AsRef::as_ref)
+            .chain([program.as_os_str()])
+            .collect();
+        let child = Command::new(whole[0])
+            .args(&whole[1..])
             .args(args)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

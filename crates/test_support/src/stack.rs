@@ -8,6 +8,7 @@ use crate::api::Api;
 use crate::database::Database;
 use crate::process::Process;
 use crate::proxy::Proxy;
+use crate::wire::Wire;
 
 /// The operator's key of every test stack.
 pub const KEY: &str = "aam_test_0123456789abcdef";
@@ -20,6 +21,21 @@ pub struct StackBuilder {
     variables: Vec<(String, String)>,
     local_connectors: Option<Value>,
     proxied: bool,
+    wired: bool,
+    disk_kb: Option<u64>,
+}
+
+/// What fails on demand between the services and what they depend on.
+#[derive(Debug, Default)]
+pub struct Wires {
+    /// Before Airbyte.
+    pub airbyte: Option<Wire>,
+    /// Before the auth broker, for the orchestrator.
+    pub broker: Option<Wire>,
+    /// Before PostgreSQL, for every service.
+    pub database: Option<Wire>,
+    /// Before Redis, where a stack has one.
+    pub redis: Option<Wire>,
 }
 
 /// A running stack. Its processes end before its database and its folder go.
@@ -45,10 +61,14 @@ pub struct Stack {
     pub airbyte_root: String,
     /// What fails on demand between it and the services.
     pub proxy: Option<Proxy>,
+    /// The same for everything, on the level of TCP.
+    pub wires: Wires,
     /// The registry's database.
     pub database: Database,
     variables: Vec<(String, String)>,
     local_connectors: Option<PathBuf>,
+    /// The root of the file system that its processes see.
+    root: PathBuf,
     folder: tempfile::TempDir,
 }
 
@@ -60,6 +80,8 @@ impl Default for StackBuilder {
             variables: Vec::new(),
             local_connectors: None,
             proxied: false,
+            wired: false,
+            disk_kb: None,
         }
     }
 }
@@ -99,6 +121,25 @@ impl StackBuilder {
     pub fn proxied(mut self) -> Self {
         self.proxied = true;
         self
+    }
+
+    /// With wires between the services and everything they depend on; four processes on PostgreSQL.
+    #[must_use]
+    pub fn wired(mut self) -> Self {
+        self.wired = true;
+        self
+    }
+
+    /// With the data directory on a disk of so many kilobytes; one process only. `None` where this
+    /// machine lets a process have no file system of its own.
+    #[must_use]
+    pub fn on_disk(mut self, kilobytes: u64) -> Option<Self> {
+        let allowed = std::process::Command::new("unshare")
+            .args(["--map-root-user", "--user", "--mount", "true"])
+            .status()
+            .is_ok_and(|status| status.success());
+        self.disk_kb = Some(kilobytes);
+        allowed.then_some(self)
     }
 
     /// Starts it.
@@ -148,15 +189,20 @@ impl StackBuilder {
             agent_api: unset,
             airbyte_root: String::new(),
             proxy: None,
+            wires: Wires::default(),
             database: self.database,
             variables,
             local_connectors,
+            root: PathBuf::from("/"),
             folder,
         };
         if self.four {
-            stack.start_four(self.proxied).await;
+            if self.wired {
+                stack.wire_stores().await;
+            }
+            stack.start_four(self.proxied, self.wired).await;
         } else {
-            stack.start_one().await;
+            stack.start_one(self.disk_kb).await;
         }
         stack
     }
@@ -170,7 +216,11 @@ impl Stack {
 
     /// The data directory.
     pub fn home(&self) -> PathBuf {
-        self.folder.path().join("home")
+        let home = self.folder.path().join("home");
+        match home.strip_prefix("/") {
+            Ok(relative) => self.root.join(relative),
+            Err(_) => home,
+        }
     }
 
     /// The embedded Airbyte's first destination.
@@ -202,11 +252,34 @@ impl Stack {
         self.variables.push((name.to_owned(), value));
     }
 
-    async fn start_one(&mut self) {
+    async fn start_one(&mut self, disk_kb: Option<u64>) {
         let mut args = vec!["up".to_owned()];
         args.extend(self.connectors_flag());
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let mut up = Process::start("aam", &args, &self.variables, self.folder());
+        let home = self.folder().join("home").to_string_lossy().into_owned();
+        let size = format!("size={}k", disk_kb.unwrap_or(0));
+        let mounted = [
+            "unshare",
+            "--map-root-user",
+            "--user",
+            "--mount",
+            "sh",
+            "-c",
+            "mount -t tmpfs -o \"$1\" tmpfs \"$2\" && shift 2 && exec \"$@\"",
+            "sh",
+            &size,
+            &home,
+        ];
+        let before: &[&str] = if disk_kb.is_some() {
+            std::fs::create_dir_all(&home).unwrap();
+            &mounted
+        } else {
+            &[]
+        };
+        let mut up = Process::start_by(before, "aam", &args, &self.variables, self.folder());
+        if disk_kb.is_some() {
+            self.root = PathBuf::from(format!("/proc/{}/root", up.id()));
+        }
         up.wait_for(|text| text.contains("Stop with Ctrl-C").then_some(()))
             .await;
         let printed = up.printed();
@@ -224,8 +297,37 @@ impl Stack {
         self.up = Some(up);
     }
 
-    async fn start_four(&mut self, proxied: bool) {
+    /// Puts wires before PostgreSQL and Redis.
+    async fn wire_stores(&mut self) {
+        for (name, scheme_end) in [("DATABASE_URL", "@"), ("REDIS_URL", "://")] {
+            let known = self.variables.iter().find(|(known, _)| known == name);
+            let Some((_, url)) = known.cloned() else {
+                continue;
+            };
+            let (before, rest) = url.split_once(scheme_end).unwrap();
+            let host = rest.split('/').next().unwrap();
+            let wire = Wire::to(host).await;
+            let through = rest.replacen(host, &wire.address().to_string(), 1);
+            self.set(name, format!("{before}{scheme_end}{through}"));
+            match name {
+                "DATABASE_URL" => self.wires.database = Some(wire),
+                _ => self.wires.redis = Some(wire),
+            }
+        }
+    }
+
+    async fn start_four(&mut self, proxied: bool, wired: bool) {
         self.start_airbyte().await;
+        if wired {
+            let host = self.airbyte_root.trim_start_matches("http://").to_owned();
+            let wire = Wire::to(&host).await;
+            let (id, secret) = self.airbyte_client();
+            let url = format!("http://{}/api/public/v1", wire.address());
+            self.set("AIRBYTE_API_URL", url);
+            self.set("AIRBYTE_CLIENT_ID", id);
+            self.set("AIRBYTE_CLIENT_SECRET", secret);
+            self.wires.airbyte = Some(wire);
+        }
         if proxied {
             let proxy = Proxy::start(&self.airbyte_root).await;
             let (id, secret) = self.airbyte_client();
@@ -237,7 +339,12 @@ impl Stack {
         let mut broker = Process::start("auth_broker", &[], &self.variables, self.folder());
         let address = format!("http://{}", broker.address().await);
         self.broker_api = Api::new(&address, Some(KEY));
-        self.set("AUTH_BROKER_URL", address);
+        self.set("AUTH_BROKER_URL", address.clone());
+        if wired {
+            let wire = Wire::to(address.trim_start_matches("http://")).await;
+            self.set("AUTH_BROKER_URL", format!("http://{}", wire.address()));
+            self.wires.broker = Some(wire);
+        }
         self.broker = Some(broker);
         self.start_agent().await;
         self.start_orchestrator().await;

@@ -35,6 +35,7 @@ use crate::routes;
         routes::keys::list,
         routes::keys::revoke,
         routes::audit::list,
+        routes::metrics::connections,
         routes::events::listen
     ),
     components(schemas(Problem, contracts::EventView))

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use shared::airbyte::Airbyte;
 use shared::clients::auth_broker::AuthBroker;
 use shared::clients::drift_repair::DriftRepair;
-use shared::http::server::{self, Listening, Service, StartError};
+use shared::http::server::{self, Listening, Scraped, Service, StartError};
 use shared::http::{Gate, Runtime, client, health};
 use shared::registry::Registry;
 use shared::service_token::ServiceTokens;
@@ -117,8 +117,15 @@ impl Application {
                 .boxed_local()
             }),
         };
+        let at_scrape = state.clone();
+        let scraped = Data::new(Scraped(Arc::new(move || {
+            flows::scrape::scrape(at_scrape.clone()).boxed_local()
+        })));
         let listening = server::listen(service, move |config| {
-            config.app_data(data.clone()).configure(routes::configure);
+            config
+                .app_data(data.clone())
+                .app_data(scraped.clone())
+                .configure(routes::configure);
         })?;
         Ok(Self {
             listening,

@@ -7,12 +7,14 @@ use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
 
 use super::error::{self, Error, ErrorKind};
 use super::{Airbyte, CONNECTOR_TIMEOUT, Inner};
 use crate::http::client::DEFAULT_TIMEOUT;
 use crate::http::outgoing::{self, Again, Lane, ReadError, Refusal, budget};
 use crate::http::request_id;
+use crate::telemetry::{CALLS, TRACEPARENT, traceparent};
 
 /// Whether a call may be made twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,7 +221,8 @@ impl Inner {
         let entered = self.dependency.enter(lane).await;
         let pass = entered.map_err(|refusal| refused(call.name, refusal))?;
         let begun = Instant::now();
-        let outcome = self.exchange(call, token).await;
+        let span = tracing::debug_span!(target: CALLS, "call", otel.name = call.name, otel.kind = "client", peer.service = "airbyte");
+        let outcome = self.exchange(call, token).instrument(span).await;
         let code = outcome
             .as_ref()
             .map_or_else(Error::code, |_| "200".to_owned());
@@ -255,6 +258,9 @@ impl Inner {
         }
         if let Some(id) = request_id::current() {
             request = request.header(request_id::HEADER, id);
+        }
+        if let Some(trace) = traceparent() {
+            request = request.header(TRACEPARENT, trace);
         }
         let failed = |error: &reqwest::Error| from_transport(call.name, &call.url, timeout, error);
         let answer = request.send().await.map_err(|error| failed(&error))?;

@@ -13,12 +13,14 @@ use reqwest::Method;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
 use url::Url;
 
 use crate::airbyte::CONNECTOR_TIMEOUT;
 use crate::http::outgoing::{self, Again, Dependency, Lane, ReadError, Refusal, budget};
 use crate::http::{ApiError, request_id};
 use crate::service_token::ServiceTokens;
+use crate::telemetry::{CALLS, TRACEPARENT, traceparent};
 
 /// Why a call to another service of ours failed.
 #[derive(Debug, thiserror::Error)]
@@ -200,7 +202,9 @@ impl ServiceClient {
             }
         })?;
         let timeout = budget::remaining().map_or(timeout, |left| left.min(timeout));
-        let outcome = self.exchange(method, path, body, timeout).await;
+        let span = tracing::debug_span!(target: CALLS, "call", otel.name = service, otel.kind = "client", peer.service = service);
+        let exchange = self.exchange(method, path, body, timeout);
+        let outcome = exchange.instrument(span).await;
         let code = match &outcome {
             Ok((status, _)) | Err(Error::Garbage { status, .. }) => status.to_string(),
             Err(Error::Problem { problem, .. }) => problem.status.to_string(),
@@ -249,6 +253,9 @@ impl ServiceClient {
         }
         if let Some(id) = request_id::current() {
             request = request.header(request_id::HEADER, id);
+        }
+        if let Some(trace) = traceparent() {
+            request = request.header(TRACEPARENT, trace);
         }
         let no_answer = |error: &reqwest::Error| Error::NoAnswer {
             service,

@@ -46,6 +46,8 @@ pub(super) async fn guard(
         method = %request.method(),
         path = request.path()
     );
+    let traceparent = request.headers().get(crate::telemetry::TRACEPARENT);
+    crate::telemetry::continue_trace(&span, traceparent.and_then(|value| value.to_str().ok()));
     request_id::scope(id.clone(), pass(gate, id, request, next).instrument(span)).await
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpResponse, HttpServer};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use contracts::{DependencyState, Readiness};
 use futures::future::LocalBoxFuture;
 
@@ -124,7 +124,7 @@ pub fn listen(
                 web::resource("/ready")
                     .route(web::get().to(move |ready: Data<ReadyCheck>| ready_answer(name, ready))),
             )
-            .route("/metrics", web::get().to(async || metrics::render()))
+            .route("/metrics", web::get().to(metrics_answer))
             .route(
                 "/docs",
                 web::get().to(async || {
@@ -159,6 +159,27 @@ pub fn listen(
         server: server.run(),
         address,
     })
+}
+
+/// What a service tells on `/metrics` beside what it counted, read when it is asked for. Put into
+/// the application's data.
+pub struct Scraped(pub std::sync::Arc<Scrape>);
+
+/// Reads what is told.
+pub type Scrape = dyn Fn() -> LocalBoxFuture<'static, String> + Send + Sync;
+
+/// How long it may take; without it the rest is told.
+const SCRAPE_PATIENCE: Duration = Duration::from_secs(5);
+
+async fn metrics_answer(request: HttpRequest) -> HttpResponse {
+    let mut more = String::new();
+    if let Some(scraped) = request.app_data::<Data<Scraped>>() {
+        let read = tokio::time::timeout(SCRAPE_PATIENCE, (scraped.0)());
+        more = read.await.unwrap_or_default();
+    }
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(metrics::render() + &more)
 }
 
 async fn health_answer(name: &'static str) -> HttpResponse {

@@ -126,6 +126,8 @@ impl Error {
                 || text.contains("Broken pipe")
                 || text.contains("terminating connection")
                 || text.contains("database is locked")
+                || text.contains("database or disk is full")
+                || text.contains("No space left on device")
                 || text.contains("timed out")
         })
     }
@@ -198,6 +200,25 @@ impl Registry {
             .execute_unprepared("SET TRANSACTION READ ONLY")
             .await?;
         Ok(DatabaseExecutor::OwnedTransaction(transaction))
+    }
+
+    /// Connections that are open and idle, of each pool.
+    pub fn pools(&self) -> Vec<(&'static str, u32, usize)> {
+        let inner = &self.inner;
+        match self.backend() {
+            DbBackend::Sqlite => {
+                let writer = inner.write.get_sqlite_connection_pool();
+                let readers = inner.read.get_sqlite_connection_pool();
+                vec![
+                    ("writer", writer.size(), writer.num_idle()),
+                    ("readers", readers.size(), readers.num_idle()),
+                ]
+            }
+            _ => {
+                let pool = inner.write.get_postgres_connection_pool();
+                vec![("registry", pool.size(), pool.num_idle())]
+            }
+        }
     }
 
     /// Closes every connection to the database.

@@ -234,6 +234,9 @@ impl Settings {
                     &[("pretty", Format::Pretty), ("json", Format::Json)],
                 )
                 .or(production.then_some(Format::Json)),
+            otlp_endpoint: reader
+                .web_url(variables::OTEL_EXPORTER_OTLP_ENDPOINT)
+                .map(String::from),
         };
         let ports = Ports {
             orchestrator: reader.port(variables::SERVICE_PORT_ORCHESTRATOR, 8001),

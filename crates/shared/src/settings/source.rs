@@ -225,6 +225,11 @@ impl Reader<'_> {
         }
     }
 
+    /// An http or https URL.
+    pub(super) fn web_url(&mut self, variable: &'static str) -> Option<Url> {
+        self.url(variable)
+    }
+
     fn url(&mut self, variable: &'static str) -> Option<Url> {
         let text = self.text(variable)?;
         match Url::parse(&text) {

@@ -46,6 +46,7 @@ variables! {
     AAM_DRIFT_POLICY = "auto", "What is done about drift of connections that are onboarded without a policy: a word, or the path of a JSON file; unset: `propose`.";
     AAM_LEASE_SECONDS = "30", "How long a process holds an operation without renewing it, in seconds: so long after a process died another goes on with what it did.";
     AAM_HTTP_TIMEOUT_SECONDS = "30", "How long a call to Airbyte may take that waits for no connector; the time of those that do is in proportion, 22 times as long.";
+    OTEL_EXPORTER_OTLP_ENDPOINT = "http://localhost:4318", "Where traces are sent, by OTLP over HTTP; unset: nowhere.";
     LOG_LEVEL = "info", "What is logged.";
     RUST_LOG = "info,orchestrator=debug", "What is logged, by module; wins over LOG_LEVEL.";
     LOG_FORMAT = "json", "`pretty` or `json`.";

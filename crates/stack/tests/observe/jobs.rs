@@ -184,6 +184,12 @@ async fn a_sync_that_airbyte_stops_over_the_schema_has_failed_with_that_reason()
     stack.sync(id).await;
     // The cursor's column is gone: breaking by Airbyte's own diff.
     std::fs::write(control.path().join("lost_cursor"), "").unwrap();
+    let source = json!({"sourceId": made["airbyte_source_id"], "disable_cache": true});
+    let airbyte = stack.airbyte_api().await;
+    airbyte
+        .post("/api/v1/sources/discover_schema", &source)
+        .await
+        .expect(200);
     let path = format!("/connections/{id}/sync");
     let started = stack.api.post_empty(&path).await.expect(200);
     let ended = stack.job_ended(started["job_id"].as_str().unwrap()).await;

@@ -4,3 +4,5 @@
 mod events;
 mod given;
 mod jobs;
+mod metrics;
+mod traces;

@@ -12,6 +12,7 @@ pub(crate) mod orphans;
 mod prepare;
 pub(crate) mod redis_stream;
 pub(crate) mod relay;
+pub(crate) mod scrape;
 pub(crate) mod settle;
 pub(crate) mod sync;
 pub(crate) mod tracker;

@@ -6,6 +6,7 @@ pub(crate) mod connections;
 pub(crate) mod events;
 pub(crate) mod jobs;
 pub(crate) mod keys;
+pub(crate) mod metrics;
 pub(crate) mod operations;
 pub(crate) mod orphans;
 
@@ -49,6 +50,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
             web::resource("/connections/{id}/catalogs/{version}")
                 .route(web::get().to(catalogs::get)),
         )
+        .service(web::resource("/metrics/connections").route(web::get().to(metrics::connections)))
         .service(web::resource("/events").route(web::get().to(events::listen)))
         .service(web::resource("/operations/{id}").route(web::get().to(operations::get)))
         .service(

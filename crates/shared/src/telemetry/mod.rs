@@ -1,10 +1,15 @@
-//! Logs: one line per event on stderr, as text for people or JSON for machines.
+//! Logs: one line per event on stderr, as text for people or JSON for machines. And traces.
+
+mod traces;
 
 use std::io::IsTerminal as _;
 
+use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+pub use traces::{CALLS, TRACEPARENT, continue_trace, flush, traceparent};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +27,8 @@ pub struct LogSettings {
     pub filter: String,
     /// How lines look; by default pretty on a terminal, JSON elsewhere.
     pub format: Option<Format>,
+    /// Where spans of traces are sent, by OTLP over HTTP; unset: nowhere.
+    pub otlp_endpoint: Option<String>,
 }
 
 impl Default for LogSettings {
@@ -29,6 +36,7 @@ impl Default for LogSettings {
         Self {
             filter: "info".to_owned(),
             format: None,
+            otlp_endpoint: None,
         }
     }
 }
@@ -48,13 +56,19 @@ pub fn init(settings: &LogSettings) -> Result<(), tracing_subscriber::filter::Pa
             Format::Json
         }
     });
-    let registry = tracing_subscriber::registry().with(filter);
+    let traces = tracing_opentelemetry::layer()
+        .with_tracer(traces::tracer(settings.otlp_endpoint.as_deref()))
+        .with_location(false)
+        .with_threads(false)
+        .with_filter(traces::spans());
+    let registry = tracing_subscriber::registry().with(traces);
     let _ = match format {
         Format::Pretty => registry
             .with(
                 tracing_subscriber::fmt::layer()
                     .with_writer(std::io::stderr)
-                    .with_target(false),
+                    .with_target(false)
+                    .with_filter(filter),
             )
             .try_init(),
         Format::Json => registry
@@ -64,7 +78,8 @@ pub fn init(settings: &LogSettings) -> Result<(), tracing_subscriber::filter::Pa
                     .with_writer(std::io::stderr)
                     .flatten_event(true)
                     .with_current_span(true)
-                    .with_span_list(false),
+                    .with_span_list(false)
+                    .with_filter(filter),
             )
             .try_init(),
     };

@@ -1,0 +1,122 @@
+//! Traces: one per request, through every service and into Airbyte, by W3C's `traceparent`.
+//!
+//! The context is taken on and passed on always; spans leave the process where
+//! `OTEL_EXPORTER_OTLP_ENDPOINT` says to whom (OTLP over HTTP, protobuf).
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use opentelemetry::propagation::TextMapPropagator as _;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::runtime::Tokio;
+use opentelemetry_sdk::trace::span_processor_with_async_runtime::BatchSpanProcessor;
+use opentelemetry_sdk::trace::{BatchConfigBuilder, SdkTracerProvider, Tracer};
+use tracing::Span;
+use tracing::level_filters::LevelFilter;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing_subscriber::filter::Targets;
+
+/// The target of spans around outgoing calls; too many for the log, and half of every trace.
+pub const CALLS: &str = "calls";
+/// The header that carries a trace from process to process.
+pub const TRACEPARENT: &str = "traceparent";
+
+/// How long a span waits for others to leave with.
+const DELAY: Duration = Duration::from_secs(1);
+
+// Like logs, traces are one per process.
+static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
+
+/// Where spans come from; without an endpoint they stay inside.
+pub(super) fn tracer(endpoint: Option<&str>) -> Tracer {
+    let provider = PROVIDER.get_or_init(|| {
+        let resource = Resource::builder().with_service_name(program()).build();
+        let builder = SdkTracerProvider::builder().with_resource(resource);
+        match endpoint.map(exporter) {
+            None => builder.build(),
+            Some(Ok(processor)) => builder.with_span_processor(processor).build(),
+            Some(Err(error)) => {
+                eprintln!("traces are not exported: {error}");
+                builder.build()
+            }
+        }
+    });
+    provider.tracer("aam")
+}
+
+fn exporter(
+    endpoint: &str,
+) -> Result<BatchSpanProcessor<Tokio>, Box<dyn std::error::Error + Send + Sync>> {
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_http_client(crate::http::client::build()?)
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
+        .with_timeout(Duration::from_secs(10))
+        .build()?;
+    let config = BatchConfigBuilder::default()
+        .with_scheduled_delay(DELAY)
+        .build();
+    Ok(BatchSpanProcessor::builder(exporter, Tokio)
+        .with_batch_config(config)
+        .build())
+}
+
+/// The program, unless `OTEL_SERVICE_NAME` names it.
+fn program() -> String {
+    std::env::var("OTEL_SERVICE_NAME").unwrap_or_else(|_| {
+        std::env::current_exe()
+            .ok()
+            .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+            .unwrap_or_else(|| "aam".to_owned())
+    })
+}
+
+/// Which spans belong to traces: those of requests, flows and calls.
+pub(super) fn spans() -> Targets {
+    Targets::new()
+        .with_target(CALLS, LevelFilter::DEBUG)
+        .with_target("shared", LevelFilter::INFO)
+        .with_target("orchestrator", LevelFilter::INFO)
+        .with_target("auth_broker", LevelFilter::INFO)
+        .with_target("drift_repair_agent", LevelFilter::INFO)
+        .with_target("embedded_airbyte", LevelFilter::INFO)
+}
+
+/// Makes `span` part of the trace that a caller's `traceparent` names, where it sent one.
+pub fn continue_trace(span: &Span, traceparent: Option<&str>) {
+    let Some(traceparent) = traceparent else {
+        return;
+    };
+    let carrier = HashMap::from([(TRACEPARENT.to_owned(), traceparent.to_owned())]);
+    let context = TraceContextPropagator::new().extract(&carrier);
+    // A span that nobody records has no trace to be part of.
+    let _ = span.set_parent(context);
+}
+
+/// What the present span's callees are sent.
+pub fn traceparent() -> Option<String> {
+    let mut carrier = HashMap::new();
+    TraceContextPropagator::new().inject_context(&Span::current().context(), &mut carrier);
+    carrier.remove(TRACEPARENT)
+}
+
+/// Sends what waits; for when the process stops.
+pub async fn flush() {
+    let Some(provider) = PROVIDER.get() else {
+        return;
+    };
+    let provider = provider.clone();
+    // It waits for the exporter, which needs this thread's runtime to go on.
+    let flushed = tokio::task::spawn_blocking(move || provider.shutdown());
+    if tokio::time::timeout(Duration::from_secs(3), flushed)
+        .await
+        .is_err()
+    {
+        tracing::warn!("the last spans of traces were not exported in time");
+    }
+}

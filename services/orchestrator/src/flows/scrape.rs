@@ -1,0 +1,163 @@
+//! What is told on `/metrics` beside counts: duties, the outbox, the database, and how fresh each
+//! connection's data is.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use shared::http::problem::chain;
+use shared::registry;
+use shared::registry::connections::ConnectionFilter;
+use shared::registry::entities::connection;
+use shared::registry::leases::{REDIS, RELAY};
+use uuid::Uuid;
+
+use crate::state::State;
+
+/// With more connections they are told on `/metrics/connections` alone, which is streamed.
+const CONNECTIONS_MAX: u64 = 1000;
+const PAGE: u64 = 500;
+
+const INFO: &str = "# HELP aam_connection_info What a connection is; joins names to ids.\n# TYPE aam_connection_info gauge\n";
+const SUCCESS: &str = "# HELP aam_connection_last_success_timestamp_seconds When the newest sync or refresh of a connection that succeeded ended.\n# TYPE aam_connection_last_success_timestamp_seconds gauge\n";
+
+/// Brings gauges up to date, and writes what is told about single connections.
+pub(crate) async fn scrape(state: State) -> String {
+    for (pool, open, idle) in state.registry.pools() {
+        shared::metrics::database_pool(pool, open, idle);
+    }
+    match read(&state).await {
+        Ok(text) => text,
+        Err(error) => {
+            tracing::debug!(error = %chain(&error), "metrics lack what the registry would tell");
+            String::new()
+        }
+    }
+}
+
+async fn read(state: &State) -> Result<String, registry::Error> {
+    let now = registry::now();
+    let since = |at: DateTime<Utc>| (now - at).to_std().unwrap_or_default();
+    let leases = state.registry.lease_list().await?;
+    for lease in &leases {
+        shared::metrics::lease_age(&lease.name, since(lease.updated_at));
+    }
+    let position = |name: &str| {
+        let lease = leases.iter().find(|lease| lease.name == name)?;
+        Some(lease.position)
+    };
+    let waiting = state.registry.event_waiting_since().await?;
+    let redis =
+        position(REDIS).map(|position_of_redis| position(RELAY).unwrap_or(0) - position_of_redis);
+    shared::metrics::outbox_lag(waiting.map_or(Duration::ZERO, since), redis);
+
+    let everything = ConnectionFilter::default();
+    let rows = state
+        .registry
+        .connection_page(&everything, None, CONNECTIONS_MAX + 1)
+        .await?;
+    if rows.len() as u64 > CONNECTIONS_MAX {
+        return Ok(
+            "# Connections are told on /metrics/connections: there are more than 1,000.\n"
+                .to_owned(),
+        );
+    }
+    Ok(format!(
+        "{INFO}{}{SUCCESS}{}",
+        infos(&rows),
+        successes(&rows)
+    ))
+}
+
+/// The same for any number of connections, a page at a time: all infos, then all times, since a
+/// metric's lines have to stay together.
+pub(crate) struct Pages {
+    state: State,
+    part: Part,
+    after: Option<Uuid>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Info,
+    Success,
+    Done,
+}
+
+impl Pages {
+    pub(crate) fn new(state: State) -> Self {
+        Self {
+            state,
+            part: Part::Info,
+            after: None,
+        }
+    }
+
+    /// The next lines; `None` at the end.
+    ///
+    /// # Errors
+    /// When the registry fails.
+    pub(crate) async fn next(&mut self) -> Result<Option<String>, registry::Error> {
+        if self.part == Part::Done {
+            return Ok(None);
+        }
+        let rows = self
+            .state
+            .registry
+            .connection_page(&ConnectionFilter::default(), self.after, PAGE)
+            .await?;
+        let is_first = self.after.is_none();
+        self.after = rows.last().map(|row| row.id);
+        let (heading, lines) = match self.part {
+            Part::Info => (INFO, infos(&rows)),
+            _ => (SUCCESS, successes(&rows)),
+        };
+        if (rows.len() as u64) < PAGE {
+            self.after = None;
+            self.part = match self.part {
+                Part::Info => Part::Success,
+                _ => Part::Done,
+            };
+        }
+        let heading = if is_first { heading } else { "" };
+        Ok(Some(format!("{heading}{lines}")))
+    }
+}
+
+fn infos(rows: &[connection::Model]) -> String {
+    let mut text = String::new();
+    for row in rows {
+        let _ = writeln!(
+            text,
+            "aam_connection_info{{connection_id=\"{}\",name=\"{}\",source_type=\"{}\",status=\"{}\"}} 1",
+            row.id,
+            escaped(&row.name),
+            escaped(&row.source_type),
+            row.status.as_str()
+        );
+    }
+    text
+}
+
+fn successes(rows: &[connection::Model]) -> String {
+    let mut text = String::new();
+    for row in rows {
+        if let Some(at) = row.last_synced_at {
+            let _ = writeln!(
+                text,
+                "aam_connection_last_success_timestamp_seconds{{connection_id=\"{}\"}} {}",
+                row.id,
+                at.timestamp()
+            );
+        }
+    }
+    text
+}
+
+/// A label's value, as the text format wants it.
+fn escaped(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
