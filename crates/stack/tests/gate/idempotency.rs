@@ -231,3 +231,11 @@ async fn a_failure_is_tried_again_and_a_day_later_the_key_is_free() {
     let again = post(&stack.api, path, "k", &other).await;
     assert!(is_replayed(&again), "{}", again.text);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_in_between_changes_nothing() {
+    let stack = StackBuilder::four_processes(Database::pgbouncer().await)
+        .start()
+        .await;
+    a_repeated_post_is_answered_as_the_first_time(stack).await;
+}
