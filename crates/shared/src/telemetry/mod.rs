@@ -4,7 +4,6 @@ mod traces;
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -47,8 +46,11 @@ impl Default for LogSettings {
 /// # Errors
 /// When the filter does not parse; the message names the directive.
 pub fn init(settings: &LogSettings) -> Result<(), tracing_subscriber::filter::ParseError> {
-    // sqlx logs every statement at debug and every slow one at warn, with its text.
-    let filter = EnvFilter::try_new(format!("{},sqlx=error", settings.filter))?;
+    // sqlx logs every statement at debug and every slow one at warn, with its text. Spans around
+    // calls are part of traces at any level. One filter for both: a filter per layer loses events
+    // after somebody only asked whether one would be taken, as sqlx does.
+    let filter = format!("{},sqlx=error,{}=debug", settings.filter, traces::CALLS);
+    let filter = EnvFilter::try_new(filter)?;
     let format = settings.format.unwrap_or_else(|| {
         if std::io::stderr().is_terminal() {
             Format::Pretty
@@ -60,15 +62,14 @@ pub fn init(settings: &LogSettings) -> Result<(), tracing_subscriber::filter::Pa
         .with_tracer(traces::tracer(settings.otlp_endpoint.as_deref()))
         .with_location(false)
         .with_threads(false)
-        .with_filter(traces::spans());
-    let registry = tracing_subscriber::registry().with(traces);
+        .with_tracked_inactivity(false);
+    let registry = tracing_subscriber::registry().with(filter).with(traces);
     let _ = match format {
         Format::Pretty => registry
             .with(
                 tracing_subscriber::fmt::layer()
                     .with_writer(std::io::stderr)
-                    .with_target(false)
-                    .with_filter(filter),
+                    .with_target(false),
             )
             .try_init(),
         Format::Json => registry
@@ -78,8 +79,7 @@ pub fn init(settings: &LogSettings) -> Result<(), tracing_subscriber::filter::Pa
                     .with_writer(std::io::stderr)
                     .flatten_event(true)
                     .with_current_span(true)
-                    .with_span_list(false)
-                    .with_filter(filter),
+                    .with_span_list(false),
             )
             .try_init(),
     };

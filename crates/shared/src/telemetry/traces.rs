@@ -16,9 +16,7 @@ use opentelemetry_sdk::runtime::Tokio;
 use opentelemetry_sdk::trace::span_processor_with_async_runtime::BatchSpanProcessor;
 use opentelemetry_sdk::trace::{BatchConfigBuilder, SdkTracerProvider, Tracer};
 use tracing::Span;
-use tracing::level_filters::LevelFilter;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-use tracing_subscriber::filter::Targets;
 
 /// The target of spans around outgoing calls; too many for the log, and half of every trace.
 pub const CALLS: &str = "calls";
@@ -74,17 +72,6 @@ fn program() -> String {
             .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
             .unwrap_or_else(|| "aam".to_owned())
     })
-}
-
-/// Which spans belong to traces: those of requests, flows and calls.
-pub(super) fn spans() -> Targets {
-    Targets::new()
-        .with_target(CALLS, LevelFilter::DEBUG)
-        .with_target("shared", LevelFilter::INFO)
-        .with_target("orchestrator", LevelFilter::INFO)
-        .with_target("auth_broker", LevelFilter::INFO)
-        .with_target("drift_repair_agent", LevelFilter::INFO)
-        .with_target("embedded_airbyte", LevelFilter::INFO)
 }
 
 /// Makes `span` part of the trace that a caller's `traceparent` names, where it sent one.
