@@ -127,6 +127,8 @@ impl Error {
                 || text.contains("terminating connection")
                 || text.contains("database is locked")
                 || text.contains("database or disk is full")
+                || text.contains("Connection reset")
+                || text.contains("unexpected end of file")
                 || text.contains("No space left on device")
                 || text.contains("timed out")
         })

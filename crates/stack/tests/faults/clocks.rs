@@ -1,5 +1,6 @@
 //! Clocks that are ten minutes apart: two orchestrators on one registry.
 
+use serde_json::json;
 use test_support::{Database, StackBuilder, eventually_within};
 
 use std::path::Path;
@@ -28,22 +29,33 @@ async fn replicas_whose_clocks_differ_share_duties_and_tell_each_job_once() {
     let fill = "CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT); INSERT INTO orders (note) VALUES ('a')";
     stack.sqlite("shop.db", fill).await;
     let id = stack.onboard_sqlite("shop", "shop.db").await;
-    let (mut ahead, ahead_api) = stack.start_replica(&variables("+5m")).await;
+    let (mut ahead, _) = stack.start_replica(&variables("+5m")).await;
     let (_behind, behind_api) = stack.start_replica(&variables("-5m")).await;
     stack.orchestrator.as_mut().unwrap().stop().await;
+    let connection = behind_api
+        .get(&format!("/connections/{id}"))
+        .await
+        .expect(200);
+    let body = json!({"connectionId": connection["airbyte_connection_id"], "jobType": "sync"});
+    let airbyte = stack.airbyte_api().await;
     let mut jobs = Vec::new();
-    for (turn, api) in [&ahead_api, &behind_api, &behind_api]
-        .into_iter()
-        .enumerate()
-    {
-        if turn == 2 {
-            // The other takes over what this one had, although its clock says that it was renewed
+    stack.api = behind_api;
+    for turn in 0..2 {
+        let started = airbyte.post("/api/public/v1/jobs", &body).await.expect(200);
+        let job = started["jobId"].to_string();
+        let path = format!("/jobs/{job}");
+        eventually_within(Duration::from_secs(90), async || {
+            let answer = stack.api.get(&path).await;
+            let has_ended = answer.status == 200 && answer.json()["status"] == "succeeded";
+            if has_ended { Ok(()) } else { Err(answer.text) }
+        })
+        .await;
+        jobs.push(job);
+        if turn == 0 {
+            // The other takes over what this one has, although its clock says that it was renewed
             // in the future.
             ahead.kill();
         }
-        stack.api = api.clone();
-        let job = stack.sync(&id).await;
-        jobs.push(job["job_id"].as_str().unwrap().to_owned());
     }
     let mut listener = stack
         .api

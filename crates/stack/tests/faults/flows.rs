@@ -158,12 +158,19 @@ impl Shop {
         Ok(())
     }
 
+    /// Connections to a database that broke are met once each before they are made anew.
     async fn row(&self) -> Value {
-        self.stack
-            .api
-            .get(&format!("/connections/{}", self.id))
-            .await
-            .expect(200)
+        eventually_within(RECOVERY, async || {
+            let path = format!("/connections/{}", self.id);
+            let answer = self.stack.api.get(&path).await;
+            assert_ne!(answer.status, 500, "{}", answer.text);
+            if answer.status == 200 {
+                Ok(answer.json())
+            } else {
+                Err(answer)
+            }
+        })
+        .await
     }
 
     async fn version_and_status(&self) -> (i64, String) {

@@ -53,6 +53,8 @@ impl Breaker {
             name,
             state: Mutex::new(closed()),
         };
+        // What is stated before anybody records is lost, and a circuit may never change.
+        super::super::metrics::install();
         breaker.publish(Circuit::Closed);
         breaker
     }
