@@ -1,5 +1,6 @@
 //! What a process that stops still holds, another one takes up at once.
 
+use chrono::DateTime;
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
@@ -23,7 +24,7 @@ impl Registry {
             let at = now();
             let handed = Entity::update_many()
                 .col_expr(Column::LeaseOwner, Expr::value(None::<String>))
-                .col_expr(Column::LeaseUntil, Expr::value(at))
+                .col_expr(Column::LeaseUntil, Expr::value(DateTime::UNIX_EPOCH))
                 .col_expr(Column::Fencing, Expr::col(Column::Fencing).add(1))
                 .col_expr(Column::UpdatedAt, Expr::value(at))
                 .filter(Column::LeaseOwner.eq(owner))

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, EntityTrait as _, Statement};
 
 use super::entities::lease::{self, Model};
@@ -176,8 +177,19 @@ pub(super) async fn hold(
     Ok(row.try_get("", "position")?)
 }
 
+/// When a lease ends that lasts from now on, by the database's clock.
+pub(super) fn ends_in(backend: DbBackend, lasts: TimeDelta) -> SimpleExpr {
+    match backend {
+        DbBackend::Postgres => Expr::cust(format!(
+            "clock_timestamp() + interval '{} milliseconds'",
+            lasts.num_milliseconds()
+        )),
+        _ => Expr::value(now() + lasts),
+    }
+}
+
 /// The moment by the database's clock; SQLite has none but ours.
-async fn clock(
+pub(super) async fn clock(
     connection: &impl sea_orm::ConnectionTrait,
 ) -> Result<DateTime<Utc>, sea_orm::DbErr> {
     if connection.get_database_backend() != DbBackend::Postgres {

@@ -3,17 +3,19 @@
 //! An operation is held by a lease: owner, end, and a fencing counter that moves each time it
 //! changes hands. Every write on its behalf checks the lease in the same transaction, so a process
 //! that was paused past its lease's end can change nothing. Partial unique indexes allow one open
-//! operation per connection, beside it one waiting sync and one trigger.
+//! operation per connection, beside it one waiting sync and one trigger. Leases end by the database's
+//! clock where it has one, since those of machines differ.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
-    QueryOrder as _, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction,
+    EntityTrait as _, QueryFilter as _, QueryOrder as _, sea_query::Expr,
 };
 use uuid::Uuid;
 
 use super::connections::is_unique_violation;
 use super::entities::operation::{self, Column, Entity, Model};
+use super::leases::{clock, ends_in};
 use super::status::{OperationKind, OperationStatus};
 use super::{Conflict, Error, Registry, now};
 use crate::http::{actor, request_id};
@@ -220,6 +222,10 @@ impl Registry {
         let at = now();
         let lasts = self.inner.lease;
         let actor = actor::current();
+        let until = match new.owner {
+            Some(_) => Some(clock(writer).await? + lasts),
+            None => None,
+        };
         let status = match new.owner {
             Some(_) => OperationStatus::Running,
             None => OperationStatus::Pending,
@@ -234,7 +240,7 @@ impl Registry {
             error: Set(None),
             request_id: Set(request_id::current()),
             lease_owner: Set(new.owner.map(str::to_owned)),
-            lease_until: Set(new.owner.map(|_| at + lasts)),
+            lease_until: Set(until),
             fencing: Set(1),
             created_at: Set(at),
             updated_at: Set(at),
@@ -262,7 +268,10 @@ impl Registry {
 /// Checks and extends a lease within the transaction of the write it guards.
 pub(super) async fn assert_held(writer: &DatabaseTransaction, lease: &Lease) -> Result<(), Error> {
     let held = Entity::update_many()
-        .col_expr(Column::LeaseUntil, Expr::value(now() + lease.lasts))
+        .col_expr(
+            Column::LeaseUntil,
+            ends_in(writer.get_database_backend(), lease.lasts),
+        )
         .col_expr(Column::UpdatedAt, Expr::value(now()))
         .filter(Column::Id.eq(lease.operation_id))
         .filter(Column::LeaseOwner.eq(lease.owner.as_str()))
@@ -283,7 +292,8 @@ pub(super) async fn finish(
     lease: &Lease,
     ending: Ending<'_>,
 ) -> Result<(), Error> {
-    let free = ending.settle_until.map(|_| now());
+    // One that settles is looked at at once.
+    let free = ending.settle_until.map(|_| DateTime::UNIX_EPOCH);
     Entity::update_many()
         .col_expr(Column::Status, Expr::value(ending.status()))
         .col_expr(

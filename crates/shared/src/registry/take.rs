@@ -1,12 +1,13 @@
 //! Who works on an operation: taking it, holding on to it, handing it back.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    ColumnTrait as _, Condition, DbBackend, EntityTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, sea_query::Expr,
 };
 
 use super::entities::operation::{Column, Entity, Model};
+use super::leases::ends_in;
 use super::operations::{Lease, assert_held};
 use super::status::{OperationKind, OperationStatus};
 use super::{Error, Registry, now};
@@ -25,10 +26,11 @@ impl Registry {
         kinds: &[OperationKind],
         owner: &str,
     ) -> Result<Option<(Model, Lease)>, Error> {
+        let backend = self.backend();
         let free = || {
             let left = Condition::all()
                 .add(Column::Status.eq(OperationStatus::Running))
-                .add(Column::LeaseUntil.lt(now()));
+                .add(has_ended(backend));
             Condition::all()
                 .add(Column::Kind.is_in(kinds.iter().copied()))
                 .add(
@@ -48,10 +50,11 @@ impl Registry {
         &self,
         owner: &str,
     ) -> Result<Option<(Model, Lease)>, Error> {
+        let backend = self.backend();
         let due = || {
             Condition::all()
                 .add(Column::Status.eq(OperationStatus::Settling))
-                .add(Column::LeaseUntil.lt(now()))
+                .add(has_ended(backend))
         };
         self.take(due, OperationStatus::Settling, owner).await
     }
@@ -76,7 +79,10 @@ impl Registry {
             let taken = Entity::update_many()
                 .col_expr(Column::Status, Expr::value(status))
                 .col_expr(Column::LeaseOwner, Expr::value(owner))
-                .col_expr(Column::LeaseUntil, Expr::value(now() + self.inner.lease))
+                .col_expr(
+                    Column::LeaseUntil,
+                    ends_in(self.backend(), self.inner.lease),
+                )
                 .col_expr(Column::Fencing, Expr::value(candidate.fencing + 1))
                 .col_expr(Column::UpdatedAt, Expr::value(now()))
                 .filter(Column::Id.eq(candidate.id))
@@ -110,20 +116,16 @@ impl Registry {
         Ok(())
     }
 
-    /// Puts an operation back for any process to take later, for instance because a job runs.
+    /// Puts an operation back for any process to take after a while, for instance because a job runs.
     ///
     /// # Errors
     /// `Conflict::LeaseLost` when it belongs to another process now.
-    pub async fn operation_hand_back(
-        &self,
-        lease: &Lease,
-        until: DateTime<Utc>,
-    ) -> Result<(), Error> {
+    pub async fn operation_hand_back(&self, lease: &Lease, after: TimeDelta) -> Result<(), Error> {
         let writer = self.writer().await?;
         assert_held(&writer, lease).await?;
-        // It stays `running` with a lease that ends at `until`: `pending` would be taken at once.
+        // It stays `running` with a lease that ends then: `pending` would be taken at once.
         Entity::update_many()
-            .col_expr(Column::LeaseUntil, Expr::value(until))
+            .col_expr(Column::LeaseUntil, ends_in(self.backend(), after))
             .filter(Column::Id.eq(lease.operation_id))
             .exec(&writer)
             .await?;
@@ -131,25 +133,28 @@ impl Registry {
         Ok(())
     }
 
-    /// Looks at an operation that settles again at `until`, or, without, ends it as what it was.
+    /// Looks at an operation that settles again after a while, or, without, ends it as what it was.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn operation_settle(
         &self,
         lease: &Lease,
-        until: Option<DateTime<Utc>>,
+        after: Option<TimeDelta>,
     ) -> Result<(), Error> {
         let writer = self.writer().await?;
+        let until = after.map_or(Expr::value(Option::<DateTime<Utc>>::None), |after| {
+            ends_in(self.backend(), after)
+        });
         let mine = || {
             Entity::update_many()
-                .col_expr(Column::LeaseUntil, Expr::value(until))
+                .col_expr(Column::LeaseUntil, until.clone())
                 .col_expr(Column::UpdatedAt, Expr::value(now()))
                 .filter(Column::Id.eq(lease.operation_id))
                 .filter(Column::Fencing.eq(lease.fencing))
                 .filter(Column::Status.eq(OperationStatus::Settling))
         };
-        if until.is_some() {
+        if after.is_some() {
             mine().exec(&writer).await?;
         } else {
             mine()
@@ -180,4 +185,12 @@ impl Registry {
             .await?
             .is_some())
     }
+}
+
+/// Whether a lease has run out, by the clock that its end was written with.
+fn has_ended(backend: DbBackend) -> Condition {
+    Condition::all().add(match backend {
+        DbBackend::Postgres => Expr::cust("lease_until < clock_timestamp()"),
+        _ => Column::LeaseUntil.lt(now()),
+    })
 }

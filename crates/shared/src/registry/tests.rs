@@ -162,7 +162,7 @@ async fn a_lease_that_changed_hands_writes_nothing() {
             .is_none()
     );
     f.registry
-        .operation_hand_back(&old, now() - chrono::TimeDelta::seconds(1))
+        .operation_hand_back(&old, chrono::TimeDelta::seconds(-1))
         .await
         .unwrap();
     let (_, new) = f

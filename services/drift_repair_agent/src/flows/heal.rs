@@ -8,7 +8,6 @@ use contracts::{ErrorCode, Event, FieldError, HealAnswer, HealOutcome, HealReque
 use shared::airbyte::ErrorKind;
 use shared::airbyte::types::ConnectionRead;
 use shared::registry::keeper::LeaseKeeper;
-use shared::registry::now;
 use shared::registry::operations::{Ending, Lease};
 use shared::registry::status::OperationKind;
 
@@ -118,7 +117,7 @@ async fn steps(
         if wait_for_jobs(state, &target, patience).await?.is_some() {
             state
                 .registry
-                .operation_hand_back(lease, now() + LOOK_AGAIN)
+                .operation_hand_back(lease, LOOK_AGAIN)
                 .await?;
             answer.outcome = HealOutcome::Waiting;
             answer.new_version = None;

@@ -5,7 +5,7 @@ use shared::operation::on_behalf;
 use shared::registry::entities::operation;
 use shared::registry::operations::Lease;
 use shared::registry::status::OperationKind;
-use shared::registry::{self, Conflict, now};
+use shared::registry::{self, Conflict};
 
 use super::{Error, delete, onboard, settle, sync, update};
 use crate::state::State;
@@ -28,10 +28,7 @@ pub(super) async fn turn(state: &State) -> Result<(), Error> {
         let gone_on = on_behalf(&operation, go_on(state, &operation, &lease)).await;
         if let Err(error) = gone_on {
             tracing::warn!(operation.id = %operation.id, connection.id = %lease.connection_id, error = %chain(&error), "could not go on with an operation; it is tried again");
-            let back = state
-                .registry
-                .operation_hand_back(&lease, now() + RETRY)
-                .await;
+            let back = state.registry.operation_hand_back(&lease, RETRY).await;
             // Finished all the same, or another process has it by now.
             if !matches!(
                 back,

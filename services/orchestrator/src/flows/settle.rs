@@ -52,7 +52,7 @@ pub(super) async fn turn(state: &State) -> Result<(), Error> {
         }
         let over = operation.settle_until.is_none_or(|until| until < now());
         let age = now() - operation.created_at;
-        let again = now() + (age / 4).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1);
+        let again = (age / 4).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1);
         state
             .registry
             .operation_settle(&lease, (!over).then_some(again))

@@ -7,7 +7,6 @@ use contracts::SyncRequest;
 use shared::airbyte::{self, ErrorKind, RefreshMode};
 use shared::http::problem::chain;
 use shared::registry::entities::operation;
-use shared::registry::now;
 use shared::registry::operations::{Ending, Lease};
 use shared::registry::status::OperationKind;
 
@@ -52,10 +51,7 @@ async fn turn(state: &State) -> Result<bool, Error> {
     {
         if let Err(error) = start_requested(state, &operation, &lease).await {
             tracing::warn!(connection.id = %lease.connection_id, error = %chain(&error), "could not start a sync; it is tried again");
-            state
-                .registry
-                .operation_hand_back(&lease, now() + RETRY)
-                .await?;
+            state.registry.operation_hand_back(&lease, RETRY).await?;
             break;
         }
     }
@@ -86,10 +82,7 @@ async fn start_requested(
     };
     let newest = state.airbyte.job_list_newest(connection, 1).await?;
     if newest.first().is_some_and(|job| !sync::is_final(job)) {
-        state
-            .registry
-            .operation_hand_back(lease, now() + RETRY)
-            .await?;
+        state.registry.operation_hand_back(lease, RETRY).await?;
         return Ok(());
     }
     let mut request: SyncRequest = serde_json::from_str(&operation.request)
@@ -119,10 +112,7 @@ async fn start_requested(
             kind: ErrorKind::Conflict { .. },
             ..
         }) => {
-            state
-                .registry
-                .operation_hand_back(lease, now() + RETRY)
-                .await?;
+            state.registry.operation_hand_back(lease, RETRY).await?;
             return Ok(());
         }
         result => result?,
@@ -143,10 +133,7 @@ async fn start_requested(
     } else {
         let rest = serde_json::to_string(&request).unwrap_or_default();
         state.registry.operation_set_request(lease, &rest).await?;
-        state
-            .registry
-            .operation_hand_back(lease, now() + RETRY)
-            .await?;
+        state.registry.operation_hand_back(lease, RETRY).await?;
     }
     Ok(())
 }
