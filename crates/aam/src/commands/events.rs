@@ -1,5 +1,6 @@
 //! `aam events`.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -58,7 +59,9 @@ pub(crate) async fn run(
         let path = format!("/events?{query}&limit={PAGE}&after={after}");
         let page: Vec<EventView> = client.get(path.replace("?&", "?").as_str()).await?;
         for event in &page {
-            show(format, event)?;
+            if !show(format, event)? {
+                return Ok(ExitCode::SUCCESS);
+            }
             after = event.sequence;
         }
         if page.len() < PAGE {
@@ -81,7 +84,9 @@ async fn follow(
         match client.stream(&path, "text/event-stream").await {
             Ok(answer) => {
                 is_first = false;
-                listen(answer, format, &mut after).await?;
+                if !listen(answer, format, &mut after).await? {
+                    return Ok(ExitCode::SUCCESS);
+                }
             }
             // A service that restarts is waited for; one that refuses is not.
             Err(error) if is_first || error.is::<crate::client::Refused>() => return Err(error),
@@ -91,12 +96,12 @@ async fn follow(
     }
 }
 
-/// Shows events until the stream ends or falls silent.
+/// Shows events until the stream ends or falls silent; answers whether somebody still reads.
 async fn listen(
     answer: reqwest::Response,
     format: Format,
     after: &mut Option<i64>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let mut bytes = answer.bytes_stream();
     let mut buffer = Vec::new();
     while let Ok(Some(Ok(chunk))) = tokio::time::timeout(SILENCE, bytes.next()).await {
@@ -106,32 +111,36 @@ async fn listen(
             let line = String::from_utf8_lossy(&line);
             if let Some(data) = line.strip_prefix("data: ") {
                 let event: EventView = serde_json::from_str(data).context("reading an event")?;
-                show(format, &event)?;
+                if !show(format, &event)? {
+                    return Ok(false);
+                }
                 *after = Some(event.sequence);
             }
         }
     }
-    Ok(())
+    Ok(true)
 }
 
-fn show(format: Format, event: &EventView) -> anyhow::Result<()> {
+/// Prints an event; answers false when nobody reads any more, for instance `head`.
+fn show(format: Format, event: &EventView) -> anyhow::Result<bool> {
     let written = serde_json::to_value(event)?;
-    if format == Format::Json {
+    let line = match format {
         // One document per line: a stream has no end to close a list at.
-        println!("{written}");
-        return Ok(());
-    }
-    let connection = event
-        .connection_id
-        .map_or_else(|| "-".to_owned(), |id| id.to_string());
-    println!(
-        "{:>6}  {}  {connection}  {:<22}  {}",
-        event.sequence,
-        output::time(event.time),
-        event.event.name(),
-        details(&written["data"])
-    );
-    Ok(())
+        Format::Json => written.to_string(),
+        Format::Table => {
+            let connection = event
+                .connection_id
+                .map_or_else(|| "-".to_owned(), |id| id.to_string());
+            format!(
+                "{:>6}  {}  {connection}  {:<22}  {}",
+                event.sequence,
+                output::time(event.time),
+                event.event.name(),
+                details(&written["data"])
+            )
+        }
+    };
+    Ok(writeln!(std::io::stdout(), "{line}").is_ok())
 }
 
 /// A payload in one line.

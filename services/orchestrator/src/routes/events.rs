@@ -89,7 +89,7 @@ pub(crate) async fn listen(
         return Err(ApiError::new(
             ErrorCode::EventsGone,
             format!(
-                "the events after {seen} are not kept any more; read what you need anew and listen without a position"
+                "no event {seen} is among those that are kept; read what you need anew and listen without a position"
             ),
         ));
     }
