@@ -158,7 +158,13 @@ impl ServiceClient {
         body: Option<&(impl Serialize + Sync)>,
         timeout: Duration,
     ) -> Result<(), Error> {
-        self.answer(method, path, body, timeout).await.map(|_| ())
+        let (status, _) = self.answer(method, path, body, timeout).await?;
+        // Whatever else answers with success has not done it.
+        if status == 204 {
+            Ok(())
+        } else {
+            Err(self.garbage(status))
+        }
     }
 
     /// Calls the service; again where nothing was sent, or nothing is changed by it.

@@ -24,7 +24,8 @@ fn handle() -> Option<&'static PrometheusHandle> {
         .as_ref()
 }
 
-pub(super) fn install() {
+/// Records from now on; what is recorded before is lost.
+pub(crate) fn install() {
     handle();
 }
 

@@ -11,7 +11,7 @@ use shared::operation::steps::trigger as step;
 use shared::operation::{Acted, Run};
 use shared::registry::changes::DELETING;
 use shared::registry::entities::{connection, operation};
-use shared::registry::jobs::JobFacts;
+use shared::registry::jobs::{JobFacts, StartedBy};
 use shared::registry::keeper::LeaseKeeper;
 use shared::registry::operations::{Ending, Lease, NewOperation};
 use shared::registry::status::{ConnectionStatus, JobStatus, OperationKind, OperationStatus};
@@ -146,7 +146,7 @@ async fn steps(
         // Started already, or not: a sync with a higher number tells.
         let ours = settle::look_for(|| newer_sync(state, airbyte_id, before)).await?;
         if let Some(job) = ours {
-            record(state, row.id, &job).await?;
+            record(state, row.id, &job, Some(StartedBy::Aam)).await?;
             return Ok(triggered(row.id, job));
         }
     }
@@ -169,7 +169,7 @@ async fn steps(
     let record = async {
         match started {
             Triggered::Now(job) => {
-                record(state, row.id, &job).await?;
+                record(state, row.id, &job, Some(StartedBy::Aam)).await?;
                 Ok(triggered(row.id, job))
             }
             Triggered::Before(job) => attach(state, row, &job).await,
@@ -285,7 +285,7 @@ async fn attach(state: &State, row: &connection::Model, job: &Job) -> Result<Syn
             ),
         ));
     }
-    record(state, row.id, job).await?;
+    record(state, row.id, job, None).await?;
     Ok(SyncTriggered {
         connection_id: row.id,
         job_id: job.job_id.clone(),
@@ -294,9 +294,13 @@ async fn attach(state: &State, row: &connection::Model, job: &Job) -> Result<Syn
     })
 }
 
-/// Stores a job as Airbyte tells it, and wakes the worker that follows it; answers whether nobody
-/// knew of it before.
-pub(crate) async fn record(state: &State, connection_id: Uuid, job: &Job) -> Result<bool, Error> {
+/// Stores a job as Airbyte tells it, with who started it where that is certain, and wakes the worker.
+pub(crate) async fn record(
+    state: &State,
+    connection_id: Uuid,
+    job: &Job,
+    started_by: Option<StartedBy>,
+) -> Result<(), Error> {
     let status = JobStatus::from_airbyte(&job.status);
     let facts = JobFacts {
         connection_id,
@@ -315,9 +319,9 @@ pub(crate) async fn record(state: &State, connection_id: Uuid, job: &Job) -> Res
         bytes_synced: job.bytes_synced,
         attempts: 1,
     };
-    let first = state.registry.job_record(&facts).await?;
+    state.registry.job_store(&facts, started_by).await?;
     state.wake.notify_one();
-    Ok(first)
+    Ok(())
 }
 
 pub(crate) fn is_final(job: &Job) -> bool {

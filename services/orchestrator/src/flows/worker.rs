@@ -7,6 +7,7 @@ use contracts::SyncRequest;
 use shared::airbyte::{self, ErrorKind, RefreshMode};
 use shared::http::problem::chain;
 use shared::registry::entities::operation;
+use shared::registry::jobs::StartedBy;
 use shared::registry::operations::{Ending, Lease};
 use shared::registry::status::OperationKind;
 
@@ -120,7 +121,7 @@ async fn start_requested(
     let job_id = match started {
         Some(job_id) => {
             let job = state.airbyte.job_get(&job_id).await?;
-            sync::record(state, row.id, &job).await?;
+            sync::record(state, row.id, &job, Some(StartedBy::Aam)).await?;
             tracing::info!(connection.id = %row.id, job.id = %job_id, "started refresh job {job_id}");
             job_id
         }
