@@ -121,8 +121,6 @@ pub fn jobs_open(count: usize) {
 
 /// States a circuit.
 pub(crate) fn circuit(dependency: &'static str, circuit: Circuit) {
-    // A dependency is made before its service serves.
-    crate::http::metrics::install();
     let value = match circuit {
         Circuit::Closed => 0.0,
         Circuit::HalfOpen => 1.0,

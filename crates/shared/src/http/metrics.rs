@@ -24,8 +24,7 @@ fn handle() -> Option<&'static PrometheusHandle> {
         .as_ref()
 }
 
-/// Records from now on; what is recorded before is lost.
-pub(crate) fn install() {
+pub(super) fn install() {
     handle();
 }
 

@@ -12,7 +12,7 @@ mod idempotency;
 mod json;
 mod key_ring;
 mod limits;
-pub(crate) mod metrics;
+mod metrics;
 mod openapi;
 pub mod outgoing;
 pub mod problem;
