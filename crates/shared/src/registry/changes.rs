@@ -127,6 +127,36 @@ impl Registry {
         Ok(())
     }
 
+    /// Ends the trigger of a sync: which job came of it, and whether it was started for it.
+    ///
+    /// # Errors
+    /// `Conflict::LeaseLost` when the lease is not held any more.
+    pub async fn trigger_succeed(
+        &self,
+        lease: &Lease,
+        job_id: &str,
+        is_new: bool,
+    ) -> Result<(), Error> {
+        let result = serde_json::json!({ "job_id": job_id });
+        let writer = self.writer().await?;
+        assert_held(&writer, lease).await?;
+        if is_new {
+            let change = audit::Change {
+                action: "connection.sync",
+                target: lease.connection_id.to_string(),
+                connection_id: Some(lease.connection_id),
+                before: None,
+                after: Some(result.clone()),
+            };
+            audit::append(&writer, change).await?;
+        }
+        let text = result.to_string();
+        let ending = Ending::succeeded(Some(&text));
+        finish(&writer, lease, ending).await?;
+        writer.commit().await?;
+        Ok(())
+    }
+
     /// Writes down that orphans were removed.
     ///
     /// # Errors

@@ -15,8 +15,9 @@ use uuid::Uuid;
 
 use super::connections::is_unique_violation;
 use super::entities::operation::{self, Column, Entity, Model};
+use super::entities::operation_step;
 use super::leases::{clock, ends_in};
-use super::status::{OperationKind, OperationStatus};
+use super::status::{OperationKind, OperationStatus, StepStatus};
 use super::{Conflict, Error, Registry, now};
 use crate::http::{actor, request_id};
 
@@ -292,6 +293,19 @@ pub(super) async fn finish(
     lease: &Lease,
     ending: Ending<'_>,
 ) -> Result<(), Error> {
+    if ending.error.is_none() {
+        // The last step is the write that this is a part of.
+        operation_step::Entity::update_many()
+            .col_expr(
+                operation_step::Column::Status,
+                Expr::value(StepStatus::Done),
+            )
+            .col_expr(operation_step::Column::UpdatedAt, Expr::value(now()))
+            .filter(operation_step::Column::OperationId.eq(lease.operation_id))
+            .filter(operation_step::Column::Status.eq(StepStatus::Intended))
+            .exec(writer)
+            .await?;
+    }
     // One that settles is looked at at once.
     let free = ending.settle_until.map(|_| DateTime::UNIX_EPOCH);
     Entity::update_many()

@@ -12,6 +12,9 @@ use super::operations::{Lease, assert_held};
 use super::status::StepStatus;
 use super::{Error, Registry, now};
 
+/// The step of an operation that is given up between two others.
+const UNDO: &str = "undo";
+
 impl Registry {
     /// Writes down what a step is about to do, before it does it.
     ///
@@ -96,6 +99,28 @@ impl Registry {
             .filter(operation_step::Column::Status.eq(StepStatus::Intended))
             .exec(&writer)
             .await?;
+        let told = operation_step::Entity::find()
+            .filter(operation_step::Column::OperationId.eq(lease.operation_id))
+            .filter(operation_step::Column::Status.is_in([StepStatus::Failed, StepStatus::Undone]))
+            .one(&writer)
+            .await?;
+        if told.is_none() {
+            // It failed between two steps, or before the first.
+            let at = now();
+            operation_step::Entity::insert(operation_step::ActiveModel {
+                operation_id: Set(lease.operation_id),
+                step: Set(UNDO.to_owned()),
+                attempt: Set(0),
+                intent: Set(None),
+                external_ref: Set(None),
+                status: Set(StepStatus::Failed),
+                error: Set(Some(reason.to_owned())),
+                created_at: Set(at),
+                updated_at: Set(at),
+            })
+            .exec_without_returning(&writer)
+            .await?;
+        }
         writer.commit().await?;
         Ok(())
     }

@@ -105,6 +105,20 @@ async fn a_create_that_happened_although_it_failed_is_adopted() {
     );
 }
 
+/// Waits until nothing is left in Airbyte and the connection is FAILED.
+async fn taken_back(stack: &Stack) {
+    test_support::eventually_within(std::time::Duration::from_secs(90), async || {
+        let objects = stack.airbyte_objects().await;
+        let row = stack.api.get("/connections").await.json()[0].clone();
+        if objects == (0, 0) && row["status"] == "FAILED" {
+            Ok(())
+        } else {
+            Err((objects, row))
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_undo_that_fails_is_finished_when_airbyte_is_back() {
     let stack = proxied().await;
@@ -134,16 +148,17 @@ async fn an_undo_that_fails_is_finished_when_airbyte_is_back() {
         "nothing could be taken back yet"
     );
     proxy.mend();
-    test_support::eventually_within(std::time::Duration::from_secs(90), async || {
-        let objects = stack.airbyte_objects().await;
-        let row = stack.api.get("/connections").await.json()[0].clone();
-        if objects == (0, 0) && row["status"] == "FAILED" {
-            Ok(())
-        } else {
-            Err((objects, row))
-        }
-    })
-    .await;
+    taken_back(&stack).await;
+
+    // The same when it fails before its first step: an earlier one's leavings cannot be looked for.
+    proxy.fail(Method::GET, "/api/public/v1/sources", Fault::Before(500), 9);
+    stack
+        .api
+        .post("/connections/onboard", &body)
+        .await
+        .expect_problem(502, "airbyte_failed");
+    proxy.mend();
+    taken_back(&stack).await;
     stack
         .api
         .post("/connections/onboard", &body)

@@ -96,6 +96,13 @@ async fn changes_and_is_guarded(builder: StackBuilder) {
         .await
         .expect(200);
     let changed = audit.as_array().unwrap().iter();
+    let actions = || audit.as_array().unwrap().iter().map(|one| &one["action"]);
+    assert_eq!(
+        actions()
+            .filter(|action| **action == "connection.sync")
+            .count(),
+        1
+    );
     let mut changed = changed.filter(|one| one["action"] == "connection.update");
     let first = changed.next_back().unwrap();
     assert_eq!(first["before"]["name"], "shop", "{audit:#}");
@@ -348,6 +355,8 @@ async fn an_onboarding_is_followed_by_its_operation() {
             "commit_version"
         ])
     );
+    let all = ended["steps"].as_array().unwrap();
+    assert!(all.iter().all(|step| step["status"] == "done"), "{ended:#}");
     let id = ended["connection_id"].as_str().unwrap();
     assert_eq!(connection(&stack, id).await["status"], "ACTIVE");
     assert_eq!(

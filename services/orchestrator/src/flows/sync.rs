@@ -113,9 +113,11 @@ async fn perform(
     drop(keeper);
     let ended = match &started {
         Ok(started) => {
-            let result = serde_json::json!({"job_id": started.job_id}).to_string();
-            let ending = Ending::succeeded(Some(&result));
-            state.registry.operation_finish(lease, ending).await
+            let is_new = started.status == SyncStatus::Triggered;
+            state
+                .registry
+                .trigger_succeed(lease, &started.job_id, is_new)
+                .await
         }
         Err(error) => {
             let ending = chain(error);
