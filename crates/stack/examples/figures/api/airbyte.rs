@@ -71,7 +71,9 @@ pub(super) fn start(catalog: String) -> anyhow::Result<String> {
 async fn fixed(request: HttpRequest) -> HttpResponse {
     let path = request.path();
     let answer = match path.rsplit("/v1").next().unwrap_or_default() {
-        "/applications/token" => json!({"access_token": "t", "expires_in": 900}),
+        "/applications/token" => {
+            json!({"access_token": "t", "token_type": "Bearer", "expires_in": 900})
+        }
         "/health" => json!("Successful operation"),
         "/workspaces" => json!({"data": [{"workspaceId": WORKSPACE, "name": "w"}]}),
         "/destinations" => json!({"data": [destination()]}),

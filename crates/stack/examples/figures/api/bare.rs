@@ -17,10 +17,10 @@ pub(crate) fn serve(database: &Path, bytes: &Path) -> anyhow::Result<()> {
     let target = DatabaseTarget::Sqlite {
         path: database.to_owned(),
     };
-    let registry = Registry::connect(&target, Pooler::Session).context("opening the registry")?;
-    let registry = Data::new(registry);
     let bytes = Data::new(Bytes::from(std::fs::read(bytes)?));
     actix_web::rt::System::new().block_on(async move {
+        let registry = Registry::connect(&target, Pooler::Session);
+        let registry = Data::new(registry.context("opening the registry")?);
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(registry.clone())
@@ -34,9 +34,9 @@ pub(crate) fn serve(database: &Path, bytes: &Path) -> anyhow::Result<()> {
             r#"{{"message":"listening","address":"{}"}}"#,
             server.addrs()[0]
         );
-        server.run().await
-    })?;
-    Ok(())
+        server.run().await?;
+        Ok(())
+    })
 }
 
 async fn one(registry: Data<Registry>, id: web::Path<Uuid>) -> HttpResponse {
