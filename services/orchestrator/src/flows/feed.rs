@@ -69,7 +69,9 @@ impl Feed {
     ) -> Result<(), registry::Error> {
         let mut after = match position {
             Some(position) => *position,
-            None => registry.event_range().await?.newest,
+            // One that came between a new listener's look and this one is told as well: whoever has
+            // it already skips it, and whoever lacks more than it sees that.
+            None => (registry.event_range().await?.newest - 1).max(0),
         };
         *position = Some(after);
         loop {
@@ -195,4 +197,58 @@ async fn catch_up(
         return Ok((page, end, true));
     }
     Ok((page, end.max(newest), false))
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::registry::connections::NewConnection;
+    use shared::registry::leases::RELAY;
+    use shared::registry::operations::NewOperation;
+    use shared::registry::status::OperationKind;
+    use shared::settings::{DatabaseTarget, Pooler};
+    use uuid::Uuid;
+
+    use super::*;
+
+    async fn fail_an_onboarding(registry: &Registry) {
+        let new = NewConnection {
+            id: Uuid::now_v7(),
+            name: "shop".to_owned(),
+            source_type: "SQLite".to_owned(),
+            airbyte_instance: String::new(),
+            workspace_id: Uuid::nil(),
+            destination_id: Uuid::nil(),
+            credential_id: None,
+            drift_policy: "propose".to_owned(),
+            schedule: "{}".to_owned(),
+            request_hash: String::new(),
+        };
+        let operation = NewOperation::begun(OperationKind::Onboard, new.id, "{}", "me");
+        let lease = registry.onboarding_begin(&new, operation).await.unwrap();
+        let failed = registry.onboarding_fail(&lease, "it was refused", None);
+        failed.await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_event_between_a_listeners_look_and_the_polls_first_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("registry.db");
+        let registry =
+            Registry::connect(&DatabaseTarget::Sqlite { path }, Pooler::Session).unwrap();
+        registry.migrate().await.unwrap();
+        let feed = Feed::new();
+        let filter = EventFilter::default();
+        let mut listener = feed.listen(registry.clone(), CancellationToken::new(), 0, filter);
+        // It has looked at the table, which had nothing.
+        listener.behind = false;
+        fail_an_onboarding(&registry).await;
+        let duty = registry.lease_take(RELAY, "me").await.unwrap().unwrap();
+        assert_eq!(registry.event_sequence(&duty).await.unwrap(), 1);
+        feed.tell(&registry, &mut None).await.unwrap();
+        let heard = tokio::time::timeout(Duration::from_secs(5), listener.next()).await;
+        match heard.unwrap().unwrap() {
+            Heard::Event(event) => assert_eq!(event.kind, "connection.failed"),
+            Heard::Nothing => panic!("only a sign of life"),
+        }
+    }
 }
