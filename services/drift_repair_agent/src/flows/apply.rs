@@ -3,14 +3,11 @@
 
 use catalog::request::{self, CatalogRequest};
 use contracts::{ApplyAnswer, ApplyStatus};
-use shared::registry::keeper::LeaseKeeper;
 use shared::registry::operations::{Ending, Lease};
 use shared::registry::status::OperationKind;
 use uuid::Uuid;
 
-use super::{
-    Error, change, end_failed, idle, observe, plan, repairable, still_at, switched_on, take,
-};
+use super::{Error, change, hold, idle, observe, plan, repairable, still_at, switched_on, take};
 use crate::state::State;
 
 /// What somebody sent.
@@ -32,13 +29,7 @@ pub(crate) async fn run(state: State, request: Request) -> Result<ApplyAnswer, E
     let catalog =
         CatalogRequest::parse(&request.catalog).map_err(|faults| plan::invalid(&faults))?;
     let lease = take(&state, OperationKind::Heal, target.row.id, WRITTEN).await?;
-    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
-    let result = steps(&state, &lease, &request, &catalog).await;
-    drop(keeper);
-    if let Err(error) = &result {
-        end_failed(&state, &lease, error).await;
-    }
-    result
+    hold(&state, &lease, steps(&state, &lease, &request, &catalog)).await
 }
 
 async fn steps(

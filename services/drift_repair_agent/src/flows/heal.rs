@@ -7,14 +7,12 @@ use catalog::plan::{self, Applied, BadDecision, Decided, Decisions, Plan};
 use contracts::{ErrorCode, Event, FieldError, HealAnswer, HealOutcome, HealRequest};
 use shared::airbyte::ErrorKind;
 use shared::airbyte::types::ConnectionRead;
-use shared::registry::keeper::LeaseKeeper;
 use shared::registry::operations::{Ending, Lease};
 use shared::registry::status::OperationKind;
 
 use super::observe::Offer;
 use super::{
-    Error, Repairable, change, end_failed, observe, repairable, running_job, standing, switched_on,
-    take,
+    Error, Repairable, change, hold, observe, repairable, running_job, standing, switched_on, take,
 };
 use crate::state::State;
 
@@ -44,13 +42,7 @@ pub(crate) async fn perform(
     request: &HealRequest,
     patience: Duration,
 ) -> Result<HealAnswer, Error> {
-    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
-    let result = steps(state, lease, request, patience).await;
-    drop(keeper);
-    if let Err(error) = &result {
-        end_failed(state, lease, error).await;
-    }
-    result
+    hold(state, lease, steps(state, lease, request, patience)).await
 }
 
 async fn steps(

@@ -16,6 +16,7 @@ use contracts::ErrorCode;
 pub(crate) use shared::flow::Error;
 use shared::http::problem::chain;
 use shared::registry::entities::connection;
+use shared::registry::keeper::LeaseKeeper;
 use shared::registry::operations::{Ending, Lease, NewOperation};
 use shared::registry::status::{ConnectionStatus, OperationKind};
 use shared::registry::{self, Conflict};
@@ -132,9 +133,24 @@ pub(crate) async fn idle(state: &State, target: &Repairable, then: &str) -> Resu
     }
 }
 
+/// Makes an operation's steps while its lease is renewed, and ends it when they fail.
+pub(crate) async fn hold<T>(
+    state: &State,
+    lease: &Lease,
+    steps: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
+    let result = steps.await;
+    drop(keeper);
+    if let Err(error) = &result {
+        end_failed(state, lease, error).await;
+    }
+    result
+}
+
 /// Ends an operation that failed. FAILED `catalog_uncertain` keeps its operation open, and so does a
 /// registry that is away: the worker goes on with it.
-pub(crate) async fn end_failed(state: &State, lease: &Lease, error: &Error) {
+async fn end_failed(state: &State, lease: &Lease, error: &Error) {
     let row = shared::flow::connection(&state.registry, lease.connection_id).await;
     let goes_on = match row {
         Ok(row) => row.status_reason.as_deref() == Some(change::UNCERTAIN),

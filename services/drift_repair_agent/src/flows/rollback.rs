@@ -3,11 +3,10 @@
 use catalog::SyncCatalog;
 use contracts::{ErrorCode, RollbackAnswer, RollbackRequest};
 use shared::registry;
-use shared::registry::keeper::LeaseKeeper;
 use shared::registry::operations::{Ending, Lease};
 use shared::registry::status::OperationKind;
 
-use super::{Error, change, end_failed, idle, observe, repairable, still_at, switched_on, take};
+use super::{Error, change, hold, idle, observe, repairable, still_at, switched_on, take};
 use crate::state::State;
 
 /// What a rollback does not do.
@@ -22,13 +21,7 @@ pub(crate) async fn run(state: State, request: RollbackRequest) -> Result<Rollba
     let written = serde_json::to_string(&request)
         .map_err(|error| registry::Error::Document(error.to_string()))?;
     let lease = take(&state, OperationKind::Rollback, target.row.id, &written).await?;
-    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
-    let result = steps(&state, &lease, &request).await;
-    drop(keeper);
-    if let Err(error) = &result {
-        end_failed(&state, &lease, error).await;
-    }
-    result
+    hold(&state, &lease, steps(&state, &lease, &request)).await
 }
 
 async fn steps(
