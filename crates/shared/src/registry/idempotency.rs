@@ -1,16 +1,16 @@
 //! `idempotency_keys`: which requests were answered, and how. A row is held by a lease while its
 //! request runs; when the process dies the lease runs out and the request may be carried out again.
 
-use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+use chrono::TimeDelta;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, DbBackend,
-    EntityTrait as _, QueryFilter as _, Statement, UpdateMany, sea_query::Expr,
-    sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, UpdateMany,
+    sea_query::Expr, sea_query::OnConflict,
 };
 use uuid::Uuid;
 
 use super::entities::idempotency_key::{ActiveModel, Column, Entity, Model};
-use super::{Error, Registry, now};
+use super::leases::clock;
+use super::{Error, Registry};
 
 /// How long a request holds its key without renewing it.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -67,7 +67,7 @@ impl Registry {
     pub async fn idempotency_claim(&self, of: KeyOf, fingerprint: &str) -> Result<Claim, Error> {
         let owner = Uuid::now_v7().to_string();
         let writer = self.writer().await?;
-        let at = self.database_time(&writer).await?;
+        let at = clock(&writer).await?;
         let new = Entity::insert(ActiveModel {
             actor: Set(of.actor.clone()),
             operation: Set(of.operation.clone()),
@@ -140,7 +140,7 @@ impl Registry {
     /// When the database fails.
     pub async fn idempotency_renew(&self, claimed: &Claimed) -> Result<bool, Error> {
         let writer = self.writer().await?;
-        let at = self.database_time(&writer).await?;
+        let at = clock(&writer).await?;
         let renewed = claimed
             .rows()
             .col_expr(Column::LeaseUntil, Expr::value(at + LEASE))
@@ -190,26 +190,13 @@ impl Registry {
     /// When the database fails.
     pub async fn idempotency_sweep(&self) -> Result<u64, Error> {
         let writer = self.writer().await?;
-        let at = self.database_time(&writer).await?;
+        let at = clock(&writer).await?;
         let swept = Entity::delete_many()
             .filter(Column::ExpiresAt.lte(at))
             .exec(&writer)
             .await?;
         writer.commit().await?;
         Ok(swept.rows_affected)
-    }
-
-    /// The database's clock, which all processes share however far their own are apart. With
-    /// SQLite they share a machine.
-    async fn database_time(&self, writer: &DatabaseTransaction) -> Result<DateTime<Utc>, Error> {
-        if self.backend() == DbBackend::Sqlite {
-            return Ok(now());
-        }
-        let ask = Statement::from_string(self.backend(), "SELECT clock_timestamp() AS at");
-        let row = writer.query_one_raw(ask).await?;
-        let row = row.ok_or_else(|| Error::Document("the clock has no row".to_owned()))?;
-        let at: DateTime<Utc> = row.try_get("", "at")?;
-        Ok(at.trunc_subsecs(6))
     }
 }
 

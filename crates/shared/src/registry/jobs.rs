@@ -69,16 +69,6 @@ pub struct JobStored {
 }
 
 impl Registry {
-    /// Stores what is known of a job that AAM started, whether or not it was known before; answers
-    /// whether this call was the first to. A final state stays.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn job_record(&self, facts: &JobFacts) -> Result<bool, Error> {
-        let stored = self.job_store(facts, Some(StartedBy::Aam)).await?;
-        Ok(stored.is_new)
-    }
-
     /// Stores what is known of a job with the events that tell of it, in one write. A final state
     /// stays, and so does what is known about who started it. A job of a connection that is gone is
     /// left alone.

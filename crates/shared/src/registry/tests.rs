@@ -1,7 +1,7 @@
 //! The registry on SQLite; the whole-stack tests run the same services on PostgreSQL.
 
 use super::connections::{ConnectionFilter, NewConnection};
-use super::jobs::JobFacts;
+use super::jobs::{JobFacts, StartedBy};
 use super::onboarding::Made;
 use super::operations::NewOperation;
 use super::status::*;
@@ -203,7 +203,11 @@ async fn a_job_that_ended_stays_ended() {
         bytes_synced: None,
         attempts: 1,
     };
-    assert!(f.registry.job_record(&facts).await.unwrap(), "the first to");
+    let store = async |facts: &JobFacts| {
+        let stored = f.registry.job_store(facts, Some(StartedBy::Aam));
+        stored.await.unwrap().is_new
+    };
+    assert!(store(&facts).await, "the first to");
     assert_eq!(
         f.registry
             .job_list_open("http://localhost:8000", 10)
@@ -214,9 +218,9 @@ async fn a_job_that_ended_stays_ended() {
     );
     facts.status = JobStatus::Succeeded;
     facts.rows_synced = Some(3);
-    assert!(!f.registry.job_record(&facts).await.unwrap());
+    assert!(!store(&facts).await);
     facts.status = JobStatus::Running;
-    f.registry.job_record(&facts).await.unwrap();
+    store(&facts).await;
     let jobs = f.registry.job_list(id, 10).await.unwrap();
     assert_eq!(jobs.len(), 1);
     assert_eq!(

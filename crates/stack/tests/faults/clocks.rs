@@ -29,8 +29,20 @@ async fn replicas_whose_clocks_differ_share_duties_and_tell_each_job_once() {
     let fill = "CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT); INSERT INTO orders (note) VALUES ('a')";
     stack.sqlite("shop.db", fill).await;
     let id = stack.onboard_sqlite("shop", "shop.db").await;
-    let (mut ahead, _) = stack.start_replica(&variables("+5m")).await;
-    let (_behind, behind_api) = stack.start_replica(&variables("-5m")).await;
+    let (mut ahead, _) = stack
+        .start_replica(
+            "orchestrator",
+            "SERVICE_PORT_ORCHESTRATOR",
+            &variables("+5m"),
+        )
+        .await;
+    let (_behind, behind_api) = stack
+        .start_replica(
+            "orchestrator",
+            "SERVICE_PORT_ORCHESTRATOR",
+            &variables("-5m"),
+        )
+        .await;
     stack.orchestrator.as_mut().unwrap().stop().await;
     let connection = behind_api
         .get(&format!("/connections/{id}"))

@@ -172,7 +172,9 @@ async fn another_process_goes_on_relaying_when_one_is_killed() {
     let mut stack = given::shop(Database::postgres().await, &[]).await;
     let id = stack.onboard_sqlite("shop", "shop.db").await;
     stack.sync(&id).await;
-    let (_replica, api) = stack.start_replica(&[]).await;
+    let (_replica, api) = stack
+        .start_replica("orchestrator", "SERVICE_PORT_ORCHESTRATOR", &[])
+        .await;
     let mut listener = api.listen("/events?after=0", None).await;
     let before = listener.until("sync.succeeded").await;
     stack.orchestrator.as_mut().unwrap().kill();

@@ -101,7 +101,9 @@ async fn a_job_that_ends_while_no_orchestrator_runs_is_told_once_afterwards() {
     })
     .await;
     stack.start_orchestrator().await;
-    let (_replica, _) = stack.start_replica(&[]).await;
+    let (_replica, _) = stack
+        .start_replica("orchestrator", "SERVICE_PORT_ORCHESTRATOR", &[])
+        .await;
     let ended = status(&stack, &job, "succeeded").await;
     assert!(ended["rows_synced"].as_i64().unwrap() > 0, "{ended}");
     let mut listener = stack.api.listen("/events?after=0", None).await;

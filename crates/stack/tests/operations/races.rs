@@ -30,9 +30,9 @@ async fn pair(database: Database) -> Pair {
         }]))
         .start()
         .await;
-    let agent = stack.replica("drift_repair_agent", "SERVICE_PORT_DRIFT_REPAIR");
+    let agent = stack.start_replica("drift_repair_agent", "SERVICE_PORT_DRIFT_REPAIR", &[]);
     let (agent_process, agent) = agent.await;
-    let orchestrator = stack.replica("orchestrator", "SERVICE_PORT_ORCHESTRATOR");
+    let orchestrator = stack.start_replica("orchestrator", "SERVICE_PORT_ORCHESTRATOR", &[]);
     let (process, orchestrator) = orchestrator.await;
     Pair {
         orchestrators: [stack.api.clone(), orchestrator],
@@ -191,7 +191,7 @@ async fn an_old_replica_works_beside_a_newer_registry() {
     // One that was running goes on, and one that starts now works as well.
     let id = stack.onboard_sqlite("shop", "shop.db").await;
     let (mut process, api) = stack
-        .replica("orchestrator", "SERVICE_PORT_ORCHESTRATOR")
+        .start_replica("orchestrator", "SERVICE_PORT_ORCHESTRATOR", &[])
         .await;
     process
         .wait_for(|log| {

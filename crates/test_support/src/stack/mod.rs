@@ -387,24 +387,19 @@ impl Stack {
         self.orchestrator = Some(process);
     }
 
-    /// Starts another orchestrator on the same registry, with some variables of its own.
-    pub async fn start_replica(&self, variables: &[(&str, &str)]) -> (Process, Api) {
+    /// A second process of a service, on a port of its own, with other variables beside the stack's.
+    pub async fn start_replica(
+        &self,
+        service: &str,
+        port_variable: &str,
+        variables: &[(&str, &str)],
+    ) -> (Process, Api) {
         let mut own = self.variables.clone();
-        own.push(("SERVICE_PORT_ORCHESTRATOR".to_owned(), "0".to_owned()));
-        for (name, value) in variables {
+        // Of two with one name the last counts.
+        for (name, value) in std::iter::once(&(port_variable, "0")).chain(variables) {
             own.push(((*name).to_owned(), (*value).to_owned()));
         }
-        let mut process = Process::start("orchestrator", &[], &own, self.folder());
-        let address = process.address().await;
-        (process, Api::new(&format!("http://{address}"), Some(KEY)))
-    }
-
-    /// A second process of a service, on a port of its own.
-    pub async fn replica(&self, service: &str, port_variable: &str) -> (Process, Api) {
-        let mut variables = self.variables.clone();
-        variables.retain(|(name, _)| name != port_variable);
-        variables.push((port_variable.to_owned(), "0".to_owned()));
-        let mut process = Process::start(service, &[], &variables, self.folder());
+        let mut process = Process::start(service, &[], &own, self.folder());
         let address = process.address().await;
         (process, Api::new(&format!("http://{address}"), Some(KEY)))
     }
