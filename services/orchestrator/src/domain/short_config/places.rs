@@ -1,0 +1,88 @@
+//! Places in a configuration, by dotted paths: `database_config.username`, `streams.0.name`.
+
+use serde_json::{Map, Value};
+
+/// What is at `path`; null counts as nothing.
+pub(super) fn get<'a>(configuration: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    let mut segments = path.split('.');
+    let mut found = configuration.get(segments.next()?)?;
+    for segment in segments {
+        found = match found {
+            Value::Object(members) => members.get(segment)?,
+            Value::Array(elements) => elements.get(segment.parse::<usize>().ok()?)?,
+            _ => return None,
+        };
+    }
+    (!found.is_null()).then_some(found)
+}
+
+/// Puts `value` at `path` and makes the objects on the way.
+///
+/// # Errors
+/// The path of what is on the way and is no object.
+pub(super) fn put(
+    configuration: &mut Map<String, Value>,
+    path: &str,
+    value: Value,
+) -> Result<(), String> {
+    let Some((first, rest)) = path.split_once('.') else {
+        configuration.insert(path.to_owned(), value);
+        return Ok(());
+    };
+    let below = configuration.entry(first).or_insert(Value::Null);
+    if below.is_null() {
+        *below = Value::Object(Map::new());
+    }
+    match below {
+        Value::Object(below) => put(below, rest, value).map_err(|at| format!("{first}.{at}")),
+        _ => Err(first.to_owned()),
+    }
+}
+
+/// Takes away what is at `path`, and the objects that are empty without it.
+pub(super) fn remove(configuration: &mut Map<String, Value>, path: &str) {
+    let Some((first, rest)) = path.split_once('.') else {
+        configuration.shift_remove(path);
+        return;
+    };
+    if let Some(Value::Object(below)) = configuration.get_mut(first) {
+        remove(below, rest);
+        if below.is_empty() {
+            configuration.shift_remove(first);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_put_is_found_and_taken_away_without_a_trace() {
+        let mut configuration = Map::new();
+        put(&mut configuration, "a.b.c", json!(1)).unwrap();
+        put(&mut configuration, "a.d", json!([{"e": 2}])).unwrap();
+        assert_eq!(get(&configuration, "a.b.c"), Some(&json!(1)));
+        assert_eq!(get(&configuration, "a.d.0.e"), Some(&json!(2)));
+        assert_eq!(get(&configuration, "a.d.1.e"), None);
+        assert_eq!(get(&configuration, "a.b.c.x"), None);
+        remove(&mut configuration, "a.b.c");
+        assert_eq!(
+            Value::Object(configuration.clone()),
+            json!({"a": {"d": [{"e": 2}]}})
+        );
+        remove(&mut configuration, "a.d");
+        assert!(configuration.is_empty());
+    }
+
+    #[test]
+    fn what_is_in_the_way_is_named() {
+        let mut configuration = Map::new();
+        put(&mut configuration, "a.b", json!("text")).unwrap();
+        assert_eq!(
+            put(&mut configuration, "a.b.c", json!(1)),
+            Err("a.b".to_owned())
+        );
+    }
+}
