@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use super::schema::variants;
 
+const MORE_THAN_ONE: &str = "fits more than one of its variants";
+
 /// Schemas may refer to themselves; configurations are never this deep.
 const DEPTH_MAX: usize = 32;
 
@@ -106,12 +108,16 @@ fn collect(schema: &Value, value: &Value, above: &[Segment], depth: usize, found
     }
     for error in variants {
         let at = place(above, error.instance_path());
+        let fits = match error.kind() {
+            Kind::OneOfMultipleValid { .. } => MORE_THAN_ONE,
+            _ => "fits none of its variants",
+        };
         let branches = schema.pointer(error.schema_path().as_str());
         match branches.and_then(Value::as_array) {
             Some(branches) if depth < DEPTH_MAX => {
-                choose(schema, branches, error.instance(), at, depth, found);
+                choose(schema, branches, (error.instance(), at, fits), depth, found);
             }
-            _ => found.push((at, Violation::Other("fits none of its variants".to_owned()))),
+            _ => found.push((at, Violation::Other(fits.to_owned()))),
         }
     }
 }
@@ -127,13 +133,13 @@ fn place(above: &[Segment], below: &Location) -> Vec<Segment> {
 fn choose(
     root: &Value,
     branches: &[Value],
-    value: &Value,
-    mut at: Vec<Segment>,
+    (value, mut at, fits): (&Value, Vec<Segment>, &str),
     depth: usize,
     found: &mut Found,
 ) {
     let Some((tag, constants)) = tag(root, branches) else {
-        found.push((at, Violation::Other(none_of(root, branches, value))));
+        let message = misfit(root, branches, value, fits);
+        found.push((at, Violation::Other(message)));
         return;
     };
     let Some(members) = value.as_object() else {
@@ -160,8 +166,7 @@ fn choose(
             let branch = alone(root, &branches[chosen]);
             collect(&branch, value, &at, depth + 1, found);
             if found.len() == before {
-                let message = "fits more than one of its variants".to_owned();
-                found.push((at, Violation::Other(message)));
+                found.push((at, Violation::Other(MORE_THAN_ONE.to_owned())));
             }
         }
     }
@@ -191,8 +196,9 @@ fn tag<'a>(root: &'a Value, branches: &'a [Value]) -> Option<(&'a str, Vec<&'a s
 
 /// The only text that a schema allows, whichever way it says so.
 fn constant(schema: &Value) -> Option<&str> {
-    let only = match schema.get("enum").and_then(Value::as_array)?.as_slice() {
-        [only] => Some(only),
+    let listed = schema.get("enum").and_then(Value::as_array);
+    let only = match listed.map(Vec::as_slice) {
+        Some([only]) => Some(only),
         _ => None,
     };
     schema.get("const").or(only).and_then(Value::as_str)
@@ -213,7 +219,8 @@ fn alone(root: &Value, branch: &Value) -> Value {
     branch
 }
 
-fn none_of(root: &Value, branches: &[Value], value: &Value) -> String {
+/// What is wrong with a value for branches that no member tells apart.
+fn misfit(root: &Value, branches: &[Value], value: &Value, fits: &str) -> String {
     let words = |key: &'static str| -> Option<Vec<&str>> {
         let word = |branch| {
             let schemas = variants(root, vec![branch]);
@@ -233,7 +240,7 @@ fn none_of(root: &Value, branches: &[Value], value: &Value) -> String {
         (Some(kinds), _) if !kinds.iter().any(|kind| is(kind)) => {
             format!("must be one of these: {}", kinds.join(", "))
         }
-        (_, Some(titles)) => format!("fits none of its variants: {}", titles.join(", ")),
-        _ => "fits none of its variants".to_owned(),
+        (_, Some(titles)) => format!("{fits}: {}", titles.join(", ")),
+        _ => fits.to_owned(),
     }
 }

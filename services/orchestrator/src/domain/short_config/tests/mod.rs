@@ -1,1 +1,36 @@
-//! Tests of short configurations.
+//! Tests of short configurations: what becomes of them, what is told about them, what is hidden.
+
+mod expansion;
+mod faults;
+mod masking;
+mod page;
+mod round_trips;
+mod specifications;
+
+use contracts::FieldError;
+use serde_json::{Map, Value};
+
+use super::{Expanded, Role, expand};
+
+fn map(config: &Value) -> &Map<String, Value> {
+    config.as_object().unwrap()
+}
+
+fn expanded(
+    (role, type_name): (Role, &str),
+    specification: Option<&Value>,
+    config: &Value,
+) -> Expanded {
+    expand(role, type_name, specification, map(config))
+        .unwrap_or_else(|faults| panic!("{type_name} {config}: {faults:?}"))
+}
+
+/// Every fault, whether the short fields or the specification tells it.
+fn faults(of: (Role, &str), specification: &Value, config: &Value) -> Vec<(String, String)> {
+    let found = match expand(of.0, of.1, Some(specification), map(config)) {
+        Ok(expanded) => expanded.faults(specification),
+        Err(faults) => faults,
+    };
+    let told = |fault: FieldError| (fault.field, fault.message);
+    found.into_iter().map(told).collect()
+}

@@ -1,0 +1,428 @@
+//! What is told about bad configurations, and where.
+
+use serde_json::{Value, json};
+
+use super::specifications::{kafka, mongodb, mysql, native, postgres, s3_destination, s3_source};
+use super::{expanded, faults};
+use crate::domain::short_config::Role::{self, Destination, Source};
+
+#[track_caller]
+fn told(of: (Role, &str), specification: &Value, config: Value, expected: &[(&str, &str)]) {
+    let mut found = faults(of, specification, &config);
+    found.sort();
+    let mut wanted: Vec<(String, String)> = (expected.iter())
+        .map(|(field, message)| ((*field).to_owned(), (*message).to_owned()))
+        .collect();
+    wanted.sort();
+    assert_eq!(found, wanted, "{config}");
+}
+
+#[test]
+fn what_is_missing_is_named_as_people_write_it() {
+    let required = "is required";
+    told(
+        (Destination, "s3"),
+        &native("destination-s3"),
+        json!({"path_prefix": "exports/"}),
+        &[
+            ("config.bucket_name", required),
+            ("config.bucket_region", required),
+        ],
+    );
+    told(
+        (Source, "mysql"),
+        &mysql(),
+        json!({}),
+        &[
+            ("config.host", required),
+            ("config.database", required),
+            ("config.username", required),
+        ],
+    );
+    told(
+        (Source, "mongodb"),
+        &mongodb("databases"),
+        json!({}),
+        &[
+            ("config.host", "is required, or `connection_string`"),
+            ("config.database", required),
+        ],
+    );
+    told(
+        (Source, "mongodb"),
+        &mongodb("database"),
+        json!({"connection_string": "mongodb+srv://c/", "database": "d"}),
+        &[("config.username", required), ("config.password", required)],
+    );
+    told(
+        (Source, "kafka"),
+        &kafka(),
+        json!({}),
+        &[
+            ("config.bootstrap_servers", required),
+            ("config.topic", "is required, or `topics`, `topic_pattern`"),
+        ],
+    );
+    for config in [
+        json!({"bucket_name": "b"}),
+        json!({"bucket_name": "b", "path_prefix": "p"}),
+    ] {
+        told(
+            (Source, "s3"),
+            &s3_source(),
+            config,
+            &[("config.format", required)],
+        );
+    }
+    told(
+        (Source, "faker"),
+        &json!({"required": ["count"]}),
+        json!({}),
+        &[("config.count", required)],
+    );
+}
+
+#[test]
+fn a_name_that_is_near_is_asked_about() {
+    told(
+        (Source, "mysql"),
+        &mysql(),
+        json!({"hots": "h", "port": 1, "database": "d", "user": "u", "password": "p"}),
+        &[
+            ("config.host", "is required; did you mean it by `hots`?"),
+            ("config.username", "is required; did you mean it by `user`?"),
+        ],
+    );
+    told(
+        (Destination, "s3"),
+        &s3_destination(),
+        json!({"s3_bucketname": "b", "bucket_region": ""}),
+        &[(
+            "config.bucket_name",
+            "is required; did you mean it by `s3_bucketname`?",
+        )],
+    );
+}
+
+#[test]
+fn a_wrong_type_is_told_with_everything_else() {
+    told(
+        (Source, "postgres"),
+        &postgres(),
+        json!({"host": 5, "port": "abc", "schemas": ["a", 1], "username": "u", "password": ["p"]}),
+        &[
+            ("config.host", "must be a string, and is a number"),
+            ("config.port", "must be an integer, and is a string"),
+            ("config.schemas", "must be an array of strings only"),
+            ("config.password", "must be a string, and is an array"),
+            ("config.database", "is required"),
+        ],
+    );
+    told(
+        (Source, "kafka"),
+        &kafka(),
+        json!({"bootstrap_servers": "k", "topics": "a", "format": 5}),
+        &[
+            (
+                "config.topics",
+                "must be an array of strings, and is a string",
+            ),
+            (
+                "config.format",
+                "must be a string or an object, and is a number",
+            ),
+        ],
+    );
+    told(
+        (Source, "mysql"),
+        &mysql(),
+        json!({"host": "h", "port": 3306.5, "database": "d", "username": "u"}),
+        &[("config.port", "must be an integer")],
+    );
+}
+
+#[test]
+fn what_the_schema_refuses_is_told_at_the_name_it_was_written_by() {
+    let region = "the value is not one of \"\", \"us-east-1\" or \"eu-west-1\"";
+    for (name, path) in [
+        ("bucket_region", "config.bucket_region"),
+        ("s3_bucket_region", "config.s3_bucket_region"),
+    ] {
+        let mut config = json!({"bucket_name": "b"});
+        config[name] = json!("mars");
+        told(
+            (Destination, "s3"),
+            &s3_destination(),
+            config,
+            &[(path, region)],
+        );
+    }
+    told(
+        (Destination, "s3"),
+        &s3_destination(),
+        json!({"s3_bucket_name": 5, "bucket_region": ""}),
+        &[(
+            "config.s3_bucket_name",
+            "the value is not of type \"string\"",
+        )],
+    );
+    told(
+        (Source, "postgres"),
+        &postgres(),
+        json!({"host": "h", "port": 70000, "database": "d", "username": "u", "schemas": ["a", "a"]}),
+        &[
+            (
+                "config.port",
+                "the value is greater than the maximum of 65536",
+            ),
+            ("config.schemas", "the value has non-unique elements"),
+        ],
+    );
+    told(
+        (Source, "s3"),
+        &s3_source(),
+        json!({"bucket": "b", "format": {"filetype": "csv", "delimiter": 5}}),
+        &[(
+            "config.format.delimiter",
+            "the value is not of type \"string\"",
+        )],
+    );
+    told(
+        (Source, "s3"),
+        &s3_source(),
+        json!({"bucket": "b", "streams": [{"name": "n"}, {"name": 1, "format": {}}]}),
+        &[
+            ("config.streams[0].format", "is required"),
+            (
+                "config.streams[1].name",
+                "the value is not of type \"string\"",
+            ),
+            (
+                "config.streams[1].format.filetype",
+                "is required: one of `avro`, `csv`, `jsonl`, `parquet`, `excel`",
+            ),
+        ],
+    );
+    told(
+        (Source, "own"),
+        &json!({"properties": {"a": {"type": "object", "additionalProperties": false, "properties": {"b": {}}}}}),
+        json!({"a": {"b": 1, "c": 2}}),
+        &[("config.a.c", "is no setting of this connector")],
+    );
+}
+
+#[test]
+fn variants_are_told_apart() {
+    let of = (Source, "mysql");
+    let with = |name: &str, value: Value| {
+        let mut config = json!({"host": "h", "database": "d", "username": "u"});
+        config[name] = value;
+        config
+    };
+    let specification = native("source-mysql");
+    let modes = "`mode` is none of `preferred`, `required`, `verify_ca`, `verify_identity`";
+    told(
+        of,
+        &specification,
+        with("ssl_mode", json!({"mode": "on"})),
+        &[("config.ssl_mode", modes)],
+    );
+    told(
+        of,
+        &specification,
+        with("ssl_mode", json!({})),
+        &[(
+            "config.ssl_mode.mode",
+            "is required: one of `preferred`, `required`, `verify_ca`, `verify_identity`",
+        )],
+    );
+    told(
+        of,
+        &specification,
+        with("ssl_mode", json!({"mode": "verify_ca", "client_key": 5})),
+        &[
+            ("config.ssl_mode.ca_certificate", "is required"),
+            (
+                "config.ssl_mode.client_key",
+                "the value is not of type \"string\"",
+            ),
+        ],
+    );
+    told(
+        of,
+        &specification,
+        with("ssl_mode", json!("on")),
+        &[("config.ssl_mode", "the value is not of type \"object\"")],
+    );
+    told(
+        of,
+        &mysql(),
+        with(
+            "replication_method",
+            json!({"method": "CDC", "replication_slot": ""}),
+        ),
+        &[(
+            "config.replication_method.replication_slot",
+            "the value is shorter than 1 character",
+        )],
+    );
+    told(
+        (Destination, "s3"),
+        &s3_destination(),
+        json!({"bucket_name": "b", "bucket_region": "", "format": {"format_type": "Avro", "compression_codec": {"codec": "zip"}}}),
+        &[(
+            "config.format.compression_codec",
+            "`codec` is none of `no compression`, `snappy`",
+        )],
+    );
+}
+
+#[test]
+fn variants_without_a_constant_and_behind_references_are_told_too() {
+    let specification = json!({
+        "properties": {
+            "limit": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+            "auth": {"oneOf": [{"$ref": "#/definitions/key"}, {"$ref": "#/definitions/none"}]},
+            "either": {"oneOf": [
+                {"title": "A", "required": ["a"]}, {"title": "B", "required": ["b"]}]}},
+        "definitions": {
+            "text": {"type": "string"},
+            "key": {"required": ["key"], "properties": {
+                "kind": {"const": "key"}, "key": {"$ref": "#/definitions/text"}}},
+            "none": {"properties": {"kind": {"const": "none"}}}}});
+    told(
+        (Source, "own"),
+        &specification,
+        json!({"limit": "many", "auth": {"kind": "key", "key": 5}, "either": {"a": 1, "b": 2}}),
+        &[
+            ("config.limit", "must be one of these: integer, null"),
+            ("config.auth.key", "the value is not of type \"string\""),
+            ("config.either", "fits more than one of its variants: A, B"),
+        ],
+    );
+    told(
+        (Source, "own"),
+        &specification,
+        json!({"limit": null, "auth": {"kind": "none"}, "either": {}}),
+        &[("config.either", "fits none of its variants: A, B")],
+    );
+}
+
+#[test]
+fn what_is_said_twice_has_to_be_the_same() {
+    told(
+        (Destination, "s3"),
+        &s3_destination(),
+        json!({"bucket_name": "a", "s3_bucket_name": "b", "bucket_region": ""}),
+        &[(
+            "config.bucket_name",
+            "is given twice, also as `s3_bucket_name`",
+        )],
+    );
+    told(
+        (Source, "postgres"),
+        &postgres(),
+        json!({"host": "h", "database": "d", "username": "u", "schema": "a", "schemas": ["a", "b"]}),
+        &[("config.schema", "is given twice, also as `schemas`")],
+    );
+    told(
+        (Source, "mongodb"),
+        &mongodb("databases"),
+        json!({"host": "h", "connection_string": "mongodb://i/", "database": "d", "username": "u",
+            "database_config": {"username": "v"}}),
+        &[
+            ("config.host", "is given twice, also as `connection_string`"),
+            (
+                "config.username",
+                "is given twice, also as `database_config.username`",
+            ),
+        ],
+    );
+    told(
+        (Source, "kafka"),
+        &kafka(),
+        json!({"bootstrap_servers": "k", "topic": "a", "topics": ["b"]}),
+        &[("config.topics", "is given twice, also as `topic`")],
+    );
+    told(
+        (Source, "s3"),
+        &s3_source(),
+        json!({"bucket": "b", "format": "csv", "streams": [{"name": "n", "format": {"filetype": "csv"}}]}),
+        &[("config.format", "is given twice, also as `streams`")],
+    );
+}
+
+#[test]
+fn what_cannot_be_put_together_is_told() {
+    let of = (Source, "mongodb");
+    let specification = mongodb("databases");
+    let one = "must be the name or address of one server; the port goes into `port`, several servers into `connection_string`";
+    for (host, message) in [
+        ("a:1", one),
+        ("a,b", one),
+        ("", one),
+        ("u@h", one),
+        (
+            "mongodb://h/",
+            "is a connection string: give it as `connection_string`",
+        ),
+    ] {
+        let config = json!({"host": host, "database": "d"});
+        told(of, &specification, config, &[("config.host", message)]);
+    }
+    told(
+        of,
+        &specification,
+        json!({"host": "h", "port": 70000, "database": "d"}),
+        &[("config.port", "must be 1 to 65535")],
+    );
+    told(
+        of,
+        &specification,
+        json!({"database_config": "x", "database": "d"}),
+        &[("config.database_config", "must be an object")],
+    );
+    told(
+        (Destination, "s3"),
+        &native("destination-s3"),
+        json!({"bucket_name": "b", "bucket_region": "", "format": "csv"}),
+        &[("config.format", "is none of `jsonl`, `parquet`")],
+    );
+    told(
+        (Source, "kafka"),
+        &kafka(),
+        json!({"bootstrap_servers": "k", "topics": [], "format": "xml"}),
+        &[
+            ("config.topics", "must not be empty"),
+            ("config.format", "is none of `json`, `avro`"),
+        ],
+    );
+}
+
+#[test]
+fn no_fault_repeats_a_value() {
+    let secret = "s3cr3t-value";
+    let config = json!({"host": secret, "database": [secret], "username": {"a": secret},
+        "port": secret, "password": [secret], "ssl_mode": {"mode": secret},
+        "replication_method": secret, "tunnel_method": {"tunnel_method": "NO_TUNNEL", "x": secret}});
+    for specification in [
+        mysql(),
+        postgres(),
+        native("source-mysql"),
+        native("source-postgres"),
+    ] {
+        for type_name in ["mysql", "postgres", "own"] {
+            let found = faults((Source, type_name), &specification, &config);
+            assert!(found.len() >= 3, "{found:?}");
+            assert!(!format!("{found:?}").contains(secret), "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn an_unusable_schema_finds_nothing() {
+    let config = json!({"host": "h"});
+    let expanded = expanded((Source, "mysql"), None, &config);
+    assert_eq!(expanded.faults(&json!({"type": "nonsense"})), []);
+    assert_eq!(expanded.faults(&json!({"$ref": "#/nowhere"})), []);
+}

@@ -1,0 +1,67 @@
+//! `docs/short_configurations.md` says what the tables say.
+
+use crate::domain::short_config::Role;
+use crate::domain::short_config::table::{COMMON, Connector, Field, Scalar};
+
+const PAGE: &str = include_str!("../../../../../../docs/short_configurations.md");
+
+fn heading(connector: &Connector) -> String {
+    let role = match connector.role {
+        Role::Source => "source",
+        Role::Destination => "destination",
+    };
+    format!("`{}` as {role}", connector.type_name)
+}
+
+fn row(field: &Field) -> String {
+    let real: Vec<String> = (field.places())
+        .map(|place| {
+            let path = place.path.replace(".0.", "[0].");
+            format!("`{path}`")
+        })
+        .collect();
+    let default = match field.default {
+        None => String::new(),
+        Some(Scalar::Integer(number)) => number.to_string(),
+        Some(Scalar::Text("")) => "empty".to_owned(),
+        Some(Scalar::Text(text)) => format!("`{text}`"),
+    };
+    format!(
+        "| `{}` | {} | {} | {default} | {} |",
+        field.name,
+        if real.is_empty() {
+            "in that of `host`".to_owned()
+        } else {
+            real.join(" or ")
+        },
+        if field.required { "yes" } else { "" },
+        field.description,
+    )
+    .replace("|  |", "| |")
+    .replace("|  |", "| |")
+}
+
+#[test]
+fn every_table_is_on_the_page_as_it_is() {
+    let mut tables = Vec::new();
+    for section in PAGE.split("\n## ").skip(1) {
+        let (title, text) = section.split_once('\n').unwrap();
+        let rows: Vec<String> = (text.lines())
+            .filter(|line| line.starts_with("| `"))
+            .map(str::to_owned)
+            .collect();
+        if !rows.is_empty() {
+            tables.push((title.to_owned(), rows));
+        }
+    }
+    let expected: Vec<(String, Vec<String>)> = (COMMON.iter())
+        .map(|connector| {
+            let rows = connector.fields.iter().map(row).collect();
+            (heading(connector), rows)
+        })
+        .collect();
+    for (title, rows) in &expected {
+        println!("## {title}\n{}\n", rows.join("\n"));
+    }
+    assert_eq!(tables, expected);
+}
