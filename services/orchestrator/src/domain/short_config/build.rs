@@ -254,7 +254,8 @@ fn with_others(
             told == name || others.contains(&told)
         });
         let is_given = config.get(name).is_some_and(|given| !given.is_null());
-        if !is_told && !(is_given && other.message.starts_with("is required")) {
+        let is_left_out = is_given && other.message.starts_with("is required");
+        if !is_told && !is_left_out {
             faults.push(other);
         }
     }

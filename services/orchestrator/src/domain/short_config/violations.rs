@@ -237,7 +237,7 @@ fn misfit(root: &Value, branches: &[Value], value: &Value, fits: &str) -> String
         _ => value.is_null(),
     };
     match (words("type"), words("title")) {
-        (Some(kinds), _) if !kinds.iter().any(|kind| is(kind)) => {
+        (Some(kinds), _) if !kinds.iter().any(is) => {
             format!("must be one of these: {}", kinds.join(", "))
         }
         (_, Some(titles)) => format!("{fits}: {}", titles.join(", ")),

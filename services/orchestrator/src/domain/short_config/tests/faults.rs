@@ -1,21 +1,10 @@
 //! What is told about bad configurations, and where.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::specifications::{kafka, mongodb, mysql, native, postgres, s3_destination, s3_source};
-use super::{expanded, faults};
-use crate::domain::short_config::Role::{self, Destination, Source};
-
-#[track_caller]
-fn told(of: (Role, &str), specification: &Value, config: Value, expected: &[(&str, &str)]) {
-    let mut found = faults(of, specification, &config);
-    found.sort();
-    let mut wanted: Vec<(String, String)> = (expected.iter())
-        .map(|(field, message)| ((*field).to_owned(), (*message).to_owned()))
-        .collect();
-    wanted.sort();
-    assert_eq!(found, wanted, "{config}");
-}
+use super::{expanded, faults, told};
+use crate::domain::short_config::Role::{Destination, Source};
 
 #[test]
 fn what_is_missing_is_named_as_people_write_it() {
@@ -208,103 +197,6 @@ fn what_the_schema_refuses_is_told_at_the_name_it_was_written_by() {
         &json!({"properties": {"a": {"type": "object", "additionalProperties": false, "properties": {"b": {}}}}}),
         json!({"a": {"b": 1, "c": 2}}),
         &[("config.a.c", "is no setting of this connector")],
-    );
-}
-
-#[test]
-fn variants_are_told_apart() {
-    let of = (Source, "mysql");
-    let with = |name: &str, value: Value| {
-        let mut config = json!({"host": "h", "database": "d", "username": "u"});
-        config[name] = value;
-        config
-    };
-    let specification = native("source-mysql");
-    let modes = "`mode` is none of `preferred`, `required`, `verify_ca`, `verify_identity`";
-    told(
-        of,
-        &specification,
-        with("ssl_mode", json!({"mode": "on"})),
-        &[("config.ssl_mode", modes)],
-    );
-    told(
-        of,
-        &specification,
-        with("ssl_mode", json!({})),
-        &[(
-            "config.ssl_mode.mode",
-            "is required: one of `preferred`, `required`, `verify_ca`, `verify_identity`",
-        )],
-    );
-    told(
-        of,
-        &specification,
-        with("ssl_mode", json!({"mode": "verify_ca", "client_key": 5})),
-        &[
-            ("config.ssl_mode.ca_certificate", "is required"),
-            (
-                "config.ssl_mode.client_key",
-                "the value is not of type \"string\"",
-            ),
-        ],
-    );
-    told(
-        of,
-        &specification,
-        with("ssl_mode", json!("on")),
-        &[("config.ssl_mode", "the value is not of type \"object\"")],
-    );
-    told(
-        of,
-        &mysql(),
-        with(
-            "replication_method",
-            json!({"method": "CDC", "replication_slot": ""}),
-        ),
-        &[(
-            "config.replication_method.replication_slot",
-            "the value is shorter than 1 character",
-        )],
-    );
-    told(
-        (Destination, "s3"),
-        &s3_destination(),
-        json!({"bucket_name": "b", "bucket_region": "", "format": {"format_type": "Avro", "compression_codec": {"codec": "zip"}}}),
-        &[(
-            "config.format.compression_codec",
-            "`codec` is none of `no compression`, `snappy`",
-        )],
-    );
-}
-
-#[test]
-fn variants_without_a_constant_and_behind_references_are_told_too() {
-    let specification = json!({
-        "properties": {
-            "limit": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
-            "auth": {"oneOf": [{"$ref": "#/definitions/key"}, {"$ref": "#/definitions/none"}]},
-            "either": {"oneOf": [
-                {"title": "A", "required": ["a"]}, {"title": "B", "required": ["b"]}]}},
-        "definitions": {
-            "text": {"type": "string"},
-            "key": {"required": ["key"], "properties": {
-                "kind": {"const": "key"}, "key": {"$ref": "#/definitions/text"}}},
-            "none": {"properties": {"kind": {"const": "none"}}}}});
-    told(
-        (Source, "own"),
-        &specification,
-        json!({"limit": "many", "auth": {"kind": "key", "key": 5}, "either": {"a": 1, "b": 2}}),
-        &[
-            ("config.limit", "must be one of these: integer, null"),
-            ("config.auth.key", "the value is not of type \"string\""),
-            ("config.either", "fits more than one of its variants: A, B"),
-        ],
-    );
-    told(
-        (Source, "own"),
-        &specification,
-        json!({"limit": null, "auth": {"kind": "none"}, "either": {}}),
-        &[("config.either", "fits none of its variants: A, B")],
     );
 }
 

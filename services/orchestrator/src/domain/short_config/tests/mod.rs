@@ -6,6 +6,7 @@ mod masking;
 mod page;
 mod round_trips;
 mod specifications;
+mod variants;
 
 use contracts::FieldError;
 use serde_json::{Map, Value};
@@ -33,4 +34,16 @@ fn faults(of: (Role, &str), specification: &Value, config: &Value) -> Vec<(Strin
     };
     let told = |fault: FieldError| (fault.field, fault.message);
     found.into_iter().map(told).collect()
+}
+
+/// Exactly these faults are told.
+#[track_caller]
+fn told(of: (Role, &str), specification: &Value, config: Value, expected: &[(&str, &str)]) {
+    let mut found = faults(of, specification, &config);
+    found.sort();
+    let mut wanted: Vec<(String, String)> = (expected.iter())
+        .map(|(field, message)| ((*field).to_owned(), (*message).to_owned()))
+        .collect();
+    wanted.sort();
+    assert_eq!(found, wanted, "{config}");
 }

@@ -30,7 +30,7 @@ fn port() -> BoxedStrategy<Value> {
 /// Two or more: a single one is told by the field for one.
 fn several() -> BoxedStrategy<Value> {
     prop::collection::btree_set("[a-z.+|*-]{1,8}", 2..4)
-        .prop_map(|names| Value::from_iter(names))
+        .prop_map(Value::from_iter)
         .boxed()
 }
 
