@@ -1,5 +1,6 @@
 //! Tests of short configurations: what becomes of them, what is told about them, what is hidden.
 
+mod anything;
 mod expansion;
 mod faults;
 mod masking;
