@@ -74,6 +74,15 @@ enum Command {
     /// Says when connections sync by themselves.
     #[command(subcommand)]
     Schedule(commands::schedule::Command),
+    /// Makes, lists, shows and removes datasources: sources that ingestions share.
+    #[command(subcommand)]
+    Datasource(commands::ingestion::endpoint::Command),
+    /// Makes, lists, shows and removes sinks: destinations.
+    #[command(subcommand)]
+    Sink(commands::ingestion::endpoint::Command),
+    /// Makes ingestions from datasources and sinks, and tells how they are doing.
+    #[command(subcommand)]
+    Ingestion(commands::ingestion::ingestions::Command),
     /// Makes, lists and revokes API keys.
     #[command(subcommand)]
     Keys(commands::keys::Command),
@@ -191,6 +200,17 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             commands::credentials::run(&settings()?, output, command).await
         }
         Command::Schedule(command) => commands::schedule::run(&settings()?, output, command).await,
+        Command::Datasource(command) => {
+            let noun = commands::ingestion::endpoint::Noun::Datasource;
+            commands::ingestion::endpoint::run(&settings()?, output, noun, command).await
+        }
+        Command::Sink(command) => {
+            let noun = commands::ingestion::endpoint::Noun::Sink;
+            commands::ingestion::endpoint::run(&settings()?, output, noun, command).await
+        }
+        Command::Ingestion(command) => {
+            commands::ingestion::ingestions::run(&settings()?, output, command).await
+        }
         Command::Keys(command) => commands::keys::run(&settings()?, output, command).await,
         Command::Audit(arguments) => commands::audit::run(&settings()?, output, arguments).await,
         Command::Status => commands::status::run(&settings()?, output).await,

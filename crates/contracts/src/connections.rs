@@ -160,7 +160,9 @@ impl ConnectionPatch {
 pub enum OrphanKind {
     /// A source.
     Source,
-    /// A connection that reads an orphaned source.
+    /// A destination.
+    Destination,
+    /// A connection, marked itself or one that reads an orphaned source.
     Connection,
 }
 

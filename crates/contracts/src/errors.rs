@@ -63,6 +63,10 @@ codes! {
     VersionNotFound = "version_not_found", 404, "No such catalog version";
     /// No such credential.
     CredentialUnknown = "credential_unknown", 404, "No such credential";
+    /// No such datasource.
+    DatasourceNotFound = "datasource_not_found", 404, "No such datasource";
+    /// No such sink.
+    SinkNotFound = "sink_not_found", 404, "No such sink";
     /// The path does not know the method.
     MethodNotAllowed = "method_not_allowed", 405, "The method is not allowed here";
     /// The body came too slowly.
@@ -73,6 +77,8 @@ codes! {
     KeyNameTaken = "key_name_taken", 409, "The key's name is taken";
     /// Another connection of the destination writes the stream.
     DestinationStreamConflict = "destination_stream_conflict", 409, "Another connection writes the same stream";
+    /// A source or destination is used by connections, or is being removed.
+    InUse = "in_use", 409, "It is in use, or being removed";
     /// Another operation of the connection is under way.
     ConnectionBusy = "connection_busy", 409, "Another operation of the connection is under way";
     /// The connection is not in a state that allows it.
@@ -115,6 +121,12 @@ codes! {
     SourceConfigInvalid = "source_config_invalid", 422, "The source's configuration is not valid";
     /// The connector tried the configuration and failed.
     SourceCheckFailed = "source_check_failed", 422, "The source's check failed";
+    /// Airbyte has no such destination type.
+    DestinationTypeUnknown = "destination_type_unknown", 422, "Airbyte has no such destination type";
+    /// The destination's configuration does not match the connector's specification.
+    DestinationConfigInvalid = "destination_config_invalid", 422, "The destination's configuration is not valid";
+    /// The connector tried the configuration and failed.
+    DestinationCheckFailed = "destination_check_failed", 422, "The destination's check failed";
     /// The connector could not tell the source's schema.
     DiscoverFailed = "discover_failed", 422, "Discovering the source's schema failed";
     /// Several workspaces or destinations exist and none is named.

@@ -64,6 +64,42 @@ pub enum Event {
         /// The name it had.
         name: String,
     },
+    /// A source was made that connections share.
+    #[serde(rename = "source.created")]
+    SourceCreated {
+        /// Its id in Airbyte.
+        source_id: Uuid,
+        /// Its name.
+        name: String,
+        /// Its type.
+        source_type: String,
+    },
+    /// A source was removed.
+    #[serde(rename = "source.deleted")]
+    SourceDeleted {
+        /// The id it had in Airbyte.
+        source_id: Uuid,
+        /// The name it had.
+        name: String,
+    },
+    /// A destination was made.
+    #[serde(rename = "destination.created")]
+    DestinationCreated {
+        /// Its id in Airbyte.
+        destination_id: Uuid,
+        /// Its name.
+        name: String,
+        /// Its type.
+        destination_type: String,
+    },
+    /// A destination was removed; what was written to it stays.
+    #[serde(rename = "destination.deleted")]
+    DestinationDeleted {
+        /// The id it had in Airbyte.
+        destination_id: Uuid,
+        /// The name it had.
+        name: String,
+    },
     /// The source offers something else than the version in force.
     #[serde(rename = "drift.detected")]
     DriftDetected {
@@ -134,6 +170,10 @@ impl Event {
         "connection.updated",
         "connection.paused",
         "connection.deleted",
+        "source.created",
+        "source.deleted",
+        "destination.created",
+        "destination.deleted",
         "drift.detected",
         "repair.proposed",
         "sync.started",
@@ -152,6 +192,10 @@ impl Event {
             Self::ConnectionUpdated { .. } => "connection.updated",
             Self::ConnectionPaused { .. } => "connection.paused",
             Self::ConnectionDeleted { .. } => "connection.deleted",
+            Self::SourceCreated { .. } => "source.created",
+            Self::SourceDeleted { .. } => "source.deleted",
+            Self::DestinationCreated { .. } => "destination.created",
+            Self::DestinationDeleted { .. } => "destination.deleted",
             Self::DriftDetected { .. } => "drift.detected",
             Self::RepairProposed { .. } => "repair.proposed",
             Self::SyncStarted { .. } => "sync.started",

@@ -7,6 +7,7 @@ mod drift_policy;
 mod errors;
 mod events;
 mod health;
+mod ingestion;
 mod jobs;
 mod operations;
 mod repair;
@@ -24,6 +25,12 @@ pub use drift_policy::DriftPolicy;
 pub use errors::{ErrorCode, FieldError, Problem};
 pub use events::{EVENT_VERSION, Event, EventView};
 pub use health::{Circuit, DependencyState, Health, HealthStatus, Readiness};
+pub use ingestion::{
+    ConnectorType, ConnectorTypes, Datasource, DatasourceItem, Datasources, Ingestion,
+    IngestionJob, IngestionPatch, IngestionSchedule, IngestionScheduleType, IngestionStatus,
+    IngestionSwitch, IngestionTriggered, Ingestions, NewEndpoint, NewIngestion, Sink, SinkItem,
+    Sinks, TimeUnit,
+};
 pub use jobs::{JobView, SyncStatus, SyncTriggered};
 pub use operations::{OperationView, StepView};
 pub use repair::{

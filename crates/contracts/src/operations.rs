@@ -10,11 +10,12 @@ use uuid::Uuid;
 pub struct OperationView {
     /// Its id.
     pub id: Uuid,
-    /// `onboard`, `heal` or `sync`.
+    /// `onboard`, `update`, `delete`, `trigger`, `heal`, `rollback`, `sync`, or of a source or
+    /// destination `create_actor`, `delete_actor`.
     pub kind: String,
-    /// The connection it is about.
+    /// The connection it is about; of a source or destination the id in its mark.
     pub connection_id: Uuid,
-    /// `pending`, `running`, `succeeded` or `failed`.
+    /// `pending`, `running`, `settling`, `succeeded` or `failed`.
     pub status: String,
     /// What came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -65,14 +65,9 @@ impl Error {
 
     /// A refusal of fields.
     pub fn fields(code: ErrorCode, fields: Vec<FieldError>) -> Self {
-        let detail = fields
-            .iter()
-            .map(|fault| format!("{}: {}", fault.field, fault.message))
-            .collect::<Vec<_>>()
-            .join("; ");
         Self::Refused {
             code,
-            detail,
+            detail: in_words(&fields),
             fields,
             members: Vec::new(),
         }
@@ -88,6 +83,15 @@ impl Error {
             }],
         )
     }
+}
+
+/// Offending fields as one line of text.
+pub fn in_words(fields: &[FieldError]) -> String {
+    fields
+        .iter()
+        .map(|fault| format!("{}: {}", fault.field, fault.message))
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// The connection of that id.

@@ -3,6 +3,7 @@
 use contracts::Problem;
 
 use crate::routes;
+use crate::routes::ingestion::openapi::UnderPrefix;
 
 /// The orchestrator's API.
 #[derive(utoipa::OpenApi)]
@@ -28,6 +29,7 @@ use crate::routes;
         routes::jobs::logs,
         routes::jobs::cancel,
         routes::operations::get,
+        routes::operations::open,
         routes::operations::list,
         routes::orphans::list,
         routes::orphans::delete,
@@ -36,8 +38,27 @@ use crate::routes;
         routes::keys::revoke,
         routes::audit::list,
         routes::metrics::connections,
-        routes::events::listen
+        routes::events::listen,
+        routes::ingestion::endpoints::datasource::types,
+        routes::ingestion::endpoints::datasource::list,
+        routes::ingestion::endpoints::datasource::create,
+        routes::ingestion::endpoints::datasource::get,
+        routes::ingestion::endpoints::datasource::delete,
+        routes::ingestion::endpoints::sink::types,
+        routes::ingestion::endpoints::sink::list,
+        routes::ingestion::endpoints::sink::create,
+        routes::ingestion::endpoints::sink::get,
+        routes::ingestion::endpoints::sink::delete,
+        routes::ingestion::ingestions::list,
+        routes::ingestion::ingestions::create,
+        routes::ingestion::ingestions::get,
+        routes::ingestion::ingestions::patch,
+        routes::ingestion::ingestions::delete,
+        routes::ingestion::ingestions::sync,
+        routes::ingestion::ingestions::status
     ),
+    modifiers(&UnderPrefix),
+    tags((name = "ingestion", description = "Datasources, sinks and ingestions: the same connections in fewer words.")),
     components(schemas(Problem, contracts::EventView))
 )]
 pub(crate) struct Document;

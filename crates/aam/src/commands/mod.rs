@@ -12,6 +12,7 @@ pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod gc;
 pub(crate) mod heal;
+pub(crate) mod ingestion;
 pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod migrate;

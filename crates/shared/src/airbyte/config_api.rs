@@ -6,9 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::call::Repeat;
-use super::types::{
-    CheckAnswer, ConnectionRead, DiscoverAnswer, Discovered, RefreshAnswer, SpecificationAnswer,
-};
+use super::types::{ConnectionRead, DiscoverAnswer, Discovered, RefreshAnswer};
 use super::{Airbyte, CONNECTOR_TIMEOUT, Error, ErrorKind};
 use crate::http::client::DEFAULT_TIMEOUT;
 use crate::http::outgoing::{self, Again};
@@ -128,65 +126,6 @@ impl Airbyte {
                 })
             }
         }
-    }
-
-    /// Tries whether a source works.
-    ///
-    /// # Errors
-    /// `ErrorKind::Connector` when it does not, with the connector's words.
-    pub async fn source_check(&self, source: Uuid) -> Result<(), Error> {
-        const NAME: &str = "checking the source";
-        let body = json!({"sourceId": source});
-        let answer: CheckAnswer = self
-            .config(
-                NAME,
-                "/sources/check_connection",
-                &body,
-                CONNECTOR_TIMEOUT,
-                Repeat::Safe,
-            )
-            .await?;
-        if answer.status.as_deref() == Some("succeeded") {
-            return Ok(());
-        }
-        let said = answer
-            .message
-            .or_else(|| {
-                answer
-                    .job_info?
-                    .failure_reason
-                    .map(|reason| reason.in_words())
-            })
-            .unwrap_or_else(|| "the check itself crashed without a reason".to_owned());
-        Err(Error {
-            call: NAME,
-            kind: ErrorKind::Connector {
-                said,
-                transient: false,
-            },
-        })
-    }
-
-    /// The JSON schema of a source connector's configuration.
-    ///
-    /// # Errors
-    /// When the call fails.
-    pub async fn source_specification(
-        &self,
-        definition: Uuid,
-        workspace: Uuid,
-    ) -> Result<Option<Value>, Error> {
-        let body = json!({"sourceDefinitionId": definition, "workspaceId": workspace});
-        let answer: SpecificationAnswer = self
-            .config(
-                "reading the connector's specification",
-                "/source_definition_specifications/get",
-                &body,
-                CONNECTOR_TIMEOUT,
-                Repeat::Safe,
-            )
-            .await?;
-        Ok(answer.connection_specification)
     }
 
     /// A connection with its configured catalog: selected streams only, schemas narrowed.

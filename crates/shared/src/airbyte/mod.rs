@@ -3,6 +3,7 @@
 //! Decoding is lenient: members that are missing or new do not matter unless they are needed.
 //! What fails is told in Airbyte's own words. Ids of jobs are integers there and strings here.
 
+mod actors;
 mod call;
 mod config_api;
 mod error;
@@ -20,6 +21,7 @@ use crate::http::client::DEFAULT_TIMEOUT;
 use crate::http::outgoing::Dependency;
 use crate::settings::AirbyteUrls;
 
+pub use actors::ActorKind;
 pub use config_api::{ConnectionUpdate, RefreshMode};
 pub use error::{Error, ErrorKind};
 pub use jobs::JOB_PAGE;

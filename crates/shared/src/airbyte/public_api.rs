@@ -3,13 +3,11 @@
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
-use super::types::{
-    Connection, Definition, Destination, Job, Page, Source, StreamProperties, Workspace,
-};
-use super::{Airbyte, CONNECTOR_TIMEOUT, Error, ErrorKind};
+use super::types::{Connection, Job, Page, StreamProperties, Workspace};
+use super::{Airbyte, CONNECTOR_TIMEOUT, Error};
 use crate::http::client::DEFAULT_TIMEOUT;
 
 const PAGE: usize = 100;
@@ -20,6 +18,8 @@ const PAGE: usize = 100;
 pub struct NewConnection {
     /// Its name.
     pub name: String,
+    /// `active` or `inactive`.
+    pub status: &'static str,
     /// Its source.
     pub source_id: Uuid,
     /// Its destination.
@@ -51,140 +51,6 @@ impl Airbyte {
     /// When the call fails.
     pub async fn workspace_list(&self) -> Result<Vec<Workspace>, Error> {
         self.all_pages("listing workspaces", "/workspaces", &[])
-            .await
-    }
-
-    /// Every source connector of a workspace.
-    ///
-    /// # Errors
-    /// When the call fails.
-    pub async fn source_definition_list(&self, workspace: Uuid) -> Result<Vec<Definition>, Error> {
-        let path = format!("/workspaces/{workspace}/definitions/sources");
-        let page: Page<Definition> = self
-            .get("listing source definitions", &path, &[], DEFAULT_TIMEOUT)
-            .await?;
-        Ok(page.data)
-    }
-
-    /// Every declarative source of a workspace; the list of source connectors leaves them out. None
-    /// on an Airbyte that does not offer the call.
-    ///
-    /// # Errors
-    /// When the call fails.
-    pub async fn declarative_source_list(&self, workspace: Uuid) -> Result<Vec<Definition>, Error> {
-        let path = format!("/workspaces/{workspace}/definitions/declarative_sources");
-        let listed: Result<Page<Definition>, Error> = self
-            .get("listing declarative sources", &path, &[], DEFAULT_TIMEOUT)
-            .await;
-        match listed {
-            Ok(page) => Ok(page.data),
-            Err(error)
-                if matches!(
-                    error.kind,
-                    ErrorKind::NotFound { .. } | ErrorKind::Forbidden { .. }
-                ) =>
-            {
-                Ok(Vec::new())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Every destination of a workspace.
-    ///
-    /// # Errors
-    /// When the call fails.
-    pub async fn destination_list(
-        &self,
-        workspace: Option<Uuid>,
-    ) -> Result<Vec<Destination>, Error> {
-        let query: Vec<_> = workspace
-            .map(|id| ("workspaceIds", id.to_string()))
-            .into_iter()
-            .collect();
-        self.all_pages("listing destinations", "/destinations", &query)
-            .await
-    }
-
-    /// One destination.
-    ///
-    /// # Errors
-    /// When the call fails.
-    pub async fn destination_get(&self, id: Uuid) -> Result<Destination, Error> {
-        self.get(
-            "reading a destination",
-            &format!("/destinations/{id}"),
-            &[],
-            DEFAULT_TIMEOUT,
-        )
-        .await
-    }
-
-    /// Every source of a workspace.
-    ///
-    /// # Errors
-    /// When the call fails.
-    pub async fn source_list(&self, workspace: Uuid) -> Result<Vec<Source>, Error> {
-        let query = [("workspaceIds", workspace.to_string())];
-        self.all_pages("listing sources", "/sources", &query).await
-    }
-
-    /// Makes a source. Not idempotent: names are not unique.
-    ///
-    /// # Errors
-    /// When the call fails; an ambiguous error may have made it all the same.
-    pub async fn source_create(
-        &self,
-        name: &str,
-        workspace: Uuid,
-        definition: Uuid,
-        configuration: &Value,
-    ) -> Result<Source, Error> {
-        let body = json!({
-            "name": name,
-            "workspaceId": workspace,
-            "definitionId": definition,
-            "configuration": configuration,
-        });
-        self.write(
-            "making the source",
-            Method::POST,
-            "/sources",
-            &body,
-            DEFAULT_TIMEOUT * 2,
-        )
-        .await
-    }
-
-    /// Replaces a source's name and configuration; the same twice is one change.
-    ///
-    /// # Errors
-    /// When the call fails.
-    pub async fn source_replace(
-        &self,
-        id: Uuid,
-        name: &str,
-        configuration: &Value,
-    ) -> Result<(), Error> {
-        let body = json!({"name": name, "configuration": configuration});
-        let path = format!("/sources/{id}");
-        self.write::<Source>(
-            "replacing the source's configuration",
-            Method::PUT,
-            &path,
-            &body,
-            DEFAULT_TIMEOUT * 2,
-        )
-        .await
-        .map(|_| ())
-    }
-
-    /// Removes a source; one that is gone already counts as removed.
-    ///
-    /// # Errors
-    /// When the call fails.
-    pub async fn source_delete(&self, id: Uuid) -> Result<(), Error> {
-        self.delete("removing the source", &format!("/sources/{id}"))
             .await
     }
 
@@ -230,7 +96,6 @@ impl Airbyte {
         // AAM decides about drift.
         body["nonBreakingSchemaUpdatesBehavior"] = json!("ignore");
         body["schedule"] = json!({"scheduleType": "manual"});
-        body["status"] = json!("active");
         let path = "/connections";
         self.write(
             "making the connection",
@@ -269,7 +134,7 @@ impl Airbyte {
 
     /// Every page of a list, counted by offsets: `next` names an internal host on a default
     /// install, and is set on the last page too.
-    async fn all_pages<T: DeserializeOwned>(
+    pub(super) async fn all_pages<T: DeserializeOwned>(
         &self,
         name: &'static str,
         path: &str,

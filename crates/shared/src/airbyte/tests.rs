@@ -7,6 +7,7 @@ use uuid::Uuid;
 use wiremock::matchers::{body_partial_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use super::ActorKind;
 use super::*;
 use crate::settings::AirbyteUrls;
 
@@ -146,7 +147,10 @@ async fn failures_inside_a_200_are_failures() {
     let airbyte = airbyte(&server).await;
     for error in [
         airbyte.discover(Uuid::nil()).await.unwrap_err(),
-        airbyte.source_check(Uuid::nil()).await.unwrap_err(),
+        airbyte
+            .actor_check(ActorKind::Source, Uuid::nil())
+            .await
+            .unwrap_err(),
     ] {
         assert!(
             error.to_string().contains("source: no such host"),
@@ -177,7 +181,7 @@ async fn a_read_is_repeated_and_a_create_is_not() {
     let airbyte = airbyte(&server).await;
     airbyte.workspace_list().await.unwrap();
     let error = airbyte
-        .source_create("s", Uuid::nil(), Uuid::nil(), &json!({}))
+        .actor_create(ActorKind::Source, "s", Uuid::nil(), Uuid::nil(), &json!({}))
         .await
         .unwrap_err();
     assert!(error.is_ambiguous() && error.is_transient());

@@ -27,6 +27,9 @@ pub struct Definition {
     /// Its image, for instance `airbyte/source-salesforce`.
     #[serde(default)]
     pub docker_repository: String,
+    /// Its image's tag, for instance `2.7.0`.
+    #[serde(default)]
+    pub docker_image_tag: String,
 }
 
 impl Definition {
@@ -44,25 +47,13 @@ impl Definition {
     }
 }
 
-/// A source.
-#[derive(Debug, Clone, Deserialize)]
+/// A source or a destination.
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Source {
+pub struct Actor {
     /// Its id.
-    pub source_id: Uuid,
-    /// Its name.
-    pub name: String,
-    /// When it was made, in seconds since 1970.
-    #[serde(default)]
-    pub created_at: Option<i64>,
-}
-
-/// A destination.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Destination {
-    /// Its id.
-    pub destination_id: Uuid,
+    #[serde(alias = "sourceId", alias = "destinationId")]
+    pub id: Uuid,
     /// Its name.
     pub name: String,
     /// Its workspace.
@@ -70,15 +61,30 @@ pub struct Destination {
     /// Its connector.
     #[serde(default)]
     pub definition_id: Option<Uuid>,
-    /// Its connector's name, as the public API writes it: `postgres`.
+    /// Its connector's name, as the public API writes it: `postgres`; empty for a custom one.
+    #[serde(default, alias = "sourceType", alias = "destinationType")]
+    pub connector: Option<String>,
+    /// Its configuration, secrets masked by Airbyte.
     #[serde(default)]
-    pub destination_type: Option<String>,
+    pub configuration: serde_json::Value,
+    /// When it was made, in seconds since 1970.
+    #[serde(default)]
+    pub created_at: Option<i64>,
 }
 
-impl Destination {
-    /// What is written into, as far as its connector's name tells.
-    pub fn kind(&self) -> DestinationKind {
-        let name = self.destination_type.as_deref();
+impl std::fmt::Debug for Actor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Actor")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Actor {
+    /// What a destination is written into, as far as its connector's name tells.
+    pub fn destination_kind(&self) -> DestinationKind {
+        let name = self.connector.as_deref();
         name.map(DestinationKind::of).unwrap_or_default()
     }
 }
@@ -109,6 +115,9 @@ pub struct Connection {
     /// Put before every table's name.
     #[serde(default)]
     pub prefix: Option<String>,
+    /// When it was made, in seconds since 1970.
+    #[serde(default)]
+    pub created_at: Option<i64>,
 }
 
 /// The streams of a connection.

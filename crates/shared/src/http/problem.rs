@@ -66,14 +66,9 @@ impl ApiError {
 
     /// Several fields are not usable.
     pub fn of_fields(code: ErrorCode, errors: Vec<FieldError>) -> Self {
-        let detail = errors
-            .iter()
-            .map(|error| format!("{}: {}", error.field, error.message))
-            .collect::<Vec<_>>()
-            .join("; ");
         Self {
             code,
-            detail,
+            detail: crate::flow::in_words(&errors),
             errors,
             members: Box::default(),
             retry_after: None,
@@ -205,6 +200,7 @@ impl From<crate::registry::Error> for ApiError {
             Error::Conflict(Conflict::OperationInProgress | Conflict::LeaseLost) => {
                 ErrorCode::ConnectionBusy
             }
+            Error::Conflict(Conflict::ActorInUse | Conflict::ActorDeleting) => ErrorCode::InUse,
             Error::Conflict(Conflict::KeyName) => ErrorCode::KeyNameTaken,
             Error::Conflict(Conflict::Version) => ErrorCode::VersionConflict,
             Error::Conflict(Conflict::Revision) => ErrorCode::PreconditionFailed,

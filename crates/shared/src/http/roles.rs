@@ -12,6 +12,14 @@ const ROUTES: &[(&str, &str, Role)] = &[
     ("POST", "/connections/{id}/sync", Operator),
     ("POST", "/connections/{id}/heal", Operator),
     ("POST", "/connections/{id}/rollback", Operator),
+    ("POST", "/datasource", Operator),
+    ("DELETE", "/datasource/{id}", Operator),
+    ("POST", "/sink", Operator),
+    ("DELETE", "/sink/{id}", Operator),
+    ("POST", "/ingestion", Operator),
+    ("PATCH", "/ingestion/{connectionId}", Operator),
+    ("DELETE", "/ingestion/{connectionId}", Operator),
+    ("POST", "/ingestion/{connectionId}/sync", Operator),
     ("POST", "/jobs/{job_id}/cancel", Operator),
     // A plan changes nothing, and yet makes Airbyte run a connector.
     ("POST", "/repair/plan", Operator),
@@ -32,8 +40,12 @@ const ROUTES: &[(&str, &str, Role)] = &[
     ("DELETE", "/credentials/{credential_id}", Admin),
 ];
 
+/// Where the ingestion API is a second time.
+pub const INGESTION_PREFIX: &str = "/api/v1/airbyte";
+
 /// The role that is listed for a route.
 pub fn declared(method: &str, route: &str) -> Option<Role> {
+    let route = route.strip_prefix(INGESTION_PREFIX).unwrap_or(route);
     let found = ROUTES
         .iter()
         .find(|(known, path, _)| *known == method && *path == route);

@@ -109,6 +109,22 @@ steps! {
         /// Stores the job and ends the operation.
         RECORD_JOB = "record_job",
     }
+    /// Making a source or a destination that connections share.
+    create_actor = CreateActor {
+        /// Makes it in Airbyte.
+        CREATE_ACTOR = "create_actor",
+        /// Tries whether it works, unless the caller wants none of that.
+        CHECK_ACTOR = "check_actor",
+        /// Stores its id and ends the operation, in one write.
+        COMMIT_ACTOR = "commit_actor",
+    }
+    /// Removing a source or a destination that nothing uses.
+    delete_actor = DeleteActor {
+        /// Removes it from Airbyte.
+        DELETE_ACTOR = "delete_actor",
+        /// Removes the row and ends the operation, in one write.
+        FORGET_ACTOR = "forget_actor",
+    }
 }
 
 impl Step {

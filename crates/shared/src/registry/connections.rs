@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    TransactionTrait as _, UpdateMany,
+    ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Select, TransactionTrait as _, UpdateMany,
     sea_query::{Expr, ExprTrait as _},
 };
 use uuid::Uuid;
@@ -28,6 +28,8 @@ pub struct NewConnection {
     pub workspace_id: Uuid,
     /// The Airbyte destination.
     pub destination_id: Uuid,
+    /// The source that is there already; absent: one is made, for this connection alone.
+    pub source_id: Option<Uuid>,
     /// The credential its source uses.
     pub credential_id: Option<String>,
     /// What is done about drift.
@@ -47,6 +49,28 @@ pub struct ConnectionFilter {
     pub source_type: Option<String>,
     /// Only this name.
     pub name: Option<String>,
+}
+
+impl ConnectionFilter {
+    fn select(&self) -> Select<Entity> {
+        let mut query = Entity::find();
+        if let Some(status) = self.status {
+            query = query.filter(Column::Status.eq(status));
+        }
+        if let Some(source_type) = &self.source_type {
+            let lower = Expr::expr(sea_orm::sea_query::Func::lower(Expr::col(
+                Column::SourceType,
+            )));
+            query = query.filter(sea_orm::sea_query::ExprTrait::eq(
+                lower,
+                source_type.to_lowercase(),
+            ));
+        }
+        if let Some(name) = &self.name {
+            query = query.filter(Column::Name.eq(name.as_str()));
+        }
+        query
+    }
 }
 
 impl Registry {
@@ -71,6 +95,15 @@ impl Registry {
             .await?)
     }
 
+    /// How many connections a list shows.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn connection_count(&self, filter: &ConnectionFilter) -> Result<u64, Error> {
+        let reader = self.reader().await?;
+        Ok(filter.select().count(&reader).await?)
+    }
+
     /// At most `limit` connections after the one with id `after`, oldest first.
     ///
     /// # Errors
@@ -81,22 +114,7 @@ impl Registry {
         after: Option<Uuid>,
         limit: u64,
     ) -> Result<Vec<Model>, Error> {
-        let mut query = Entity::find().order_by_asc(Column::Id).limit(limit);
-        if let Some(status) = filter.status {
-            query = query.filter(Column::Status.eq(status));
-        }
-        if let Some(source_type) = &filter.source_type {
-            let lower = Expr::expr(sea_orm::sea_query::Func::lower(Expr::col(
-                Column::SourceType,
-            )));
-            query = query.filter(sea_orm::sea_query::ExprTrait::eq(
-                lower,
-                source_type.to_lowercase(),
-            ));
-        }
-        if let Some(name) = &filter.name {
-            query = query.filter(Column::Name.eq(name.as_str()));
-        }
+        let mut query = filter.select().order_by_asc(Column::Id).limit(limit);
         if let Some(after) = after {
             query = query.filter(Column::Id.gt(after));
         }
@@ -125,7 +143,7 @@ pub(super) async fn insert(
         id: Set(new.id),
         name: Set(new.name.clone()),
         source_type: Set(new.source_type.clone()),
-        airbyte_source_id: Set(None),
+        airbyte_source_id: Set(new.source_id),
         airbyte_connection_id: Set(None),
         status: Set(ConnectionStatus::Pending),
         status_reason: Set(None),
@@ -140,6 +158,7 @@ pub(super) async fn insert(
         current_version: Set(0),
         revision: Set(0),
         last_synced_at: Set(None),
+        owns_source: Set(new.source_id.is_none()),
         created_at: Set(at),
         updated_at: Set(at),
     };

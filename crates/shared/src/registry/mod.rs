@@ -5,6 +5,7 @@
 //! write; behind a transaction-mode pooler every statement, a lone SELECT too, runs inside a
 //! transaction.
 
+pub mod actors;
 pub mod audit;
 pub mod changes;
 mod connect;
@@ -93,6 +94,12 @@ pub enum Conflict {
     /// A key in force has the name.
     #[error("a key in force has the name")]
     KeyName,
+    /// A connection uses the source or destination.
+    #[error("a connection uses it")]
+    ActorInUse,
+    /// The source or destination is being removed.
+    #[error("the source or destination is being removed")]
+    ActorDeleting,
     /// The operation's lease belongs to another process now.
     #[error("the operation's lease belongs to another process")]
     LeaseLost,

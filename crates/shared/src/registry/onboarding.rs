@@ -11,7 +11,7 @@ use super::entities::connection::{Column, Entity, Model};
 use super::operations::{Ending, Lease, NewOperation, assert_held, finish};
 use super::status::ConnectionStatus;
 use super::versions::{self, NewVersion};
-use super::{Conflict, Error, Registry, audit, now, outbox};
+use super::{Conflict, Error, Registry, actors, audit, now, outbox};
 
 /// What an onboarding made in Airbyte.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,8 @@ pub struct Made {
     pub connection_id: Uuid,
     /// The discovered catalog that counts as accepted.
     pub source_catalog_id: Option<Uuid>,
+    /// ACTIVE, or INACTIVE where it was asked to begin so.
+    pub status: ConnectionStatus,
 }
 
 impl Registry {
@@ -35,6 +37,7 @@ impl Registry {
         operation: NewOperation<'_>,
     ) -> Result<Lease, Error> {
         let writer = self.writer().await?;
+        actors::begin_to_use(&writer, new).await?;
         connections::insert(&writer, new, now()).await?;
         let lease = self.operation_insert(&writer, operation).await?;
         audit::append(&writer, change("connection.onboard", new)).await?;
@@ -52,12 +55,15 @@ impl Registry {
         operation: NewOperation<'_>,
     ) -> Result<Lease, Error> {
         let writer = self.writer().await?;
+        actors::begin_to_use(&writer, new).await?;
         let updated = touched(Entity::update_many())
             .col_expr(Column::Status, Expr::value(ConnectionStatus::Pending))
             .col_expr(Column::StatusReason, Expr::value(Option::<String>::None))
             .col_expr(Column::SourceType, Expr::value(new.source_type.clone()))
             .col_expr(Column::WorkspaceId, Expr::value(new.workspace_id))
             .col_expr(Column::DestinationId, Expr::value(new.destination_id))
+            .col_expr(Column::AirbyteSourceId, Expr::value(new.source_id))
+            .col_expr(Column::OwnsSource, Expr::value(new.source_id.is_none()))
             .col_expr(Column::CredentialId, Expr::value(new.credential_id.clone()))
             .col_expr(Column::DriftPolicy, Expr::value(new.drift_policy.clone()))
             .col_expr(Column::Schedule, Expr::value(new.schedule.clone()))
@@ -76,7 +82,7 @@ impl Registry {
         Ok(lease)
     }
 
-    /// Ends an onboarding well: ids, version 1, ACTIVE and the event in one write.
+    /// Ends an onboarding well: ids, version 1, status and the event in one write.
     ///
     /// # Errors
     /// `Conflict::LeaseLost` when the lease is not held any more.
@@ -100,7 +106,7 @@ impl Registry {
             &writer,
             lease.connection_id,
             0,
-            ConnectionStatus::Active,
+            made.status,
             made.source_catalog_id,
             version,
         )

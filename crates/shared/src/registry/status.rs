@@ -96,6 +96,10 @@ states! {
         Sync = "sync",
         /// Starts a sync that somebody asked for.
         Trigger = "trigger",
+        /// Makes a source or a destination of its own.
+        CreateActor = "create_actor",
+        /// Removes a source or a destination.
+        DeleteActor = "delete_actor",
     }
 }
 
@@ -126,5 +130,17 @@ states! {
         Failed = "failed",
         /// Its effect was taken back.
         Undone = "undone",
+    }
+}
+
+states! {
+    /// Where a source or destination of its own is in its life.
+    ActorStatus {
+        /// Being made.
+        Pending = "pending",
+        /// In use, or free to be used.
+        Active = "active",
+        /// Being removed: nothing may begin to use it.
+        Deleting = "deleting",
     }
 }

@@ -36,6 +36,7 @@ fn new_connection(name: &str) -> NewConnection {
         airbyte_instance: "http://localhost:8000".to_owned(),
         workspace_id: Uuid::new_v4(),
         destination_id: Uuid::new_v4(),
+        source_id: None,
         credential_id: None,
         drift_policy: "propose".to_owned(),
         schedule: "{}".to_owned(),
@@ -65,6 +66,7 @@ async fn active(registry: &Registry, name: &str) -> Uuid {
         source_id: Uuid::new_v4(),
         connection_id: Uuid::new_v4(),
         source_catalog_id: None,
+        status: ConnectionStatus::Active,
     };
     registry
         .onboarding_succeed(&lease, &row, made, &VERSION, None)

@@ -6,11 +6,13 @@
 //! `AAM_TEST_MATRIX=full` every cell runs with both. The cells come from the list of steps in
 //! `shared::operation::steps`: a step that no process reaches fails its test.
 
+mod actors;
 mod drivers;
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use shared::operation::steps::onboard::CREATE_SOURCE;
 use shared::operation::steps::{self, Point, Step};
 use shared::registry::status::OperationKind;
 use test_support::{Database, Stack, StackBuilder, eventually_within};
@@ -49,19 +51,34 @@ async fn stack(database: Database) -> Stack {
     stack
 }
 
+/// What is worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    /// A connection with a source of its own.
+    Connection,
+    /// A connection whose source is there already and shared.
+    Ingestion,
+    /// A source of its own.
+    Datasource,
+    /// A destination.
+    Sink,
+}
+
 /// Every cell of one kind of operation on one database.
-async fn matrix(kind: OperationKind, database: Database) {
+async fn matrix(kind: OperationKind, subject: Subject, database: Database) {
     let name = match database {
         Database::Sqlite => "SQLite",
         Database::Postgres { .. } => "PostgreSQL",
     };
     let full = std::env::var("AAM_TEST_MATRIX").is_ok_and(|value| value == "full");
     let mut stack = stack(database).await;
-    let mut driver = Driver::new(kind, &stack).await;
+    let mut driver = Driver::new(kind, subject, &stack).await;
     let mut rows = Vec::new();
     // The databases begin with different deaths, so that between them each cell has both.
     let mut turn = usize::from(name == "SQLite");
-    let cells = steps::ALL.iter().filter(|step| step.kind == kind);
+    // A source that is there is not made.
+    let is_made = |step: &&Step| subject != Subject::Ingestion || **step != CREATE_SOURCE;
+    let cells = (steps::ALL.iter().filter(|step| step.kind == kind)).filter(is_made);
     for step in cells {
         for point in Point::ALL {
             turn += 1;
@@ -77,7 +94,7 @@ async fn matrix(kind: OperationKind, database: Database) {
         }
     }
     assert!(!rows.is_empty(), "{kind:?} has no steps");
-    println!("\n{name}: {}", kind.as_str());
+    println!("\n{name}: {} ({subject:?})", kind.as_str());
     for row in rows {
         println!(
             "  {:<42} {:<6} after the restart: {:<28} repeated: {}",
@@ -128,11 +145,7 @@ async fn cell(
     }
     caller.await.unwrap();
     restart(stack, step.kind, None).await;
-    let connection = driver.connection(stack).await;
-    let recovered = match &connection {
-        Some(id) => drained(stack, id, &failpoint).await,
-        None => "nothing was begun".to_owned(),
-    };
+    let recovered = driver.recovered(stack, &failpoint).await;
     driver.verify(stack, &failpoint).await;
     let repeated = driver.repeat(stack, &failpoint).await;
     driver.verify(stack, &failpoint).await;
@@ -192,19 +205,19 @@ async fn nothing_is_orphaned(stack: &Stack, failpoint: &str) {
 }
 
 macro_rules! matrices {
-    ($($name:ident: $kind:ident),* $(,)?) => {
+    ($($name:ident: $kind:ident of $subject:ident),* $(,)?) => {
         mod sqlite {
             use super::*;
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                matrix(OperationKind::$kind, Database::Sqlite).await;
+                matrix(OperationKind::$kind, Subject::$subject, Database::Sqlite).await;
             })*
         }
         mod postgres {
             use super::*;
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                matrix(OperationKind::$kind, Database::postgres().await).await;
+                matrix(OperationKind::$kind, Subject::$subject, Database::postgres().await).await;
             })*
         }
         const TESTED: &[OperationKind] = &[$(OperationKind::$kind),*];
@@ -212,12 +225,16 @@ macro_rules! matrices {
 }
 
 matrices! {
-    onboarding: Onboard,
-    a_repair: Heal,
-    a_rollback: Rollback,
-    a_change: Update,
-    a_deletion: Delete,
-    a_trigger: Trigger,
+    onboarding: Onboard of Connection,
+    an_ingestion: Onboard of Ingestion,
+    a_repair: Heal of Connection,
+    a_rollback: Rollback of Connection,
+    a_change: Update of Connection,
+    a_deletion: Delete of Connection,
+    a_trigger: Trigger of Connection,
+    a_datasource: CreateActor of Datasource,
+    a_sink: CreateActor of Sink,
+    the_end_of_a_datasource: DeleteActor of Datasource,
 }
 
 #[test]

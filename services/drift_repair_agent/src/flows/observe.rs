@@ -6,8 +6,8 @@ use catalog::destinations::DestinationKind;
 use catalog::plan::{self, Basis, Capabilities, Plan};
 use catalog::policy::Policy;
 use contracts::{DriftPolicy, ErrorCode};
-use shared::airbyte::ErrorKind;
 use shared::airbyte::types::{ConnectionRead, destination_modes};
+use shared::airbyte::{ActorKind, ErrorKind};
 use shared::registry;
 use shared::registry::operations::Lease;
 use shared::registry::versions::{NewVersion, Origin};
@@ -76,8 +76,8 @@ pub(crate) async fn destination_kind(
     state: &State,
     target: &Repairable,
 ) -> Result<DestinationKind, Error> {
-    let destination = state.airbyte.destination_get(target.destination_id).await?;
-    Ok(destination.kind())
+    let asked = (state.airbyte).actor_get(ActorKind::Destination, target.destination_id);
+    Ok(asked.await?.destination_kind())
 }
 
 /// The policy that decides about the connection's drift.

@@ -15,6 +15,14 @@ pub(crate) fn connection(installation: Uuid, name: &str) -> Option<&str> {
     (of_installation == tail(installation)).then_some(of_connection)
 }
 
+/// A name as people gave it, without a mark of this installation.
+pub(crate) fn without(installation: Uuid, name: &str) -> &str {
+    match connection(installation, name) {
+        Some(_) => name.rsplit_once(" [aam-").map_or(name, |(given, _)| given),
+        None => name,
+    }
+}
+
 /// The last 12 hex digits of an id.
 pub(crate) fn tail(id: Uuid) -> String {
     let text = id.simple().to_string();
@@ -37,5 +45,7 @@ mod tests {
         assert_eq!(self::connection(installation, &name), Some("0123456789ab"));
         assert_eq!(self::connection(connection, &name), None);
         assert_eq!(self::connection(installation, "shop"), None);
+        assert_eq!(without(installation, &name), "shop");
+        assert_eq!(without(connection, &name), name);
     }
 }

@@ -1,13 +1,11 @@
 //! Pure rules: no actix, no database, no network, no clock.
 
 pub(crate) mod conflicts;
+pub(crate) mod ingestion;
 pub(crate) mod mark;
+mod members;
 pub(crate) mod polling;
 pub(crate) mod request;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the ingestion routes use it")
-)]
 pub(crate) mod short_config;
 pub(crate) mod source_types;
 pub(crate) mod view;

@@ -4,6 +4,7 @@
 use contracts::{FieldError, NamespaceDefinition, OnboardRequest};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
 use serde_json::Value;
 use sha2::Sha256;
 
@@ -80,7 +81,7 @@ pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
         .then_some("must not hold control characters")
 }
 
-fn has_nul(value: &Value) -> bool {
+pub(crate) fn has_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
         Value::Array(items) => items.iter().any(has_nul),
@@ -93,7 +94,11 @@ fn has_nul(value: &Value) -> bool {
 
 /// A keyed fingerprint: equal for equal requests, whatever the order of their members, and telling
 /// nothing about the secrets in them.
-pub(crate) fn fingerprint(request: &OnboardRequest, key: &SecretString) -> String {
+pub(crate) fn fingerprint(
+    request: &OnboardRequest,
+    shared: Option<&impl Serialize>,
+    key: &SecretString,
+) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.expose_secret().as_bytes())
         .expect("HMAC takes keys of any length");
     mac.update(b"aam/onboard/v1\0");
@@ -103,6 +108,14 @@ pub(crate) fn fingerprint(request: &OnboardRequest, key: &SecretString) -> Strin
         &mut canonical,
     );
     mac.update(canonical.as_bytes());
+    if let Some(shared) = shared {
+        canonical.clear();
+        write_canonical(
+            &serde_json::to_value(shared).unwrap_or_default(),
+            &mut canonical,
+        );
+        mac.update(canonical.as_bytes());
+    }
     hex::encode(mac.finalize().into_bytes())
 }
 
@@ -149,8 +162,10 @@ mod tests {
             request(r#"{"connection_name":"n","source_config":{"b":2,"a":1},"source_type":"s"}"#);
         let c =
             request(r#"{"connection_name":"n","source_config":{"b":2,"a":3},"source_type":"s"}"#);
-        assert_eq!(fingerprint(&a, &key), fingerprint(&b, &key));
-        assert_ne!(fingerprint(&a, &key), fingerprint(&c, &key));
+        let of = |request| fingerprint(request, None::<&()>, &key);
+        assert_eq!(of(&a), of(&b));
+        assert_ne!(of(&a), of(&c));
+        assert_ne!(of(&a), fingerprint(&a, Some(&"a shared source"), &key));
     }
 
     #[test]

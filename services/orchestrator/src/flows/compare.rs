@@ -6,6 +6,7 @@ use catalog::SyncCatalog;
 use catalog::destinations::DestinationKind;
 use catalog::plan::{Capabilities, Comparison, Style};
 use contracts::{CatalogComparison, DriftPolicy, ErrorCode};
+use shared::airbyte::ActorKind;
 use shared::registry;
 use shared::registry::entities::connection;
 use uuid::Uuid;
@@ -75,9 +76,10 @@ async fn destination_kind(state: &State, row: &connection::Model) -> Destination
     if row.airbyte_instance != state.airbyte.instance() {
         return DestinationKind::default();
     }
-    let asked = tokio::time::timeout(PATIENCE, state.airbyte.destination_get(id)).await;
+    let asked = state.airbyte.actor_get(ActorKind::Destination, id);
+    let asked = tokio::time::timeout(PATIENCE, asked).await;
     match asked {
-        Ok(Ok(destination)) => destination.kind(),
+        Ok(Ok(destination)) => destination.destination_kind(),
         Ok(Err(error)) => {
             tracing::info!(%error, "comparing versions without knowing the destination");
             DestinationKind::default()

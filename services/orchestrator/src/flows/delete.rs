@@ -15,8 +15,9 @@ use shared::registry::operations::{Lease, NewOperation};
 use shared::registry::status::{ConnectionStatus, OperationKind};
 use uuid::Uuid;
 
-use super::{Error, onboard, sync};
-use crate::domain::{mark, view};
+use super::marked::Marked;
+use super::{Error, sync};
+use crate::domain::view;
 use crate::state::State;
 
 /// How long a job may take to stop.
@@ -190,26 +191,13 @@ async fn delete_source(state: &State, row: &connection::Model) -> Result<Acted<(
     let Some(workspace) = row.workspace_id else {
         return Ok(Acted::plain(()));
     };
-    let mark = mark::of(state.installation, row.id);
-    let Some(connection) = row.airbyte_connection_id else {
-        // All there can be is what an onboarding left that failed.
-        onboard::remove_marked(state, workspace, &mark, None).await?;
-        return Ok(Acted::plain(()));
+    // The connection is gone by now; what an onboarding left that failed goes as well.
+    let left = Marked {
+        workspace,
+        connection: row.id,
+        name: &row.name,
+        keep: None,
     };
-    let sources = state.airbyte.source_list(workspace).await?;
-    let ours = sources.iter().filter(|source| source.name.ends_with(&mark));
-    let connections = state.airbyte.connection_list(workspace).await?;
-    for source in ours {
-        let is_used = connections.iter().any(|other| {
-            other.source_id == source.source_id
-                && other.status != "deprecated"
-                && other.connection_id != connection
-        });
-        if is_used {
-            tracing::info!(source.id = %source.source_id, "another connection uses the source; it stays");
-        } else {
-            state.airbyte.source_delete(source.source_id).await?;
-        }
-    }
+    left.remove(state).await?;
     Ok(Acted::plain(()))
 }

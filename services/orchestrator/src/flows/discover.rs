@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use catalog::SyncCatalog;
 use contracts::{ErrorCode, FieldError, NamespaceDefinition, OnboardRequest};
 use shared::airbyte::ErrorKind;
-use shared::airbyte::types::destination_modes;
+use shared::airbyte::types::{Connection, destination_modes};
 use uuid::Uuid;
 
 use super::Error;
@@ -82,7 +82,7 @@ pub(crate) async fn refuse_conflicts(
     request: &OnboardRequest,
     prepared: &Prepared,
     catalog: &SyncCatalog,
-    source_id: Uuid,
+    is_ours: impl Fn(&Connection) -> bool,
 ) -> Result<(), Error> {
     let mine = naming(request).targets(catalog);
     let others = state.airbyte.connection_list(prepared.workspace_id).await?;
@@ -91,7 +91,7 @@ pub(crate) async fn refuse_conflicts(
         other.destination_id == prepared.destination_id
             && other.status != "deprecated"
             // What an earlier attempt made of this very connection is no other one.
-            && other.source_id != source_id
+            && !is_ours(other)
     }) {
         let naming = Naming {
             definition: match other.namespace_definition.as_deref() {

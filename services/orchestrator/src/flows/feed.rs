@@ -218,6 +218,7 @@ mod tests {
             airbyte_instance: String::new(),
             workspace_id: Uuid::nil(),
             destination_id: Uuid::nil(),
+            source_id: None,
             credential_id: None,
             drift_policy: "propose".to_owned(),
             schedule: "{}".to_owned(),

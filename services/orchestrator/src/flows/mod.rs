@@ -1,11 +1,14 @@
 //! What orders I/O: steps, retries, undo.
 
+pub(crate) mod actors;
 pub(crate) mod compare;
 pub(crate) mod delete;
 mod discover;
 pub(crate) mod duty;
 pub(crate) mod feed;
+pub(crate) mod ingestion;
 pub(crate) mod jobs;
+mod marked;
 pub(crate) mod onboard;
 mod operations;
 pub(crate) mod orphans;

@@ -7,7 +7,7 @@ use shared::registry::operations::Lease;
 use shared::registry::status::OperationKind;
 use shared::registry::{self, Conflict};
 
-use super::{Error, delete, onboard, settle, sync, update};
+use super::{Error, actors, delete, onboard, settle, sync, update};
 use crate::state::State;
 
 /// What the orchestrator goes on with; the drift-repair agent has the others.
@@ -16,6 +16,8 @@ const KINDS: &[OperationKind] = &[
     OperationKind::Update,
     OperationKind::Delete,
     OperationKind::Trigger,
+    OperationKind::CreateActor,
+    OperationKind::DeleteActor,
 ];
 /// How soon one that something stood in the way of is tried again.
 const RETRY: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
@@ -50,6 +52,8 @@ async fn go_on(state: &State, operation: &operation::Model, lease: &Lease) -> Re
         OperationKind::Update => update::recover(state, operation, lease).await,
         OperationKind::Delete => delete::recover(state, operation, lease).await,
         OperationKind::Trigger => sync::recover(state, operation, lease).await,
+        OperationKind::CreateActor => actors::create::recover(state, operation, lease).await,
+        OperationKind::DeleteActor => actors::delete::recover(state, operation, lease).await,
         OperationKind::Heal | OperationKind::Rollback | OperationKind::Sync => Ok(()),
     }
 }

@@ -1,8 +1,11 @@
-//! What carries this installation's mark in Airbyte and belongs to no connection and no operation.
+//! What carries this installation's mark in Airbyte and belongs to no connection, no datasource, no
+//! sink and no operation.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use contracts::{Orphan, OrphanKind};
+use shared::airbyte::ActorKind;
+use shared::airbyte::types::{Actor, Connection};
 use shared::registry::connections::ConnectionFilter;
 use shared::registry::now;
 use shared::registry::status::OperationStatus;
@@ -16,68 +19,92 @@ const PAGE: u64 = 500;
 
 /// Every orphan that is older than `older_than` seconds, in every workspace.
 pub(crate) async fn list(state: &State, older_than: i64) -> Result<Vec<Orphan>, Error> {
-    let begun = now().timestamp();
+    // An Airbyte that does not tell the age is an old one; what is in it is not touched.
+    let created_before = now().timestamp() - older_than;
     let mut orphans = Vec::new();
     for workspace in state.airbyte.workspace_list().await? {
-        let sources = state.airbyte.source_list(workspace.workspace_id).await?;
-        let marked: Vec<_> = sources
+        let id = workspace.workspace_id;
+        let (airbyte, installation) = (&state.airbyte, state.installation);
+        let is_old =
+            |created: Option<i64>| created.is_some_and(|created| created <= created_before);
+        let is_marked = |name: &str| mark::connection(installation, name).is_some();
+        let candidates = |listed: Vec<Actor>| -> Vec<Actor> {
+            let old = listed.into_iter();
+            old.filter(|actor| is_marked(&actor.name) && is_old(actor.created_at))
+                .collect()
+        };
+        let sources = candidates(airbyte.actor_list(ActorKind::Source, Some(id)).await?);
+        let destinations = candidates(airbyte.actor_list(ActorKind::Destination, Some(id)).await?);
+        let connections = airbyte.connection_list(id).await?;
+        let connections: Vec<Connection> = connections
             .into_iter()
-            .filter_map(|source| {
-                let connection = mark::connection(state.installation, &source.name)?.to_owned();
-                Some((source, connection))
-            })
+            .filter(|connection| connection.status != "deprecated")
             .collect();
-        if marked.is_empty() {
-            continue;
-        }
         // Read after Airbyte: what was begun meanwhile is known to the registry.
-        let owned = owned(state).await?;
-        let connections = state
-            .airbyte
-            .connection_list(workspace.workspace_id)
-            .await?;
-        for (source, tail) in marked {
-            // An Airbyte that does not tell the age is an old one; such a source is not touched.
-            let is_old = source
-                .created_at
-                .is_some_and(|created| begun - created >= older_than);
-            if !is_old || owned.busy.contains(&tail) {
+        let owned = Owned::read(state).await?;
+        let is_free = |name: &str| {
+            mark::connection(installation, name).is_some_and(|tail| !owned.busy.contains(tail))
+        };
+        let mut gone: HashSet<Uuid> = HashSet::new();
+        let connection_orphan = |connection: &Connection| Orphan {
+            kind: OrphanKind::Connection,
+            id: connection.connection_id,
+            name: connection.name.clone(),
+            workspace_id: id,
+            source_id: Some(connection.source_id),
+        };
+        let actor_orphan = |kind, actor: Actor| Orphan {
+            kind,
+            id: actor.id,
+            name: actor.name,
+            workspace_id: id,
+            source_id: None,
+        };
+        for connection in &connections {
+            let is_owned = owned.connections.contains(&connection.connection_id);
+            if !is_owned && is_free(&connection.name) && is_old(connection.created_at) {
+                gone.insert(connection.connection_id);
+                orphans.push(connection_orphan(connection));
+            }
+        }
+        for source in sources {
+            if !is_free(&source.name) || owned.has(installation, &source) {
                 continue;
             }
-            let readers = connections
-                .iter()
-                .filter(|c| c.source_id == source.source_id && c.status != "deprecated");
-            if owned.sources.contains(&source.source_id) {
-                continue;
+            for reader in &connections {
+                if reader.source_id == source.id && gone.insert(reader.connection_id) {
+                    orphans.push(connection_orphan(reader));
+                }
             }
-            for reader in readers {
-                orphans.push(Orphan {
-                    kind: OrphanKind::Connection,
-                    id: reader.connection_id,
-                    name: reader.name.clone(),
-                    workspace_id: workspace.workspace_id,
-                    source_id: Some(source.source_id),
-                });
-            }
-            orphans.push(Orphan {
-                kind: OrphanKind::Source,
-                id: source.source_id,
-                name: source.name,
-                workspace_id: workspace.workspace_id,
-                source_id: None,
+            orphans.push(actor_orphan(OrphanKind::Source, source));
+        }
+        for destination in destinations {
+            // Airbyte removes a destination's connections with it: one that is used stays.
+            let is_used = connections.iter().any(|connection| {
+                connection.destination_id == destination.id
+                    && !gone.contains(&connection.connection_id)
             });
+            if is_free(&destination.name) && !is_used && !owned.has(installation, &destination) {
+                orphans.push(actor_orphan(OrphanKind::Destination, destination));
+            }
         }
     }
     Ok(orphans)
 }
 
-/// Removes every orphan that is older than `older_than` seconds; connections before their sources.
+/// Removes every orphan that is older than `older_than` seconds; connections before what they use.
 pub(crate) async fn remove(state: State, older_than: i64) -> Result<Vec<Orphan>, Error> {
     let orphans = list(&state, older_than).await?;
+    let airbyte = &state.airbyte;
     for orphan in &orphans {
         match orphan.kind {
-            OrphanKind::Connection => state.airbyte.connection_delete(orphan.id).await?,
-            OrphanKind::Source => state.airbyte.source_delete(orphan.id).await?,
+            OrphanKind::Connection => airbyte.connection_delete(orphan.id).await?,
+            OrphanKind::Source => airbyte.actor_delete(ActorKind::Source, orphan.id).await?,
+            OrphanKind::Destination => {
+                airbyte
+                    .actor_delete(ActorKind::Destination, orphan.id)
+                    .await?;
+            }
         }
         tracing::info!(orphan.id = %orphan.id, "removed the orphan `{}`", orphan.name);
     }
@@ -85,37 +112,56 @@ pub(crate) async fn remove(state: State, older_than: i64) -> Result<Vec<Orphan>,
     Ok(orphans)
 }
 
+/// What the registry knows of.
+#[derive(Default)]
 struct Owned {
-    /// Sources that a connection has.
-    sources: HashSet<Uuid>,
-    /// Tails of the ids of connections that an operation works on or watches.
+    /// Sources and destinations that a connection uses.
+    used: HashSet<Uuid>,
+    /// Connections in Airbyte.
+    connections: HashSet<Uuid>,
+    /// Datasources and sinks by their id in Airbyte, with the tail of their row's.
+    actors: HashMap<Uuid, String>,
+    /// Tails of the ids of what an operation works on or watches.
     busy: HashSet<String>,
 }
 
-async fn owned(state: &State) -> Result<Owned, Error> {
-    let mut owned = Owned {
-        sources: HashSet::new(),
-        busy: HashSet::new(),
-    };
-    let mut after = None;
-    loop {
-        let filter = ConnectionFilter::default();
-        let page = state.registry.connection_page(&filter, after, PAGE).await?;
-        owned
-            .sources
-            .extend(page.iter().filter_map(|row| row.airbyte_source_id));
-        after = page.last().map(|row| row.id);
-        if (page.len() as u64) < PAGE {
-            break;
+impl Owned {
+    async fn read(state: &State) -> Result<Self, Error> {
+        let mut owned = Self::default();
+        let mut after = None;
+        loop {
+            let filter = ConnectionFilter::default();
+            let page = state.registry.connection_page(&filter, after, PAGE).await?;
+            for row in &page {
+                owned.used.extend(row.airbyte_source_id);
+                owned.used.extend(row.destination_id);
+                owned.connections.extend(row.airbyte_connection_id);
+            }
+            after = page.last().map(|row| row.id);
+            if (page.len() as u64) < PAGE {
+                break;
+            }
         }
+        for row in state.registry.actor_rows(state.airbyte.instance()).await? {
+            if let Some(airbyte_id) = row.airbyte_id {
+                owned.actors.insert(airbyte_id, mark::tail(row.id));
+            }
+        }
+        let open = [
+            OperationStatus::Pending,
+            OperationStatus::Running,
+            OperationStatus::Settling,
+        ];
+        for operation in state.registry.operation_list_in(&open).await? {
+            owned.busy.insert(mark::tail(operation.connection_id));
+        }
+        Ok(owned)
     }
-    let open = [
-        OperationStatus::Pending,
-        OperationStatus::Running,
-        OperationStatus::Settling,
-    ];
-    for operation in state.registry.operation_list_in(&open).await? {
-        owned.busy.insert(mark::tail(operation.connection_id));
+
+    /// Whether a row owns it. A row that only notes that it was used carries another id than its mark.
+    fn has(&self, installation: Uuid, actor: &Actor) -> bool {
+        let tail = mark::connection(installation, &actor.name);
+        self.used.contains(&actor.id)
+            || self.actors.get(&actor.id).map(String::as_str) == tail && tail.is_some()
     }
-    Ok(owned)
 }

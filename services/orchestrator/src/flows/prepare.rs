@@ -3,6 +3,7 @@
 
 use contracts::{ErrorCode, FieldError, OnboardRequest};
 use serde_json::{Map, Value};
+use shared::airbyte::ActorKind;
 use shared::airbyte::types::Definition;
 use shared::clients;
 use uuid::Uuid;
@@ -16,25 +17,37 @@ pub(crate) struct Prepared {
     pub(crate) workspace_id: Uuid,
     pub(crate) destination_id: Uuid,
     pub(crate) definition: Definition,
-    /// The connector's configuration. Holds secrets: never logged, never stored.
-    pub(crate) configuration: Value,
+    pub(crate) source: PreparedSource,
+}
+
+/// Where a connection's source comes from.
+pub(crate) enum PreparedSource {
+    /// It is made for the connection alone, with this configuration. Holds secrets: never logged,
+    /// never stored.
+    Own(Value),
+    /// It is there, and others may use it as well.
+    Shared(Uuid),
+}
+
+impl Prepared {
+    /// The source that is there already, if it is.
+    pub(crate) fn shared_source(&self) -> Option<Uuid> {
+        match self.source {
+            PreparedSource::Own(_) => None,
+            PreparedSource::Shared(id) => Some(id),
+        }
+    }
 }
 
 pub(crate) async fn prepare(state: &State, request: &OnboardRequest) -> Result<Prepared, Error> {
     let destination_id = request.destination_id.or(state.default_destination);
     let workspace_id = workspace(state, request, destination_id).await?;
     let destination_id = destination(state, destination_id, workspace_id).await?;
-    let mut definitions = state.airbyte.source_definition_list(workspace_id).await?;
-    if source_types::find(&definitions, &request.source_type).is_err() {
-        definitions.extend(state.airbyte.declarative_source_list(workspace_id).await?);
-    }
-    let definition = source_types::find(&definitions, &request.source_type)
-        .map_err(|nearest| unknown_type(&request.source_type, &nearest))?
-        .clone();
+    let definition = definition(state, workspace_id, &request.source_type).await?;
     let configuration = configuration(state, request, &definition).await?;
     if let Some(specification) = state
         .airbyte
-        .source_specification(definition.id, workspace_id)
+        .specification(ActorKind::Source, definition.id, workspace_id)
         .await?
     {
         validate(&specification, &configuration)?;
@@ -43,8 +56,57 @@ pub(crate) async fn prepare(state: &State, request: &OnboardRequest) -> Result<P
         workspace_id,
         destination_id,
         definition,
-        configuration,
+        source: PreparedSource::Own(configuration),
     })
+}
+
+/// The same for a source that is there already.
+pub(crate) async fn prepare_shared(
+    state: &State,
+    request: &OnboardRequest,
+    source_id: Uuid,
+) -> Result<Prepared, Error> {
+    let source = match state.airbyte.actor_get(ActorKind::Source, source_id).await {
+        Ok(source) => source,
+        Err(error) if error.is_not_found() => {
+            return Err(Error::field(
+                ErrorCode::Invalid,
+                "source_id",
+                format!("Airbyte has no source {source_id}"),
+            ));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let destination_id = request.destination_id.or(state.default_destination);
+    let workspace_id = source.workspace_id;
+    let destination_id = destination(state, destination_id, workspace_id).await?;
+    let named = match source.definition_id {
+        Some(id) => id.to_string(),
+        None => source.connector.unwrap_or_default(),
+    };
+    Ok(Prepared {
+        workspace_id,
+        destination_id,
+        definition: definition(state, workspace_id, &named).await?,
+        source: PreparedSource::Shared(source_id),
+    })
+}
+
+async fn definition(
+    state: &State,
+    workspace: Uuid,
+    source_type: &str,
+) -> Result<Definition, Error> {
+    let airbyte = &state.airbyte;
+    let mut definitions = airbyte
+        .definition_list(ActorKind::Source, workspace)
+        .await?;
+    if source_types::find(&definitions, source_type).is_err() {
+        definitions.extend(airbyte.declarative_source_list(workspace).await?);
+    }
+    source_types::find(&definitions, source_type)
+        .cloned()
+        .map_err(|nearest| unknown_type(source_type, &nearest))
 }
 
 fn unknown_type(source_type: &str, nearest: &[String]) -> Error {
@@ -70,7 +132,8 @@ async fn workspace(
         return Ok(id);
     }
     if let Some(destination) = destination {
-        return match state.airbyte.destination_get(destination).await {
+        let asked = (state.airbyte).actor_get(ActorKind::Destination, destination);
+        return match asked.await {
             Ok(found) => Ok(found.workspace_id),
             Err(error) if error.is_not_found() => Err(no_destination(destination)),
             Err(error) => Err(error.into()),
@@ -105,16 +168,18 @@ async fn destination(
     workspace: Uuid,
 ) -> Result<Uuid, Error> {
     if let Some(id) = destination {
-        return match state.airbyte.destination_get(id).await {
+        return match state.airbyte.actor_get(ActorKind::Destination, id).await {
             Ok(found) if found.workspace_id == workspace => Ok(id),
             Ok(_) => Err(ambiguous("destination_id", "belongs to another workspace")),
             Err(error) if error.is_not_found() => Err(no_destination(id)),
             Err(error) => Err(error.into()),
         };
     }
-    let all = state.airbyte.destination_list(Some(workspace)).await?;
+    let all = (state.airbyte)
+        .actor_list(ActorKind::Destination, Some(workspace))
+        .await?;
     match all.as_slice() {
-        [only] => Ok(only.destination_id),
+        [only] => Ok(only.id),
         [] => Err(ambiguous(
             "destination_id",
             "the workspace has no destination: make one in Airbyte first",
@@ -122,7 +187,7 @@ async fn destination(
         several => {
             let list: Vec<_> = several
                 .iter()
-                .map(|d| format!("{} ({})", d.destination_id, d.name))
+                .map(|d| format!("{} ({})", d.id, d.name))
                 .collect();
             Err(ambiguous(
                 "destination_id",

@@ -7,10 +7,10 @@ use shared::airbyte;
 use shared::http::problem::chain;
 use shared::registry::entities::operation;
 use shared::registry::now;
-use shared::registry::status::OperationStatus;
+use shared::registry::status::{OperationKind, OperationStatus};
 
-use super::{Error, onboard};
-use crate::domain::mark;
+use super::marked::Marked;
+use super::{Error, actors, onboard};
 use crate::state::State;
 
 /// How long it is looked for before an answer is given.
@@ -63,6 +63,9 @@ pub(super) async fn turn(state: &State) -> Result<(), Error> {
 
 /// Removes what appeared in Airbyte under the connection's mark and is not the connection's.
 async fn sweep(state: &State, operation: &operation::Model) -> Result<(), Error> {
+    if operation.kind == OperationKind::CreateActor {
+        return actors::create::sweep(state, operation).await;
+    }
     let id = operation.connection_id;
     let Some(workspace) = operation.workspace_id else {
         return Ok(());
@@ -75,8 +78,14 @@ async fn sweep(state: &State, operation: &operation::Model) -> Result<(), Error>
     }
     let row = state.registry.connection_get(id).await?;
     let keep = row.and_then(|row| Some((row.airbyte_source_id?, row.airbyte_connection_id)));
-    let mark = mark::of(state.installation, id);
-    let removed = onboard::remove_marked(state, workspace, &mark, keep).await?;
+    let name = onboard::name_of(&operation.request).unwrap_or_default();
+    let late = Marked {
+        workspace,
+        connection: id,
+        name: &name,
+        keep,
+    };
+    let removed = late.remove(state).await?;
     if removed > 0 {
         tracing::warn!(operation.id = %operation.id, connection.id = %id, removed, "removed what a create made after its time-out");
     }

@@ -18,7 +18,7 @@ use shared::schedule;
 use uuid::Uuid;
 
 use super::Error;
-use crate::domain::request;
+use crate::domain::{mark, request};
 use crate::state::State;
 
 /// A patch as its operation's row keeps it.
@@ -159,7 +159,8 @@ async fn steps(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Erro
             // Somebody took the name meanwhile: Airbyte gets the old one back.
             if let Some(connection) = row.airbyte_connection_id {
                 let mut back = ConnectionUpdate::of(connection);
-                back.name = Some(&row.name);
+                let name = in_airbyte(state, &row, &row.name);
+                back.name = Some(&name);
                 state.airbyte.connection_update(&back).await?;
             }
             Err(name_taken("another connection took this name meanwhile"))
@@ -180,7 +181,8 @@ async fn put(
     let schedule = schedule.map_err(|faults| Error::fields(ErrorCode::Invalid, faults))?;
     let data = schedule.as_ref().and_then(schedule::Parsed::airbyte_data);
     let mut update = ConnectionUpdate::of(connection);
-    update.name = patch.name.as_deref();
+    let name = (patch.name.as_deref()).map(|name| in_airbyte(state, row, name));
+    update.name = name.as_deref();
     update.schedule_type = schedule.as_ref().map(schedule::Parsed::airbyte_type);
     update.schedule_data = data.as_ref();
     update.status = patch.status.map(|status| match status {
@@ -191,6 +193,14 @@ async fn put(
         state.airbyte.connection_update(&update).await?;
     }
     Ok(Acted::plain(()))
+}
+
+/// A connection whose source is not its own is found by the mark in its name, which stays.
+fn in_airbyte(state: &State, row: &connection::Model, name: &str) -> String {
+    if row.owns_source {
+        return name.to_owned();
+    }
+    format!("{name}{}", mark::of(state.installation, row.id))
 }
 
 fn faults(patch: &ConnectionPatch) -> Vec<FieldError> {

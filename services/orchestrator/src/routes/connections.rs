@@ -1,12 +1,11 @@
 //! `/connections`.
 
-use actix_web::web::{Bytes, Data, Json, Path, Query};
+use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Responder};
 use contracts::{
     ConnectionPatch, ConnectionView, ErrorCode, HealAnswer, HealBody, OnboardRequest,
     OperationView, Problem, RollbackAnswer, RollbackBody, ScheduleType, SyncTriggered,
 };
-use futures::stream;
 use serde::Deserialize;
 use shared::http::{ApiError, Body, OptionalBody, conditions};
 use shared::registry::connections::ConnectionFilter;
@@ -16,7 +15,7 @@ use shared::registry::status::ConnectionStatus;
 use shared::schedule;
 use uuid::Uuid;
 
-use super::{connection_id, next_link, operations};
+use super::{connection_id, next_link, operations, rows};
 use crate::domain::view;
 use crate::flows;
 use crate::flows::delete::Deleted;
@@ -24,9 +23,6 @@ use crate::flows::onboard::Onboarded;
 use crate::flows::update::Updated;
 use crate::state::State;
 
-/// Rows read at a time while a whole list is streamed.
-const CHUNK: u64 = 500;
-const LIMIT_MAX: u64 = 1000;
 /// How many of the next runs are told.
 const RUNS: usize = 3;
 
@@ -50,7 +46,7 @@ pub(crate) async fn onboard(
     body: Body<OnboardRequest>,
 ) -> Result<impl Responder, ApiError> {
     let answer_early = conditions::prefers_async(&request);
-    let flow = flows::onboard::run(state.get_ref().clone(), body.0, answer_early);
+    let flow = flows::onboard::run(state.get_ref().clone(), body.0, None, answer_early);
     Ok(match state.runtime.run(flow).await? {
         Onboarded::Begun(operation) => operations::accepted(&state, operation).await?,
         Onboarded::New(row) => {
@@ -114,30 +110,13 @@ pub(crate) async fn list(
     let query = Query::<ListQuery>::from_query(request.query_string())
         .map_err(|error| ApiError::new(ErrorCode::Malformed, error.to_string()))?
         .into_inner();
-    let status = query
-        .status
-        .as_deref()
-        .map(|text| {
-            text.to_uppercase().parse().map_err(|()| {
-                ApiError::invalid(
-                    "status",
-                    "is none of PENDING, ACTIVE, HEALING, FAILED, INACTIVE",
-                )
-            })
-        })
-        .transpose()?;
     let filter = ConnectionFilter {
-        status,
+        status: rows::status(query.status.as_deref())?,
         source_type: query.source_type,
         name: query.name,
     };
     if let Some(limit) = query.limit {
-        if !(1..=LIMIT_MAX).contains(&limit) {
-            return Err(ApiError::invalid(
-                "limit",
-                format!("must be 1 to {LIMIT_MAX}"),
-            ));
-        }
+        rows::check_limit(limit)?;
         let rows = state
             .registry
             .connection_page(&filter, query.cursor, limit)
@@ -154,61 +133,14 @@ pub(crate) async fn list(
             .collect();
         return Ok(response.json(page));
     }
-    // The first chunk is read before the status is sent, so that a registry that is down is told.
-    let first = state
-        .registry
-        .connection_page(&filter, query.cursor, CHUNK)
-        .await?;
-    if (first.len() as u64) < CHUNK {
-        let all: Vec<_> = first
-            .iter()
-            .map(|row| view::connection(row, state.airbyte.instance()))
-            .collect();
-        return Ok(HttpResponse::Ok().json(all));
-    }
-    let state = state.get_ref().clone();
-    let chunks = stream::unfold(Some((Some(first), None)), move |step| {
-        let (state, filter) = (state.clone(), filter.clone());
-        async move {
-            let (ready, after): (Option<Vec<_>>, Option<Uuid>) = step?;
-            let rows = match ready {
-                Some(rows) => Ok(rows),
-                None => state.registry.connection_page(&filter, after, CHUNK).await,
-            };
-            Some(match rows {
-                Ok(rows) => {
-                    let last = rows.last().map(|row| row.id);
-                    let is_end = (rows.len() as u64) < CHUNK;
-                    let text = chunk(&rows, after.is_none(), is_end, state.airbyte.instance());
-                    (Ok(Bytes::from(text)), (!is_end).then_some((None, last)))
-                }
-                // The body breaks off, so that nobody takes a part for the whole.
-                Err(error) => (Err(error), None),
-            })
-        }
-    });
-    Ok(HttpResponse::Ok()
-        .content_type("application/json")
-        .streaming(chunks))
-}
-
-fn chunk(
-    rows: &[shared::registry::entities::connection::Model],
-    is_first: bool,
-    is_last: bool,
-    instance: &str,
-) -> Vec<u8> {
-    let mut text = Vec::with_capacity(rows.len() * 512);
-    text.extend_from_slice(if is_first { b"[" } else { b"" });
-    for (index, row) in rows.iter().enumerate() {
-        if !(is_first && index == 0) {
-            text.push(b',');
-        }
-        let view = view::connection(row, instance);
-        serde_json::to_writer(&mut text, &view).expect("a view is strings, numbers and ids");
-    }
-    text.extend_from_slice(if is_last { b"]" } else { b"" });
-    text
+    rows::all(
+        &state,
+        filter,
+        query.cursor,
+        rows::Envelope::ARRAY,
+        |row, instance| view::connection(row, instance),
+    )
+    .await
 }
 
 /// One connection.

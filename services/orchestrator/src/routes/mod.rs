@@ -4,11 +4,13 @@ pub(crate) mod audit;
 pub(crate) mod catalogs;
 pub(crate) mod connections;
 pub(crate) mod events;
+pub(crate) mod ingestion;
 pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod metrics;
 pub(crate) mod operations;
 pub(crate) mod orphans;
+mod rows;
 
 use actix_web::HttpRequest;
 use actix_web::web::{self, ServiceConfig};
@@ -52,6 +54,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         )
         .service(web::resource("/metrics/connections").route(web::get().to(metrics::connections)))
         .service(web::resource("/events").route(web::get().to(events::listen)))
+        .service(web::resource("/operations").route(web::get().to(operations::open)))
         .service(web::resource("/operations/{id}").route(web::get().to(operations::get)))
         .service(
             web::resource("/keys")
@@ -62,7 +65,8 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(web::resource("/audit").route(web::get().to(audit::list)))
         .service(web::resource("/jobs/{job_id}/logs").route(web::get().to(jobs::logs)))
         .service(web::resource("/jobs/{job_id}/cancel").route(web::post().to(jobs::cancel)))
-        .service(web::resource("/jobs/{job_id}").route(web::get().to(jobs::get)));
+        .service(web::resource("/jobs/{job_id}").route(web::get().to(jobs::get)))
+        .configure(ingestion::configure);
 }
 
 /// The next page's address: the same query from where this one ended.

@@ -1,9 +1,11 @@
 //! `/operations`.
 
-use actix_web::web::{Data, Json, Path};
+use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpResponse, Responder};
 use contracts::{ErrorCode, OperationView, Problem};
+use serde::Deserialize;
 use shared::http::ApiError;
+use shared::registry::status::OperationStatus;
 use uuid::Uuid;
 
 use super::connection_id;
@@ -26,6 +28,53 @@ pub(crate) async fn get(state: Data<State>, id: Path<String>) -> Result<impl Res
         .ok_or_else(unknown)?;
     let steps = state.registry.step_list(key).await?;
     Ok(Json(view::operation(&row, &steps)))
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OpenQuery {
+    /// Only these, with commas between: `pending`, `running`, `settling`; absent means all three.
+    status: Option<String>,
+}
+
+/// What is under way, oldest first, without the steps: also what is about no connection.
+#[utoipa::path(
+    get,
+    path = "/operations",
+    params(OpenQuery),
+    responses((status = 200, body = Vec<OperationView>), (status = 422, body = Problem))
+)]
+pub(crate) async fn open(
+    state: Data<State>,
+    query: Query<OpenQuery>,
+) -> Result<impl Responder, ApiError> {
+    let all = [
+        OperationStatus::Pending,
+        OperationStatus::Running,
+        OperationStatus::Settling,
+    ];
+    let wanted = match &query.status {
+        None => all.to_vec(),
+        Some(text) => text
+            .split(',')
+            .map(|word| {
+                let known = all
+                    .into_iter()
+                    .find(|status| status.as_str() == word.trim());
+                known.ok_or_else(|| {
+                    ApiError::invalid(
+                        "status",
+                        "takes pending, running, settling, with commas between",
+                    )
+                })
+            })
+            .collect::<Result<_, _>>()?,
+    };
+    let mut rows = state.registry.operation_list_in(&wanted).await?;
+    rows.sort_by_key(|row| row.created_at);
+    let shown: Vec<_> = rows.iter().map(|row| view::operation(row, &[])).collect();
+    Ok(Json(shown))
 }
 
 /// The operations of a connection, newest first, without their steps.

@@ -31,6 +31,7 @@ pub struct Model {
     pub current_version: i32,
     pub revision: i64,
     pub last_synced_at: Option<ChronoDateTimeUtc>,
+    pub owns_source: bool,
     pub created_at: ChronoDateTimeUtc,
     pub updated_at: ChronoDateTimeUtc,
 }

@@ -1,5 +1,6 @@
 //! The tables as SeaORM sees them. Who writes which is said at the top of the registry's modules.
 
+pub mod actor;
 pub mod api_key;
 pub mod audit;
 pub mod connection;

@@ -7,7 +7,8 @@ use shared::registry::status::OperationKind;
 use test_support::Stack;
 
 use super::super::connection;
-use super::nothing_is_orphaned;
+use super::actors::Actors;
+use super::{Subject, nothing_is_orphaned};
 
 /// Brings one kind of operation about, again and again.
 pub(super) struct Driver {
@@ -18,17 +19,22 @@ pub(super) struct Driver {
     id: String,
     /// What held before the cell: the catalog's version, or how many jobs Airbyte has.
     before: i64,
+    /// What an ingestion is made of, or a source or destination alone.
+    pub(super) actors: Option<Actors>,
 }
 
 impl Driver {
-    pub(super) async fn new(kind: OperationKind, stack: &Stack) -> Self {
+    pub(super) async fn new(kind: OperationKind, subject: Subject, stack: &Stack) -> Self {
         let mut driver = Self {
             kind,
             number: 0,
             id: String::new(),
             before: 0,
+            actors: Actors::of(subject, stack).await,
         };
-        if !matches!(kind, OperationKind::Onboard | OperationKind::Delete) {
+        if driver.actors.is_none()
+            && !matches!(kind, OperationKind::Onboard | OperationKind::Delete)
+        {
             driver.id = stack.onboard_sqlite("shop", "shop.db").await;
         }
         if kind == OperationKind::Rollback {
@@ -51,6 +57,14 @@ impl Driver {
     /// The state that a cell begins with.
     pub(super) async fn prepare(&mut self, stack: &Stack) {
         self.number += 1;
+        if let Some(actors) = &mut self.actors {
+            let removed = (!self.id.is_empty()).then_some(self.id.as_str());
+            actors
+                .prepare(stack, self.kind, &format!("shop{}", self.number), removed)
+                .await;
+            self.id.clear();
+            return;
+        }
         self.is_idle(stack).await;
         match self.kind {
             OperationKind::Delete => {
@@ -70,6 +84,9 @@ impl Driver {
     pub(super) fn request(&self, stack: &Stack) -> reqwest::RequestBuilder {
         let path = |last: &str| format!("/connections/{}{last}", self.id);
         let post = |last: &str| stack.api.request(Method::POST, &path(last));
+        if let Some(actors) = &self.actors {
+            return actors.request(stack, self.kind, &self.name());
+        }
         match self.kind {
             OperationKind::Onboard => stack
                 .api
@@ -89,7 +106,24 @@ impl Driver {
                 .json(&json!({"name": self.name(), "drift_policy": "auto"})),
             OperationKind::Delete => stack.api.request(Method::DELETE, &path("")),
             OperationKind::Trigger => post("/sync"),
-            OperationKind::Sync => unreachable!("a sync that the agent left has no request"),
+            OperationKind::Sync | OperationKind::CreateActor | OperationKind::DeleteActor => {
+                unreachable!("{:?} has another request or none", self.kind)
+            }
+        }
+    }
+
+    /// Waits until nothing is under way any more; how it ended.
+    pub(super) async fn recovered(&mut self, stack: &Stack, failpoint: &str) -> String {
+        if let Some(actors) = &self.actors
+            && self.kind != OperationKind::Onboard
+        {
+            return actors
+                .recovered(stack, self.kind, &self.name(), failpoint)
+                .await;
+        }
+        match self.connection(stack).await {
+            Some(id) => super::drained(stack, &id, failpoint).await,
+            None => "nothing was begun".to_owned(),
         }
     }
 
@@ -99,7 +133,7 @@ impl Driver {
     }
 
     /// The connection, as far as the registry knows it.
-    pub(super) async fn connection(&mut self, stack: &Stack) -> Option<String> {
+    async fn connection(&mut self, stack: &Stack) -> Option<String> {
         if self.kind == OperationKind::Onboard {
             let query = format!("/connections?name={}", self.name());
             let found = stack.api.get(&query).await.expect(200);
@@ -110,7 +144,14 @@ impl Driver {
 
     /// What must hold, whether or not the operation happened.
     pub(super) async fn verify(&self, stack: &Stack, failpoint: &str) {
-        nothing_is_orphaned(stack, failpoint).await;
+        if let Some(actors) = &self.actors {
+            actors.verify(stack, failpoint).await;
+            if self.kind != OperationKind::Onboard {
+                return;
+            }
+        } else {
+            nothing_is_orphaned(stack, failpoint).await;
+        }
         match self.kind {
             OperationKind::Onboard if self.id.is_empty() => {}
             OperationKind::Onboard => self.is_whole(stack, failpoint, 1).await,
@@ -138,7 +179,9 @@ impl Driver {
                     stack.job_ended(job).await;
                 }
             }
-            OperationKind::Sync => unreachable!("a sync that the agent left has no request"),
+            OperationKind::Sync | OperationKind::CreateActor | OperationKind::DeleteActor => {
+                unreachable!("{:?} is verified otherwise", self.kind)
+            }
         }
     }
 
@@ -147,14 +190,30 @@ impl Driver {
         if self.kind == OperationKind::Trigger {
             return self.was_started_once(stack, failpoint).await;
         }
+        if let Some(actors) = &self.actors
+            && self.kind == OperationKind::CreateActor
+            && actors.count(stack, &self.name()).await == 1
+        {
+            // Without a key the same request is another one.
+            return "not needed".to_owned();
+        }
         let answer = stack.api.send(self.request(stack)).await;
         let expected: &[u16] = match self.kind {
             OperationKind::Onboard => &[200, 201],
-            OperationKind::Delete => &[204, 404],
+            OperationKind::CreateActor => &[201],
+            OperationKind::Delete | OperationKind::DeleteActor => &[204, 404],
             _ => &[200],
         };
         let said = format!("{failpoint}: {} {}", answer.status, answer.text);
         assert!(expected.contains(&answer.status), "{said}");
+        if let Some(actors) = &self.actors
+            && self.kind != OperationKind::Onboard
+        {
+            let left = actors.count(stack, &self.name()).await;
+            let wanted = usize::from(self.kind == OperationKind::CreateActor);
+            assert_eq!(left, wanted, "{said}");
+            return answer.status.to_string();
+        }
         self.connection(stack).await;
         match self.kind {
             OperationKind::Heal | OperationKind::Rollback => {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::faults::Expanded;
 use super::table::{self, Connector, Field, Kind, Place};
-use super::{Role, places, schema};
+use super::{ActorKind, places, schema};
 
 /// Which short field wrote what.
 pub(super) struct Written {
@@ -175,7 +175,7 @@ fn expected(what: &str, given: &Value) -> String {
 /// Every fault of the short fields, by its path as the caller wrote it; with a specification,
 /// every other fault of the configuration too.
 pub(crate) fn expand(
-    role: Role,
+    role: ActorKind,
     type_name: &str,
     specification: Option<&Value>,
     config: &Map<String, Value>,

@@ -1,7 +1,7 @@
 //! Connectors to relational databases: their own names are short already, but for schemas, and
 //! for objects that some versions want and others do not.
 
-use super::Role;
+use super::ActorKind;
 use super::table::{Added, Connector, Field, Scalar};
 
 const HOST: Field =
@@ -36,7 +36,7 @@ const fn by_cursor(constant: &'static str) -> Added {
 }
 
 pub(super) static SOURCE_MYSQL: Connector = Connector {
-    role: Role::Source,
+    role: ActorKind::Source,
     type_name: "mysql",
     fields: &[HOST, port(3306), DATABASE, USERNAME, PASSWORD],
     added: &[by_cursor("STANDARD")],
@@ -44,7 +44,7 @@ pub(super) static SOURCE_MYSQL: Connector = Connector {
 };
 
 pub(super) static SOURCE_POSTGRES: Connector = Connector {
-    role: Role::Source,
+    role: ActorKind::Source,
     type_name: "postgres",
     fields: &[
         HOST,
@@ -67,7 +67,7 @@ pub(super) static SOURCE_POSTGRES: Connector = Connector {
 };
 
 pub(super) static SOURCE_MSSQL: Connector = Connector {
-    role: Role::Source,
+    role: ActorKind::Source,
     type_name: "mssql",
     fields: &[
         HOST,
@@ -84,7 +84,7 @@ pub(super) static SOURCE_MSSQL: Connector = Connector {
 };
 
 pub(super) static DESTINATION_POSTGRES: Connector = Connector {
-    role: Role::Destination,
+    role: ActorKind::Destination,
     type_name: "postgres",
     fields: &[
         HOST,

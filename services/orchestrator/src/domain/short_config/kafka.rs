@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Role;
+use super::ActorKind;
 use super::build::Builder;
 use super::formats::{Format, Formats};
 use super::places;
@@ -31,7 +31,7 @@ static FORMATS: Formats = Formats {
 };
 
 pub(super) static SOURCE: Connector = Connector {
-    role: Role::Source,
+    role: ActorKind::Source,
     type_name: "kafka",
     fields: &[
         Field::text(

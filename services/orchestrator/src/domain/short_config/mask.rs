@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::schema::{element, member, variants};
-use super::{Role, table};
+use super::{ActorKind, table};
 
 /// What answers show in place of a secret.
 pub(crate) const MASK: &str = "**********";
@@ -29,7 +29,7 @@ const SECRET: [&str; 11] = [
 /// any variant, what a short field calls secret, passwords in addresses; without a specification,
 /// also every text whose name tells that it is one.
 pub(crate) fn mask(
-    role: Role,
+    role: ActorKind,
     type_name: &str,
     specification: Option<&Value>,
     configuration: &Value,

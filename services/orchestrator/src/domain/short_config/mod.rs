@@ -19,22 +19,13 @@ mod table;
 mod tests;
 mod violations;
 
+use shared::airbyte::ActorKind;
 use shared::airbyte::types::Definition;
 
 pub(crate) use build::expand;
-pub(crate) use faults::Expanded;
 pub(crate) use mask::mask;
 pub(crate) use shorten::shorten;
 pub(crate) use table::Field;
-
-/// Whether a connector reads or writes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Role {
-    /// It reads.
-    Source,
-    /// It writes.
-    Destination,
-}
 
 /// The name people use for a connector: `mongodb`, `postgres`, `s3`. That is the last part of its
 /// image without `source-`, `destination-` and `-v2`; without an image, its name.
@@ -48,6 +39,6 @@ pub(crate) fn type_name(definition: &Definition) -> String {
 
 /// The short fields of a common connector, in the order in which a person fills them in; none for
 /// the others.
-pub(crate) fn fields(role: Role, type_name: &str) -> Option<&'static [Field]> {
+pub(crate) fn fields(role: ActorKind, type_name: &str) -> Option<&'static [Field]> {
     table::connector(role, type_name).map(|connector| connector.fields)
 }

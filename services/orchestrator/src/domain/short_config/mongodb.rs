@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 
 use serde_json::{Map, Value};
 
-use super::Role;
+use super::ActorKind;
 use super::build::Builder;
 use super::places;
 use super::table::{Connector, Field, Scalar};
@@ -15,7 +15,7 @@ const CLUSTER_TYPE: &str = "database_config.cluster_type";
 const PORT: i64 = 27017;
 
 pub(super) static SOURCE: Connector = Connector {
-    role: Role::Source,
+    role: ActorKind::Source,
     type_name: "mongodb",
     fields: &[
         Field::text(

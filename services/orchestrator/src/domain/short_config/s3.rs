@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Role;
+use super::ActorKind;
 use super::build::Builder;
 use super::formats::{Format, Formats};
 use super::places;
@@ -45,7 +45,7 @@ static READ: Formats = Formats {
 };
 
 pub(super) static DESTINATION: Connector = Connector {
-    role: Role::Destination,
+    role: ActorKind::Destination,
     type_name: "s3",
     fields: &[
         Field::text("bucket_name", &["s3_bucket_name"], "Name of the bucket.").required(),
@@ -91,7 +91,7 @@ pub(super) static DESTINATION: Connector = Connector {
 };
 
 pub(super) static SOURCE: Connector = Connector {
-    role: Role::Source,
+    role: ActorKind::Source,
     type_name: "s3",
     fields: &[
         Field::text("bucket_name", &["bucket"], "Name of the bucket.").required(),

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value};
 
 use super::table::{Field, Place};
-use super::{Role, places, table};
+use super::{ActorKind, places, table};
 
 /// The short form of a real configuration, masked or not: short names where there are any, real
 /// ones for the rest, and nothing that [`super::expand`] adds of itself, but for a port and a
 /// schema, which people want to see.
-pub(crate) fn shorten(role: Role, type_name: &str, configuration: &Value) -> Value {
+pub(crate) fn shorten(role: ActorKind, type_name: &str, configuration: &Value) -> Value {
     let (Some(connector), Value::Object(real)) = (table::connector(role, type_name), configuration)
     else {
         return configuration.clone();

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::build::Builder;
 use super::formats::Formats;
-use super::{Role, databases, kafka, mongodb, s3};
+use super::{ActorKind, databases, kafka, mongodb, s3};
 
 /// What a short field takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -46,6 +46,7 @@ pub(crate) struct Field {
     /// Its name.
     pub(crate) name: &'static str,
     /// What it takes.
+    #[serde(rename = "type")]
     pub(crate) kind: Kind,
     /// Whether every version of the connector that is known here wants it.
     pub(crate) required: bool,
@@ -200,7 +201,7 @@ type Decompose = fn(&mut Map<String, Value>, &mut Map<String, Value>);
 
 /// A common connector.
 pub(super) struct Connector {
-    pub(super) role: Role,
+    pub(super) role: ActorKind,
     pub(super) type_name: &'static str,
     pub(super) fields: &'static [Field],
     pub(super) added: &'static [Added],
@@ -226,7 +227,7 @@ pub(super) static COMMON: [&Connector; 8] = [
 ];
 
 /// The common connector of this name.
-pub(super) fn connector(role: Role, type_name: &str) -> Option<&'static Connector> {
+pub(super) fn connector(role: ActorKind, type_name: &str) -> Option<&'static Connector> {
     (COMMON.iter().copied())
         .find(|connector| connector.role == role && connector.type_name == type_name)
 }

@@ -3,7 +3,8 @@
 
 use catalog::SyncCatalog;
 use contracts::{ErrorCode, FieldError, OnboardRequest, ScheduleType};
-use shared::airbyte::{self, ErrorKind};
+use serde_json::Value;
+use shared::airbyte::{self, ActorKind, ErrorKind};
 use shared::operation::steps::onboard as step;
 use shared::operation::{Acted, Run, Step};
 use shared::registry::entities::operation_step;
@@ -16,9 +17,10 @@ use shared::schedule;
 use uuid::Uuid;
 
 use super::super::discover::{self, Offer};
-use super::super::prepare::Prepared;
+use super::super::marked::Marked;
+use super::super::prepare::{Prepared, PreparedSource};
 use super::super::settle::{self, SETTLING};
-use super::undo;
+use super::Begins;
 use crate::domain::mark;
 use crate::flows::Error;
 use crate::state::State;
@@ -31,6 +33,7 @@ pub(super) struct Making<'a> {
     pub(super) uncertain: bool,
     request: &'a OnboardRequest,
     prepared: &'a Prepared,
+    begins: Begins,
     /// What a process before this one wrote down.
     earlier: &'a [operation_step::Model],
     mark: String,
@@ -42,9 +45,10 @@ impl<'a> Making<'a> {
         state: &'a State,
         request: &'a OnboardRequest,
         prepared: &'a Prepared,
+        begins: Begins,
         lease: &'a Lease,
     ) -> Self {
-        Self::resume(state, request, prepared, lease, &[])
+        Self::resume(state, request, prepared, begins, lease, &[])
     }
 
     /// One that another process worked on.
@@ -52,6 +56,7 @@ impl<'a> Making<'a> {
         state: &'a State,
         request: &'a OnboardRequest,
         prepared: &'a Prepared,
+        begins: Begins,
         lease: &'a Lease,
         earlier: &'a [operation_step::Model],
     ) -> Self {
@@ -61,6 +66,7 @@ impl<'a> Making<'a> {
             uncertain: false,
             request,
             prepared,
+            begins,
             earlier,
             mark: mark::of(state.installation, lease.connection_id),
         }
@@ -74,7 +80,13 @@ impl<'a> Making<'a> {
 
     /// Removes what an earlier onboarding of the same connection left.
     pub(super) async fn clear(&self) -> Result<(), Error> {
-        undo::remove_marked(self.state, self.prepared.workspace_id, &self.mark, None).await?;
+        let lasting = Marked {
+            workspace: self.prepared.workspace_id,
+            connection: self.lease.connection_id,
+            name: &self.request.connection_name,
+            keep: None,
+        };
+        lasting.remove(self.state).await?;
         Ok(())
     }
 
@@ -84,10 +96,15 @@ impl<'a> Making<'a> {
             registry: &self.state.registry,
             lease: self.lease,
         };
-        let name = format!("{}{}", self.request.connection_name, self.mark);
-        let create = self.create_source(&name);
-        let created = run.step(step::CREATE_SOURCE, &name, create).await;
-        let source_id = self.settled(created)?;
+        let source_id = match &self.prepared.source {
+            PreparedSource::Shared(id) => *id,
+            PreparedSource::Own(configuration) => {
+                let name = format!("{}{}", self.request.connection_name, self.mark);
+                let create = self.create_source(&name, configuration);
+                let created = run.step(step::CREATE_SOURCE, &name, create).await;
+                self.settled(created)?
+            }
+        };
         let intent = source_id.to_string();
         run.step(step::CHECK_SOURCE, &intent, self.check(source_id))
             .await?;
@@ -99,7 +116,7 @@ impl<'a> Making<'a> {
             self.request,
             self.prepared,
             &offer.catalog,
-            source_id,
+            |other| self.is_ours(other, source_id),
         )
         .await?;
         let create = self.create_connection(source_id, &offer.catalog);
@@ -117,6 +134,7 @@ impl<'a> Making<'a> {
             source_id,
             connection_id,
             source_catalog_id: offer.catalog_id,
+            status: self.begins.status(),
         };
         run.commit(step::COMMIT_VERSION, self.commit(made, &offer.catalog))
             .await
@@ -145,35 +163,41 @@ impl<'a> Making<'a> {
     }
 
     async fn marked_source(&self) -> Result<Option<Uuid>, airbyte::Error> {
-        let sources = self.state.airbyte.source_list(self.prepared.workspace_id);
+        let workspace = Some(self.prepared.workspace_id);
+        let sources = (self.state.airbyte).actor_list(ActorKind::Source, workspace);
         let ours = sources
             .await?
             .into_iter()
             .find(|source| source.name.ends_with(&self.mark));
-        Ok(ours.map(|source| source.source_id))
+        Ok(ours.map(|source| source.id))
     }
 
     /// The source, and whether a second one may still appear.
-    async fn create_source(&self, name: &str) -> Result<Acted<(Uuid, bool)>, Error> {
+    async fn create_source(
+        &self,
+        name: &str,
+        configuration: &Value,
+    ) -> Result<Acted<(Uuid, bool)>, Error> {
         let begun = self.was_begun(step::CREATE_SOURCE);
         if begun && let Some(found) = settle::look_for(|| self.marked_source()).await? {
-            return self.adopt(found, name).await;
+            return self.adopt(found, name, configuration).await;
         }
         let (airbyte, prepared) = (&self.state.airbyte, self.prepared);
         let created = airbyte
-            .source_create(
+            .actor_create(
+                ActorKind::Source,
                 name,
                 prepared.workspace_id,
                 prepared.definition.id,
-                &prepared.configuration,
+                configuration,
             )
             .await;
         match created {
-            Ok(source) => Ok(Acted::made((source.source_id, begun), source.source_id)),
+            Ok(source) => Ok(Acted::made((source.id, begun), source.id)),
             // It may have been made all the same: then it is ours, by its mark.
             Err(error) if error.is_ambiguous() => {
                 match settle::look_for(|| self.marked_source()).await? {
-                    Some(found) => self.adopt(found, name).await,
+                    Some(found) => self.adopt(found, name, configuration).await,
                     None => Err(error.into()),
                 }
             }
@@ -196,15 +220,25 @@ impl<'a> Making<'a> {
 
     /// Takes over a source that carries our mark. An earlier onboarding may have sent it, with another
     /// configuration.
-    async fn adopt(&self, found: Uuid, name: &str) -> Result<Acted<(Uuid, bool)>, Error> {
-        let configuration = &self.prepared.configuration;
+    async fn adopt(
+        &self,
+        found: Uuid,
+        name: &str,
+        configuration: &Value,
+    ) -> Result<Acted<(Uuid, bool)>, Error> {
         let airbyte = &self.state.airbyte;
-        airbyte.source_replace(found, name, configuration).await?;
+        airbyte
+            .actor_replace(ActorKind::Source, found, name, configuration)
+            .await?;
         Ok(Acted::made((found, false), found))
     }
 
     async fn check(&self, source_id: Uuid) -> Result<Acted<()>, Error> {
-        let checked = self.state.airbyte.source_check(source_id).await;
+        let checked = self
+            .state
+            .airbyte
+            .actor_check(ActorKind::Source, source_id)
+            .await;
         checked.map_err(|error| match error.kind {
             ErrorKind::Connector { ref said, .. } => {
                 Error::refused(ErrorCode::SourceCheckFailed, said.clone())
@@ -219,7 +253,12 @@ impl<'a> Making<'a> {
         Ok(Acted::plain(offer))
     }
 
-    /// A connection is found by its source, which is ours alone.
+    /// A connection is found by its source, where that is ours alone, else by the mark in its name.
+    fn is_ours(&self, found: &airbyte::types::Connection, source_id: Uuid) -> bool {
+        found.source_id == source_id
+            && (self.prepared.shared_source().is_none() || found.name.ends_with(&self.mark))
+    }
+
     async fn connection_of(&self, source_id: Uuid) -> Result<Option<Uuid>, airbyte::Error> {
         let all = self
             .state
@@ -228,7 +267,7 @@ impl<'a> Making<'a> {
         let ours = all
             .await?
             .into_iter()
-            .find(|found| found.source_id == source_id && found.status != "deprecated");
+            .find(|found| self.is_ours(found, source_id) && found.status != "deprecated");
         Ok(ours.map(|found| found.connection_id))
     }
 
@@ -244,7 +283,13 @@ impl<'a> Making<'a> {
         }
         let naming = discover::naming(self.request);
         let new = airbyte::NewConnection {
-            name: self.request.connection_name.clone(),
+            name: match self.prepared.source {
+                PreparedSource::Own(_) => self.request.connection_name.clone(),
+                PreparedSource::Shared(_) => {
+                    format!("{}{}", self.request.connection_name, self.mark)
+                }
+            },
+            status: self.begins.as_airbyte(),
             source_id,
             destination_id: self.prepared.destination_id,
             configurations: airbyte::Configurations {

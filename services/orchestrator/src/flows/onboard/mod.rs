@@ -9,6 +9,7 @@ mod undo;
 use std::time::Duration;
 
 use contracts::{ErrorCode, FieldError, OnboardRequest};
+use serde::{Deserialize, Serialize};
 use shared::http::problem::chain;
 use shared::registry::connections::NewConnection;
 use shared::registry::entities::connection;
@@ -26,7 +27,7 @@ use crate::domain::request;
 use crate::state::State;
 
 pub(crate) use recover::onboarding as recover;
-pub(crate) use undo::remove_marked;
+pub(crate) use stored::name_of;
 
 /// How long a request waits for the same onboarding under way elsewhere.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -41,30 +42,70 @@ pub(crate) enum Onboarded {
     Begun(Uuid),
 }
 
-/// Onboards a connection; with `answer_early` returns as soon as the operation is begun.
+/// Whether a connection syncs and heals from the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Begins {
+    /// It does.
+    #[default]
+    Active,
+    /// It is switched off until somebody switches it on.
+    Inactive,
+}
+
+impl Begins {
+    fn status(self) -> ConnectionStatus {
+        match self {
+            Self::Active => ConnectionStatus::Active,
+            Self::Inactive => ConnectionStatus::Inactive,
+        }
+    }
+
+    fn as_airbyte(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+        }
+    }
+}
+
+/// A source that is there already, to be onboarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Shared {
+    pub(crate) source_id: Uuid,
+    pub(crate) begins: Begins,
+}
+
+/// Onboards a connection; with `answer_early` returns as soon as the operation is begun. Without a
+/// shared source one is made for the connection alone.
 pub(crate) async fn run(
     state: State,
     request: OnboardRequest,
+    shared: Option<Shared>,
     answer_early: bool,
 ) -> Result<Onboarded, Error> {
     let faults = request::faults(&request);
     if !faults.is_empty() {
         return Err(Error::fields(ErrorCode::Invalid, faults));
     }
-    let hash = request::fingerprint(&request, &state.fingerprint_key);
+    let hash = request::fingerprint(&request, shared.as_ref(), &state.fingerprint_key);
     if let Some(known) = known(&state, &request.connection_name, &hash, answer_early).await? {
         return Ok(known);
     }
-    let prepared = prepare::prepare(&state, &request).await?;
+    let prepared = match shared {
+        None => prepare::prepare(&state, &request).await?,
+        Some(shared) => prepare::prepare_shared(&state, &request, shared.source_id).await?,
+    };
+    let begins = shared.map(|shared| shared.begins).unwrap_or_default();
     loop {
         // Looked up again: another request may have been first meanwhile.
         if let Some(known) = known(&state, &request.connection_name, &hash, answer_early).await? {
             return Ok(known);
         }
-        match begin(&state, &request, &prepared, &hash).await {
+        match begin(&state, &request, &prepared, begins, &hash).await {
             Ok((lease, again)) => {
                 let operation = lease.operation_id;
-                let flow = perform(state.clone(), request, prepared, lease, again);
+                let flow = perform(state.clone(), request, prepared, begins, lease, again);
                 if !answer_early {
                     return flow.await;
                 }
@@ -136,6 +177,7 @@ async fn begin(
     state: &State,
     request: &OnboardRequest,
     prepared: &Prepared,
+    begins: Begins,
     hash: &str,
 ) -> Result<(Lease, bool), Error> {
     let schedule = request.schedule.clone().unwrap_or_default();
@@ -146,6 +188,7 @@ async fn begin(
         airbyte_instance: state.airbyte.instance().to_owned(),
         workspace_id: prepared.workspace_id,
         destination_id: prepared.destination_id,
+        source_id: prepared.shared_source(),
         credential_id: request.credential_id.clone(),
         drift_policy: (request.drift_policy.as_ref())
             .unwrap_or(&state.default_drift_policy)
@@ -157,7 +200,7 @@ async fn begin(
     if let Some(failed) = &failed {
         new.id = failed.id;
     }
-    let stored = Stored::of(request, prepared).to_text()?;
+    let stored = Stored::of(request, prepared, begins).to_text()?;
     let mut operation = NewOperation::begun(OperationKind::Onboard, new.id, &stored, &state.owner);
     operation.workspace_id = Some(prepared.workspace_id);
     // Sealed before the operation exists: an operation that exists can be gone on with.
@@ -184,11 +227,12 @@ async fn perform(
     state: State,
     request: OnboardRequest,
     prepared: Prepared,
+    begins: Begins,
     lease: Lease,
     again: bool,
 ) -> Result<Onboarded, Error> {
     tracing::info!(connection.id = %lease.connection_id, "onboarding `{}`", request.connection_name);
-    let making = Making::begin(&state, &request, &prepared, &lease);
+    let making = Making::begin(&state, &request, &prepared, begins, &lease);
     finish(making, again).await?;
     let row = state.connection(lease.connection_id).await?;
     tracing::info!(connection.id = %row.id, "onboarded `{}`", row.name);

@@ -48,7 +48,7 @@ pub(crate) async fn onboarding(
         }
         Err(error) => return undo::onboarding(state, lease, &chain(&error), true).await,
     };
-    let (request, prepared) = &opened;
-    let making = Making::resume(state, request, prepared, lease, &steps);
+    let (request, prepared, begins) = &opened;
+    let making = Making::resume(state, request, prepared, *begins, lease, &steps);
     finish(making, false).await
 }

@@ -8,7 +8,8 @@ use shared::registry;
 use uuid::Uuid;
 
 use super::super::Error;
-use super::super::prepare::{self, Prepared};
+use super::super::prepare::{self, Prepared, PreparedSource};
+use super::Begins;
 use crate::state::State;
 
 /// What another process needs to go on with an onboarding.
@@ -20,10 +21,15 @@ pub(super) struct Stored {
     workspace_id: Uuid,
     destination_id: Uuid,
     definition: Definition,
+    /// The source that is there already; absent: one is made.
+    #[serde(default)]
+    source_id: Option<Uuid>,
+    #[serde(default)]
+    begins: Begins,
 }
 
 impl Stored {
-    pub(super) fn of(request: &OnboardRequest, prepared: &Prepared) -> Self {
+    pub(super) fn of(request: &OnboardRequest, prepared: &Prepared, begins: Begins) -> Self {
         let config = &request.source_config;
         Self {
             request: OnboardRequest {
@@ -34,6 +40,8 @@ impl Stored {
             workspace_id: prepared.workspace_id,
             destination_id: prepared.destination_id,
             definition: prepared.definition.clone(),
+            source_id: prepared.shared_source(),
+            begins,
         }
     }
 
@@ -52,7 +60,7 @@ impl Stored {
         self,
         state: &State,
         operation: Uuid,
-    ) -> Result<Option<(OnboardRequest, Prepared)>, Error> {
+    ) -> Result<Option<(OnboardRequest, Prepared, Begins)>, Error> {
         let mut request = self.request;
         if self.sealed {
             let Some(configuration) = state.auth_broker.unseal(operation).await? else {
@@ -60,13 +68,25 @@ impl Stored {
             };
             request.source_config = Some(configuration);
         }
-        let configuration = prepare::configuration(state, &request, &self.definition).await?;
+        let source = match self.source_id {
+            Some(id) => PreparedSource::Shared(id),
+            None => {
+                let definition = &self.definition;
+                PreparedSource::Own(prepare::configuration(state, &request, definition).await?)
+            }
+        };
         let prepared = Prepared {
             workspace_id: self.workspace_id,
             destination_id: self.destination_id,
             definition: self.definition,
-            configuration,
+            source,
         };
-        Ok(Some((request, prepared)))
+        Ok(Some((request, prepared, self.begins)))
     }
+}
+
+/// What the connection of an onboarding was called, by its operation's row.
+pub(crate) fn name_of(request: &str) -> Option<String> {
+    let stored = Stored::parse(request).ok()?;
+    Some(stored.request.connection_name)
 }

@@ -7,12 +7,12 @@ use super::specifications::{
     self, kafka, mongodb, mysql, native, postgres, s3_destination, s3_source,
 };
 use super::{expanded, map};
-use crate::domain::short_config::Role::{self, Destination, Source};
+use crate::domain::short_config::ActorKind::{self, Destination, Source};
 use crate::domain::short_config::{expand, fields, type_name};
 
 /// Expands with the specification, which then finds no fault.
 #[track_caller]
-fn becomes(of: (Role, &str), specification: &Value, short: Value, real: Value) {
+fn becomes(of: (ActorKind, &str), specification: &Value, short: Value, real: Value) {
     let expanded = expanded(of, Some(specification), &short);
     assert_eq!(expanded.configuration, real, "{short}");
     assert_eq!(expanded.faults(specification), [], "{short}");

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::specifications::{kafka, mongodb, mysql, native, postgres, s3_destination, s3_source};
 use super::{expanded, faults, told};
-use crate::domain::short_config::Role::{Destination, Source};
+use crate::domain::short_config::ActorKind::{Destination, Source};
 
 #[test]
 fn what_is_missing_is_named_as_people_write_it() {

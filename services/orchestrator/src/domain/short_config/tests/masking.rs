@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::specifications::{self, kafka, mongodb, postgres};
-use crate::domain::short_config::Role::Source;
+use crate::domain::short_config::ActorKind::Source;
 use crate::domain::short_config::{mask, shorten};
 
 const MASKED: &str = "**********";

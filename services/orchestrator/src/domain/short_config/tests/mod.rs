@@ -12,14 +12,15 @@ mod variants;
 use contracts::FieldError;
 use serde_json::{Map, Value};
 
-use super::{Expanded, Role, expand};
+use super::faults::Expanded;
+use super::{ActorKind, expand};
 
 fn map(config: &Value) -> &Map<String, Value> {
     config.as_object().unwrap()
 }
 
 fn expanded(
-    (role, type_name): (Role, &str),
+    (role, type_name): (ActorKind, &str),
     specification: Option<&Value>,
     config: &Value,
 ) -> Expanded {
@@ -28,7 +29,7 @@ fn expanded(
 }
 
 /// Every fault, whether the short fields or the specification tells it.
-fn faults(of: (Role, &str), specification: &Value, config: &Value) -> Vec<(String, String)> {
+fn faults(of: (ActorKind, &str), specification: &Value, config: &Value) -> Vec<(String, String)> {
     let found = match expand(of.0, of.1, Some(specification), map(config)) {
         Ok(expanded) => expanded.faults(specification),
         Err(faults) => faults,
@@ -39,7 +40,7 @@ fn faults(of: (Role, &str), specification: &Value, config: &Value) -> Vec<(Strin
 
 /// Exactly these faults are told.
 #[track_caller]
-fn told(of: (Role, &str), specification: &Value, config: Value, expected: &[(&str, &str)]) {
+fn told(of: (ActorKind, &str), specification: &Value, config: Value, expected: &[(&str, &str)]) {
     let mut found = faults(of, specification, &config);
     found.sort();
     let mut wanted: Vec<(String, String)> = (expected.iter())

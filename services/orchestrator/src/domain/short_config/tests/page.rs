@@ -1,14 +1,14 @@
 //! `docs/short_configurations.md` says what the tables say.
 
-use crate::domain::short_config::Role;
+use crate::domain::short_config::ActorKind;
 use crate::domain::short_config::table::{COMMON, Connector, Field, Scalar};
 
 const PAGE: &str = include_str!("../../../../../../docs/short_configurations.md");
 
 fn heading(connector: &Connector) -> String {
     let role = match connector.role {
-        Role::Source => "source",
-        Role::Destination => "destination",
+        ActorKind::Source => "source",
+        ActorKind::Destination => "destination",
     };
     format!("`{}` as {role}", connector.type_name)
 }

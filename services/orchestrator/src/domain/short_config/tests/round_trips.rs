@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::specifications;
 use super::{expanded, map};
-use crate::domain::short_config::Role::{self, Destination, Source};
+use crate::domain::short_config::ActorKind::{self, Destination, Source};
 use crate::domain::short_config::shorten;
 
 /// A short field of a generated configuration: its name, and whether it may be left out.
@@ -139,7 +139,7 @@ fn bucket(further: Vec<Part>) -> BoxedStrategy<Value> {
     object(parts.into_iter().chain(further).collect())
 }
 
-fn short(role: Role, type_name: &str) -> BoxedStrategy<Value> {
+fn short(role: ActorKind, type_name: &str) -> BoxedStrategy<Value> {
     let schemas = || {
         let one = any_text().prop_map(|schema| Some(("schema", schema)));
         let more = several().prop_map(|schemas| Some(("schemas", schemas)));

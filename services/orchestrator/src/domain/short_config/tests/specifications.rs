@@ -3,16 +3,16 @@
 
 use serde_json::{Value, json};
 
-use super::super::Role;
+use super::super::ActorKind;
 
 /// A connector's specification and what it is one of.
 pub(super) struct Specified {
-    pub(super) role: Role,
+    pub(super) role: ActorKind,
     pub(super) type_name: &'static str,
     pub(super) specification: Value,
 }
 
-fn specified(role: Role, type_name: &'static str, specification: Value) -> Specified {
+fn specified(role: ActorKind, type_name: &'static str, specification: Value) -> Specified {
     Specified {
         role,
         type_name,
@@ -21,7 +21,7 @@ fn specified(role: Role, type_name: &'static str, specification: Value) -> Speci
 }
 
 pub(super) fn all() -> Vec<Specified> {
-    use Role::{Destination, Source};
+    use ActorKind::{Destination, Source};
     vec![
         specified(Source, "mysql", mysql()),
         specified(Source, "mysql", native("source-mysql")),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::specifications::{mysql, native, s3_destination};
 use super::told;
-use crate::domain::short_config::Role::{Destination, Source};
+use crate::domain::short_config::ActorKind::{Destination, Source};
 
 #[test]
 fn variants_are_told_apart() {

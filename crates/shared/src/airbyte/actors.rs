@@ -1,0 +1,231 @@
+//! Calls about sources and destinations, which Airbyte calls actors: the same paths twice.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::call::Repeat;
+use super::types::{Actor, CheckAnswer, Definition, Page, SpecificationAnswer};
+use super::{Airbyte, CONNECTOR_TIMEOUT, Error, ErrorKind};
+use crate::http::client::DEFAULT_TIMEOUT;
+
+/// Which of the two an actor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ActorKind {
+    /// Data is read from it.
+    Source,
+    /// Data is written to it.
+    Destination,
+}
+
+impl ActorKind {
+    /// As Airbyte and the registry spell it.
+    pub fn as_str(self) -> &'static str {
+        self.either("source", "destination")
+    }
+
+    /// The last part of its paths in both APIs.
+    fn plural(self) -> &'static str {
+        self.either("sources", "destinations")
+    }
+
+    fn path(self, id: Uuid) -> String {
+        format!("/{}/{id}", self.plural())
+    }
+
+    /// What belongs to this one of the two.
+    pub fn either<T>(self, source: T, destination: T) -> T {
+        match self {
+            Self::Source => source,
+            Self::Destination => destination,
+        }
+    }
+}
+
+impl Airbyte {
+    /// Every actor of a workspace; of all workspaces without one.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn actor_list(
+        &self,
+        kind: ActorKind,
+        workspace: Option<Uuid>,
+    ) -> Result<Vec<Actor>, Error> {
+        let query: Vec<_> = workspace
+            .map(|id| ("workspaceIds", id.to_string()))
+            .into_iter()
+            .collect();
+        let call = kind.either("listing sources", "listing destinations");
+        self.all_pages(call, &format!("/{}", kind.plural()), &query)
+            .await
+    }
+
+    /// One actor.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn actor_get(&self, kind: ActorKind, id: Uuid) -> Result<Actor, Error> {
+        let call = kind.either("reading a source", "reading a destination");
+        self.get(call, &kind.path(id), &[], DEFAULT_TIMEOUT).await
+    }
+
+    /// Makes an actor. Not idempotent: names are not unique.
+    ///
+    /// # Errors
+    /// When the call fails; an ambiguous error may have made it all the same.
+    pub async fn actor_create(
+        &self,
+        kind: ActorKind,
+        name: &str,
+        workspace: Uuid,
+        definition: Uuid,
+        configuration: &Value,
+    ) -> Result<Actor, Error> {
+        let body = json!({
+            "name": name,
+            "workspaceId": workspace,
+            "definitionId": definition,
+            "configuration": configuration,
+        });
+        let call = kind.either("making the source", "making the destination");
+        let path = format!("/{}", kind.plural());
+        self.write(call, Method::POST, &path, &body, DEFAULT_TIMEOUT * 2)
+            .await
+    }
+
+    /// Replaces an actor's name and configuration; the same twice is one change.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn actor_replace(
+        &self,
+        kind: ActorKind,
+        id: Uuid,
+        name: &str,
+        configuration: &Value,
+    ) -> Result<Actor, Error> {
+        let body = json!({"name": name, "configuration": configuration});
+        let call = kind.either(
+            "replacing the source's configuration",
+            "replacing the destination's configuration",
+        );
+        self.write(
+            call,
+            Method::PUT,
+            &kind.path(id),
+            &body,
+            DEFAULT_TIMEOUT * 2,
+        )
+        .await
+    }
+
+    /// Removes an actor, and with it every connection that uses it; one that is gone already counts
+    /// as removed.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn actor_delete(&self, kind: ActorKind, id: Uuid) -> Result<(), Error> {
+        let call = kind.either("removing the source", "removing the destination");
+        self.delete(call, &kind.path(id)).await
+    }
+
+    /// Tries whether an actor works.
+    ///
+    /// # Errors
+    /// `ErrorKind::Connector` when it does not, with the connector's words.
+    pub async fn actor_check(&self, kind: ActorKind, id: Uuid) -> Result<(), Error> {
+        let call = kind.either("checking the source", "checking the destination");
+        let path = format!("/{}/check_connection", kind.plural());
+        let body = json!({ format!("{}Id", kind.as_str()): id });
+        let answer: CheckAnswer = self
+            .config(call, &path, &body, CONNECTOR_TIMEOUT, Repeat::Safe)
+            .await?;
+        if answer.status.as_deref() == Some("succeeded") {
+            return Ok(());
+        }
+        let said = answer
+            .message
+            .or_else(|| {
+                answer
+                    .job_info?
+                    .failure_reason
+                    .map(|reason| reason.in_words())
+            })
+            .unwrap_or_else(|| "the check itself crashed without a reason".to_owned());
+        Err(Error {
+            call,
+            kind: ErrorKind::Connector {
+                said,
+                transient: false,
+            },
+        })
+    }
+
+    /// Every connector of that kind in a workspace.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn definition_list(
+        &self,
+        kind: ActorKind,
+        workspace: Uuid,
+    ) -> Result<Vec<Definition>, Error> {
+        let call = kind.either(
+            "listing source definitions",
+            "listing destination definitions",
+        );
+        let path = format!("/workspaces/{workspace}/definitions/{}", kind.plural());
+        let page: Page<Definition> = self.get(call, &path, &[], DEFAULT_TIMEOUT).await?;
+        Ok(page.data)
+    }
+
+    /// Every declarative source of a workspace; the list of source connectors leaves them out. None
+    /// on an Airbyte that does not offer the call.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn declarative_source_list(&self, workspace: Uuid) -> Result<Vec<Definition>, Error> {
+        let path = format!("/workspaces/{workspace}/definitions/declarative_sources");
+        let listed: Result<Page<Definition>, Error> = self
+            .get("listing declarative sources", &path, &[], DEFAULT_TIMEOUT)
+            .await;
+        match listed {
+            Ok(page) => Ok(page.data),
+            Err(error)
+                if matches!(
+                    error.kind,
+                    ErrorKind::NotFound { .. } | ErrorKind::Forbidden { .. }
+                ) =>
+            {
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The JSON schema of a connector's configuration.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn specification(
+        &self,
+        kind: ActorKind,
+        definition: Uuid,
+        workspace: Uuid,
+    ) -> Result<Option<Value>, Error> {
+        let call = kind.either(
+            "reading the source connector's specification",
+            "reading the destination connector's specification",
+        );
+        let path = format!("/{}_definition_specifications/get", kind.as_str());
+        let body = json!({
+            format!("{}DefinitionId", kind.as_str()): definition,
+            "workspaceId": workspace,
+        });
+        let answer: SpecificationAnswer = self
+            .config(call, &path, &body, CONNECTOR_TIMEOUT, Repeat::Safe)
+            .await?;
+        Ok(answer.connection_specification)
+    }
+}

@@ -1,0 +1,321 @@
+//! Making a source or destination, as a durable operation: made, checked, stored. What fails is
+//! taken back, and so is what a process leaves that dies on the way: nobody has its id yet.
+
+use contracts::{ErrorCode, FieldError, NewEndpoint};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared::airbyte::types::{Actor, Definition};
+use shared::airbyte::{self, ActorKind, ErrorKind};
+use shared::http::problem::chain;
+use shared::operation::steps::create_actor as step;
+use shared::operation::{Acted, Run};
+use shared::registry::actors::NewActor;
+use shared::registry::entities::operation;
+use shared::registry::keeper::LeaseKeeper;
+use shared::registry::operations::{Lease, NewOperation};
+use shared::registry::status::{OperationKind, StepStatus};
+use shared::registry::{self, now};
+use uuid::Uuid;
+
+use super::{Shown, definitions, find, workspace};
+use crate::domain::mark;
+use crate::domain::short_config::{self, type_name};
+use crate::flows::settle::{self, SETTLING};
+use crate::flows::{Error, actors};
+use crate::state::State;
+
+/// What an operation keeps of a request: whatever is needed to take it back.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stored {
+    kind: String,
+    name: String,
+    #[serde(rename = "type")]
+    connector: String,
+}
+
+/// One to be, with everything that is known before the first effect.
+struct Making<'a> {
+    state: &'a State,
+    new: NewActor,
+    definition: Definition,
+    specification: Option<Value>,
+    /// Holds secrets: never logged, never stored.
+    configuration: Value,
+    mark: String,
+}
+
+/// Makes one; with `check`, only if its connector says that it works.
+pub(crate) async fn run(
+    state: State,
+    kind: ActorKind,
+    request: NewEndpoint,
+    check: bool,
+) -> Result<Shown, Error> {
+    let making = prepare(&state, kind, &request).await?;
+    let stored = Stored {
+        kind: kind.as_str().to_owned(),
+        name: request.name.clone(),
+        connector: making.new.connector.clone(),
+    };
+    let stored = serde_json::to_string(&stored)
+        .map_err(|error| registry::Error::Document(error.to_string()))?;
+    let mut operation = NewOperation::begun(
+        OperationKind::CreateActor,
+        making.new.id,
+        &stored,
+        &state.owner,
+    );
+    operation.workspace_id = Some(making.new.workspace_id);
+    let lease = state.registry.actor_begin(&making.new, operation).await?;
+    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
+    let mut uncertain = false;
+    let made = making.steps(&lease, check, &mut uncertain).await;
+    drop(keeper);
+    match made {
+        Ok(actor) => {
+            tracing::info!(actor.id = %actor.id, "made the {} `{}`", kind.as_str(), request.name);
+            let specification = making.specification.as_ref();
+            let definition = Some(&making.definition);
+            Ok(Shown::whole(
+                &state,
+                kind,
+                &actor,
+                definition,
+                specification,
+            ))
+        }
+        Err(error) => {
+            tracing::warn!(operation.id = %lease.operation_id, %error, "a {} could not be made; undoing it", kind.as_str());
+            let workspace = Some(making.new.workspace_id);
+            let undone = undo(&state, &lease, kind, workspace, &chain(&error), uncertain).await;
+            if let Err(undo_error) = undone {
+                // The lease runs out, and the worker goes on undoing until Airbyte answers.
+                tracing::warn!(operation.id = %lease.operation_id, error = %chain(&undo_error), "undoing it is left to the worker");
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn prepare<'a>(
+    state: &'a State,
+    kind: ActorKind,
+    request: &NewEndpoint,
+) -> Result<Making<'a>, Error> {
+    let workspace_id = workspace(state, request.workspace.as_deref()).await?;
+    let all = definitions(state, kind, workspace_id).await?;
+    let definition = find(kind, &all, &request.kind)?.clone();
+    let asked = (state.airbyte).specification(kind, definition.id, workspace_id);
+    let specification = asked.await?;
+    let connector = type_name(&definition);
+    let invalid = |faults| {
+        let code = kind.either(
+            ErrorCode::SourceConfigInvalid,
+            ErrorCode::DestinationConfigInvalid,
+        );
+        Error::fields(code, faults)
+    };
+    let expanded = short_config::expand(kind, &connector, specification.as_ref(), &request.config)
+        .map_err(invalid)?;
+    if let Some(specification) = &specification {
+        let faults = expanded.faults(specification);
+        if !faults.is_empty() {
+            return Err(invalid(faults));
+        }
+    }
+    let id = Uuid::now_v7();
+    Ok(Making {
+        state,
+        new: NewActor {
+            id,
+            kind,
+            airbyte_instance: state.airbyte.instance().to_owned(),
+            workspace_id,
+            name: request.name.clone(),
+            connector,
+        },
+        definition,
+        specification,
+        configuration: expanded.configuration,
+        mark: mark::of(state.installation, id),
+    })
+}
+
+impl Making<'_> {
+    async fn steps(
+        &self,
+        lease: &Lease,
+        check: bool,
+        uncertain: &mut bool,
+    ) -> Result<Actor, Error> {
+        let run = Run {
+            registry: &self.state.registry,
+            lease,
+        };
+        let name = format!("{}{}", self.new.name, self.mark);
+        let actor = run
+            .step(step::CREATE_ACTOR, &name, self.create(&name))
+            .await
+            .inspect_err(|error| *uncertain = error.is_ambiguous())?;
+        if check {
+            run.step(
+                step::CHECK_ACTOR,
+                &actor.id.to_string(),
+                self.check(actor.id),
+            )
+            .await?;
+        }
+        run.commit(step::COMMIT_ACTOR, async {
+            let registry = &self.state.registry;
+            let stored = registry.actor_succeed(lease, &self.new, actor.id, None);
+            stored.await.map_err(Error::from)
+        })
+        .await?;
+        Ok(actor)
+    }
+
+    async fn create(&self, name: &str) -> Result<Acted<Actor>, Error> {
+        let (airbyte, new) = (&self.state.airbyte, &self.new);
+        let created = airbyte
+            .actor_create(
+                new.kind,
+                name,
+                new.workspace_id,
+                self.definition.id,
+                &self.configuration,
+            )
+            .await;
+        let error = match created {
+            Ok(actor) => return Ok(Acted::made(actor.clone(), actor.id)),
+            Err(error) => error,
+        };
+        if error.is_ambiguous() {
+            // It may have been made all the same: then it is ours, by its mark.
+            return match settle::look_for(|| self.marked()).await? {
+                Some(found) => Ok(Acted::made(found.clone(), found.id)),
+                None => Err(error.into()),
+            };
+        }
+        Err(match error.kind {
+            ErrorKind::Rejected {
+                status: 422, said, ..
+            } => {
+                let code = new.kind.either(
+                    ErrorCode::SourceConfigInvalid,
+                    ErrorCode::DestinationConfigInvalid,
+                );
+                Error::field(code, "config", said)
+            }
+            _ => error.into(),
+        })
+    }
+
+    async fn marked(&self) -> Result<Option<Actor>, airbyte::Error> {
+        let listed = self
+            .state
+            .airbyte
+            .actor_list(self.new.kind, Some(self.new.workspace_id));
+        let mut listed = listed.await?.into_iter();
+        Ok(listed.find(|actor| actor.name.ends_with(&self.mark)))
+    }
+
+    async fn check(&self, id: Uuid) -> Result<Acted<()>, Error> {
+        let checked = self.state.airbyte.actor_check(self.new.kind, id).await;
+        checked.map_err(|error| match error.kind {
+            ErrorKind::Connector { said, .. } => {
+                let code = self.new.kind.either(
+                    ErrorCode::SourceCheckFailed,
+                    ErrorCode::DestinationCheckFailed,
+                );
+                let fault = FieldError {
+                    field: "config".to_owned(),
+                    message: said.clone(),
+                };
+                Error::Refused {
+                    code,
+                    detail: format!("{said}; `?check=false` makes it without trying"),
+                    fields: vec![fault],
+                    members: Vec::new(),
+                }
+            }
+            _ => error.into(),
+        })?;
+        Ok(Acted::plain(()))
+    }
+}
+
+/// Takes back what a process began that stopped.
+pub(crate) async fn recover(
+    state: &State,
+    operation: &operation::Model,
+    lease: &Lease,
+) -> Result<(), Error> {
+    let kind = kind_of(operation)?;
+    let reason = "the process that made it stopped before it was made; make it again";
+    let workspace = operation.workspace_id;
+    undo(state, lease, kind, workspace, reason, true).await
+}
+
+/// Removes what a create made after its time-out.
+pub(crate) async fn sweep(state: &State, operation: &operation::Model) -> Result<(), Error> {
+    let kind = kind_of(operation)?;
+    let Some(workspace) = operation.workspace_id else {
+        return Ok(());
+    };
+    let id = operation.connection_id;
+    let row = state.registry.actor_get(id).await?;
+    let keep = row.and_then(|row| row.airbyte_id);
+    let removed = remove_marked(state, kind, workspace, id, keep).await?;
+    if removed > 0 {
+        tracing::warn!(operation.id = %operation.id, removed, "removed what a create made after its time-out");
+    }
+    Ok(())
+}
+
+fn kind_of(operation: &operation::Model) -> Result<ActorKind, Error> {
+    let stored: Stored = serde_json::from_str(&operation.request)
+        .map_err(|error| registry::Error::Document(error.to_string()))?;
+    actors::kind(&stored.kind)
+}
+
+async fn undo(
+    state: &State,
+    lease: &Lease,
+    kind: ActorKind,
+    workspace: Option<Uuid>,
+    reason: &str,
+    uncertain: bool,
+) -> Result<(), Error> {
+    let registry = &state.registry;
+    registry.steps_abandon(lease, reason).await?;
+    if let Some(workspace) = workspace {
+        remove_marked(state, kind, workspace, lease.connection_id, None).await?;
+    }
+    let made = step::CREATE_ACTOR.name;
+    registry
+        .step_end(lease, made, StepStatus::Undone, None, None)
+        .await?;
+    let settle_until = uncertain.then(|| now() + SETTLING);
+    registry.actor_fail(lease, reason, settle_until).await?;
+    Ok(())
+}
+
+async fn remove_marked(
+    state: &State,
+    kind: ActorKind,
+    workspace: Uuid,
+    id: Uuid,
+    keep: Option<Uuid>,
+) -> Result<usize, Error> {
+    let mark = mark::of(state.installation, id);
+    let listed = state.airbyte.actor_list(kind, Some(workspace)).await?;
+    let mut removed = 0;
+    for actor in listed {
+        if actor.name.ends_with(&mark) && keep != Some(actor.id) {
+            state.airbyte.actor_delete(kind, actor.id).await?;
+            tracing::info!(actor.id = %actor.id, "removed the {} that was made for nobody", kind.as_str());
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}

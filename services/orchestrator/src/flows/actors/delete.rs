@@ -1,0 +1,170 @@
+//! Removing a source or destination that nothing uses, as a durable operation. Airbyte removes the
+//! connections of one with it, so that it is held by the registry first: nothing begins to use it.
+
+use contracts::{ErrorCode, Event};
+use serde::Deserialize;
+use serde_json::json;
+use shared::airbyte::ActorKind;
+use shared::airbyte::types::Actor;
+use shared::http::problem::chain;
+use shared::operation::steps::delete_actor as step;
+use shared::operation::{Acted, Run};
+use shared::registry::actors::ActorRef;
+use shared::registry::entities::operation;
+use shared::registry::keeper::LeaseKeeper;
+use shared::registry::operations::Lease;
+use shared::registry::{self, Conflict};
+use uuid::Uuid;
+
+use super::{kind, noun};
+use crate::domain::mark;
+use crate::flows::Error;
+use crate::flows::delete::Deleted;
+use crate::state::State;
+
+/// How many of its users are named.
+const NAMED: u64 = 20;
+
+/// What an operation keeps of a removal.
+#[derive(Debug, Deserialize)]
+struct Stored {
+    kind: String,
+    airbyte_id: Uuid,
+    name: String,
+}
+
+/// Removes one.
+pub(crate) async fn run(state: State, kind: ActorKind, id: Uuid) -> Result<Deleted, Error> {
+    let actor = super::read::existing(&state, kind, id).await?;
+    let of = ActorRef {
+        kind,
+        instance: state.airbyte.instance(),
+        workspace_id: actor.workspace_id,
+        airbyte_id: id,
+    };
+    refuse_used(&state, of, &actor).await?;
+    let name = mark::without(state.installation, &actor.name);
+    let before = json!({"name": name, "type": actor.connector, "workspace_id": actor.workspace_id});
+    let begun = state
+        .registry
+        .actor_removal_begin(of, before, &state.owner)
+        .await;
+    let lease = match begun {
+        Ok(lease) => lease,
+        Err(registry::Error::Conflict(Conflict::ActorInUse)) => {
+            // Somebody began to use it meanwhile.
+            refuse_used(&state, of, &actor).await?;
+            return Err(registry::Error::Conflict(Conflict::ActorInUse).into());
+        }
+        Err(registry::Error::Conflict(Conflict::OperationInProgress)) => {
+            let detail = format!("{} {id} is being removed already", noun(kind));
+            return Err(Error::refused(ErrorCode::InUse, detail));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let stored = Stored {
+        kind: kind.as_str().to_owned(),
+        airbyte_id: id,
+        name: name.to_owned(),
+    };
+    match finish(&state, &lease, &stored).await {
+        Ok(()) => Ok(Deleted::Now),
+        Err(error) if error.is_transient() => Ok(Deleted::Begun(lease.operation_id)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Goes on with a removal whose process stopped, or that Airbyte could not be reached for.
+pub(crate) async fn recover(
+    state: &State,
+    operation: &operation::Model,
+    lease: &Lease,
+) -> Result<(), Error> {
+    let stored: Stored = serde_json::from_str(&operation.request)
+        .map_err(|error| registry::Error::Document(error.to_string()))?;
+    finish(state, lease, &stored).await
+}
+
+/// Refuses to remove one that connections use, AAM's or others in Airbyte, and names them.
+async fn refuse_used(state: &State, of: ActorRef<'_>, actor: &Actor) -> Result<(), Error> {
+    let mut users = Vec::new();
+    for user in state.registry.actor_users(of, NAMED).await? {
+        users.push(json!({"connectionId": user.id, "name": user.name}));
+    }
+    if users.is_empty() {
+        let all = state.airbyte.connection_list(actor.workspace_id).await?;
+        let using = all.into_iter().filter(|connection| {
+            let used = (of.kind).either(connection.source_id, connection.destination_id);
+            used == actor.id && connection.status != "deprecated"
+        });
+        for other in using.take(usize::try_from(NAMED).unwrap_or(usize::MAX)) {
+            users.push(json!({"airbyteConnectionId": other.connection_id, "name": other.name}));
+        }
+    }
+    if users.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = users
+        .iter()
+        .filter_map(|user| Some(format!("`{}`", user["name"].as_str()?)))
+        .collect();
+    let noun = noun(of.kind);
+    Err(Error::Refused {
+        code: ErrorCode::InUse,
+        detail: format!(
+            "{noun} {} is used by {}; delete them first",
+            of.airbyte_id,
+            names.join(", ")
+        ),
+        fields: Vec::new(),
+        members: vec![("ingestions", users.into())],
+    })
+}
+
+async fn finish(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Error> {
+    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
+    let removed = steps(state, lease, stored).await;
+    drop(keeper);
+    match &removed {
+        Ok(()) => {
+            tracing::info!(actor.id = %stored.airbyte_id, "removed the {} `{}`", stored.kind, stored.name);
+        }
+        Err(error) if error.is_transient() => {
+            tracing::warn!(actor.id = %stored.airbyte_id, error = %chain(error), "a removal goes on when Airbyte answers again");
+        }
+        Err(error) => {
+            let said = chain(error);
+            state.registry.actor_removal_fail(lease, &said).await?;
+        }
+    }
+    removed
+}
+
+async fn steps(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Error> {
+    let run = Run {
+        registry: &state.registry,
+        lease,
+    };
+    let (kind, id) = (kind(&stored.kind)?, stored.airbyte_id);
+    run.step(step::DELETE_ACTOR, &id.to_string(), async {
+        state.airbyte.actor_delete(kind, id).await?;
+        Ok(Acted::plain(()))
+    })
+    .await?;
+    let name = stored.name.clone();
+    let event = match kind {
+        ActorKind::Source => Event::SourceDeleted {
+            source_id: id,
+            name,
+        },
+        ActorKind::Destination => Event::DestinationDeleted {
+            destination_id: id,
+            name,
+        },
+    };
+    run.commit(step::FORGET_ACTOR, async {
+        let removed = state.registry.actor_removal_succeed(lease, &event);
+        removed.await.map_err(Error::from)
+    })
+    .await
+}

@@ -1,0 +1,172 @@
+//! Sources, destinations and the connectors they may be of, as Airbyte tells them now.
+
+use std::collections::HashMap;
+
+use contracts::{ConnectorType, ErrorCode};
+use futures::{StreamExt as _, stream};
+use shared::airbyte::ActorKind;
+use shared::airbyte::types::{Actor, Definition};
+use shared::http::problem::chain;
+use uuid::Uuid;
+
+use super::{Shown, definitions, find, noun, workspace};
+use crate::domain::short_config::{self, type_name};
+use crate::domain::source_types;
+use crate::flows::Error;
+use crate::state::State;
+
+/// Specifications that are asked for at once.
+const AT_ONCE: usize = 4;
+
+/// Which ones a list shows.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    /// Only those of this connector.
+    pub(crate) kind: Option<String>,
+    /// Only those of this name.
+    pub(crate) name: Option<String>,
+}
+
+/// Every source or destination, of the workspace that is configured, or of all.
+pub(crate) async fn list(
+    state: State,
+    kind: ActorKind,
+    filter: Filter,
+) -> Result<Vec<Shown>, Error> {
+    let actors = state
+        .airbyte
+        .actor_list(kind, state.default_workspace)
+        .await?;
+    let mut workspaces: Vec<Uuid> = actors.iter().map(|actor| actor.workspace_id).collect();
+    workspaces.sort_unstable();
+    workspaces.dedup();
+    let mut known: HashMap<Uuid, Definition> = HashMap::new();
+    for workspace in workspaces {
+        for definition in definitions(&state, kind, workspace).await? {
+            known.insert(definition.id, definition);
+        }
+    }
+    let definition_of = |actor: &Actor| known.get(&actor.definition_id?);
+    let wanted = match &filter.kind {
+        None => None,
+        Some(text) => {
+            let all: Vec<Definition> = known.values().cloned().collect();
+            match source_types::find(&all, text) {
+                Ok(found) => Some(found.id),
+                // None is of a connector that no workspace with one has.
+                Err(_) => return Ok(Vec::new()),
+            }
+        }
+    };
+    Ok(actors
+        .iter()
+        .filter(|actor| wanted.is_none() || actor.definition_id == wanted)
+        .map(|actor| Shown::listed(&state, actor, definition_of(actor)))
+        .filter(|shown| (filter.name.as_ref()).is_none_or(|name| *name == shown.name))
+        .collect())
+}
+
+/// One, with its configuration.
+pub(crate) async fn get(state: State, kind: ActorKind, id: Uuid) -> Result<Shown, Error> {
+    let actor = existing(&state, kind, id).await?;
+    let all = definitions(&state, kind, actor.workspace_id).await?;
+    let definition = all
+        .iter()
+        .find(|definition| Some(definition.id) == actor.definition_id);
+    let specification = match actor.definition_id {
+        None => None,
+        Some(id) => {
+            let asked = (state.airbyte).specification(kind, id, actor.workspace_id);
+            asked.await?
+        }
+    };
+    Ok(Shown::whole(
+        &state,
+        kind,
+        &actor,
+        definition,
+        specification.as_ref(),
+    ))
+}
+
+/// One as Airbyte has it.
+pub(super) async fn existing(state: &State, kind: ActorKind, id: Uuid) -> Result<Actor, Error> {
+    match state.airbyte.actor_get(kind, id).await {
+        Ok(actor) => Ok(actor),
+        Err(error) if error.is_not_found() => Err(not_found(kind, &id.to_string())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// There is no source or destination of that id.
+pub(crate) fn not_found(kind: ActorKind, id: &str) -> Error {
+    let code = kind.either(ErrorCode::DatasourceNotFound, ErrorCode::SinkNotFound);
+    let noun = noun(kind);
+    Error::refused(code, format!("no {noun} `{id}`; GET /{noun} lists them"))
+}
+
+/// Which connectors are told, and how much of each.
+#[derive(Debug, Default)]
+pub(crate) struct TypesFilter {
+    /// Only this one.
+    pub(crate) kind: Option<String>,
+    /// In this workspace, by id or name.
+    pub(crate) workspace: Option<String>,
+    /// With their JSON schemas.
+    pub(crate) schemas: bool,
+}
+
+/// The connectors that one may be of, by name.
+pub(crate) async fn types(
+    state: State,
+    kind: ActorKind,
+    filter: TypesFilter,
+) -> Result<Vec<ConnectorType>, Error> {
+    let workspace = workspace(&state, filter.workspace.as_deref()).await?;
+    let mut all = definitions(&state, kind, workspace).await?;
+    if let Some(text) = &filter.kind {
+        let found = find(kind, &all, text)?.clone();
+        all = vec![found];
+    }
+    let mut types: Vec<ConnectorType> = all
+        .iter()
+        .map(|definition| {
+            let name = type_name(definition);
+            let fields = short_config::fields(kind, &name);
+            ConnectorType {
+                title: definition.name.clone(),
+                definition_id: definition.id,
+                docker_repository: definition.docker_repository.clone(),
+                docker_image_tag: definition.docker_image_tag.clone(),
+                fields: fields.and_then(|fields| serde_json::to_value(fields).ok()),
+                schema: None,
+                schema_url: format!("/{}/types?type={name}&schema=true", noun(kind)),
+                name,
+            }
+        })
+        .collect();
+    types.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| a.title.cmp(&b.title)));
+    if !filter.schemas {
+        return Ok(types);
+    }
+    let is_one = filter.kind.is_some();
+    let calls: Vec<_> = types
+        .iter()
+        .map(|of| {
+            let (airbyte, id) = (state.airbyte.clone(), of.definition_id);
+            async move { airbyte.specification(kind, id, workspace).await }
+        })
+        .collect();
+    let asked: Vec<_> = stream::iter(calls).buffered(AT_ONCE).collect().await;
+    for (of, asked) in types.iter_mut().zip(asked) {
+        match asked {
+            Ok(schema) => of.schema = schema,
+            Err(error) if is_one => return Err(error.into()),
+            // One connector that cannot be had must not hide the others.
+            Err(error) => {
+                tracing::warn!(connector = of.name, error = %chain(&error), "a connector's schema cannot be had");
+            }
+        }
+    }
+    Ok(types)
+}

@@ -1,0 +1,146 @@
+//! Ingestions: onboardings of a source that is there already, and connections as their callers see
+//! them.
+
+use contracts::{
+    ConnectionPatch, DesiredStatus, ErrorCode, IngestionPatch, IngestionStatus,
+    NamespaceDefinition, NewIngestion, OnboardRequest, ScheduleType,
+};
+use shared::airbyte::ActorKind;
+use shared::airbyte::types::Actor;
+use shared::registry::now;
+use shared::registry::status::ConnectionStatus;
+use shared::schedule;
+use uuid::Uuid;
+
+use super::onboard::{self, Begins, Onboarded, Shared};
+use super::update::{self, Updated};
+use super::{Error, actors};
+use crate::domain::ingestion::{self, desired, from_connection, to_connection};
+use crate::domain::mark;
+use crate::state::State;
+
+/// Makes one; with `answer_early` returns as soon as the operation is begun.
+pub(crate) async fn create(
+    state: State,
+    new: NewIngestion,
+    answer_early: bool,
+) -> Result<Onboarded, Error> {
+    // Absent is refused before.
+    let sink_id = new.destination_id.or(new.sink_id).unwrap_or_default();
+    let sink_field = match new.destination_id {
+        Some(_) => "destinationId",
+        None => "sinkId",
+    };
+    let source = endpoint(&state, ActorKind::Source, new.source_id, "sourceId").await?;
+    let sink = endpoint(&state, ActorKind::Destination, sink_id, sink_field).await?;
+    if source.workspace_id != sink.workspace_id {
+        let message = "belongs to another workspace than the datasource";
+        return Err(Error::field(ErrorCode::Invalid, sink_field, message));
+    }
+    let name = new.name.unwrap_or_else(|| {
+        let unmarked = |name| mark::without(state.installation, name);
+        format!("{} to {}", unmarked(&source.name), unmarked(&sink.name))
+    });
+    let request = OnboardRequest {
+        source_type: source.connector.unwrap_or_default(),
+        connection_name: name,
+        credential_id: None,
+        source_config: None,
+        destination_id: Some(sink_id),
+        workspace_id: Some(source.workspace_id),
+        streams: new.streams,
+        schedule: new.schedule.as_ref().map(to_connection),
+        drift_policy: None,
+        namespace_definition: Some(NamespaceDefinition::Destination),
+        namespace_format: None,
+        prefix: None,
+    };
+    let shared = Shared {
+        source_id: new.source_id,
+        begins: match new.status.map(desired) {
+            Some(DesiredStatus::Inactive) => Begins::Inactive,
+            Some(DesiredStatus::Active) | None => Begins::Active,
+        },
+    };
+    onboard::run(state, request, Some(shared), answer_early)
+        .await
+        .map_err(|error| in_their_words(error, sink_field))
+}
+
+/// A datasource or sink that a request names.
+async fn endpoint(state: &State, kind: ActorKind, id: Uuid, field: &str) -> Result<Actor, Error> {
+    match state.airbyte.actor_get(kind, id).await {
+        Ok(actor) => Ok(actor),
+        Err(error) if error.is_not_found() => {
+            let noun = actors::noun(kind);
+            let message = format!("no {noun} has this id; GET /{noun} lists them");
+            Err(Error::field(ErrorCode::Invalid, field, message))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Changes one.
+pub(crate) async fn patch(
+    state: State,
+    id: Uuid,
+    patch: IngestionPatch,
+    revision: Option<i64>,
+) -> Result<Updated, Error> {
+    let patch = ConnectionPatch {
+        name: patch.name,
+        schedule: patch.schedule.as_ref().map(to_connection),
+        drift_policy: None,
+        status: patch.status.map(desired),
+    };
+    if patch.is_empty() {
+        let detail = "change at least one of name, schedule, status";
+        return Err(Error::refused(ErrorCode::Invalid, detail));
+    }
+    update::run(state, id, patch, revision)
+        .await
+        .map_err(|error| in_their_words(error, "destinationId"))
+}
+
+/// A connection's failure with its fields as callers of this API write them.
+fn in_their_words(mut error: Error, sink_field: &str) -> Error {
+    if let Error::Refused { detail, fields, .. } = &mut error
+        && !fields.is_empty()
+    {
+        for fault in fields.iter_mut() {
+            fault.field = match fault.field.as_str() {
+                "destination_id" => sink_field.to_owned(),
+                other => ingestion::field(other),
+            };
+        }
+        *detail = shared::flow::in_words(fields);
+    }
+    error
+}
+
+/// How one is doing.
+pub(crate) async fn status(state: State, id: Uuid) -> Result<IngestionStatus, Error> {
+    let row = state.connection(id).await?;
+    let newest = state.registry.job_list(row.id, 1).await?.pop();
+    let written: contracts::Schedule = serde_json::from_str(&row.schedule).unwrap_or_default();
+    let next_sync = match schedule::parse(&written) {
+        Ok(parsed) if row.status == ConnectionStatus::Active => {
+            let last = match written.kind {
+                ScheduleType::Interval => newest.as_ref(),
+                ScheduleType::Cron | ScheduleType::Manual => None,
+            };
+            let last = last.map(|job| job.started_at.unwrap_or(job.created_at));
+            parsed.next_runs(now(), last, 1).pop()
+        }
+        _ => None,
+    };
+    Ok(IngestionStatus {
+        connection_id: row.id,
+        ingestion_id: row.id,
+        status: row.status.as_str().to_lowercase(),
+        last_sync: row.last_synced_at,
+        next_sync,
+        schedule: from_connection(&written),
+        last_job: newest.map(ingestion::job),
+    })
+}

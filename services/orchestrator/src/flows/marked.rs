@@ -1,0 +1,87 @@
+//! What an onboarding made in Airbyte, found by its connection's mark and taken away again.
+
+use shared::airbyte::ActorKind;
+use shared::registry::actors::ActorRef;
+use uuid::Uuid;
+
+use super::Error;
+use crate::domain::mark;
+use crate::state::State;
+
+/// What carries the mark of one connection.
+pub(crate) struct Marked<'a> {
+    /// Where it is.
+    pub(crate) workspace: Uuid,
+    /// Whose mark it is.
+    pub(crate) connection: Uuid,
+    /// What the Airbyte connection is called where its source carries the mark instead of itself.
+    pub(crate) name: &'a str,
+    /// The source and the Airbyte connection that stay.
+    pub(crate) keep: Option<(Uuid, Option<Uuid>)>,
+}
+
+impl Marked<'_> {
+    /// Removes it but for what stays: connections, then the sources they read, unless somebody else's
+    /// connection reads one too. Tells how many objects were removed.
+    pub(crate) async fn remove(&self, state: &State) -> Result<usize, Error> {
+        let mark = mark::of(state.installation, self.connection);
+        let airbyte = &state.airbyte;
+        let sources = airbyte
+            .actor_list(ActorKind::Source, Some(self.workspace))
+            .await?;
+        let sources: Vec<_> = sources
+            .into_iter()
+            .filter(|source| source.name.ends_with(&mark))
+            .collect();
+        let connections = airbyte.connection_list(self.workspace).await?;
+        let (mut removed, mut others) = (0, Vec::new());
+        for connection in connections.iter().filter(|c| c.status != "deprecated") {
+            let reads = |id: Uuid| connection.source_id == id;
+            let reads_marked = sources.iter().any(|source| reads(source.id));
+            let is_ours =
+                connection.name.ends_with(&mark) || (reads_marked && connection.name == self.name);
+            let stays = self
+                .keep
+                .is_some_and(|(_, kept)| kept == Some(connection.connection_id));
+            if is_ours && !stays {
+                airbyte.connection_delete(connection.connection_id).await?;
+                tracing::info!(connection.id = %connection.connection_id, "removed a connection that an onboarding left in Airbyte");
+                removed += 1;
+            } else if !is_ours {
+                others.push(connection.source_id);
+            }
+        }
+        for source in sources {
+            if self.keep.is_some_and(|(kept, _)| kept == source.id) {
+                continue;
+            }
+            if others.contains(&source.id) || !self.remove_source(state, source.id).await? {
+                tracing::info!(source.id = %source.id, "another connection uses the source; it stays");
+                continue;
+            }
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
+    /// Removes a source unless another connection uses it or is about to; tells whether it is gone.
+    pub(crate) async fn remove_source(&self, state: &State, id: Uuid) -> Result<bool, Error> {
+        let of = ActorRef {
+            kind: ActorKind::Source,
+            instance: state.airbyte.instance(),
+            workspace_id: self.workspace,
+            airbyte_id: id,
+        };
+        if !state.registry.actor_retire(of, self.connection).await? {
+            return Ok(false);
+        }
+        let deleted = state.airbyte.actor_delete(ActorKind::Source, id).await;
+        // Where it is tried again, nobody begins to use it meanwhile.
+        if !matches!(&deleted, Err(error) if error.is_transient() || error.is_ambiguous()) {
+            state.registry.actor_forget(of).await?;
+        }
+        deleted?;
+        tracing::info!(source.id = %id, "removed the source that was made for a connection");
+        Ok(true)
+    }
+}

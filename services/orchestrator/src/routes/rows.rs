@@ -1,0 +1,117 @@
+//! Lists of connections: all of them, streamed as they are read, so that memory stays flat.
+
+use actix_web::HttpResponse;
+use actix_web::web::Bytes;
+use futures::stream;
+use serde::Serialize;
+use shared::http::ApiError;
+use shared::registry::connections::ConnectionFilter;
+use shared::registry::entities::connection;
+use shared::registry::status::ConnectionStatus;
+use uuid::Uuid;
+
+use crate::state::State;
+
+/// Rows read at a time.
+const CHUNK: u64 = 500;
+const LIMIT_MAX: u64 = 1000;
+
+/// What a list of rows is inside of.
+#[derive(Debug, Clone)]
+pub(crate) struct Envelope {
+    pub(crate) before: String,
+    pub(crate) after: &'static str,
+}
+
+impl Envelope {
+    /// Nothing but the array.
+    pub(crate) const ARRAY: Self = Self {
+        before: String::new(),
+        after: "",
+    };
+}
+
+/// Refuses a page that is too large, or of nothing.
+pub(crate) fn check_limit(limit: u64) -> Result<(), ApiError> {
+    if (1..=LIMIT_MAX).contains(&limit) {
+        return Ok(());
+    }
+    let message = format!("must be 1 to {LIMIT_MAX}");
+    Err(ApiError::invalid("limit", message))
+}
+
+/// The status that a query names, in any case.
+pub(crate) fn status(text: Option<&str>) -> Result<Option<ConnectionStatus>, ApiError> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    text.to_uppercase().parse().map(Some).map_err(|()| {
+        ApiError::invalid(
+            "status",
+            "is none of pending, active, healing, failed, inactive",
+        )
+    })
+}
+
+/// Every connection after one, oldest first, as `show` shows it for the Airbyte that is configured.
+pub(crate) async fn all<T: Serialize + 'static>(
+    state: &State,
+    filter: ConnectionFilter,
+    after: Option<Uuid>,
+    envelope: Envelope,
+    show: fn(&connection::Model, &str) -> T,
+) -> Result<HttpResponse, ApiError> {
+    // The first chunk is read before the status is sent, so that a registry that is down is told.
+    let first = state
+        .registry
+        .connection_page(&filter, after, CHUNK)
+        .await?;
+    let chunk = move |rows: &[connection::Model], is_first: bool, is_end: bool, instance: &str| {
+        let mut text = Vec::with_capacity(rows.len() * 512);
+        if is_first {
+            text.extend_from_slice(envelope.before.as_bytes());
+            text.push(b'[');
+        }
+        for (index, row) in rows.iter().enumerate() {
+            if !(is_first && index == 0) {
+                text.push(b',');
+            }
+            serde_json::to_writer(&mut text, &show(row, instance))
+                .expect("a view is strings, numbers and ids");
+        }
+        if is_end {
+            text.push(b']');
+            text.extend_from_slice(envelope.after.as_bytes());
+        }
+        text
+    };
+    let mut answer = HttpResponse::Ok();
+    answer.content_type("application/json");
+    if (first.len() as u64) < CHUNK {
+        let whole = chunk(&first, true, true, state.airbyte.instance());
+        return Ok(answer.body(whole));
+    }
+    let state = state.clone();
+    let chunks = stream::unfold(Some((Some(first), None)), move |step| {
+        let (state, filter, chunk) = (state.clone(), filter.clone(), chunk.clone());
+        async move {
+            let (ready, after): (Option<Vec<_>>, Option<Uuid>) = step?;
+            let is_first = ready.is_some();
+            let rows = match ready {
+                Some(rows) => Ok(rows),
+                None => state.registry.connection_page(&filter, after, CHUNK).await,
+            };
+            Some(match rows {
+                Ok(rows) => {
+                    let last = rows.last().map(|row| row.id);
+                    let is_end = (rows.len() as u64) < CHUNK;
+                    let text = chunk(&rows, is_first, is_end, state.airbyte.instance());
+                    (Ok(Bytes::from(text)), (!is_end).then_some((None, last)))
+                }
+                // The body breaks off, so that nobody takes a part for the whole.
+                Err(error) => (Err(error), None),
+            })
+        }
+    });
+    Ok(answer.streaming(chunks))
+}
