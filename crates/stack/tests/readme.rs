@@ -6,15 +6,16 @@ use std::process::Command;
 
 use test_support::{KEY, StackBuilder, binary, workspace_root};
 
-/// The first block of shell after the marker.
-fn block(marker: &str) -> String {
+/// The blocks of shell that follow the marker, one after the other.
+fn blocks(marker: &str) -> String {
     let text = std::fs::read_to_string(workspace_root().join("README.md")).unwrap();
-    let after = text
-        .split(marker)
-        .nth(1)
-        .unwrap_or_else(|| panic!("no {marker} in README.md"));
-    let block = after.split("```sh\n").nth(1).unwrap();
-    block.split("```").next().unwrap().to_owned()
+    let marked: Vec<&str> = text.split(marker).skip(1).collect();
+    assert_eq!(marked.len(), 2, "{marker} in README.md");
+    let block = |after: &str| {
+        let block = after.split("```sh\n").nth(1).unwrap();
+        block.split("```").next().unwrap().to_owned()
+    };
+    marked.into_iter().map(block).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,9 +23,11 @@ async fn the_commands_against_aam_up_run_as_written() {
     let stack = StackBuilder::one_process().start().await;
     // The sample is where `aam up` made it; the README's reader is in the folder above `.aam`.
     let sample = stack.home().join("sample.db");
-    let script = block("<!-- these run against `aam up` in a test -->")
+    let lake = stack.data().join("lake");
+    let script = blocks("<!-- these run against `aam up` in a test -->")
         .replace("http://localhost:8001", &stack.api.base)
         .replace(".aam/sample.db", sample.to_str().unwrap())
+        .replace("path=lake", &format!("path={}", lake.display()))
         .replace(
             "curl -sS",
             &format!("curl -sS --fail -H 'Authorization: Bearer {KEY}'"),
@@ -57,6 +60,8 @@ async fn the_commands_against_aam_up_run_as_written() {
         "v1 -> v2",
         "v2 -> v3",
         "1 change waits",
+        "fields-to-lake is active and syncs at 0 2 * * * (UTC)",
+        "next sync  20",
     ] {
         assert!(text.contains(expected), "{expected} is missing in {text}");
     }

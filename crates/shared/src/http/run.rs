@@ -4,6 +4,7 @@
 use std::future::Future;
 
 use contracts::ErrorCode;
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
@@ -41,6 +42,8 @@ impl Runtime {
         T: Send + 'static,
         E: Into<ApiError> + Send + 'static,
     {
+        // Flows are large, and each layer around one would copy it on the worker's stack.
+        let flow: BoxFuture<'static, Result<T, E>> = Box::pin(flow);
         match self.spawn(budget::scope(budget::REQUEST, flow)).await {
             Ok(result) => result.map_err(Into::into),
             Err(error) => Err(ApiError::caused(ErrorCode::Internal, &error)),

@@ -140,7 +140,8 @@ pub(crate) async fn hold<T>(
     steps: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
-    let result = steps.await;
+    // The largest futures there are: kept off the stack of whoever makes them.
+    let result = Box::pin(steps).await;
     drop(keeper);
     if let Err(error) = &result {
         end_failed(state, lease, error).await;

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use catalog::SyncCatalog;
 use contracts::{ErrorCode, FieldError, NamespaceDefinition, OnboardRequest};
-use shared::airbyte::ErrorKind;
 use shared::airbyte::types::{Connection, destination_modes};
+use shared::airbyte::{self, ErrorKind};
 use uuid::Uuid;
 
 use super::Error;
 use super::prepare::Prepared;
 use crate::domain::conflicts::Naming;
+use crate::domain::mark;
 use crate::state::State;
 
 /// What a source offers, with the streams that were asked for selected.
@@ -46,7 +47,8 @@ pub(crate) async fn offer(
     let streams = state
         .airbyte
         .stream_list(source_id, prepared.destination_id)
-        .await?;
+        .await
+        .map_err(|error| gone(error, "destination_id"))?;
     let modes = destination_modes(&streams);
     let selected = catalog::select::select(&catalog, request.streams.as_deref(), &modes).map_err(
         |faults| {
@@ -65,6 +67,15 @@ pub(crate) async fn offer(
         catalog: selected,
         catalog_id: discovered.catalog_id,
     })
+}
+
+/// What an onboarding is made of may have been removed in Airbyte since it was looked for.
+pub(crate) fn gone(error: airbyte::Error, field: &str) -> Error {
+    if error.is_not_found() {
+        let message = "was removed from Airbyte meanwhile";
+        return Error::field(ErrorCode::Invalid, field, message);
+    }
+    error.into()
 }
 
 /// How the request names tables at the destination.
@@ -105,7 +116,7 @@ pub(crate) async fn refuse_conflicts(
         for stream in &other.configurations.streams {
             taken.insert(
                 naming.target(&stream.name, stream.namespace.as_deref()),
-                &other.name,
+                mark::without(state.installation, &other.name),
             );
         }
     }
@@ -128,7 +139,7 @@ pub(crate) fn stream_conflict(which: &str) -> Error {
     Error::refused(
         ErrorCode::DestinationStreamConflict,
         format!(
-            "the destination's tables are already written: {which}; give this connection a `prefix` of its own, or leave those streams out"
+            "the destination's tables are already written: {which}; give this connection a `prefix` or a destination of its own, or leave those streams out"
         ),
     )
 }

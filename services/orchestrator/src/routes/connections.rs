@@ -138,7 +138,7 @@ pub(crate) async fn list(
         filter,
         query.cursor,
         rows::Envelope::ARRAY,
-        |row, instance| view::connection(row, instance),
+        view::connection,
     )
     .await
 }

@@ -243,7 +243,7 @@ impl<'a> Making<'a> {
             ErrorKind::Connector { ref said, .. } => {
                 Error::refused(ErrorCode::SourceCheckFailed, said.clone())
             }
-            _ => error.into(),
+            _ => discover::gone(error, "source_id"),
         })?;
         Ok(Acted::plain(()))
     }

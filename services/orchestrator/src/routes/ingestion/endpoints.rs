@@ -65,7 +65,7 @@ async fn create(
     let new = read(new_endpoint(body.0))?;
     let check = query.check.unwrap_or(true);
     let flow = actors::create::run(state.clone(), kind, new, check);
-    Ok(state.runtime.run(flow).await?)
+    state.runtime.run(flow).await
 }
 
 async fn list(
@@ -79,7 +79,7 @@ async fn list(
         name: query.name,
     };
     let flow = actors::read::list(state.clone(), kind, filter);
-    Ok(state.runtime.run(flow).await?)
+    state.runtime.run(flow).await
 }
 
 fn id(kind: ActorKind, text: &str) -> Result<Uuid, ApiError> {
@@ -88,7 +88,7 @@ fn id(kind: ActorKind, text: &str) -> Result<Uuid, ApiError> {
 
 async fn get(state: &State, kind: ActorKind, text: &str) -> Result<Shown, ApiError> {
     let flow = actors::read::get(state.clone(), kind, id(kind, text)?);
-    Ok(state.runtime.run(flow).await?)
+    state.runtime.run(flow).await
 }
 
 async fn delete(state: &State, kind: ActorKind, text: &str) -> Result<HttpResponse, ApiError> {

@@ -241,7 +241,7 @@ fn a_listing_shows_what_a_person_needs() {
     let description = listed[1]["description"].clone();
     assert_eq!(
         listed[1],
-        json!({"name": "port", "kind": "integer", "required": false, "secret": false,
+        json!({"name": "port", "type": "integer", "required": false, "secret": false,
             "default": 3306, "description": description})
     );
     assert_eq!(listed[4]["secret"], true);
