@@ -41,6 +41,9 @@ impl Runtime {
         T: Send + 'static,
         E: Into<ApiError> + Send + 'static,
     {
+        // On the heap before anything is put around it: a flow is large, each layer would copy it,
+        // and the stacks of workers are small.
+        let flow = Box::pin(flow);
         match self.spawn(budget::scope(budget::REQUEST, flow)).await {
             Ok(result) => result.map_err(Into::into),
             Err(error) => Err(ApiError::caused(ErrorCode::Internal, &error)),

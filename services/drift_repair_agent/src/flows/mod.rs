@@ -10,6 +10,7 @@ pub(crate) mod rollback;
 mod standing;
 pub(crate) mod worker;
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use contracts::ErrorCode;
@@ -137,7 +138,7 @@ pub(crate) async fn idle(state: &State, target: &Repairable, then: &str) -> Resu
 pub(crate) async fn hold<T>(
     state: &State,
     lease: &Lease,
-    steps: impl Future<Output = Result<T, Error>>,
+    steps: Pin<Box<dyn Future<Output = Result<T, Error>> + Send + '_>>,
 ) -> Result<T, Error> {
     let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
     let result = steps.await;

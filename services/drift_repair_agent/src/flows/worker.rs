@@ -29,7 +29,8 @@ async fn turn(state: &State) -> Result<(), Error> {
     let kinds = [OperationKind::Heal, OperationKind::Rollback];
     while let Some((operation, lease)) = state.registry.operation_take(&kinds, &state.owner).await?
     {
-        let repaired = on_behalf(&operation, recover::repair(state, &operation, &lease)).await;
+        let repair = Box::pin(recover::repair(state, &operation, &lease));
+        let repaired = on_behalf(&operation, repair).await;
         if let Err(error) = repaired {
             // The lease runs out by itself, and the repair is taken up again.
             tracing::warn!(operation.id = %operation.id, error = %chain(&error), "could not take up a repair");

@@ -25,7 +25,7 @@ pub(super) async fn turn(state: &State) -> Result<(), Error> {
     // Each at most once a turn: one that cannot go on must not keep the others waiting.
     let mut seen = std::collections::HashSet::new();
     while let Some((operation, lease)) = state.registry.operation_take(KINDS, &state.owner).await? {
-        let gone_on = on_behalf(&operation, go_on(state, &operation, &lease)).await;
+        let gone_on = on_behalf(&operation, Box::pin(go_on(state, &operation, &lease))).await;
         if let Err(error) = gone_on {
             tracing::warn!(operation.id = %operation.id, connection.id = %lease.connection_id, error = %chain(&error), "could not go on with an operation; it is tried again");
             let back = state.registry.operation_hand_back(&lease, RETRY).await;
