@@ -173,7 +173,7 @@ async fn bound(address: SocketAddr) -> TcpListener {
     }
 }
 
-/// Carries one connection; a fault that begins resets it.
+/// Carries one connection; a fault that begins resets it, or leaves it silent.
 async fn carry(
     client: TcpStream,
     upstream: String,
@@ -191,6 +191,10 @@ async fn carry(
             tokio::select! {
                 _ = copied => return,
                 _ = fault.changed() => {}
+            }
+            if *fault.borrow_and_update() == Some(WireFault::Silence) {
+                // One that is open goes silent as well.
+                let _ = fault.changed().await;
             }
             reset(&client);
         }
