@@ -34,7 +34,7 @@ pub(crate) fn describe() {
     );
     describe_counter!(
         "aam_operation_steps_total",
-        "Steps of operations that ended, by kind of operation, step and outcome."
+        "Steps of operations, by kind of operation, step and outcome."
     );
     describe_counter!("aam_jobs_total", "Jobs that ended, by type and outcome.");
     describe_gauge!(
@@ -76,7 +76,7 @@ pub(crate) fn service_call(service: &'static str, code: &str) {
         .increment(1);
 }
 
-/// Counts a step of an operation that ended: `outcome` is `done`, `failed` or `undone`.
+/// Counts a step of an operation: `outcome` is `done`, `failed` or `ambiguous`.
 pub fn operation_step(kind: &'static str, step: &'static str, outcome: &'static str) {
     counter!("aam_operation_steps_total", "kind" => kind, "step" => step, "outcome" => outcome)
         .increment(1);

@@ -54,12 +54,17 @@ impl ServiceTokens {
         Self { key, service }
     }
 
-    /// A token for calls to `audience`, on behalf of whoever this task works for.
+    /// A token for calls to `audience`, whose clock is `ahead` seconds ahead of ours, on behalf of
+    /// whoever this task works for.
     ///
     /// # Errors
     /// When signing fails.
-    pub fn issue(&self, audience: &str) -> Result<SecretString, jsonwebtoken::errors::Error> {
-        let now = Utc::now().timestamp();
+    pub fn issue(
+        &self,
+        audience: &str,
+        ahead: i64,
+    ) -> Result<SecretString, jsonwebtoken::errors::Error> {
+        let now = Utc::now().timestamp() + ahead;
         let asking = actor::asking();
         let claims = Claims {
             role: asking.as_ref().map(|actor| actor.role),
@@ -104,7 +109,7 @@ mod tests {
     #[test]
     fn a_token_is_for_one_audience_and_one_key() {
         let orchestrator = tokens("k", "orchestrator");
-        let token = orchestrator.issue("auth_broker").unwrap();
+        let token = orchestrator.issue("auth_broker", 0).unwrap();
         let token = token.expose_secret();
         assert_eq!(
             tokens("k", "auth_broker").verify(token),
@@ -126,7 +131,10 @@ mod tests {
             role: Role::Operator,
         };
         let orchestrator = tokens("k", "orchestrator");
-        let token = actor::scope(alice, async { orchestrator.issue("auth_broker").unwrap() }).await;
+        let token = actor::scope(alice, async {
+            orchestrator.issue("auth_broker", 0).unwrap()
+        })
+        .await;
         let verified = tokens("k", "auth_broker").verify(token.expose_secret());
         assert_eq!(
             verified.unwrap().on_behalf_of,

@@ -190,6 +190,19 @@ impl Database {
             .unwrap();
     }
 
+    /// Closes every connection to it, on the server's side.
+    pub async fn close_connections(&self) {
+        let Self::Postgres { name, .. } = self else {
+            panic!("a SQLite database has none");
+        };
+        let mut connection = sqlx::PgConnection::connect(&server()).await.unwrap();
+        sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1")
+            .bind(name)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+
     /// What `source-postgres` is told to read it.
     pub fn source_config(&self) -> serde_json::Value {
         let Self::Postgres { url, .. } = self else {

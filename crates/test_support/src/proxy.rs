@@ -15,6 +15,11 @@ pub enum Fault {
     After(u16),
     /// It never reaches Airbyte; the answer is a problem of this type, with status 400.
     Refused(&'static str),
+    /// Airbyte does it as if for another caller, and this one is told that it conflicts: 409 with a
+    /// problem of this type.
+    Overtaken(&'static str),
+    /// It never reaches Airbyte; 409 with a problem of this type.
+    Conflict(&'static str),
 }
 
 #[derive(Debug)]
@@ -128,10 +133,15 @@ async fn forward(request: HttpRequest, body: Bytes, state: Data<State>) -> HttpR
     if let Some(Fault::Before(status)) = fault {
         return failed(status);
     }
-    if let Some(Fault::Refused(kind)) = fault {
-        return HttpResponse::BadRequest()
+    let problem = |status: u16, kind: &str| {
+        HttpResponse::build(status.try_into().unwrap())
             .content_type("application/problem+json")
-            .json(serde_json::json!({"type": kind, "title": "refused", "status": 400, "detail": kind}));
+            .json(serde_json::json!({"type": kind, "title": "refused", "status": status, "detail": kind}))
+    };
+    match fault {
+        Some(Fault::Refused(kind)) => return problem(400, kind),
+        Some(Fault::Conflict(kind)) => return problem(409, kind),
+        _ => {}
     }
     let url = format!("{}{}", state.upstream, request.uri());
     let mut forwarded = state.http.request(method.clone(), url).body(body);
@@ -149,9 +159,14 @@ async fn forward(request: HttpRequest, body: Bytes, state: Data<State>) -> HttpR
         .get("content-type")
         .map(|v| v.to_str().unwrap().to_owned());
     let body = answer.bytes().await.unwrap();
-    if let Some(Fault::After(fault)) = fault {
+    let lie = match fault {
+        Some(Fault::After(status)) => Some(failed(status)),
+        Some(Fault::Overtaken(kind)) => Some(problem(409, kind)),
+        _ => None,
+    };
+    if let Some(lie) = lie {
         if (200..300).contains(&status) {
-            return failed(fault);
+            return lie;
         }
         // What was refused had no effect to lie about: the next one is meant.
         state.rearm(&method, request.path());

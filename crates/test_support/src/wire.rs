@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub enum WireFault {
     },
     /// Every HTTP request is answered 401 the first time.
     Expired,
+    /// A POST to a path that ends so has its effect, and its answer ends in the middle of the body.
+    Cut(&'static str),
     /// A POST to a path that ends so arrives only after this time; its caller has gone by then.
     Late(&'static str, Duration),
 }
@@ -66,7 +69,17 @@ impl WireFault {
 pub struct Wire {
     address: SocketAddr,
     fault: watch::Sender<Option<WireFault>>,
+    memory: Memory,
     task: tokio::task::JoinHandle<()>,
+}
+
+/// What outlasts a connection.
+#[derive(Debug, Default, Clone)]
+struct Memory {
+    /// The requests that were told that their token is expired.
+    expired: Arc<Mutex<HashSet<String>>>,
+    /// Requests held back that have not arrived yet.
+    late: Arc<AtomicUsize>,
 }
 
 impl Wire {
@@ -75,10 +88,13 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let fault = watch::Sender::new(None);
-        let task = tokio::spawn(run(listener, upstream.to_owned(), fault.subscribe()));
+        let memory = Memory::default();
+        let (upstream, changes) = (upstream.to_owned(), fault.subscribe());
+        let task = tokio::spawn(run(listener, upstream, changes, memory.clone()));
         Self {
             address,
             fault,
+            memory,
             task,
         }
     }
@@ -93,9 +109,20 @@ impl Wire {
         self.fault.send_replace(Some(fault));
     }
 
-    /// Works again.
+    /// Works again. What is held back still arrives late.
     pub fn mend(&self) {
         self.fault.send_replace(None);
+    }
+
+    /// Waits until whatever was held back has arrived and was answered.
+    pub async fn landed(&self) {
+        crate::eventually_within(Duration::from_secs(60), async || {
+            match self.memory.late.load(Ordering::SeqCst) {
+                0 => Ok(()),
+                late => Err(format!("{late} requests have not arrived")),
+            }
+        })
+        .await;
     }
 }
 
@@ -105,11 +132,15 @@ impl Drop for Wire {
     }
 }
 
-async fn run(listener: TcpListener, upstream: String, fault: watch::Receiver<Option<WireFault>>) {
+async fn run(
+    listener: TcpListener,
+    upstream: String,
+    fault: watch::Receiver<Option<WireFault>>,
+    memory: Memory,
+) {
     let address = listener.local_addr().unwrap();
     let mut changes = fault.clone();
     let mut listener = Some(listener);
-    let expired: Arc<Mutex<HashSet<String>>> = Arc::default();
     loop {
         if *changes.borrow_and_update() == Some(WireFault::Refused) {
             listener = None;
@@ -125,7 +156,7 @@ async fn run(listener: TcpListener, upstream: String, fault: watch::Receiver<Opt
         tokio::select! {
             changed = changes.changed() => if changed.is_err() { return },
             accepted = listening.accept() => if let Ok((client, _)) = accepted {
-                let carried = carry(client, upstream.clone(), fault.clone(), Arc::clone(&expired));
+                let carried = carry(client, upstream.clone(), fault.clone(), memory.clone());
                 tokio::spawn(carried);
             },
         }
@@ -142,12 +173,12 @@ async fn bound(address: SocketAddr) -> TcpListener {
     }
 }
 
-/// Carries one connection; a fault that begins resets it.
+/// Carries one connection; a fault that begins resets it, or leaves it silent.
 async fn carry(
     client: TcpStream,
     upstream: String,
     mut fault: watch::Receiver<Option<WireFault>>,
-    expired: Arc<Mutex<HashSet<String>>>,
+    memory: Memory,
 ) {
     let present = *fault.borrow_and_update();
     let mut client = client;
@@ -160,6 +191,10 @@ async fn carry(
             tokio::select! {
                 _ = copied => return,
                 _ = fault.changed() => {}
+            }
+            if *fault.borrow_and_update() == Some(WireFault::Silence) {
+                // One that is open goes silent as well.
+                let _ = fault.changed().await;
             }
             reset(&client);
         }
@@ -205,31 +240,60 @@ async fn carry(
             };
             let line = first_line(&request);
             let is_first = !line.contains("/applications/token")
-                && expired.lock().unwrap().insert(line.clone());
+                && memory.expired.lock().unwrap().insert(line.clone());
             if is_first {
                 let body = r#"{"message":"token expired"}"#;
                 answer(&mut client, 401, "content-type: application/json\r\n", body).await;
             } else {
-                expired.lock().unwrap().remove(&line);
-                forward(&mut client, &upstream, &request).await;
+                memory.expired.lock().unwrap().remove(&line);
+                give(&mut client, &exchange(&upstream, &request).await).await;
+            }
+        }
+        Some(WireFault::Cut(path)) => {
+            let Some(request) = request(&mut client).await else {
+                return;
+            };
+            let answered = exchange(&upstream, &request).await;
+            let end = answered.windows(4).position(|four| four == b"\r\n\r\n");
+            match end.filter(|_| is_post_to(&request, path)) {
+                Some(end) => {
+                    let body = String::from_utf8_lossy(&answered[end + 4..]);
+                    let half: String = body.chars().take(body.len() / 2).collect();
+                    answer(
+                        &mut client,
+                        200,
+                        "content-type: application/json\r\n",
+                        &half,
+                    )
+                    .await;
+                }
+                None => give(&mut client, &answered).await,
             }
         }
         Some(WireFault::Late(path, delay)) => {
             let Some(request) = request(&mut client).await else {
                 return;
             };
-            let line = first_line(&request);
-            let is_meant = line.starts_with("POST ")
-                && line
-                    .split(' ')
-                    .nth(1)
-                    .is_some_and(|asked| asked.ends_with(path));
+            let is_meant = is_post_to(&request, path);
             if is_meant {
+                memory.late.fetch_add(1, Ordering::SeqCst);
                 tokio::time::sleep(delay).await;
             }
-            forward(&mut client, &upstream, &request).await;
+            give(&mut client, &exchange(&upstream, &request).await).await;
+            if is_meant {
+                memory.late.fetch_sub(1, Ordering::SeqCst);
+            }
         }
     }
+}
+
+fn is_post_to(request: &[u8], path: &str) -> bool {
+    let line = first_line(request);
+    line.starts_with("POST ")
+        && line
+            .split(' ')
+            .nth(1)
+            .is_some_and(|asked| asked.ends_with(path))
 }
 
 /// Closes with a reset instead of a goodbye.
@@ -276,10 +340,12 @@ async fn answer(client: &mut TcpStream, status: u16, headers: &str, body: &str) 
     let _ = client.shutdown().await;
 }
 
-/// Passes one request on, whether or not its client still waits, and the answer back.
-async fn forward(client: &mut TcpStream, upstream: &str, request: &[u8]) {
+/// Passes one request on, whether or not its client still waits; the answer, empty when there is
+/// none.
+async fn exchange(upstream: &str, request: &[u8]) -> Vec<u8> {
+    let mut answered = Vec::new();
     let Ok(mut server) = TcpStream::connect(upstream).await else {
-        return;
+        return answered;
     };
     let end = request
         .windows(2)
@@ -288,11 +354,13 @@ async fn forward(client: &mut TcpStream, upstream: &str, request: &[u8]) {
     let mut once = request[..end].to_vec();
     once.extend_from_slice(b"\r\nconnection: close");
     once.extend_from_slice(&request[end..]);
-    if server.write_all(&once).await.is_err() {
-        return;
+    if server.write_all(&once).await.is_ok() {
+        let _ = server.read_to_end(&mut answered).await;
     }
-    let mut answered = Vec::new();
-    let _ = server.read_to_end(&mut answered).await;
-    let _ = client.write_all(&answered).await;
+    answered
+}
+
+async fn give(client: &mut TcpStream, answered: &[u8]) {
+    let _ = client.write_all(answered).await;
     let _ = client.shutdown().await;
 }

@@ -189,11 +189,15 @@ impl Error {
         )
     }
 
-    /// Whether the call may have had its effect although it failed.
+    /// Whether the call may have had its effect although it failed. An answer that does not read, for
+    /// instance because it ends in the middle, may tell of one.
     pub fn is_ambiguous(&self) -> bool {
         matches!(
             self.kind,
-            ErrorKind::TimedOut { .. } | ErrorKind::Broken | ErrorKind::Failed { .. }
+            ErrorKind::TimedOut { .. }
+                | ErrorKind::Broken
+                | ErrorKind::Failed { .. }
+                | ErrorKind::NotAirbyte { .. }
         )
     }
 

@@ -5,17 +5,19 @@
 pub mod auth_broker;
 #[cfg(feature = "client-drift-repair")]
 pub mod drift_repair;
+mod skew;
 
 use std::time::Duration;
 
 use contracts::{ErrorCode, Problem};
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 use url::Url;
 
+use self::skew::Skew;
 use crate::airbyte::CONNECTOR_TIMEOUT;
 use crate::http::outgoing::{self, Again, Dependency, Lane, ReadError, Refusal, budget};
 use crate::http::{ApiError, request_id};
@@ -115,6 +117,7 @@ pub(crate) struct ServiceClient {
     tokens: ServiceTokens,
     http: reqwest::Client,
     dependency: Dependency,
+    skew: Skew,
 }
 
 impl ServiceClient {
@@ -130,6 +133,7 @@ impl ServiceClient {
             tokens,
             http,
             dependency: Dependency::new(service),
+            skew: Skew::default(),
         }
     }
 
@@ -239,16 +243,47 @@ impl ServiceClient {
         body: Option<&(impl Serialize + Sync)>,
         timeout: Duration,
     ) -> Result<(u16, Vec<u8>), Error> {
-        let service = self.service;
+        let mut answer = self.send_signed(method, path, body, timeout).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            let date = answer.headers().get("date");
+            let date = date.and_then(|date| date.to_str().ok());
+            // What was refused did nothing, so it may be sent again.
+            if self.skew.learn(self.service, date) {
+                answer = self.send_signed(method, path, body, timeout).await?;
+            }
+        }
+        let status = answer.status();
+        let bytes = outgoing::read(answer).await.map_err(|error| match error {
+            ReadError::Transport(error) => self.no_answer(timeout, &error),
+            ReadError::TooLarge => self.garbage(status.as_u16()),
+        })?;
+        if status.is_success() {
+            return Ok((status.as_u16(), bytes));
+        }
+        let problem = serde_json::from_slice(&bytes).map_err(|_| self.garbage(status.as_u16()))?;
+        Err(Error::Problem {
+            service: self.service,
+            problem: Box::new(problem),
+        })
+    }
+
+    async fn send_signed(
+        &self,
+        method: &Method,
+        path: &[&str],
+        body: Option<&(impl Serialize + Sync)>,
+        timeout: Duration,
+    ) -> Result<reqwest::Response, Error> {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
         let unreachable = || Error::Unreachable {
-            service,
+            service: self.service,
             url: self.base.to_string(),
         };
-        let token = self.tokens.issue(service).map_err(|_| unreachable())?;
+        let token = self.tokens.issue(self.service, self.skew.seconds());
+        let token = token.map_err(|_| unreachable())?;
         let mut request = self
             .http
             .request(method.clone(), url)
@@ -263,31 +298,21 @@ impl ServiceClient {
         if let Some(trace) = traceparent() {
             request = request.header(TRACEPARENT, trace);
         }
-        let no_answer = |error: &reqwest::Error| Error::NoAnswer {
-            service,
-            seconds: timeout.as_secs(),
-            broken: !error.is_timeout(),
-        };
-        let answer = request.send().await.map_err(|error| {
+        request.send().await.map_err(|error| {
             if error.is_connect() {
                 unreachable()
             } else {
-                no_answer(&error)
+                self.no_answer(timeout, &error)
             }
-        })?;
-        let status = answer.status();
-        let bytes = outgoing::read(answer).await.map_err(|error| match error {
-            ReadError::Transport(error) => no_answer(&error),
-            ReadError::TooLarge => self.garbage(status.as_u16()),
-        })?;
-        if status.is_success() {
-            return Ok((status.as_u16(), bytes));
-        }
-        let problem = serde_json::from_slice(&bytes).map_err(|_| self.garbage(status.as_u16()))?;
-        Err(Error::Problem {
-            service,
-            problem: Box::new(problem),
         })
+    }
+
+    fn no_answer(&self, timeout: Duration, error: &reqwest::Error) -> Error {
+        Error::NoAnswer {
+            service: self.service,
+            seconds: timeout.as_secs(),
+            broken: !error.is_timeout(),
+        }
     }
 
     fn garbage(&self, status: u16) -> Error {

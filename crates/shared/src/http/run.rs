@@ -4,7 +4,6 @@
 use std::future::Future;
 
 use contracts::ErrorCode;
-use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
@@ -42,8 +41,9 @@ impl Runtime {
         T: Send + 'static,
         E: Into<ApiError> + Send + 'static,
     {
-        // Flows are large, and each layer around one would copy it on the worker's stack.
-        let flow: BoxFuture<'static, Result<T, E>> = Box::pin(flow);
+        // On the heap before anything is put around it: a flow is large, each layer would copy it,
+        // and the stacks of workers are small.
+        let flow = Box::pin(flow);
         match self.spawn(budget::scope(budget::REQUEST, flow)).await {
             Ok(result) => result.map_err(Into::into),
             Err(error) => Err(ApiError::caused(ErrorCode::Internal, &error)),

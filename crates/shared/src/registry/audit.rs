@@ -66,6 +66,17 @@ pub struct AuditFilter {
 }
 
 impl Registry {
+    /// Logs a change that is about to be made in Airbyte alone.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn audit_note(&self, change: Change) -> Result<(), Error> {
+        let writer = self.writer().await?;
+        append(&writer, change).await?;
+        writer.commit().await?;
+        Ok(())
+    }
+
     /// At most `limit` changes before the one with id `before`, newest first.
     ///
     /// # Errors

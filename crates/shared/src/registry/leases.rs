@@ -138,13 +138,14 @@ impl Registry {
         Ok(())
     }
 
-    /// Every duty that was ever taken.
+    /// Every duty that was ever taken, and the moment by the clock that they are written with.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn lease_list(&self) -> Result<Vec<Model>, Error> {
+    pub async fn lease_list(&self) -> Result<(Vec<Model>, DateTime<Utc>), Error> {
         let reader = self.reader().await?;
-        Ok(lease::Entity::find().all(&reader).await?)
+        let all = lease::Entity::find().all(&reader).await?;
+        Ok((all, clock(&reader).await?))
     }
 }
 

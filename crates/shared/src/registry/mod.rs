@@ -25,6 +25,7 @@ pub mod onboarding;
 pub mod operations;
 pub mod outbox;
 mod reach;
+mod reader;
 mod repair;
 pub mod status;
 mod steps;
@@ -41,6 +42,9 @@ use sea_orm::{
 
 use crate::settings::Pooler;
 
+use self::reader::within;
+
+pub use self::reader::Reader;
 pub use sea_orm;
 
 /// Why the registry could not answer.
@@ -179,7 +183,12 @@ impl Registry {
             sqlite_transaction_mode: (self.backend() == DbBackend::Sqlite)
                 .then_some(SqliteTransactionMode::Immediate),
         };
-        let transaction = self.inner.write.begin_with_options(options).await?;
+        let begin = self.inner.write.begin_with_options(options);
+        let transaction = match self.backend() {
+            // Whoever writes waits for its turn, for as long as its pool says.
+            DbBackend::Sqlite => begin.await?,
+            _ => within(begin).await?,
+        };
         self.forget_statements(&transaction).await?;
         Ok(transaction)
     }
@@ -198,17 +207,17 @@ impl Registry {
     ///
     /// # Errors
     /// When the database cannot be reached in time.
-    pub async fn reader(&self) -> Result<DatabaseExecutor<'_>, Error> {
+    pub async fn reader(&self) -> Result<Reader<'_>, Error> {
         if self.inner.pooler == Pooler::Session {
-            return Ok(DatabaseExecutor::Connection(&self.inner.read));
+            return Ok(Reader::new(DatabaseExecutor::Connection(&self.inner.read)));
         }
-        let transaction = self.inner.read.begin().await?;
+        let transaction = within(self.inner.read.begin()).await?;
         self.forget_statements(&transaction).await?;
         // Not by the options of `begin`: those would be set by a prepared statement.
         transaction
             .execute_unprepared("SET TRANSACTION READ ONLY")
             .await?;
-        Ok(DatabaseExecutor::OwnedTransaction(transaction))
+        Ok(Reader::new(DatabaseExecutor::OwnedTransaction(transaction)))
     }
 
     /// Connections that are open and idle, of each pool.

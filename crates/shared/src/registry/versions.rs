@@ -6,13 +6,14 @@ use sea_orm::{
     ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, DbBackend, EntityTrait as _,
     QueryFilter as _, Statement, sea_query::Expr,
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use super::connections::touched;
 use super::entities::connection;
 use super::operations::Lease;
 use super::status::ConnectionStatus;
-use super::{Conflict, Error, Registry, now, outbox};
+use super::{Conflict, Error, Registry, audit, now, outbox};
 
 /// Where a version came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,6 +174,14 @@ impl Registry {
         update.exec(&writer).await?;
         if let Some(event) = event {
             outbox::append(&writer, Some(lease.connection_id), event).await?;
+            let change = audit::Change {
+                action: event.name(),
+                target: lease.connection_id.to_string(),
+                connection_id: Some(lease.connection_id),
+                before: None,
+                after: Some(json!({"status": status.as_str(), "status_reason": reason})),
+            };
+            audit::append(&writer, change).await?;
         }
         writer.commit().await?;
         Ok(())

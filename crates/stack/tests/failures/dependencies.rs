@@ -295,3 +295,57 @@ async fn a_registry_that_is_down_is_told_and_found_again() {
         .expect_problem(503, "registry_unavailable");
     assert_eq!(stack.api.get("/health").await.status, 200);
 }
+
+/// More than PostgreSQL has connections for a service.
+const HANGING: usize = 24;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_hang_hold_no_connection_to_the_registry_and_no_other_caller_up() {
+    let control = tempfile::tempdir().unwrap();
+    let hang = control.path().join("hang_discover");
+    std::fs::write(&hang, "").unwrap();
+    let stack = StackBuilder::four_processes(Database::postgres().await)
+        .local_connectors(json!([{
+            "definition_id": "b117307c-14b6-41aa-9422-947e34922962", "kind": "source",
+            "name": "Salesforce", "docker_repository": "airbyte/source-salesforce",
+            "version": "2.7.0", "program": test_support::binary("recording_connector"),
+            "args": ["--control", control.path()],
+        }]))
+        .start()
+        .await;
+    let onboardings = (0..HANGING).map(|n| {
+        let body = json!({"source_type": "salesforce", "connection_name": format!("crm{n}"),
+            "prefix": format!("crm{n}_"), "source_config": {"client_id": "a", "client_secret": "b",
+                "refresh_token": "c", "is_sandbox": false, "auth_type": "Client",
+                "start_date": "2024-01-01T00:00:00Z"}});
+        let api = stack.api.clone();
+        tokio::spawn(async move { api.post("/connections/onboard", &body).await })
+    });
+    let onboardings: Vec<_> = onboardings.collect();
+    eventually(async || match stack.airbyte_objects().await.0 {
+        HANGING => Ok(()),
+        sources => Err(sources),
+    })
+    .await;
+    eventually(async || {
+        let listed = stack.api.get("/connections").await.expect(200);
+        assert_eq!(listed.as_array().unwrap().len(), HANGING);
+        let text = stack.api.get("/metrics").await.text;
+        let value = |state: &str| {
+            let line = format!(r#"aam_database_connections{{pool="registry",state="{state}"}} "#);
+            let found = text.lines().find_map(|found| found.strip_prefix(&line));
+            found.unwrap().to_owned()
+        };
+        let (open, idle) = (value("open"), value("idle"));
+        if open == idle {
+            Ok(())
+        } else {
+            Err(format!("{idle} of {open} idle"))
+        }
+    })
+    .await;
+    std::fs::remove_file(&hang).unwrap();
+    for onboarding in onboardings {
+        onboarding.await.unwrap().expect(201);
+    }
+}

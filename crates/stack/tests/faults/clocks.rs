@@ -6,6 +6,9 @@ use test_support::{Database, StackBuilder, eventually_within};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::flows::{Flow, Shop};
+use crate::table;
+
 /// Debian's `libfaketime`; scripts/test.sh names the package.
 const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
@@ -102,4 +105,59 @@ async fn replicas_whose_clocks_differ_share_duties_and_tell_each_job_once() {
         }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_the_clocks_of_its_services_say_each_flow_works() {
+    if !Path::new(LIBRARY).is_file() {
+        eprintln!("skipped: {LIBRARY} is not there");
+        return;
+    }
+    let stack = StackBuilder::four_processes(Database::postgres().await)
+        .with("AAM_LEASE_SECONDS", "3")
+        .start()
+        .await;
+    let mut shop = Shop::new(stack).await;
+    let mut rows = Vec::new();
+    for (orchestrator, agent, fault) in [
+        ("+5m", "-5m", "orchestrator 5 min ahead, agent 5 min behind"),
+        ("-5m", "+5m", "orchestrator 5 min behind, agent 5 min ahead"),
+    ] {
+        let (_agent, agent_api) = shop
+            .stack
+            .start_replica(
+                "drift_repair_agent",
+                "SERVICE_PORT_DRIFT_REPAIR",
+                &variables(agent),
+            )
+            .await;
+        let mut own = variables(orchestrator).to_vec();
+        own.push(("DRIFT_REPAIR_URL", &agent_api.base));
+        let replica = shop
+            .stack
+            .start_replica("orchestrator", "SERVICE_PORT_ORCHESTRATOR", &own);
+        let (_replica, api) = replica.await;
+        // The ones with the right time are away.
+        for process in [&mut shop.stack.orchestrator, &mut shop.stack.agent] {
+            if let Some(mut process) = process.take() {
+                process.kill();
+            }
+        }
+        shop.stack.api = api;
+        for &flow in Flow::ALL {
+            rows.push(
+                shop.row("clocks", fault, flow, async |_| {}, async |_| {})
+                    .await,
+            );
+        }
+        // Told by the clock that duties are written with.
+        let metrics = shop.stack.api.get("/metrics").await.text;
+        let ages = metrics
+            .lines()
+            .filter_map(|line| line.strip_prefix("aam_lease_age_seconds{"))
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap());
+        let oldest = ages.reduce(f64::max);
+        assert!(oldest.is_some_and(|age| age < 10.0), "{oldest:?}");
+    }
+    table::print(&rows);
 }

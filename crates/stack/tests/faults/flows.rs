@@ -3,9 +3,13 @@
 use serde_json::{Value, json};
 use test_support::{Answer, Stack, eventually_within};
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::table::{self, Row};
 
 const RECOVERY: Duration = Duration::from_secs(90);
+/// No answer may take longer: the time-outs of the stacks are short.
+const LONGEST: Duration = Duration::from_secs(90);
 
 /// What a caller asks for while something fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,15 +17,20 @@ pub(crate) enum Flow {
     Onboard,
     Sync,
     Heal,
+    Rollback,
+    Delete,
     List,
     Credentials,
 }
 
 impl Flow {
-    pub(crate) const ALL: [Self; 5] = [
+    /// A heal comes before a rollback, which needs an earlier version to go back to.
+    pub(crate) const ALL: &[Self] = &[
         Self::Onboard,
         Self::Sync,
         Self::Heal,
+        Self::Rollback,
+        Self::Delete,
         Self::List,
         Self::Credentials,
     ];
@@ -30,10 +39,12 @@ impl Flow {
 /// A stack with a connection, and what is known of it.
 pub(crate) struct Shop {
     pub(crate) stack: Stack,
-    id: String,
+    pub(crate) id: String,
     airbyte_id: Value,
     /// Numbers cells, so that each has names of its own.
     cells: usize,
+    /// The connection that a deletion removes.
+    doomed: String,
 }
 
 impl Shop {
@@ -57,41 +68,56 @@ impl Shop {
             stack,
             id,
             cells: 0,
+            doomed: String::new(),
         }
     }
 
     /// What a cell begins with.
     pub(crate) async fn prepare(&mut self, flow: Flow) -> Before {
         self.cells += 1;
-        if flow == Flow::Heal {
-            let alter = format!("ALTER TABLE orders ADD COLUMN c{} TEXT", self.cells);
-            self.stack.sqlite("shop.db", &alter).await;
+        match flow {
+            Flow::Heal => {
+                let alter = format!("ALTER TABLE orders ADD COLUMN c{} TEXT", self.cells);
+                self.stack.sqlite("shop.db", &alter).await;
+            }
+            Flow::Delete => {
+                let name = format!("gone{}", self.cells);
+                let made = eventually_within(RECOVERY, async || {
+                    let answer = self.onboard(&name).await;
+                    if answer.status < 300 {
+                        Ok(answer.json())
+                    } else {
+                        Err(answer)
+                    }
+                })
+                .await;
+                self.doomed = made["id"].as_str().unwrap().to_owned();
+            }
+            _ => {}
         }
         Before {
             objects: self.stack.airbyte_objects().await,
-            version: self.row().await["catalog_version"].as_i64().unwrap(),
+            version: self.connection().await["catalog_version"].as_i64().unwrap(),
             jobs: self.airbyte_jobs().await.len(),
         }
     }
 
     /// Asks for the flow once.
-    pub(crate) async fn ask(&self, flow: Flow) -> Answer {
+    pub(crate) async fn ask(&self, flow: Flow, before: &Before) -> Answer {
         let (api, id) = (&self.stack.api, &self.id);
         match flow {
-            Flow::Onboard => {
-                let name = format!("cell{}", self.cells);
-                let body = json!({
-                    "source_type": "sqlite", "connection_name": name,
-                    "prefix": format!("{name}_"),
-                    "source_config": {"path": self.stack.data().join("shop.db")},
-                });
-                api.post("/connections/onboard", &body).await
-            }
+            Flow::Onboard => self.onboard(&format!("cell{}", self.cells)).await,
             Flow::Sync => api.post_empty(&format!("/connections/{id}/sync")).await,
             Flow::Heal => {
                 let body = json!({"accept": "all"});
                 api.post(&format!("/connections/{id}/heal"), &body).await
             }
+            Flow::Rollback => {
+                let body = json!({"version": before.version - 1});
+                api.post(&format!("/connections/{id}/rollback"), &body)
+                    .await
+            }
+            Flow::Delete => api.delete(&format!("/connections/{}", self.doomed)).await,
             Flow::List => api.get("/connections").await,
             Flow::Credentials => {
                 let body = json!({"source_type": "salesforce", "kind": "raw",
@@ -101,51 +127,139 @@ impl Shop {
         }
     }
 
-    /// Asks again until it is done, and checks what is left: one of everything.
-    pub(crate) async fn recover(&self, flow: Flow, before: &Before) -> Result<(), String> {
-        let done = eventually_within(RECOVERY, async || {
-            let answer = self.ask(flow).await;
-            let waits =
-                flow == Flow::Heal && answer.status == 200 && answer.json()["outcome"] == "waiting";
-            if answer.status < 300 && !waits {
+    async fn onboard(&self, name: &str) -> Answer {
+        let body = json!({
+            "source_type": "sqlite", "connection_name": name, "prefix": format!("{name}_"),
+            "source_config": {"path": self.stack.data().join("shop.db")},
+        });
+        self.stack.api.post("/connections/onboard", &body).await
+    }
+
+    /// Asks again until it is done.
+    pub(crate) async fn repeat(&self, flow: Flow, before: &Before) -> Answer {
+        eventually_within(RECOVERY, async || {
+            let answer = self.ask(flow, before).await;
+            if is_done(flow, &answer) {
                 Ok(answer)
             } else {
                 Err(answer)
             }
         })
-        .await;
+        .await
+    }
+
+    /// A row of a table: asks once between `break_it` and `mend`, then again until it is done, and
+    /// checks what is left.
+    pub(crate) async fn row(
+        &mut self,
+        dependency: &'static str,
+        fault: &'static str,
+        flow: Flow,
+        break_it: impl AsyncFnOnce(&Stack),
+        mend: impl AsyncFnOnce(&Stack),
+    ) -> Row {
+        let before = self.prepare(flow).await;
+        break_it(&self.stack).await;
+        let begun = Instant::now();
+        let answer = self.ask(flow, &before).await;
+        let took = begun.elapsed();
+        let (got, is_honest) = table::read(&answer);
+        mend(&self.stack).await;
+        let at_once = is_done(flow, &answer);
+        let done = if at_once {
+            answer.clone()
+        } else {
+            self.repeat(flow, &before).await
+        };
+        if let Some(wire) = &self.stack.wires.airbyte {
+            // Only now is it known whether a create that was given up leaves a second one.
+            wire.landed().await;
+        }
+        let mut recovered = self.check(flow, &before, &done, at_once).await;
+        if !is_honest || took > LONGEST {
+            recovered = Err(format!("not an honest answer: {}", answer.text));
+        }
+        Row {
+            dependency,
+            fault,
+            flow: format!("{flow:?}").to_lowercase(),
+            got,
+            took,
+            recovered,
+        }
+    }
+
+    /// What must hold when `done` was answered, to the first call or to a later one: it happened once, and nothing is left behind.
+    pub(crate) async fn check(
+        &self,
+        flow: Flow,
+        before: &Before,
+        done: &Answer,
+        at_once: bool,
+    ) -> Result<(), String> {
+        let (sources, connections) = before.objects;
+        let mut objects = before.objects;
+        let mut worked_on = &self.id;
+        let made;
         match flow {
             Flow::Onboard => {
-                let made = done.json();
-                let expected = (before.objects.0 + 1, before.objects.1 + 1);
-                self.settled(async || self.stack.airbyte_objects().await, expected)
-                    .await?;
-                check(made["status"] == "ACTIVE", || made.to_string())
+                objects = (sources + 1, connections + 1);
+                let row = done.json();
+                check(row["status"] == "ACTIVE", || row.to_string())?;
+                made = row["id"].as_str().unwrap().to_owned();
+                worked_on = &made;
             }
             Flow::Sync => {
                 let job = done.json()["job_id"].as_str().unwrap().to_owned();
                 let ended = self.stack.job_ended(&job).await;
                 check(ended["status"] == "succeeded", || ended.to_string())?;
-                self.jobs_agree(before.jobs + 2).await
+                // A caller who was told that it failed may start another one.
+                let most = before.jobs + if at_once { 1 } else { 2 };
+                self.jobs_agree(most).await?;
             }
-            Flow::Heal => {
-                self.settled(
-                    async || self.version_and_status().await,
-                    (before.version + 1, "ACTIVE".to_owned()),
-                )
-                .await?;
+            Flow::Heal | Flow::Rollback => {
+                let expected = (before.version + 1, "ACTIVE".to_owned());
+                self.becomes(async || self.version_and_status().await, expected)
+                    .await;
                 // The sync that follows a heal would hold up the next cell.
-                self.jobs_agree(usize::MAX).await
+                self.jobs_agree(usize::MAX).await?;
             }
-            Flow::List | Flow::Credentials => Ok(()),
+            Flow::Delete => {
+                objects = (sources - 1, connections - 1);
+                worked_on = &self.doomed;
+            }
+            Flow::List | Flow::Credentials => {}
         }
+        self.becomes(async || self.stack.airbyte_objects().await, objects)
+            .await;
+        self.nothing_is_left(worked_on).await;
+        Ok(())
     }
 
-    async fn settled<T: PartialEq + std::fmt::Debug>(
+    /// No operation of the connection is under way, and Airbyte has nothing that nobody owns.
+    async fn nothing_is_left(&self, id: &str) {
+        let api = &self.stack.api;
+        self.becomes(
+            async || {
+                let path = format!("/connections/{id}/operations");
+                let all = api.get(&path).await.json();
+                let all = all.as_array().cloned().unwrap_or_default();
+                all.into_iter()
+                    .filter(|one| matches!(one["status"].as_str(), Some("pending" | "running")))
+                    .collect::<Vec<_>>()
+            },
+            Vec::new(),
+        )
+        .await;
+        let orphans = async || api.get("/orphans?older_than=0").await.json();
+        self.becomes(orphans, json!([])).await;
+    }
+
+    async fn becomes<T: PartialEq + std::fmt::Debug>(
         &self,
         mut now: impl AsyncFnMut() -> T,
         expected: T,
-    ) -> Result<(), String> {
+    ) {
         eventually_within(RECOVERY, async || {
             let seen = now().await;
             if seen == expected {
@@ -155,11 +269,10 @@ impl Shop {
             }
         })
         .await;
-        Ok(())
     }
 
     /// Connections to a database that broke are met once each before they are made anew.
-    async fn row(&self) -> Value {
+    pub(crate) async fn connection(&self) -> Value {
         eventually_within(RECOVERY, async || {
             let path = format!("/connections/{}", self.id);
             let answer = self.stack.api.get(&path).await;
@@ -174,7 +287,7 @@ impl Shop {
     }
 
     async fn version_and_status(&self) -> (i64, String) {
-        let row = self.row().await;
+        let row = self.connection().await;
         let status = row["status"].as_str().unwrap().to_owned();
         (row["catalog_version"].as_i64().unwrap(), status)
     }
@@ -229,6 +342,16 @@ impl Shop {
         check(agreed <= most, || {
             format!("{agreed} jobs, {most} expected at most")
         })
+    }
+}
+
+/// Whether a flow is done with that answer. A heal may wait for another one's job, and a deletion
+/// may go on by itself.
+fn is_done(flow: Flow, answer: &Answer) -> bool {
+    match flow {
+        Flow::Heal => answer.status == 200 && answer.json()["outcome"] != "waiting",
+        Flow::Delete => matches!(answer.status, 204 | 404),
+        _ => answer.status < 300,
     }
 }
 

@@ -6,4 +6,5 @@ mod clocks;
 mod disk;
 mod flows;
 mod matrix;
+mod pooler;
 mod table;

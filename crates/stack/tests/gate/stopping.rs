@@ -37,6 +37,13 @@ async fn a_stopped_orchestrator_hands_over_what_it_held() {
     assert!(stack.orchestrator.as_mut().unwrap().stop().await);
     let _ = waiting.await;
     std::fs::remove_file(&hang).unwrap();
+    // What is left to others is free at once, duties as well.
+    let free = "DO $$ BEGIN
+        ASSERT NOT EXISTS (SELECT FROM leases WHERE until > clock_timestamp()), 'a duty is held';
+        ASSERT NOT EXISTS (SELECT FROM operations WHERE status = 'running' AND lease_until > clock_timestamp()),
+            'an operation is held';
+        END $$";
+    stack.database.execute(free).await;
 
     stack.start_orchestrator().await;
     eventually_within(Duration::from_secs(20), async || {

@@ -84,6 +84,10 @@ async fn pause_stops_the_connection_until_somebody_decides() {
         .post_empty(&format!("/connections/{id}/sync"))
         .await;
     assert_eq!(refused.status, 409, "nothing runs meanwhile");
+    let audit = stack.api.get("/audit?action=connection.paused").await;
+    let audit = audit.expect(200);
+    assert_eq!(audit[0]["target"], json!(id));
+    assert_eq!(audit[0]["after"]["status"], "INACTIVE", "{audit}");
     assert_eq!(
         heal(&stack, &id, json!({})).await["outcome"],
         "paused",

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::{Value, json};
-use test_support::{Database, Stack, eventually, eventually_within};
+use test_support::{Database, Fault, Stack, StackBuilder, eventually, eventually_within};
 
 use crate::given;
 
@@ -26,7 +27,9 @@ async fn status(stack: &Stack, job: &str, wanted: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_that_somebody_started_in_airbyte_are_found_and_told() {
-    for database in given::databases().await {
+    // At once: each waits for the look of a tracker that knows of no job.
+    let both = given::databases().await.into_iter();
+    futures::future::join_all(both.map(async |database| {
         let stack = given::shop(database, &[]).await;
         let id = stack.onboard_sqlite("shop", "shop.db").await;
         let own = stack.sync(&id).await;
@@ -72,7 +75,27 @@ async fn jobs_that_somebody_started_in_airbyte_are_found_and_told() {
             of("sync.succeeded", other),
         ];
         assert_eq!(heard, expected);
-    }
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_airbyte_fails_to_tell_about_holds_up_no_other() {
+    let stack = StackBuilder::four_processes(Database::Sqlite)
+        .proxied()
+        .start()
+        .await;
+    let fill = "CREATE TABLE orders (id INTEGER PRIMARY KEY); INSERT INTO orders VALUES (1)";
+    stack.sqlite("shop.db", fill).await;
+    let id = stack.onboard_sqlite("shop", "shop.db").await;
+    let proxy = stack.proxy.as_ref().unwrap();
+    let detail = "/jobs/get_without_logs";
+    proxy.fail(Method::POST, detail, Fault::Before(500), usize::MAX);
+    let first = stack.sync(&id).await;
+    assert_eq!(first["rows_synced"], 1, "{first}");
+    proxy.mend();
+    let second = stack.sync(&id).await;
+    assert_eq!(second["attempts"], 1, "{second}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,10 +149,9 @@ async fn a_job_is_read_while_it_runs_and_stopped() {
     let job = started["job_id"].as_str().unwrap().to_owned();
     status(&stack, &job, "running").await;
 
-    let request = stack.api.request(
-        reqwest::Method::GET,
-        &format!("/jobs/{job}/logs?follow=true"),
-    );
+    let request = stack
+        .api
+        .request(reqwest::Method::GET, &format!("/jobs/{job}/logs?follow"));
     let mut followed = request.send().await.unwrap();
     assert_eq!(followed.status(), 200);
     let first = followed.chunk().await.unwrap().unwrap();
@@ -142,6 +164,11 @@ async fn a_job_is_read_while_it_runs_and_stopped() {
         .await
         .expect(200);
     assert_eq!(cancelled["status"], "cancelled");
+    let audit = stack.api.get("/audit?action=job.cancel").await.expect(200);
+    assert_eq!(
+        (&audit[0]["target"], &audit[0]["actor"]),
+        (&json!(job), &json!("AAM_API_KEY"))
+    );
     while let Some(chunk) = followed.chunk().await.unwrap() {
         log.push_str(&String::from_utf8_lossy(&chunk));
     }

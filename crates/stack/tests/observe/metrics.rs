@@ -42,6 +42,14 @@ async fn jobs_calls_duties_and_freshness_are_told() {
         assert_eq!(value(&stack, succeeded).await, Some(1.0));
         let started = r#"aam_airbyte_calls_total{operation="starting_a_sync",code="200"}"#;
         assert!(value(&stack, started).await >= Some(1.0));
+        for step in ["create_source", "create_connection", "commit_version"] {
+            let line = format!(
+                r#"aam_operation_steps_total{{kind="onboard",step="{step}",outcome="done"}}"#
+            );
+            assert_eq!(value(&stack, &line).await, Some(1.0), "{step}");
+        }
+        let request = r#"aam_http_requests_total{service="orchestrator",method="POST",route="/connections/onboard",status="201"}"#;
+        assert_eq!(value(&stack, request).await, Some(1.0));
         assert_eq!(
             value(&stack, r#"aam_circuit_state{dependency="airbyte"}"#).await,
             Some(0.0)

@@ -6,6 +6,7 @@ mod lifecycle;
 mod matrix;
 mod races;
 mod settling;
+mod triggers;
 
 use serde_json::Value;
 use test_support::Stack;

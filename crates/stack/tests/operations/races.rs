@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use test_support::{Answer, Api, Database, Process, Stack, StackBuilder, binary, eventually};
 
@@ -9,14 +10,15 @@ use super::connection;
 
 const CALLERS: usize = 50;
 
-/// A stack with a second orchestrator and a second agent, and a Salesforce whose syncs wait for a
-/// gate.
+/// A stack with a second auth broker, a second agent and a second orchestrator, which calls those
+/// two, and a Salesforce whose syncs wait for a gate.
 struct Pair {
     stack: Stack,
     orchestrators: [Api; 2],
+    brokers: [Api; 2],
     agents: [Api; 2],
     control: tempfile::TempDir,
-    _replicas: [Process; 2],
+    _replicas: [Process; 3],
 }
 
 async fn pair(database: Database) -> Pair {
@@ -30,30 +32,43 @@ async fn pair(database: Database) -> Pair {
         }]))
         .start()
         .await;
+    let broker = stack.start_replica("auth_broker", "SERVICE_PORT_AUTH_BROKER", &[]);
+    let (broker_process, broker) = broker.await;
     let agent = stack.start_replica("drift_repair_agent", "SERVICE_PORT_DRIFT_REPAIR", &[]);
     let (agent_process, agent) = agent.await;
-    let orchestrator = stack.start_replica("orchestrator", "SERVICE_PORT_ORCHESTRATOR", &[]);
+    let seconds = [
+        ("AUTH_BROKER_URL", broker.base.as_str()),
+        ("DRIFT_REPAIR_URL", agent.base.as_str()),
+    ];
+    let orchestrator = stack.start_replica("orchestrator", "SERVICE_PORT_ORCHESTRATOR", &seconds);
     let (process, orchestrator) = orchestrator.await;
     Pair {
         orchestrators: [stack.api.clone(), orchestrator],
+        brokers: [stack.broker_api.clone(), broker],
         agents: [stack.agent_api.clone(), agent],
         stack,
         control,
-        _replicas: [process, agent_process],
+        _replicas: [process, agent_process, broker_process],
     }
 }
 
 /// The same call by every caller, at once, in turns on both replicas.
 async fn all_at_once(
     replicas: &[Api; 2],
+    method: Method,
     path: &str,
     body: impl Fn(usize) -> Value,
 ) -> Vec<Answer> {
     futures::future::join_all((0..CALLERS).map(|n| {
-        let (api, body) = (replicas[n % 2].clone(), body(n));
-        async move { api.post(path, &body).await }
+        let api = &replicas[n % 2];
+        api.send(api.request(method.clone(), path).json(&body(n)))
     }))
     .await
+}
+
+fn counted(answers: &[Answer], status: u16) -> usize {
+    let with = answers.iter().filter(|answer| answer.status == status);
+    with.count()
 }
 
 fn salesforce(name: &str) -> Value {
@@ -66,13 +81,33 @@ async fn races(database: Database) {
     let pair = pair(database).await;
     let stack = &pair.stack;
 
+    // Credentials: one makes it, the others replace it.
+    let secret = |n: usize| json!({"source_type": "sqlite", "kind": "raw", "secret": {"password": n.to_string()}});
+    let answers = all_at_once(&pair.brokers, Method::PUT, "/credentials/crm", secret).await;
+    assert_eq!(counted(&answers, 201), 1, "{answers:?}");
+    assert_eq!(counted(&answers, 200), CALLERS - 1, "{answers:?}");
+
+    // A request with a key of the caller's: carried out once, whichever replica it comes to.
+    let body = json!({"name": "ci", "role": "viewer"});
+    let answers = futures::future::join_all((0..CALLERS).map(|n| {
+        let api = &pair.orchestrators[n % 2];
+        let request = api.request(Method::POST, "/keys").json(&body);
+        api.send(request.header("idempotency-key", "once"))
+    }))
+    .await;
+    assert_eq!(counted(&answers, 201), 1, "{answers:?}");
+    assert_eq!(counted(&answers, 409), CALLERS - 1, "{answers:?}");
+
     // Onboarding: one makes it, the others get it.
     let body = salesforce("crm");
-    let answers = all_at_once(&pair.orchestrators, "/connections/onboard", |_| {
-        body.clone()
-    })
+    let answers = all_at_once(
+        &pair.orchestrators,
+        Method::POST,
+        "/connections/onboard",
+        |_| body.clone(),
+    )
     .await;
-    let made = answers.iter().filter(|answer| answer.status == 201).count();
+    let made = counted(&answers, 201);
     let ids: HashSet<String> = answers
         .iter()
         .map(|answer| {
@@ -87,7 +122,7 @@ async fn races(database: Database) {
     // Triggers: one job that the gate holds open, and everybody else attached to it.
     std::fs::write(pair.control.path().join("gate"), "").unwrap();
     let path = format!("/connections/{id}/sync");
-    let answers = all_at_once(&pair.orchestrators, &path, |_| json!({})).await;
+    let answers = all_at_once(&pair.orchestrators, Method::POST, &path, |_| json!({})).await;
     let jobs: HashSet<String> = answers
         .iter()
         .map(|answer| answer.expect(200)["job_id"].as_str().unwrap().to_owned())
@@ -138,7 +173,7 @@ async fn repairs(database: Database) {
     stack.sqlite("shop.db", &table).await;
     let id = stack.onboard_sqlite("shop", "shop.db").await;
     let path = "/repair/apply_new_catalog";
-    let answers = all_at_once(&pair.agents, path, |n| catalog(&id, n)).await;
+    let answers = all_at_once(&pair.agents, Method::POST, path, |n| catalog(&id, n)).await;
     let mut made: Vec<i64> = answers
         .iter()
         .map(|answer| answer.expect(200)["new_version"].as_i64().unwrap())

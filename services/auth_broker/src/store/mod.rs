@@ -5,7 +5,9 @@ mod entity;
 mod sealed;
 
 use contracts::CredentialKind;
-use sea_orm::{ActiveValue::Set, EntityTrait as _, QueryOrder as _};
+use sea_orm::ActiveValue::{Set, Unchanged};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{EntityTrait as _, QueryOrder as _, QuerySelect as _};
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 use shared::http::ApiError;
@@ -80,12 +82,6 @@ impl Vault {
         mut credential: Credential,
     ) -> Result<(Credential, bool), Error> {
         let at = registry::now();
-        let writer = self.registry.writer().await?;
-        let known = entity::Entity::find_by_id(&credential.id)
-            .one(&writer)
-            .await?;
-        let before = known.as_ref().map(|row| self.audited(row));
-        let created_at = known.as_ref().map_or(at, |row| row.created_at);
         let secret = serde_json::to_vec(&credential.secret)
             .map_err(|_| Error::Content(credential.id.clone()))?;
         let config = serde_json::to_string(&credential.config)
@@ -96,22 +92,31 @@ impl Vault {
             kind: Set("raw".to_owned()),
             sealed: Set(self.key.seal(&secret, &identity(&credential.id))),
             config: Set(config),
-            created_at: Set(created_at),
+            created_at: Set(at),
             updated_at: Set(at),
         };
-        let on_conflict = sea_orm::sea_query::OnConflict::column(entity::Column::Id)
-            .update_columns([
-                entity::Column::SourceType,
-                entity::Column::Kind,
-                entity::Column::Sealed,
-                entity::Column::Config,
-                entity::Column::UpdatedAt,
-            ])
-            .to_owned();
-        entity::Entity::insert(row)
-            .on_conflict(on_conflict)
-            .exec_without_returning(&writer)
-            .await?;
+        let (writer, replaced) = loop {
+            let writer = self.registry.writer().await?;
+            // Inserted first: of several that find none there, one makes it.
+            let made = entity::Entity::insert(row.clone())
+                .on_conflict(OnConflict::new().do_nothing().to_owned())
+                .exec_without_returning(&writer)
+                .await?;
+            if made > 0 {
+                break (writer, None);
+            }
+            // Locked, so that what is told to have been there is what is replaced.
+            let found = entity::Entity::find_by_id(&credential.id).lock_exclusive();
+            // None where it was removed between the two: once more.
+            if let Some(known) = found.one(&writer).await? {
+                let mut row = row.clone();
+                row.created_at = Unchanged(known.created_at);
+                entity::Entity::update(row).exec(&writer).await?;
+                break (writer, Some(known));
+            }
+        };
+        let before = replaced.as_ref().map(|row| self.audited(row));
+        let created_at = replaced.as_ref().map_or(at, |row| row.created_at);
         credential.stored = Some((created_at, at));
         let change = Change {
             action: "credential.put",
@@ -122,7 +127,7 @@ impl Vault {
         };
         audit::append(&writer, change).await?;
         writer.commit().await.map_err(registry::Error::from)?;
-        Ok((credential, known.is_none()))
+        Ok((credential, replaced.is_none()))
     }
 
     /// Removes a credential; tells whether it was there.

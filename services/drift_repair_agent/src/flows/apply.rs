@@ -29,7 +29,12 @@ pub(crate) async fn run(state: State, request: Request) -> Result<ApplyAnswer, E
     let catalog =
         CatalogRequest::parse(&request.catalog).map_err(|faults| plan::invalid(&faults))?;
     let lease = take(&state, OperationKind::Heal, target.row.id, WRITTEN).await?;
-    hold(&state, &lease, steps(&state, &lease, &request, &catalog)).await
+    hold(
+        &state,
+        &lease,
+        Box::pin(steps(&state, &lease, &request, &catalog)),
+    )
+    .await
 }
 
 async fn steps(

@@ -42,7 +42,12 @@ pub(crate) async fn perform(
     request: &HealRequest,
     patience: Duration,
 ) -> Result<HealAnswer, Error> {
-    hold(state, lease, steps(state, lease, request, patience)).await
+    hold(
+        state,
+        lease,
+        Box::pin(steps(state, lease, request, patience)),
+    )
+    .await
 }
 
 async fn steps(

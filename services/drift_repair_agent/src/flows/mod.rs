@@ -10,6 +10,7 @@ pub(crate) mod rollback;
 mod standing;
 pub(crate) mod worker;
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use contracts::ErrorCode;
@@ -137,7 +138,7 @@ pub(crate) async fn idle(state: &State, target: &Repairable, then: &str) -> Resu
 pub(crate) async fn hold<T>(
     state: &State,
     lease: &Lease,
-    steps: impl Future<Output = Result<T, Error>>,
+    steps: Pin<Box<dyn Future<Output = Result<T, Error>> + Send + '_>>,
 ) -> Result<T, Error> {
     let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
     // The largest futures there are: kept off the stack of whoever makes them.
@@ -149,15 +150,24 @@ pub(crate) async fn hold<T>(
     result
 }
 
-/// Ends an operation that failed. FAILED `catalog_uncertain` keeps its operation open, and so does a
-/// registry that is away: the worker goes on with it.
+/// Ends an operation that failed, unless the worker goes on with it: where the connection is still
+/// HEALING, Airbyte may have the new catalog and nobody stored it; where it is FAILED
+/// `catalog_uncertain`, the old one is not back; and where the registry is away, nobody knows.
 async fn end_failed(state: &State, lease: &Lease, error: &Error) {
     let row = shared::flow::connection(&state.registry, lease.connection_id).await;
     let goes_on = match row {
-        Ok(row) => row.status_reason.as_deref() == Some(change::UNCERTAIN),
+        Ok(row) => {
+            row.status == ConnectionStatus::Healing
+                || row.status_reason.as_deref() == Some(change::UNCERTAIN)
+        }
         Err(_) => true,
     };
     if goes_on {
+        // If that fails too the lease runs out by itself.
+        let back = state.registry.operation_hand_back(lease, heal::LOOK_AGAIN);
+        if let Err(error) = back.await {
+            tracing::debug!(operation.id = %lease.operation_id, %error, "could not hand an operation back");
+        }
         return;
     }
     let said = chain(error);

@@ -21,7 +21,7 @@ pub(crate) async fn run(state: State, request: RollbackRequest) -> Result<Rollba
     let written = serde_json::to_string(&request)
         .map_err(|error| registry::Error::Document(error.to_string()))?;
     let lease = take(&state, OperationKind::Rollback, target.row.id, &written).await?;
-    hold(&state, &lease, steps(&state, &lease, &request)).await
+    hold(&state, &lease, Box::pin(steps(&state, &lease, &request))).await
 }
 
 async fn steps(

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use contracts::ErrorCode;
+use serde_json::json;
 use shared::airbyte::ErrorKind;
 use shared::airbyte::types::AttemptLog;
 use shared::http::problem::chain;
+use shared::registry::audit;
 use shared::registry::entities::job;
 
 use super::{Error, sync};
@@ -41,14 +43,24 @@ pub(crate) async fn cancel(state: State, id: String) -> Result<job::Model, Error
     };
     let newest = state.airbyte.job_list_newest(airbyte_id, 10).await?;
     match newest.iter().find(|job| !sync::is_final(job)) {
-        Some(running) if running.job_id == id => match state.airbyte.job_cancel(&id).await {
-            Ok(_) => {
-                tracing::info!(connection.id = %row.connection_id, job.id = %id, "cancelled job {id}")
+        Some(running) if running.job_id == id => {
+            let change = audit::Change {
+                action: "job.cancel",
+                target: id.clone(),
+                connection_id: Some(row.connection_id),
+                before: Some(json!({"status": row.status.as_str()})),
+                after: None,
+            };
+            state.registry.audit_note(change).await?;
+            match state.airbyte.job_cancel(&id).await {
+                Ok(_) => {
+                    tracing::info!(connection.id = %row.connection_id, job.id = %id, "cancelled job {id}")
+                }
+                // It ended in between.
+                Err(error) if matches!(error.kind, ErrorKind::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
             }
-            // It ended in between.
-            Err(error) if matches!(error.kind, ErrorKind::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        },
+        }
         Some(other) => {
             return Err(Error::refused(
                 ErrorCode::JobRunning,

@@ -38,9 +38,10 @@ pub(crate) async fn scrape(state: State) -> String {
 async fn read(state: &State) -> Result<String, registry::Error> {
     let now = registry::now();
     let since = |at: DateTime<Utc>| (now - at).to_std().unwrap_or_default();
-    let leases = state.registry.lease_list().await?;
+    let (leases, at) = state.registry.lease_list().await?;
     for lease in &leases {
-        shared::metrics::lease_age(&lease.name, since(lease.updated_at));
+        let age = (at - lease.updated_at).to_std().unwrap_or_default();
+        shared::metrics::lease_age(&lease.name, age);
     }
     let position = |name: &str| {
         let lease = leases.iter().find(|lease| lease.name == name)?;

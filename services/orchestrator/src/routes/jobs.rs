@@ -5,7 +5,8 @@ use actix_web::web::{Bytes, Data, Json, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use contracts::{ErrorCode, JobView, Problem};
 use futures::stream;
-use serde::Deserialize;
+use serde::de::{Error as _, Unexpected};
+use serde::{Deserialize, Deserializer};
 use shared::http::ApiError;
 
 use super::connection_id;
@@ -43,9 +44,22 @@ pub(crate) async fn get(state: Data<State>, id: Path<String>) -> Result<impl Res
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogQuery {
-    /// Goes on until the job ends.
-    #[serde(default)]
+    /// Goes on until the job ends. Without a value it is `true`.
+    #[serde(default, deserialize_with = "flag")]
     follow: bool,
+}
+
+/// A flag of a query: `true`, `false`, or there without a value.
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.as_str() {
+        "" | "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(D::Error::invalid_value(
+            Unexpected::Str(&text),
+            &"`true` or `false`",
+        )),
+    }
 }
 
 /// What the attempts of a job said, as lines of text.

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::process::{Running, cpu, memory};
+use crate::starts;
 use crate::table::{Table, megabytes};
 
 use load::Client;
@@ -26,7 +27,17 @@ struct Services {
     agent: Running,
     api: Client,
     agent_api: Client,
-    _broker: Running,
+    broker: Running,
+}
+
+impl Services {
+    /// The resident memory of all of them together.
+    fn memory(&self) -> anyhow::Result<u64> {
+        [&self.orchestrator, &self.agent, &self.broker]
+            .iter()
+            .map(|process| memory(process.id(), "VmRSS").context("it ended"))
+            .sum()
+    }
 }
 
 /// Measures everything; `folder` holds `catalog.json`, 100 streams of 50 columns. For `minutes` the
@@ -35,8 +46,12 @@ pub(crate) fn measure(table: &mut Table, folder: &Path, minutes: u64) -> anyhow:
     let text = std::fs::read_to_string(folder.join("catalog.json"))?;
     let home = folder.join("api");
     std::fs::create_dir(&home)?;
+    starts::one_process(table, folder)?;
     let airbyte = airbyte::start(text.clone())?;
     let services = start(&home, &airbyte)?;
+    // One of them idles for a while, and so do the others.
+    services.orchestrator.idle()?;
+    let idle = services.memory()?;
     let parse = parse_time(&text)?;
     table.figure(
         format!(
@@ -45,9 +60,14 @@ pub(crate) fn measure(table: &mut Table, folder: &Path, minutes: u64) -> anyhow:
         ),
         milliseconds(parse),
     );
-    catalogs(table, &services, &text, parse)?;
+    let connection = catalogs(table, &services, &text, parse)?;
     rows(table, &services, &home)?;
-    steady(table, &services, minutes)
+    steady(table, &services, &connection, minutes)?;
+    table.figure(
+        "the three services together, idle memory -> after all of this (aim 60 -> 150 MB)",
+        format!("{} -> {}", megabytes(idle), megabytes(services.memory()?)),
+    );
+    Ok(())
 }
 
 fn start(home: &Path, airbyte: &str) -> anyhow::Result<Services> {
@@ -84,17 +104,17 @@ fn start(home: &Path, airbyte: &str) -> anyhow::Result<Services> {
         agent,
         api: Client::new(orchestrator_url, Some(KEY))?,
         agent_api: Client::new(agent_url, Some(KEY))?,
-        _broker: broker,
+        broker,
     })
 }
 
-/// Onboarding, applying a catalog and triggering a sync.
+/// Onboarding, applying a catalog and triggering a sync; the id of a connection.
 fn catalogs(
     table: &mut Table,
     services: &Services,
     text: &str,
     parse: Duration,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<String> {
     const ONBOARDINGS: usize = 100;
     let onboard = |n: usize| json!({"source_type": "bench", "connection_name": format!("c{n}"), "prefix": format!("c{n}_")});
     let first = services.api.post("/connections/onboard", &onboard(0))?;
@@ -134,7 +154,7 @@ fn catalogs(
         services.api.post(&path, &json!({})).map(|_| ())
     })?;
     table.figure("POST sync, CPU (aim 1 ms)", milliseconds(spent));
-    Ok(())
+    Ok(id)
 }
 
 /// Reading one connection and a thousand, beside bare handlers on the same file.
@@ -223,8 +243,13 @@ fn rows(table: &mut Table, services: &Services, home: &Path) -> anyhow::Result<(
     Ok(())
 }
 
-/// Memory of the orchestrator while it is kept busy.
-fn steady(table: &mut Table, services: &Services, minutes: u64) -> anyhow::Result<()> {
+/// Memory of the orchestrator while it is kept busy, with reads and with syncs of `connection`.
+fn steady(
+    table: &mut Table,
+    services: &Services,
+    connection: &str,
+    minutes: u64,
+) -> anyhow::Result<()> {
     let resident = || memory(services.orchestrator.id(), "VmRSS").context("it ended");
     let begun = Instant::now();
     let mut seen = vec![resident()?];
@@ -234,19 +259,31 @@ fn steady(table: &mut Table, services: &Services, minutes: u64) -> anyhow::Resul
         "/metrics",
         "/audit?limit=100",
     ];
+    let sync = format!("/connections/{connection}/sync");
     for minute in 1..=minutes {
         while begun.elapsed() < Duration::from_secs(60 * minute) {
             for path in paths {
                 services.api.many(path, 50)?;
             }
+            services.api.post(&sync, &json!({}))?;
         }
         seen.push(resident()?);
     }
     let told: Vec<String> = seen.iter().map(|bytes| megabytes(*bytes)).collect();
     table.figure(
-        format!("{minutes} minutes of reads, {CONNECTIONS} connections, memory by the minute"),
+        format!(
+            "{minutes} minutes of reads and syncs, {CONNECTIONS} connections, memory by the minute"
+        ),
         told.join(", "),
     );
+    // The first minute fills pools and caches.
+    if let [_, warm, .., last] = seen.as_slice() {
+        let grown = *last as f64 / *warm as f64 - 1.0;
+        table.figure(
+            "its growth from the first minute to the last",
+            format!("{:.1} %", grown * 100.0),
+        );
+    }
     Ok(())
 }
 

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use shared::airbyte::JOB_PAGE;
 use shared::airbyte::types::JobDetail;
+use shared::airbyte::{self, JOB_PAGE};
 use shared::flow::Error;
 use shared::http::problem::chain;
 use shared::registry::jobs::{JobFacts, StartedBy};
@@ -21,6 +21,11 @@ const FEW: usize = 3;
 const DRIFT: &str =
     "Airbyte stopped it: the source's schema has a breaking change; heal the connection";
 
+/// How often Airbyte is asked about a job that it fails at.
+const TRIES: u32 = 5;
+/// What such a job says when it failed.
+const UNTOLD: &str = "Airbyte does not tell why: it fails when it is asked about the job";
+
 /// A job that ended and is not stored as ended yet.
 pub(super) struct Ended {
     pub(super) facts: JobFacts,
@@ -31,35 +36,59 @@ pub(super) struct Ended {
 impl<S: JobSource, R: JobStore> Tracker<S, R> {
     pub(super) async fn store_ended(&mut self, ended: Vec<Ended>) -> Result<(), Error> {
         let mut details = self.details(&ended).await;
-        for Ended {
-            mut facts,
-            by,
-            airbyte_connection,
-        } in ended
-        {
-            let detail = match details.remove(&facts.airbyte_job_id) {
-                Some(detail) => detail,
-                None => self
-                    .source
-                    .detail(&facts.airbyte_job_id)
-                    .await
-                    .map_err(Error::from)?,
-            };
-            facts.attempts = detail.attempts.max(1);
-            facts.started_at = detail.started_at.or(facts.started_at);
-            if facts.status != JobStatus::Succeeded {
-                facts.error_message = detail.failure;
-            }
-            let is_cancelled_sync =
-                facts.status == JobStatus::Cancelled && facts.job_type == "sync";
-            if is_cancelled_sync {
-                let asked = self.source.has_breaking_change(airbyte_connection).await;
-                if asked.map_err(Error::from)? {
-                    facts.status = JobStatus::Failed;
-                    facts.error_message = Some(DRIFT.to_owned());
+        let mut untold = None;
+        for mut one in ended {
+            let id = one.facts.airbyte_job_id.clone();
+            let detail = details.remove(&id);
+            match self.complete(&mut one, detail).await {
+                Ok(()) => {}
+                // One job that Airbyte fails at must not hold up all others.
+                Err(error) if !error.is_transient() => {
+                    let tries = self.untold.entry(id).or_default();
+                    *tries += 1;
+                    if *tries < TRIES {
+                        untold = Some(error);
+                        continue;
+                    }
+                    tracing::warn!(job.id = %one.facts.airbyte_job_id, error = %chain(&error), "stored a job's end without what Airbyte should tell about it");
+                    if one.facts.status != JobStatus::Succeeded {
+                        one.facts
+                            .error_message
+                            .get_or_insert_with(|| UNTOLD.to_owned());
+                    }
                 }
+                Err(error) => return Err(error.into()),
             }
-            self.end(&facts, by).await?;
+            self.end(&one.facts, one.by).await?;
+            self.untold.remove(&one.facts.airbyte_job_id);
+        }
+        // So that the position stays before it.
+        untold.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Adds what Airbyte tells about a job that ended.
+    async fn complete(
+        &self,
+        Ended {
+            facts,
+            airbyte_connection,
+            ..
+        }: &mut Ended,
+        detail: Option<JobDetail>,
+    ) -> Result<(), airbyte::Error> {
+        let detail = match detail {
+            Some(detail) => detail,
+            None => self.source.detail(&facts.airbyte_job_id).await?,
+        };
+        facts.attempts = detail.attempts.max(1);
+        facts.started_at = detail.started_at.or(facts.started_at);
+        if facts.status != JobStatus::Succeeded {
+            facts.error_message = detail.failure;
+        }
+        let is_cancelled_sync = facts.status == JobStatus::Cancelled && facts.job_type == "sync";
+        if is_cancelled_sync && self.source.has_breaking_change(*airbyte_connection).await? {
+            facts.status = JobStatus::Failed;
+            facts.error_message = Some(DRIFT.to_owned());
         }
         Ok(())
     }

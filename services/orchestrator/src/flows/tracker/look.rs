@@ -42,6 +42,8 @@ pub(super) struct Tracker<S, R> {
     deep_at: Option<Instant>,
     /// When each open job was last in a list.
     seen: HashMap<String, Instant>,
+    /// How often Airbyte failed when it was asked about a job that ended.
+    pub(super) untold: HashMap<String, u32>,
 }
 
 impl<S, R> Tracker<S, R> {
@@ -56,6 +58,7 @@ impl<S, R> Tracker<S, R> {
             progress_at: None,
             deep_at: None,
             seen: HashMap::new(),
+            untold: HashMap::new(),
         }
     }
 
