@@ -142,6 +142,8 @@ say "Stage fuzz"
 scripts/test_fuzz.sh
 say "Stage connectors"
 scripts/test_connectors.sh
+say "Stage ingestion"
+scripts/test_ingestion.sh
 say "Stage Docker"
 scripts/test_docker.sh
 say "Stage contract"

@@ -2,6 +2,7 @@
 //! some of its streams failed.
 
 mod checkpoint;
+mod digits;
 mod extras;
 pub(crate) mod incremental;
 mod keyset;
@@ -19,6 +20,7 @@ use airbyte_protocol::{
 use serde_json::value::RawValue;
 
 pub(crate) use checkpoint::{Checkpoint, as_text};
+pub(crate) use digits::Digits;
 pub(crate) use extras::Extras;
 pub(crate) use keyset::{Progress, pages};
 pub(crate) use outcomes::Outcomes;

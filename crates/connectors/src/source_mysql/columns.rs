@@ -1,8 +1,10 @@
 //! A column: what is selected to read it, and how its values are compared.
 
+use serde_json::Value;
+
 use super::sql::{literal, quoted};
 use super::types::{Comparison, Kind};
-use crate::source::CursorColumn;
+use crate::source::{CursorColumn, Digits};
 
 /// A column.
 #[derive(Debug, Clone)]
@@ -23,6 +25,26 @@ pub(super) struct Column {
 }
 
 impl Column {
+    /// Its JSON schema.
+    pub(super) fn schema(&self) -> Value {
+        let mut schema = self.kind.schema(self.nullable);
+        if let Some(digits) = self.digits() {
+            digits.add_to(&mut schema);
+        }
+        schema
+    }
+
+    /// Those of `decimal(12,2) unsigned`.
+    fn digits(&self) -> Option<Digits> {
+        if self.sql_type != "decimal" {
+            return None;
+        }
+        let (_, declared) = self.full_type.split_once('(')?;
+        let (declared, _) = declared.split_once(')')?;
+        let (precision, scale) = declared.split_once(',')?;
+        Digits::new(precision.trim().parse().ok()?, scale.trim().parse().ok()?)
+    }
+
     /// What is selected to read it.
     pub(super) fn selected(&self) -> String {
         if let Some(expression) = &self.expression {

@@ -229,7 +229,7 @@ impl Table {
         let properties: Map<String, Value> = self
             .columns
             .iter()
-            .map(|column| (column.name.clone(), column.kind.schema(column.nullable)))
+            .map(|column| (column.name.clone(), column.schema()))
             .collect();
         let schema = json!({ "type": "object", "properties": properties });
         let mut modes = vec![SyncMode::FullRefresh];

@@ -7,10 +7,10 @@ use serde_json::value::to_raw_value;
 use serde_json::{Map, Value, json};
 use sqlx::{PgConnection, Row as _};
 
-use super::types::{Kind, Oid, TypeRow, Types, is_money, orders};
+use super::types::{Kind, Oid, TypeRow, Types, digits, is_money, orders};
 use crate::failure::Failure;
 use crate::postgres::{qualified, quoted};
-use crate::source::{CursorColumn as _, KeyedTable};
+use crate::source::{CursorColumn as _, Digits, KeyedTable};
 
 /// A column that proposes itself as the cursor of a table with a key.
 const CURSOR_BY_CUSTOM: &str = "updated_at";
@@ -37,6 +37,8 @@ pub(super) struct Column {
     /// Its number, which stays when it is renamed.
     pub(super) number: i16,
     pub(super) kind: Kind,
+    /// Of a `numeric` that is declared with them.
+    pub(super) digits: Option<Digits>,
     pub(super) nullable: bool,
     /// Its type as SQL writes it, without a length.
     pub(super) sql_type: String,
@@ -47,6 +49,14 @@ pub(super) struct Column {
 }
 
 impl Column {
+    fn schema(&self) -> Value {
+        let mut schema = self.kind.schema(self.nullable);
+        if let Some(digits) = self.digits {
+            digits.add_to(&mut schema);
+        }
+        schema
+    }
+
     /// What is selected to read it.
     pub(super) fn selected(&self) -> String {
         if let Some(expression) = &self.expression {
@@ -140,7 +150,7 @@ async fn describe(connection: &mut PgConnection, tables: &mut [Table]) -> Result
         .collect();
     let rows = sqlx::query(
         "SELECT attrelid::int8, attname::text, attnum, atttypid::int8, attnotnull, \
-         format_type(atttypid, -1) FROM pg_attribute WHERE attrelid = ANY($1::oid[]) AND attnum > 0 \
+         format_type(atttypid, -1), atttypmod FROM pg_attribute WHERE attrelid = ANY($1::oid[]) AND attnum > 0 \
          AND NOT attisdropped AND has_column_privilege(attrelid, attnum, 'SELECT') \
          ORDER BY attrelid, attnum",
     )
@@ -163,6 +173,7 @@ async fn describe(connection: &mut PgConnection, tables: &mut [Table]) -> Result
             name: row.try_get(1)?,
             number: row.try_get(2)?,
             kind: Kind::of(&types, type_oid),
+            digits: digits(&types, type_oid, row.try_get(6)?),
             nullable: !row.try_get::<bool, _>(4)?,
             sql_type: row.try_get(5)?,
             orders: orders(&types, type_oid),
@@ -209,7 +220,7 @@ pub(super) async fn types(connection: &mut PgConnection, used: &[i64]) -> Result
          SELECT t.oid::int8, t.typname::text, t.typnamespace = 'pg_catalog'::regnamespace, \
          CASE WHEN t.typtype = 'd' THEN t.typbasetype::int8 END, \
          CASE WHEN t.typtype <> 'd' AND t.typcategory = 'A' AND t.typlen = -1 AND t.typelem <> 0 \
-         AND t.typdelim = ',' THEN t.typelem::int8 END FROM pg_type t JOIN needed n ON n.oid = t.oid",
+         AND t.typdelim = ',' THEN t.typelem::int8 END, t.typtypmod FROM pg_type t JOIN needed n ON n.oid = t.oid",
     )
     .bind(as_oids(used))
     .fetch_all(connection)
@@ -221,6 +232,7 @@ pub(super) async fn types(connection: &mut PgConnection, used: &[i64]) -> Result
             built_in: row.try_get(2)?,
             base: row.try_get::<Option<i64>, _>(3)?.map(oid),
             element: row.try_get::<Option<i64>, _>(4)?.map(oid),
+            modifier: row.try_get(5)?,
         };
         types.insert(oid(row.try_get(0)?), described);
     }
@@ -292,7 +304,7 @@ impl Table {
         let properties: Map<String, Value> = self
             .columns
             .iter()
-            .map(|column| (column.name.clone(), column.kind.schema(column.nullable)))
+            .map(|column| (column.name.clone(), column.schema()))
             .collect();
         let numbers: Map<String, Value> = self
             .columns

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
+use crate::source::Digits;
+
 /// A type's number in the server's catalog.
 pub(super) type Oid = u32;
 
@@ -39,6 +41,8 @@ pub(super) struct TypeRow {
     pub(super) base: Option<Oid>,
     /// The type of an array's elements.
     pub(super) element: Option<Oid>,
+    /// The modifier that a domain gives the type it is of; -1 where it gives none.
+    pub(super) modifier: i32,
 }
 
 /// The types of a database.
@@ -140,6 +144,23 @@ pub(super) fn orders(types: &Types, oid: Oid) -> bool {
     })
 }
 
+/// The digits of a `numeric` that is declared with them, by the column or by a domain.
+pub(super) fn digits(types: &Types, oid: Oid, modifier: i32) -> Option<Digits> {
+    let mut row = types.get(&oid)?;
+    let mut modifier = modifier;
+    while let Some(base) = row.base {
+        modifier = if modifier < 0 { row.modifier } else { modifier };
+        row = types.get(&base)?;
+    }
+    if !row.built_in || row.name != "numeric" {
+        return None;
+    }
+    // As `numerictypmodin` packs them; a negative scale in eleven bits.
+    let packed = i64::from(modifier.checked_sub(4).filter(|packed| *packed >= 0)?);
+    let scale = ((packed & 0x7ff) ^ 1024) - 1024;
+    Digits::new((packed >> 16) & 0xffff, scale)
+}
+
 /// Whether the type is money or holds it: its text depends on the server's locale.
 pub(super) fn is_money(types: &Types, oid: Oid) -> bool {
     resolved(types, oid).is_some_and(|row| match row.element {
@@ -158,6 +179,7 @@ mod tests {
             built_in: true,
             base,
             element,
+            modifier: -1,
         };
         Types::from([
             (20, row("int8", None, None)),

@@ -120,8 +120,10 @@ fn in_their_words(mut error: Error, sink_field: &str) -> Error {
 
 /// How one is doing.
 pub(crate) async fn status(state: State, id: Uuid) -> Result<IngestionStatus, Error> {
+    // The job first: a job that succeeded in between is shown as running still, while the other way
+    // about it would be shown as succeeded beside the `lastSync` of the one before.
+    let newest = state.registry.job_list(id, 1).await?.pop();
     let row = state.connection(id).await?;
-    let newest = state.registry.job_list(row.id, 1).await?.pop();
     let written: contracts::Schedule = serde_json::from_str(&row.schedule).unwrap_or_default();
     let next_sync = match schedule::parse(&written) {
         Ok(parsed) if row.status == ConnectionStatus::Active => {

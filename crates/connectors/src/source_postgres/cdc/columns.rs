@@ -17,6 +17,7 @@ pub(in crate::source_postgres) fn columns(lsn: Lsn) -> [Column; 3] {
         name: name.to_owned(),
         number: 0,
         kind,
+        digits: None,
         nullable: true,
         sql_type: String::new(),
         orders: false,

@@ -43,6 +43,28 @@ fn tables_and_views_are_offered_with_keys_and_cursors() {
 }
 
 #[test]
+fn decimals_say_their_digits() {
+    let database = Database::new(
+        "CREATE TABLE t (id int PRIMARY KEY, a decimal(12,2), b decimal, c decimal(38,38) NOT NULL, \
+         d decimal(39,2), e double(12,2), f decimal(7,3) unsigned zerofill)",
+    );
+    let stream = database.stream("t");
+    let schema = &stream["json_schema"]["properties"];
+    let told = |column: &str| schema[column]["x-decimal"].clone();
+    let digits = |precision: u8, scale: u8| json!({ "precision": precision, "scale": scale });
+    assert_eq!(
+        schema["a"],
+        json!({ "type": ["null", "number"], "x-decimal": digits(12, 2) })
+    );
+    assert_eq!(told("b"), digits(10, 0));
+    assert_eq!(told("c"), digits(38, 38));
+    assert_eq!(told("f"), digits(7, 3));
+    for column in ["d", "e", "id"] {
+        assert_eq!(told(column), Value::Null, "{column}");
+    }
+}
+
+#[test]
 fn full_refreshes_read_all_of_every_table() {
     let database = Database::new(
         "CREATE TABLE keyed (id bigint unsigned PRIMARY KEY, v text); \

@@ -88,6 +88,28 @@ fn types_are_offered_as_schemas() {
 }
 
 #[test]
+fn decimals_that_are_declared_with_their_digits_say_them() {
+    let database = Database::new(
+        "CREATE DOMAIN price AS numeric(12,2); CREATE DOMAIN fare AS price CHECK (value > 0); \
+         CREATE TABLE t (a numeric(10,2), b numeric(38), c fare, d numeric, e numeric(39,2), f numeric(12,2)[], \
+            g float8 NOT NULL, h money, i numeric(5,5) NOT NULL)",
+    );
+    let schema = &database.stream("t")["json_schema"]["properties"];
+    let told = |column: &str| schema[column]["x-decimal"].clone();
+    let digits = |precision: u8, scale: u8| json!({ "precision": precision, "scale": scale });
+    assert_eq!(
+        schema["a"],
+        json!({ "type": ["null", "number"], "x-decimal": digits(10, 2) })
+    );
+    assert_eq!(told("b"), digits(38, 0));
+    assert_eq!(told("c"), digits(12, 2));
+    assert_eq!(told("i"), digits(5, 5));
+    for column in ["d", "e", "f", "g", "h"] {
+        assert_eq!(told(column), Value::Null, "{column}");
+    }
+}
+
+#[test]
 fn schemas_are_namespaces_and_partitions_are_read_through_their_table() {
     let database = Database::new(
         "CREATE SCHEMA sales; CREATE TABLE sales.orders (a int, b text, updated_at timestamptz, PRIMARY KEY (b, a)); \
