@@ -10,6 +10,7 @@ mod demo;
 mod destinations;
 mod failures;
 mod given;
+mod ingestion;
 mod operations;
 mod policy;
 mod stack;

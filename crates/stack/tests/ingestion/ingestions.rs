@@ -40,7 +40,7 @@ async fn what_callers_send_today_makes_ingestions(stack: Stack) {
         assert_eq!(made["schedule"], schedule);
         // What it was made at is true, whatever was sent.
         assert!(
-            text(&made, "created").starts_with("20") && text(&made, "created") > "2026".to_owned()
+            text(&made, "created").starts_with("20") && text(&made, "created").as_str() > "2026"
         );
         let read = stack.api.get(&format!("{path}/{id}")).await;
         assert_eq!(read.expect(200), made);
