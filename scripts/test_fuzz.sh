@@ -45,7 +45,7 @@ orchestrator=$(address orchestrator)
 connection=$(curl -fsS -X POST "$orchestrator/connections/onboard" -H "Authorization: Bearer $key" \
   -H 'Content-Type: application/json' \
   -d "{\"source_type\": \"sqlite\", \"connection_name\": \"shop\", \"source_config\": {\"path\": \"$scratch/data/shop.db\"}}" | jq -r .id)
-printf '[parameters]\n"path.id" = "%s"\n"header.If-Match" = "*"\n' "$connection" >"$scratch/pinned.toml"
+printf '[parameters]\n"path.id" = "%s"\n"path.connectionId" = "%s"\n"header.If-Match" = "*"\n' "$connection" "$connection" >"$scratch/pinned.toml"
 : >"$scratch/free.toml"
 
 seed=${FUZZ_SEED:-$RANDOM}
@@ -65,7 +65,7 @@ fuzz() { # SERVICE CONFIGURATION ARGUMENT…
   kill -0 "$stack" 2>/dev/null || { tail -n 20 "$scratch/up.log"; die "the stack ended"; }
 }
 # One connection, whatever is asked of it; then anything, with ids of nothing as a rule.
-fuzz orchestrator pinned.toml --include-path-regex '^/connections/\{id\}' --exclude-method DELETE
+fuzz orchestrator pinned.toml --include-path-regex '^(/connections/\{id\}|(/api/v1/airbyte)?/ingestion/\{connectionId\})' --exclude-method DELETE
 # A stream of events has no end.
 fuzz orchestrator free.toml --exclude-path /events
 fuzz "auth broker" free.toml

@@ -109,6 +109,13 @@ steps! {
         /// Stores the job and ends the operation.
         RECORD_JOB = "record_job",
     }
+    /// Starting what a heal left to be done.
+    sync = Sync {
+        /// Starts a refresh job of the streams of one mode.
+        START_REFRESH = "start_refresh",
+        /// Starts a sync, where nothing is to be read again.
+        START_SYNC = "start_sync",
+    }
     /// Making a source or a destination that connections share.
     create_actor = CreateActor {
         /// Makes it in Airbyte.

@@ -114,7 +114,7 @@ async fn cell(
     death: Death,
 ) -> Row {
     let failpoint = step.failpoint(point);
-    driver.prepare(stack).await;
+    driver.prepare(stack, step).await;
     let armed = match death {
         Death::Abort => format!("{failpoint}:1"),
         Death::Kill => format!("{failpoint}:1:hang"),
@@ -232,6 +232,7 @@ matrices! {
     a_change: Update of Connection,
     a_deletion: Delete of Connection,
     a_trigger: Trigger of Connection,
+    what_a_heal_left: Sync of Connection,
     a_datasource: CreateActor of Datasource,
     a_sink: CreateActor of Sink,
     the_end_of_a_datasource: DeleteActor of Datasource,

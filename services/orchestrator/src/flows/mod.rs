@@ -15,6 +15,7 @@ pub(crate) mod orphans;
 mod prepare;
 pub(crate) mod redis_stream;
 pub(crate) mod relay;
+mod requested;
 pub(crate) mod scrape;
 pub(crate) mod settle;
 pub(crate) mod sync;

@@ -330,6 +330,6 @@ pub(crate) fn is_final(job: &Job) -> bool {
     JobStatus::from_airbyte(&job.status).is_final()
 }
 
-fn number(job: &Job) -> i64 {
+pub(crate) fn number(job: &Job) -> i64 {
     job.job_id.parse().unwrap_or(0)
 }

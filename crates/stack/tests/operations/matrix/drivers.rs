@@ -3,6 +3,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::operation::steps::{self, Step};
 use shared::registry::status::OperationKind;
 use test_support::Stack;
 
@@ -55,7 +56,7 @@ impl Driver {
     }
 
     /// The state that a cell begins with.
-    pub(super) async fn prepare(&mut self, stack: &Stack) {
+    pub(super) async fn prepare(&mut self, stack: &Stack, step: Step) {
         self.number += 1;
         if let Some(actors) = &mut self.actors {
             let removed = (!self.id.is_empty()).then_some(self.id.as_str());
@@ -71,11 +72,12 @@ impl Driver {
                 self.id = stack.onboard_sqlite(&self.name(), "shop.db").await;
             }
             OperationKind::Heal => self.add_column(stack).await,
+            OperationKind::Sync => self.drift(stack, step).await,
             _ => {}
         }
         self.before = match self.kind {
             OperationKind::Heal | OperationKind::Rollback => self.version(stack).await,
-            OperationKind::Trigger => self.jobs(stack).await.len() as i64,
+            OperationKind::Trigger | OperationKind::Sync => self.jobs(stack).await.len() as i64,
             _ => 0,
         };
     }
@@ -106,8 +108,10 @@ impl Driver {
                 .json(&json!({"name": self.name(), "drift_policy": "auto"})),
             OperationKind::Delete => stack.api.request(Method::DELETE, &path("")),
             OperationKind::Trigger => post("/sync"),
-            OperationKind::Sync | OperationKind::CreateActor | OperationKind::DeleteActor => {
-                unreachable!("{:?} has another request or none", self.kind)
+            // The heal that leaves it.
+            OperationKind::Sync => post("/heal").json(&json!({"accept": "all"})),
+            OperationKind::CreateActor | OperationKind::DeleteActor => {
+                unreachable!("{:?} has another request", self.kind)
             }
         }
     }
@@ -179,7 +183,8 @@ impl Driver {
                     stack.job_ended(job).await;
                 }
             }
-            OperationKind::Sync | OperationKind::CreateActor | OperationKind::DeleteActor => {
+            OperationKind::Sync => self.was_left_once(stack, failpoint).await,
+            OperationKind::CreateActor | OperationKind::DeleteActor => {
                 unreachable!("{:?} is verified otherwise", self.kind)
             }
         }
@@ -189,6 +194,9 @@ impl Driver {
     pub(super) async fn repeat(&mut self, stack: &Stack, failpoint: &str) -> String {
         if self.kind == OperationKind::Trigger {
             return self.was_started_once(stack, failpoint).await;
+        }
+        if self.kind == OperationKind::Sync {
+            return "goes on by itself".to_owned();
         }
         if let Some(actors) = &self.actors
             && self.kind == OperationKind::CreateActor
@@ -232,6 +240,39 @@ impl Driver {
             _ => {}
         }
         answer.status.to_string()
+    }
+
+    /// What leaves a refresh, or a sync alone: a new column of a stream that is read by a cursor, or
+    /// a column that goes.
+    async fn drift(&self, stack: &Stack, step: Step) {
+        if step == steps::sync::START_REFRESH {
+            return self.add_column(stack).await;
+        }
+        let heal = format!("/connections/{}/heal", self.id);
+        self.add_column(stack).await;
+        stack.api.post_empty(&heal).await.expect(200);
+        self.is_idle(stack).await;
+        let statement = format!("ALTER TABLE orders DROP COLUMN c{}", self.number);
+        stack.sqlite("shop.db", &statement).await;
+    }
+
+    /// One heal left one job, whoever died meanwhile.
+    async fn was_left_once(&self, stack: &Stack, failpoint: &str) {
+        let jobs = self.jobs(stack).await;
+        for job in &jobs {
+            stack.job_ended(job).await;
+        }
+        assert_eq!(jobs.len() as i64, self.before + 1, "{failpoint}");
+        let newest = jobs.iter().max_by_key(|job| job.parse::<i64>().unwrap());
+        let told = stack.api.get(&format!("/jobs/{}", newest.unwrap())).await;
+        let told = told.expect(200);
+        let kind = if failpoint.contains("start_refresh") {
+            "refresh"
+        } else {
+            "sync"
+        };
+        assert_eq!(told["job_type"], kind, "{failpoint}: {told}");
+        assert_eq!(told["started_by"], "aam", "{failpoint}: {told}");
     }
 
     /// A trigger that was begun started one job, whoever died meanwhile.

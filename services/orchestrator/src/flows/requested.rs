@@ -1,0 +1,217 @@
+//! What a heal left to be done: refreshes by mode, one job after the other, else a plain sync. Each
+//! job is started once, whoever died meanwhile: the newest job before is the step's intent, and one
+//! with a higher number is the one.
+
+use contracts::SyncRequest;
+use serde::{Deserialize, Serialize};
+use shared::airbyte::types::Job;
+use shared::airbyte::{self, ErrorKind, RefreshMode};
+use shared::http::problem::chain;
+use shared::operation::steps::sync as step;
+use shared::operation::{Acted, Run, Step};
+use shared::registry;
+use shared::registry::entities::{connection, operation, operation_step};
+use shared::registry::jobs::StartedBy;
+use shared::registry::keeper::LeaseKeeper;
+use shared::registry::operations::{Ending, Lease};
+use shared::registry::status::StepStatus;
+use uuid::Uuid;
+
+use super::{Error, settle, sync};
+use crate::state::State;
+
+/// How often it is tried again while something else runs.
+pub(super) const RETRY: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
+/// Jobs that are looked at for one that was started.
+const NEWEST: usize = 10;
+
+/// What a step is about to do.
+#[derive(Debug, Serialize, Deserialize)]
+struct Intent {
+    /// The newest job before.
+    after: i64,
+    /// The refresh's mode; none of a plain sync.
+    mode: Option<String>,
+}
+
+/// A requested job, in this process's hands.
+struct Starting<'a> {
+    state: &'a State,
+    lease: &'a Lease,
+    row: &'a connection::Model,
+    connection: Uuid,
+    /// What a process before this one wrote down.
+    earlier: &'a [operation_step::Model],
+}
+
+/// Starts what is left of an operation, unless something else runs.
+pub(super) async fn start(
+    state: &State,
+    operation: &operation::Model,
+    lease: &Lease,
+) -> Result<(), Error> {
+    let registry = &state.registry;
+    let row = state.connection(operation.connection_id).await?;
+    let connection = match sync::ready(&row) {
+        Ok(connection) => connection,
+        Err(error) => {
+            let said = chain(&error);
+            registry
+                .operation_finish(lease, Ending::failed(&said))
+                .await?;
+            return Ok(());
+        }
+    };
+    let request: SyncRequest = serde_json::from_str(&operation.request)
+        .map_err(|error| registry::Error::Document(error.to_string()))?;
+    let earlier = registry.step_list(operation.id).await?;
+    let starting = Starting {
+        state,
+        lease,
+        row: &row,
+        connection,
+        earlier: &earlier,
+    };
+    let keeper = LeaseKeeper::start(registry.clone(), lease.clone());
+    let started = starting.next(&request).await;
+    drop(keeper);
+    match started? {
+        None => registry.operation_hand_back(lease, RETRY).await?,
+        Some((job_id, later)) if later.refresh.is_empty() => {
+            let result = serde_json::json!({ "job_id": job_id }).to_string();
+            let ending = Ending::succeeded(Some(&result));
+            registry.operation_finish(lease, ending).await?;
+        }
+        Some((_, later)) => {
+            let rest = serde_json::to_string(&later)
+                .map_err(|error| registry::Error::Document(error.to_string()))?;
+            registry.operation_set_request(lease, &rest).await?;
+            registry.operation_hand_back(lease, RETRY).await?;
+        }
+    }
+    Ok(())
+}
+
+impl Starting<'_> {
+    /// Starts the next job; answers it with what is left, or nothing while another one runs.
+    async fn next(&self, request: &SyncRequest) -> Result<Option<(String, SyncRequest)>, Error> {
+        let Some((_, mode)) = request.refresh.first() else {
+            let job = self.once(step::START_SYNC, None, self.sync()).await?;
+            return Ok(job.map(|job| (job, SyncRequest::default())));
+        };
+        // One refresh job takes one mode; the streams of the other wait for the next turn.
+        let (now, later): (Vec<_>, Vec<_>) =
+            (request.refresh.iter().cloned()).partition(|(_, other)| other == mode);
+        let streams: Vec<_> = now.into_iter().map(|(stream, _)| stream).collect();
+        let mode = match mode {
+            catalog::plan::RefreshMode::Merge => RefreshMode::Merge,
+            catalog::plan::RefreshMode::Truncate => RefreshMode::Truncate,
+        };
+        let refresh = async {
+            let asked = self
+                .state
+                .airbyte
+                .connection_refresh(self.connection, mode, &streams);
+            let Some(job_id) = asked.await? else {
+                // The destination cannot refresh: the new columns fill from now on.
+                return self.sync().await;
+            };
+            let job = self.state.airbyte.job_get(&job_id).await?;
+            self.record(&job).await?;
+            tracing::info!(connection.id = %self.row.id, job.id = %job_id, "started refresh job {job_id}");
+            Ok(job_id)
+        };
+        let started = self.once(step::START_REFRESH, Some(mode), refresh).await;
+        match started {
+            Ok(job) => Ok(job.map(|job| (job, SyncRequest { refresh: later }))),
+            Err(Error::Airbyte(airbyte::Error {
+                kind: ErrorKind::Conflict { .. },
+                ..
+            })) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The job that this step starts, or that it started before its process died; none while
+    /// another one runs.
+    async fn once(
+        &self,
+        step: Step,
+        mode: Option<RefreshMode>,
+        start: impl Future<Output = Result<String, Error>>,
+    ) -> Result<Option<String>, Error> {
+        let mode = mode.map(|mode| mode.as_str().to_owned());
+        if let Some(job) = self.begun(step, mode.as_deref()).await? {
+            return Ok(Some(job));
+        }
+        let newest = self.newest_jobs().await?.into_iter().next();
+        if newest.as_ref().is_some_and(|job| !sync::is_final(job)) {
+            return Ok(None);
+        }
+        let after = newest.as_ref().map_or(0, sync::number);
+        let intent = serde_json::to_string(&Intent { after, mode })
+            .map_err(|error| registry::Error::Document(error.to_string()))?;
+        let run = Run {
+            registry: &self.state.registry,
+            lease: self.lease,
+        };
+        let act = async {
+            let job = start.await?;
+            Ok(Acted::made(job.clone(), job))
+        };
+        Ok(Some(run.step(step, &intent, act).await?))
+    }
+
+    /// What an earlier process started by this step.
+    async fn begun(&self, step: Step, mode: Option<&str>) -> Result<Option<String>, Error> {
+        let intent = |row: &operation_step::Model| -> Option<Intent> {
+            serde_json::from_str(row.intent.as_deref()?).ok()
+        };
+        let last = self.earlier.iter().rev().find(|row| {
+            row.step == step.name && intent(row).is_some_and(|i| i.mode.as_deref() == mode)
+        });
+        let Some((row, intent)) = last.and_then(|row| Some((row, intent(row)?))) else {
+            return Ok(None);
+        };
+        match row.status {
+            StepStatus::Done => Ok(row.external_ref.clone()),
+            StepStatus::Intended => {
+                // A sync that Airbyte's own schedule started reads everything as well; a refresh is
+                // only AAM's.
+                let is_ours = |job: &Job| {
+                    sync::number(job) > intent.after
+                        && (job.job_type == "refresh" || mode.is_none() && job.job_type == "sync")
+                };
+                let found = settle::look_for(|| async {
+                    Ok(self.newest_jobs().await?.into_iter().find(is_ours))
+                });
+                let Some(job) = found.await? else {
+                    return Ok(None);
+                };
+                self.record(&job).await?;
+                let (done, id) = (StepStatus::Done, Some(job.job_id.as_str()));
+                self.state
+                    .registry
+                    .step_end(self.lease, step.name, done, id, None)
+                    .await?;
+                Ok(Some(job.job_id))
+            }
+            StepStatus::Failed | StepStatus::Undone => Ok(None),
+        }
+    }
+
+    async fn sync(&self) -> Result<String, Error> {
+        Ok(sync::start(self.state.clone(), self.row.id).await?.job_id)
+    }
+
+    async fn record(&self, job: &Job) -> Result<(), Error> {
+        sync::record(self.state, self.row.id, job, Some(StartedBy::Aam)).await
+    }
+
+    async fn newest_jobs(&self) -> Result<Vec<Job>, airbyte::Error> {
+        self.state
+            .airbyte
+            .job_list_newest(self.connection, NEWEST)
+            .await
+    }
+}
