@@ -12,13 +12,13 @@ use crate::output::{self, Format};
 
 const POLL: Duration = Duration::from_millis(300);
 
-/// Shows an operation step by step, or those of a connection.
+/// Shows an operation step by step, or those of a connection, or whatever is under way.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// An operation's id, or a connection's id or name.
-    of: String,
+    /// An operation's id, or a connection's id or name; without one, what is under way.
+    of: Option<String>,
     /// Waits for the operation's end and prints each step as it goes.
-    #[arg(long)]
+    #[arg(long, requires = "of")]
     watch: bool,
 }
 
@@ -28,8 +28,16 @@ pub(crate) async fn run(
     arguments: Arguments,
 ) -> anyhow::Result<ExitCode> {
     let client = Client::orchestrator(settings)?;
-    let operation: Option<OperationView> = match Uuid::parse_str(&arguments.of) {
-        Ok(_) => client.get(&path_to("operations", &arguments.of)).await.ok(),
+    let Some(of) = &arguments.of else {
+        let open: Vec<OperationView> = client.get("/operations").await?;
+        if open.is_empty() && format == Format::Table {
+            println!("Nothing is under way.");
+            return Ok(ExitCode::SUCCESS);
+        }
+        return list(format, open);
+    };
+    let operation: Option<OperationView> = match Uuid::parse_str(of) {
+        Ok(_) => client.get(&path_to("operations", of)).await.ok(),
         Err(_) => None,
     };
     if let Some(operation) = operation {
@@ -48,11 +56,17 @@ pub(crate) async fn run(
         return Ok(ExitCode::SUCCESS);
     }
     // The operations of a connection that is gone are still there under its id.
-    let id = match Uuid::parse_str(&arguments.of) {
+    let id = match Uuid::parse_str(of) {
         Ok(id) => id,
-        Err(_) => client.connection(&arguments.of).await?.id,
+        Err(_) => client.connection(of).await?.id,
     };
-    let all: Vec<OperationView> = client.get(&format!("/connections/{id}/operations")).await?;
+    list(
+        format,
+        client.get(&format!("/connections/{id}/operations")).await?,
+    )
+}
+
+fn list(format: Format, all: Vec<OperationView>) -> anyhow::Result<ExitCode> {
     match format {
         Format::Json => output::json(&all)?,
         Format::Table => output::table(

@@ -73,6 +73,7 @@ fn an_ingestion_is_made_changed_synced_and_removed() {
     assert_eq!(listed["connections"][0]["schedule"]["units"], 90);
     assert!(aam("ingestion list").fine().contains("every 90 minutes"));
 
+    assert_eq!(aam("operations").fine().trim(), "Nothing is under way.");
     let said = aam("sink delete lake").failed(1);
     assert!(
         said.contains("`daily`") && said.contains("code in_use"),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use test_support::Stack;
 
-use crate::{holding, make_key, on_both};
+use crate::{holding, make_key};
 
 async fn keys_and_credentials_leave_a_trace_without_secrets(stack: Stack) {
     let (id, key) = make_key(&stack.api, "ann", "admin").await;
@@ -81,4 +81,4 @@ async fn keys_and_credentials_leave_a_trace_without_secrets(stack: Stack) {
     let refused = stack.api.get("/audit?since=yesterday").await;
     refused.expect_problem(400, "malformed_request");
 }
-on_both!(keys_and_credentials_leave_a_trace_without_secrets);
+test_support::on_both!(keys_and_credentials_leave_a_trace_without_secrets);

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use test_support::{Answer, Api, Database, Fault, Stack, StackBuilder, eventually};
 
-use crate::{holding, make_key, on_both};
+use crate::{holding, make_key};
 
 fn request(api: &Api, path: &str, key: &str, body: &Value) -> reqwest::RequestBuilder {
     api.request(Method::POST, path)
@@ -76,7 +76,7 @@ async fn a_repeated_post_is_answered_as_the_first_time(stack: Stack) {
     assert!(!is_replayed(&theirs));
     assert_eq!(stack.airbyte_objects().await, (2, 2));
 }
-on_both!(a_repeated_post_is_answered_as_the_first_time);
+test_support::on_both!(a_repeated_post_is_answered_as_the_first_time);
 
 async fn fifty_at_once_are_one(stack: Stack) {
     let body = json!({"name": "one of fifty", "role": "viewer"});
@@ -99,7 +99,7 @@ async fn fifty_at_once_are_one(stack: Stack) {
     let keys = stack.api.get("/keys").await.expect(200);
     assert_eq!(keys.as_array().unwrap().len(), 1, "{keys}");
 }
-on_both!(fifty_at_once_are_one);
+test_support::on_both!(fifty_at_once_are_one);
 
 async fn a_key_that_does_not_read_is_refused(stack: Stack) {
     let body = json!({"name": "k", "role": "viewer"});
@@ -115,7 +115,7 @@ async fn a_key_that_does_not_read_is_refused(stack: Stack) {
     let longest = post(&stack.api, "/keys", &long[1..], &body).await;
     longest.expect(201);
 }
-on_both!(a_key_that_does_not_read_is_refused);
+test_support::on_both!(a_key_that_does_not_read_is_refused);
 
 /// A stack whose Salesforce discovers when it is let, and how it is onboarded.
 async fn slow(control: &std::path::Path) -> (Stack, Value) {

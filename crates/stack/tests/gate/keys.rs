@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::http::roles;
 use test_support::{Database, Stack, eventually};
 
-use crate::{holding, make_key, on_both, without_a_key};
+use crate::{holding, make_key, without_a_key};
 
 async fn a_key_may_do_what_its_role_allows(stack: Stack) {
     let credential = json!({"source_type": "sqlite", "kind": "raw", "secret": {"password": "x"}});
@@ -51,7 +51,7 @@ async fn a_key_may_do_what_its_role_allows(stack: Stack) {
         refused(rules, "admin", broker.delete("/credentials/c").await);
     }
 }
-on_both!(a_key_may_do_what_its_role_allows);
+test_support::on_both!(a_key_may_do_what_its_role_allows);
 
 async fn a_revoked_or_unknown_key_opens_nothing(stack: Stack) {
     let (id, key) = make_key(&stack.api, "ci", "admin").await;
@@ -82,7 +82,7 @@ async fn a_revoked_or_unknown_key_opens_nothing(stack: Stack) {
     unknown.expect_problem(404, "key_not_found");
     make_key(&stack.api, "ci", "viewer").await;
 }
-on_both!(a_revoked_or_unknown_key_opens_nothing);
+test_support::on_both!(a_revoked_or_unknown_key_opens_nothing);
 
 async fn a_key_is_shown_once_and_kept_as_a_digest(stack: Stack) {
     let (id, key) = make_key(&stack.api, "dana", "viewer").await;
@@ -128,7 +128,7 @@ async fn a_key_is_shown_once_and_kept_as_a_digest(stack: Stack) {
         assert_eq!(problem["errors"][0]["field"], field, "{problem}");
     }
 }
-on_both!(a_key_is_shown_once_and_kept_as_a_digest);
+test_support::on_both!(a_key_is_shown_once_and_kept_as_a_digest);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_key_opens_nothing() {

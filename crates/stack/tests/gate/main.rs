@@ -11,30 +11,6 @@ mod stopping;
 use serde_json::{Value, json};
 use test_support::{Api, Database, Stack, StackBuilder};
 
-/// The same test in one process on SQLite, and in four on PostgreSQL.
-macro_rules! on_both {
-    ($test:ident) => {
-        mod $test {
-            #[tokio::test(flavor = "multi_thread")]
-            async fn in_one_process_on_sqlite() {
-                super::$test(test_support::StackBuilder::one_process().start().await).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn in_four_processes_on_postgresql() {
-                let database = test_support::Database::postgres().await;
-                super::$test(
-                    test_support::StackBuilder::four_processes(database)
-                        .start()
-                        .await,
-                )
-                .await;
-            }
-        }
-    };
-}
-pub(crate) use on_both;
-
 /// A stack without `AAM_API_KEY`.
 async fn without_a_key(database: Database) -> Stack {
     StackBuilder::four_processes(database)

@@ -6,8 +6,6 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use test_support::{Answer, Stack, StackBuilder, binary};
 
-use crate::on_both;
-
 async fn shop(stack: &Stack) -> String {
     stack
         .sqlite(
@@ -101,7 +99,7 @@ async fn a_schedule_is_given_back_as_it_was_written(stack: Stack) {
     let unchanged = stack.api.get(&format!("/connections/{id}")).await;
     assert_eq!(unchanged.expect(200)["schedule"]["type"], "manual");
 }
-on_both!(a_schedule_is_given_back_as_it_was_written);
+test_support::on_both!(a_schedule_is_given_back_as_it_was_written);
 
 /// Runs `aam` against a stack; returns its exit code and what it printed.
 fn aam(stack: &Stack, args: &[&str]) -> (i32, String) {

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 use test_support::{Database, Fault, Stack, StackBuilder, eventually_within};
 
-use crate::{PREFIX, ingestion, lake, on_both, shop, text};
+use crate::{PREFIX, ingestion, lake, shop, text};
 
 /// The first two requests that callers send today, as they send them.
 async fn what_callers_send_today_is_made_and_shown(stack: Stack) {
@@ -53,7 +53,7 @@ async fn what_callers_send_today_is_made_and_shown(stack: Stack) {
         "{sink}"
     );
 }
-on_both!(what_callers_send_today_is_made_and_shown);
+test_support::on_both!(what_callers_send_today_is_made_and_shown);
 
 async fn lists_hold_every_one_by_type_and_name(stack: Stack) {
     // More than a page of Airbyte's.
@@ -89,7 +89,7 @@ async fn lists_hold_every_one_by_type_and_name(stack: Stack) {
     assert_eq!(sinks["destinations"][0]["destinationName"], "SQLite");
     assert_eq!(sinks["total"], 1);
 }
-on_both!(lists_hold_every_one_by_type_and_name);
+test_support::on_both!(lists_hold_every_one_by_type_and_name);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn types_tell_what_each_is_configured_by() {
@@ -149,7 +149,7 @@ async fn what_fails_its_check_is_not_made(stack: Stack) {
         .await
         .expect(201);
 }
-on_both!(what_fails_its_check_is_not_made);
+test_support::on_both!(what_fails_its_check_is_not_made);
 
 async fn what_an_ingestion_uses_stays(stack: Stack) {
     let (source, sink) = (shop(&stack, "shop").await, lake(&stack, "lake").await);
@@ -215,7 +215,7 @@ async fn what_an_ingestion_uses_stays(stack: Stack) {
     let audit = stack.api.get("/audit?action=source.delete").await;
     assert_eq!(audit.expect(200)[0]["target"], source.as_str());
 }
-on_both!(what_an_ingestion_uses_stays);
+test_support::on_both!(what_an_ingestion_uses_stays);
 
 /// Airbyte is away while a sink is removed: it is removed when Airbyte is back.
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use test_support::{Stack, eventually_within};
 
-use crate::{PREFIX, fields, ingestion, lake, on_both, shop, text};
+use crate::{PREFIX, fields, ingestion, lake, shop, text};
 
 /// The requests that callers send today.
 async fn what_callers_send_today_makes_ingestions(stack: Stack) {
@@ -67,7 +67,7 @@ async fn what_callers_send_today_makes_ingestions(stack: Stack) {
     assert_eq!(rest["connections"][0]["name"], "simple-connection");
     assert_eq!(rest["total"], 3);
 }
-on_both!(what_callers_send_today_makes_ingestions);
+test_support::on_both!(what_callers_send_today_makes_ingestions);
 
 /// A connection that was onboarded shows in the list, and may share its source with an ingestion.
 async fn an_onboarded_connection_is_an_ingestion_too(stack: Stack) {
@@ -105,7 +105,7 @@ async fn an_onboarded_connection_is_an_ingestion_too(stack: Stack) {
     assert_eq!(orphans, json!([]));
     assert_eq!(stack.airbyte_objects().await, (1, 1));
 }
-on_both!(an_onboarded_connection_is_an_ingestion_too);
+test_support::on_both!(an_onboarded_connection_is_an_ingestion_too);
 
 async fn drift_of_an_ingestion_is_healed(stack: Stack) {
     let (source, sink) = (shop(&stack, "shop").await, lake(&stack, "lake").await);
@@ -125,7 +125,7 @@ async fn drift_of_an_ingestion_is_healed(stack: Stack) {
     let status = stack.api.get(&format!("/ingestion/{id}/status")).await;
     assert_eq!(status.expect(200)["status"], "active");
 }
-on_both!(drift_of_an_ingestion_is_healed);
+test_support::on_both!(drift_of_an_ingestion_is_healed);
 
 async fn a_status_tells_the_last_sync_and_the_next(stack: Stack) {
     let (source, sink) = (shop(&stack, "shop").await, lake(&stack, "lake").await);
@@ -190,7 +190,7 @@ async fn a_status_tells_the_last_sync_and_the_next(stack: Stack) {
     assert_eq!(failed["lastSync"], after["lastSync"]);
     assert!(failed["lastJob"]["error"].is_string(), "{failed}");
 }
-on_both!(a_status_tells_the_last_sync_and_the_next);
+test_support::on_both!(a_status_tells_the_last_sync_and_the_next);
 
 async fn name_schedule_and_status_are_changed(stack: Stack) {
     let (source, sink) = (shop(&stack, "shop").await, lake(&stack, "lake").await);
@@ -269,7 +269,7 @@ async fn name_schedule_and_status_are_changed(stack: Stack) {
     let nothing = stack.api.patch(&path, &json!({"unknown": 1})).await;
     nothing.expect_problem(422, "invalid_request");
 }
-on_both!(name_schedule_and_status_are_changed);
+test_support::on_both!(name_schedule_and_status_are_changed);
 
 /// `Prefer: respond-async`, and streams that are chosen.
 async fn an_ingestion_is_followed_by_its_operation(stack: Stack) {
@@ -326,4 +326,4 @@ async fn an_ingestion_is_followed_by_its_operation(stack: Stack) {
         .collect();
     assert_eq!(selected, ["orders"], "{catalog}");
 }
-on_both!(an_ingestion_is_followed_by_its_operation);
+test_support::on_both!(an_ingestion_is_followed_by_its_operation);

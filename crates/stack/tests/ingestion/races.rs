@@ -4,7 +4,7 @@ use futures::future::join_all;
 use serde_json::json;
 use test_support::Stack;
 
-use crate::{lake, on_both, shop};
+use crate::{lake, shop};
 
 /// Of a removal and the ingestions that begin meanwhile, either nothing uses it and it is gone, or
 /// it is there and used: never an ingestion without its sink.
@@ -44,7 +44,7 @@ async fn a_removal_and_an_ingestion_exclude_one_another(stack: Stack) {
     let ingestions = stack.api.get("/ingestion?status=active").await.expect(200);
     assert_eq!(ingestions["total"], outcomes[0], "{outcomes:?}");
 }
-on_both!(a_removal_and_an_ingestion_exclude_one_another);
+test_support::on_both!(a_removal_and_an_ingestion_exclude_one_another);
 
 async fn fifty_of_one_request_make_one_ingestion(stack: Stack) {
     let (source, sink) = (shop(&stack, "shop").await, lake(&stack, "lake").await);
@@ -62,7 +62,7 @@ async fn fifty_of_one_request_make_one_ingestion(stack: Stack) {
     assert_eq!(ids.len(), 1);
     assert_eq!(stack.airbyte_objects().await, (1, 1));
 }
-on_both!(fifty_of_one_request_make_one_ingestion);
+test_support::on_both!(fifty_of_one_request_make_one_ingestion);
 
 /// With a key the same request is the same datasource.
 async fn a_key_makes_a_repeated_datasource_one(stack: Stack) {
@@ -81,4 +81,4 @@ async fn a_key_makes_a_repeated_datasource_one(stack: Stack) {
     assert_eq!(again.expect(201), first);
     assert_eq!(stack.airbyte_objects().await, (1, 0));
 }
-on_both!(a_key_makes_a_repeated_datasource_one);
+test_support::on_both!(a_key_makes_a_repeated_datasource_one);

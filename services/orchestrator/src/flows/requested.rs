@@ -167,9 +167,11 @@ impl Starting<'_> {
         let intent = |row: &operation_step::Model| -> Option<Intent> {
             serde_json::from_str(row.intent.as_deref()?).ok()
         };
-        let last = self.earlier.iter().rev().find(|row| {
+        let same = self.earlier.iter().filter(|row| {
             row.step == step.name && intent(row).is_some_and(|i| i.mode.as_deref() == mode)
         });
+        // By number: the clocks of the processes that made them may differ.
+        let last = same.max_by_key(|row| row.attempt);
         let Some((row, intent)) = last.and_then(|row| Some((row, intent(row)?))) else {
             return Ok(None);
         };

@@ -204,7 +204,7 @@ pub(crate) async fn delete(
     state: Data<State>,
     id: Path<String>,
     request: HttpRequest,
-) -> Result<impl Responder, ApiError> {
+) -> Result<HttpResponse, ApiError> {
     let id = connection_id(&id)?;
     let revision = conditions::if_match(&request)?;
     let answer_early = conditions::prefers_async(&request);

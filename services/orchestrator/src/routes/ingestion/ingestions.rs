@@ -12,11 +12,10 @@ use shared::registry::connections::ConnectionFilter;
 use shared::registry::entities::connection;
 use uuid::Uuid;
 
-use super::super::{connection_id, next_link, operations, rows};
+use super::super::{connection_id, connections, next_link, operations, rows};
 use super::{Members, read};
 use crate::domain::ingestion::{self, new_ingestion};
 use crate::flows;
-use crate::flows::delete::Deleted;
 use crate::flows::onboard::Onboarded;
 use crate::flows::update::Updated;
 use crate::state::State;
@@ -193,14 +192,7 @@ pub(crate) async fn delete(
     id: Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let id = connection_id(&id)?;
-    let revision = conditions::if_match(&request)?;
-    let answer_early = conditions::prefers_async(&request);
-    let flow = flows::delete::run(state.get_ref().clone(), id, revision, answer_early);
-    Ok(match state.runtime.run(flow).await? {
-        Deleted::Now => HttpResponse::NoContent().finish(),
-        Deleted::Begun(operation) => operations::accepted(&state, operation).await?,
-    })
+    connections::delete(state, id, request).await
 }
 
 /// Starts a sync, or attaches to the one that runs.
