@@ -97,7 +97,8 @@ fn destination() -> Value {
 }
 
 async fn made_source() -> HttpResponse {
-    HttpResponse::Ok().json(json!({"sourceId": Uuid::new_v4(), "name": "s"}))
+    HttpResponse::Ok()
+        .json(json!({"sourceId": Uuid::new_v4(), "name": "s", "workspaceId": WORKSPACE}))
 }
 
 async fn made_connection(body: Bytes) -> HttpResponse {
