@@ -7,8 +7,7 @@ pub(crate) struct Table(Vec<[String; 4]>);
 impl Table {
     /// A figure alone.
     pub(crate) fn figure(&mut self, what: impl Into<String>, value: impl Into<String>) {
-        self.0
-            .push([what.into(), value.into(), String::new(), String::new()]);
+        self.add([what.into(), value.into(), String::new(), String::new()]);
     }
 
     /// A figure beside what it is measured against.
@@ -20,8 +19,13 @@ impl Table {
         ratio: f64,
     ) {
         let ratio = format!("{ratio:.2}");
-        self.0
-            .push([what.into(), value.into(), beside.into(), ratio]);
+        self.add([what.into(), value.into(), beside.into(), ratio]);
+    }
+
+    /// What was measured is told at once: a later figure may fail.
+    fn add(&mut self, row: [String; 4]) {
+        eprintln!("{}", row.join("  ").trim_end());
+        self.0.push(row);
     }
 
     /// Prints everything, in columns.

@@ -121,7 +121,9 @@ impl Starting<'_> {
             tracing::info!(connection.id = %self.row.id, job.id = %job_id, "started refresh job {job_id}");
             Ok(job_id)
         };
-        let started = self.once(step::START_REFRESH, Some(mode), refresh).await;
+        let started = self
+            .once(step::START_REFRESH, Some(mode), Box::pin(refresh))
+            .await;
         match started {
             Ok(job) => Ok(job.map(|job| (job, SyncRequest { refresh: later }))),
             Err(Error::Airbyte(airbyte::Error {
@@ -203,7 +205,8 @@ impl Starting<'_> {
     }
 
     async fn sync(&self) -> Result<String, Error> {
-        Ok(sync::start(self.state.clone(), self.row.id).await?.job_id)
+        let started = Box::pin(sync::start(self.state.clone(), self.row.id));
+        Ok(started.await?.job_id)
     }
 
     async fn record(&self, job: &Job) -> Result<(), Error> {

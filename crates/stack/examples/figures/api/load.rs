@@ -1,6 +1,7 @@
 //! Callers, and a registry with many connections.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -23,7 +24,10 @@ impl Client {
         Ok(Self {
             base,
             key,
-            http: reqwest::Client::builder().build()?,
+            // The services close what is idle for five seconds: a call must not meet that.
+            http: reqwest::Client::builder()
+                .pool_idle_timeout(Duration::from_secs(2))
+                .build()?,
             runtime: tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(1)
                 .enable_all()
