@@ -23,6 +23,9 @@ use super::status::{ActorStatus, ConnectionStatus, OperationKind};
 use super::{Conflict, Error, Registry, audit, now, outbox};
 use crate::airbyte::ActorKind;
 
+/// How often a row is tried to be locked that others remove.
+const TRIES: u32 = 3;
+
 /// A source or destination to be.
 #[derive(Debug, Clone)]
 pub struct NewActor {
@@ -325,37 +328,40 @@ pub(super) async fn begin_to_use(
 
 /// Locks the row until the commit; makes it where there is none.
 async fn hold(writer: &DatabaseTransaction, of: ActorRef<'_>) -> Result<Model, Error> {
-    let at = now();
-    let mut unless_known =
-        OnConflict::columns([Column::AirbyteInstance, Column::Kind, Column::AirbyteId]);
-    unless_known.do_nothing();
-    let inserted = Entity::insert(ActiveModel {
-        id: Set(Uuid::now_v7()),
-        kind: Set(of.kind.as_str().to_owned()),
-        airbyte_instance: Set(of.instance.to_owned()),
-        workspace_id: Set(of.workspace_id),
-        airbyte_id: Set(Some(of.airbyte_id)),
-        status: Set(ActorStatus::Active),
-        created_at: Set(at),
-        updated_at: Set(at),
-    })
-    .on_conflict(unless_known)
-    .exec_without_returning(writer)
-    .await;
-    match inserted {
-        Ok(_) | Err(sea_orm::DbErr::RecordNotInserted) => {}
-        Err(error) => return Err(error.into()),
+    // A row that another transaction removes at this moment keeps the insert from happening, and is
+    // gone when it could be locked: then there is room for a new one.
+    for _ in 0..TRIES {
+        let at = now();
+        let mut unless_known =
+            OnConflict::columns([Column::AirbyteInstance, Column::Kind, Column::AirbyteId]);
+        unless_known.do_nothing();
+        let inserted = Entity::insert(ActiveModel {
+            id: Set(Uuid::now_v7()),
+            kind: Set(of.kind.as_str().to_owned()),
+            airbyte_instance: Set(of.instance.to_owned()),
+            workspace_id: Set(of.workspace_id),
+            airbyte_id: Set(Some(of.airbyte_id)),
+            status: Set(ActorStatus::Active),
+            created_at: Set(at),
+            updated_at: Set(at),
+        })
+        .on_conflict(unless_known)
+        .exec_without_returning(writer)
+        .await;
+        match inserted {
+            Ok(_) | Err(sea_orm::DbErr::RecordNotInserted) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Entity::update_many()
+            .col_expr(Column::UpdatedAt, Expr::value(at))
+            .filter(named(of))
+            .exec(writer)
+            .await?;
+        if let Some(row) = Entity::find().filter(named(of)).one(writer).await? {
+            return Ok(row);
+        }
     }
-    Entity::update_many()
-        .col_expr(Column::UpdatedAt, Expr::value(at))
-        .filter(named(of))
-        .exec(writer)
-        .await?;
-    Entity::find()
-        .filter(named(of))
-        .one(writer)
-        .await?
-        .ok_or_else(|| Error::Document("an actor's row that was just written is gone".to_owned()))
+    Err(Error::Conflict(Conflict::ActorDeleting))
 }
 
 fn named(of: ActorRef<'_>) -> Condition {

@@ -10,7 +10,7 @@ use crate::{lake, shop};
 /// it is there and used: never an ingestion without its sink.
 async fn a_removal_and_an_ingestion_exclude_one_another(stack: Stack) {
     let mut outcomes = [0, 0];
-    for round in 0..8 {
+    for round in 0..12 {
         let source = shop(&stack, &format!("shop{round}")).await;
         let sink = lake(&stack, &format!("lake{round}")).await;
         let body = json!({"name": format!("race{round}"), "sourceId": source, "sinkId": sink});
