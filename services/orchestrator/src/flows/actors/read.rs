@@ -3,10 +3,8 @@
 use std::collections::HashMap;
 
 use contracts::{ConnectorType, ErrorCode};
-use futures::{StreamExt as _, stream};
 use shared::airbyte::ActorKind;
 use shared::airbyte::types::{Actor, Definition};
-use shared::http::problem::chain;
 use uuid::Uuid;
 
 use super::{Shown, definitions, find, noun, workspace};
@@ -14,9 +12,6 @@ use crate::domain::short_config::{self, type_name};
 use crate::domain::source_types;
 use crate::flows::Error;
 use crate::state::State;
-
-/// Specifications that are asked for at once.
-const AT_ONCE: usize = 4;
 
 /// Which ones a list shows.
 #[derive(Debug, Default)]
@@ -112,8 +107,8 @@ pub(crate) struct TypesFilter {
     pub(crate) kind: Option<String>,
     /// In this workspace, by id or name.
     pub(crate) workspace: Option<String>,
-    /// With their JSON schemas.
-    pub(crate) schemas: bool,
+    /// With its JSON schema.
+    pub(crate) schema: bool,
 }
 
 /// The connectors that one may be of, by name.
@@ -146,27 +141,17 @@ pub(crate) async fn types(
         })
         .collect();
     types.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| a.title.cmp(&b.title)));
-    if !filter.schemas {
+    if !filter.schema {
         return Ok(types);
     }
-    let is_one = filter.kind.is_some();
-    let calls: Vec<_> = types
-        .iter()
-        .map(|of| {
-            let (airbyte, id) = (state.airbyte.clone(), of.definition_id);
-            async move { airbyte.specification(kind, id, workspace).await }
-        })
-        .collect();
-    let asked: Vec<_> = stream::iter(calls).buffered(AT_ONCE).collect().await;
-    for (of, asked) in types.iter_mut().zip(asked) {
-        match asked {
-            Ok(schema) => of.schema = schema,
-            Err(error) if is_one => return Err(error.into()),
-            // One connector that cannot be had must not hide the others.
-            Err(error) => {
-                tracing::warn!(connector = of.name, error = %chain(&error), "a connector's schema cannot be had");
-            }
-        }
+    if filter.kind.is_none() {
+        let message = "goes with `type`: name the connector whose schema is wanted";
+        return Err(Error::field(ErrorCode::Invalid, "schema", message));
+    }
+    // Of one alone: an Airbyte may have to install a connector to know.
+    for of in &mut types {
+        let asked = (state.airbyte).specification(kind, of.definition_id, workspace);
+        of.schema = asked.await?;
     }
     Ok(types)
 }

@@ -45,7 +45,8 @@ pub(crate) struct TypesQuery {
     kind: Option<String>,
     /// In this workspace, by id or name.
     workspace: Option<String>,
-    /// `true`: with each connector's own JSON schema, which Airbyte may have to ask the connector for.
+    /// `true`, with `type`: with the connector's own JSON schema, which Airbyte may have to ask the
+    /// connector for.
     schema: Option<bool>,
 }
 
@@ -108,7 +109,7 @@ async fn types(
     let filter = TypesFilter {
         kind: query.kind,
         workspace: query.workspace,
-        schemas: query.schema.unwrap_or(false),
+        schema: query.schema.unwrap_or(false),
     };
     let flow = actors::read::types(state.clone(), kind, filter);
     let types = state.runtime.run(flow).await?;
