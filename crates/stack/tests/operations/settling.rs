@@ -123,7 +123,7 @@ async fn a_second_connection_that_appears_late_is_removed() {
     // The create of the process that died lands only now.
     let airbyte = stack.airbyte_api().await;
     let late = json!({"sourceId": row["airbyte_source_id"], "destinationId": row["destination_id"],
-        "name": "late", "prefix": "late_", "configurations": {"streams": [
+        "name": body["connection_name"], "prefix": "late_", "configurations": {"streams": [
             {"name": "orders", "syncMode": "full_refresh_overwrite"}]}});
     airbyte
         .post("/api/public/v1/connections", &late)
