@@ -134,15 +134,15 @@ pub(crate) async fn idle(state: &State, target: &Repairable, then: &str) -> Resu
     }
 }
 
-/// Makes an operation's steps while its lease is renewed, and ends it when they fail.
+/// Makes an operation's steps while its lease is renewed, and ends it when they fail. Boxed: they
+/// are the largest futures there are.
 pub(crate) async fn hold<T>(
     state: &State,
     lease: &Lease,
     steps: Pin<Box<dyn Future<Output = Result<T, Error>> + Send + '_>>,
 ) -> Result<T, Error> {
     let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
-    // The largest futures there are: kept off the stack of whoever makes them.
-    let result = Box::pin(steps).await;
+    let result = steps.await;
     drop(keeper);
     if let Err(error) = &result {
         end_failed(state, lease, error).await;

@@ -1,7 +1,10 @@
 //! Rows as they are shown.
 
-use contracts::{ConnectionView, DriftPolicy, JobView, OperationView, StepView};
+use chrono::{DateTime, Utc};
+use contracts::{ConnectionView, DriftPolicy, JobView, OperationView, Schedule, StepView};
 use shared::registry::entities::{connection, job, operation, operation_step};
+use shared::registry::status::ConnectionStatus;
+use shared::schedule;
 
 /// A connection; `instance` is the Airbyte that is configured.
 pub(crate) fn connection(row: &connection::Model, instance: &str) -> ConnectionView {
@@ -25,6 +28,23 @@ pub(crate) fn connection(row: &connection::Model, instance: &str) -> ConnectionV
         created_at: row.created_at,
         updated_at: row.updated_at,
     }
+}
+
+/// The next `count` times a connection is due by itself; none where it is not ACTIVE. An interval
+/// counts from its newest job.
+pub(crate) fn next_runs(
+    row: &connection::Model,
+    newest: Option<&job::Model>,
+    now: DateTime<Utc>,
+    count: usize,
+) -> Vec<DateTime<Utc>> {
+    if row.status != ConnectionStatus::Active {
+        return Vec::new();
+    }
+    let written: Schedule = serde_json::from_str(&row.schedule).unwrap_or_default();
+    let last = newest.map(|job| job.started_at.unwrap_or(job.created_at));
+    let parsed = schedule::parse(&written);
+    parsed.map_or_else(|_| Vec::new(), |parsed| parsed.next_runs(now, last, count))
 }
 
 /// A job.

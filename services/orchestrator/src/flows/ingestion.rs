@@ -3,20 +3,18 @@
 
 use contracts::{
     ConnectionPatch, DesiredStatus, ErrorCode, IngestionPatch, IngestionStatus,
-    NamespaceDefinition, NewIngestion, OnboardRequest, ScheduleType,
+    NamespaceDefinition, NewIngestion, OnboardRequest,
 };
 use shared::airbyte::ActorKind;
 use shared::airbyte::types::Actor;
 use shared::registry::now;
-use shared::registry::status::ConnectionStatus;
-use shared::schedule;
 use uuid::Uuid;
 
 use super::onboard::{self, Begins, Onboarded, Shared};
 use super::update::{self, Updated};
 use super::{Error, actors};
 use crate::domain::ingestion::{self, desired, from_connection, to_connection};
-use crate::domain::mark;
+use crate::domain::{mark, view};
 use crate::state::State;
 
 /// Makes one; with `answer_early` returns as soon as the operation is begun.
@@ -42,7 +40,7 @@ pub(crate) async fn create(
         format!("{} to {}", unmarked(&source.name), unmarked(&sink.name))
     });
     let request = OnboardRequest {
-        source_type: source.connector.unwrap_or_default(),
+        source_type: source.connector.clone().unwrap_or_default(),
         connection_name: name,
         credential_id: None,
         source_config: None,
@@ -56,7 +54,8 @@ pub(crate) async fn create(
         prefix: None,
     };
     let shared = Shared {
-        source_id: new.source_id,
+        source,
+        destination_id: sink_id,
         begins: match new.status.map(desired) {
             Some(DesiredStatus::Inactive) => Begins::Inactive,
             Some(DesiredStatus::Active) | None => Begins::Active,
@@ -124,18 +123,8 @@ pub(crate) async fn status(state: State, id: Uuid) -> Result<IngestionStatus, Er
     // about it would be shown as succeeded beside the `lastSync` of the one before.
     let newest = state.registry.job_list(id, 1).await?.pop();
     let row = state.connection(id).await?;
-    let written: contracts::Schedule = serde_json::from_str(&row.schedule).unwrap_or_default();
-    let next_sync = match schedule::parse(&written) {
-        Ok(parsed) if row.status == ConnectionStatus::Active => {
-            let last = match written.kind {
-                ScheduleType::Interval => newest.as_ref(),
-                ScheduleType::Cron | ScheduleType::Manual => None,
-            };
-            let last = last.map(|job| job.started_at.unwrap_or(job.created_at));
-            parsed.next_runs(now(), last, 1).pop()
-        }
-        _ => None,
-    };
+    let written = serde_json::from_str(&row.schedule).unwrap_or_default();
+    let next_sync = view::next_runs(&row, newest.as_ref(), now(), 1).pop();
     Ok(IngestionStatus {
         connection_id: row.id,
         ingestion_id: row.id,

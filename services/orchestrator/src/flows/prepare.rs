@@ -4,7 +4,7 @@
 use contracts::{ErrorCode, FieldError, OnboardRequest};
 use serde_json::{Map, Value};
 use shared::airbyte::ActorKind;
-use shared::airbyte::types::Definition;
+use shared::airbyte::types::{Actor, Definition};
 use shared::clients;
 use uuid::Uuid;
 
@@ -60,26 +60,13 @@ pub(crate) async fn prepare(state: &State, request: &OnboardRequest) -> Result<P
     })
 }
 
-/// The same for a source that is there already.
+/// The same for a source that is there already, and a destination of its workspace.
 pub(crate) async fn prepare_shared(
     state: &State,
-    request: &OnboardRequest,
-    source_id: Uuid,
+    source: Actor,
+    destination_id: Uuid,
 ) -> Result<Prepared, Error> {
-    let source = match state.airbyte.actor_get(ActorKind::Source, source_id).await {
-        Ok(source) => source,
-        Err(error) if error.is_not_found() => {
-            return Err(Error::field(
-                ErrorCode::Invalid,
-                "source_id",
-                format!("Airbyte has no source {source_id}"),
-            ));
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let destination_id = request.destination_id.or(state.default_destination);
     let workspace_id = source.workspace_id;
-    let destination_id = destination(state, destination_id, workspace_id).await?;
     let named = match source.definition_id {
         Some(id) => id.to_string(),
         None => source.connector.unwrap_or_default(),
@@ -88,7 +75,7 @@ pub(crate) async fn prepare_shared(
         workspace_id,
         destination_id,
         definition: definition(state, workspace_id, &named).await?,
-        source: PreparedSource::Shared(source_id),
+        source: PreparedSource::Shared(source.id),
     })
 }
 

@@ -12,7 +12,6 @@ use shared::registry::connections::ConnectionFilter;
 use shared::registry::entities::connection;
 use shared::registry::now;
 use shared::registry::status::ConnectionStatus;
-use shared::schedule;
 use uuid::Uuid;
 
 use super::{connection_id, next_link, operations, rows};
@@ -65,16 +64,12 @@ async fn shown(
     mut answer: HttpResponseBuilder,
 ) -> Result<HttpResponse, ApiError> {
     let mut view = view::connection(row, state.airbyte.instance());
-    if row.status == ConnectionStatus::Active
-        && let Ok(schedule) = schedule::parse(&view.schedule)
-    {
-        let last = match view.schedule.kind {
-            ScheduleType::Interval => state.registry.job_list(row.id, 1).await?.pop(),
-            ScheduleType::Cron | ScheduleType::Manual => None,
-        };
-        let last = last.map(|job| job.started_at.unwrap_or(job.created_at));
-        view.next_runs = schedule.next_runs(now(), last, RUNS);
-    }
+    let is_due = row.status == ConnectionStatus::Active;
+    let newest = match view.schedule.kind {
+        ScheduleType::Interval if is_due => state.registry.job_list(row.id, 1).await?.pop(),
+        ScheduleType::Interval | ScheduleType::Cron | ScheduleType::Manual => None,
+    };
+    view.next_runs = view::next_runs(row, newest.as_ref(), now(), RUNS);
     Ok(answer
         .insert_header(conditions::etag(row.revision))
         .json(view))

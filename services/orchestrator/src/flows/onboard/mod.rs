@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use contracts::{ErrorCode, FieldError, OnboardRequest};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use shared::airbyte::types::Actor;
 use shared::http::problem::chain;
 use shared::registry::connections::NewConnection;
 use shared::registry::entities::connection;
@@ -69,11 +71,20 @@ impl Begins {
     }
 }
 
-/// A source that is there already, to be onboarded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// A source that is there already, to be onboarded into a destination of the same workspace; both were
+/// looked at just now.
+#[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) source_id: Uuid,
+    pub(crate) source: Actor,
+    pub(crate) destination_id: Uuid,
     pub(crate) begins: Begins,
+}
+
+impl Shared {
+    /// What tells one onboarding of a source from another, beside the request.
+    fn identity(&self) -> Value {
+        json!({"source_id": self.source.id, "begins": self.begins})
+    }
 }
 
 /// Onboards a connection; with `answer_early` returns as soon as the operation is begun. Without a
@@ -88,15 +99,20 @@ pub(crate) async fn run(
     if !faults.is_empty() {
         return Err(Error::fields(ErrorCode::Invalid, faults));
     }
-    let hash = request::fingerprint(&request, shared.as_ref(), &state.fingerprint_key);
+    let identity = shared.as_ref().map(Shared::identity);
+    let hash = request::fingerprint(&request, identity.as_ref(), &state.fingerprint_key);
     if let Some(known) = known(&state, &request.connection_name, &hash, answer_early).await? {
         return Ok(known);
     }
+    let begins = (shared.as_ref()).map_or_else(Begins::default, |shared| shared.begins);
     let prepared = match shared {
         None => prepare::prepare(&state, &request).await?,
-        Some(shared) => prepare::prepare_shared(&state, &request, shared.source_id).await?,
+        Some(Shared {
+            source,
+            destination_id,
+            ..
+        }) => prepare::prepare_shared(&state, source, destination_id).await?,
     };
-    let begins = shared.map(|shared| shared.begins).unwrap_or_default();
     loop {
         // Looked up again: another request may have been first meanwhile.
         if let Some(known) = known(&state, &request.connection_name, &hash, answer_early).await? {
