@@ -41,6 +41,6 @@ pub use listener::{Listener, Message};
 pub use process::{Process, binary, workspace_root};
 pub use proxy::{Fault, Proxy};
 pub use redis::Redis;
-pub use stack::{KEY, Stack, StackBuilder, Wires};
+pub use stack::{KEY, Stack, StackBuilder, Wires, salesforce};
 pub use wait::{eventually, eventually_within};
 pub use wire::{Wire, WireFault};

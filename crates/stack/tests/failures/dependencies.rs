@@ -305,12 +305,7 @@ async fn calls_that_hang_hold_no_connection_to_the_registry_and_no_other_caller_
     let hang = control.path().join("hang_discover");
     std::fs::write(&hang, "").unwrap();
     let stack = StackBuilder::four_processes(Database::postgres().await)
-        .local_connectors(json!([{
-            "definition_id": "b117307c-14b6-41aa-9422-947e34922962", "kind": "source",
-            "name": "Salesforce", "docker_repository": "airbyte/source-salesforce",
-            "version": "2.7.0", "program": test_support::binary("recording_connector"),
-            "args": ["--control", control.path()],
-        }]))
+        .held_salesforce(control.path())
         .start()
         .await;
     let onboardings = (0..HANGING).map(|n| {

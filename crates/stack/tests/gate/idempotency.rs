@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use test_support::{Answer, Api, Database, Fault, Stack, StackBuilder, eventually};
+use test_support::{Answer, Api, Database, Fault, Stack, StackBuilder, eventually, salesforce};
 
 use crate::{holding, make_key};
 
@@ -120,18 +120,11 @@ test_support::on_both!(a_key_that_does_not_read_is_refused);
 /// A stack whose Salesforce discovers when it is let, and how it is onboarded.
 async fn slow(control: &std::path::Path) -> (Stack, Value) {
     let stack = StackBuilder::four_processes(Database::postgres().await)
-        .local_connectors(json!([{
-            "definition_id": "b117307c-14b6-41aa-9422-947e34922962", "kind": "source",
-            "name": "Salesforce", "docker_repository": "airbyte/source-salesforce",
-            "version": "2.7.0", "program": test_support::binary("recording_connector"),
-            "args": ["--control", control],
-        }]))
+        .held_salesforce(control)
         .start()
         .await;
     std::fs::write(control.join("hang_discover"), "").unwrap();
-    let body = json!({"source_type": "salesforce", "connection_name": "crm", "source_config": {
-        "client_id": "a", "client_secret": "b", "refresh_token": "c", "is_sandbox": false,
-        "auth_type": "Client", "start_date": "2024-01-01T00:00:00Z"}});
+    let body = salesforce("crm");
     (stack, body)
 }
 

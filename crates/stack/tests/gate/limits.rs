@@ -123,12 +123,7 @@ async fn slow(control: &std::path::Path) -> Stack {
     std::fs::write(control.join("hang_discover"), "").unwrap();
     StackBuilder::four_processes(Database::Sqlite)
         .with("AAM_REQUESTS_MAX", "2")
-        .local_connectors(json!([{
-            "definition_id": "b117307c-14b6-41aa-9422-947e34922962", "kind": "source",
-            "name": "Salesforce", "docker_repository": "airbyte/source-salesforce",
-            "version": "2.7.0", "program": test_support::binary("recording_connector"),
-            "args": ["--control", control],
-        }]))
+        .held_salesforce(control)
         .start()
         .await
 }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-use test_support::{Database, StackBuilder, eventually, eventually_within};
+use test_support::{Database, StackBuilder, eventually, eventually_within, salesforce};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_orchestrator_hands_over_what_it_held() {
@@ -13,17 +12,10 @@ async fn a_stopped_orchestrator_hands_over_what_it_held() {
     let mut stack = StackBuilder::four_processes(Database::postgres().await)
         // Far longer than the test waits.
         .with("AAM_LEASE_SECONDS", "600")
-        .local_connectors(json!([{
-            "definition_id": "b117307c-14b6-41aa-9422-947e34922962", "kind": "source",
-            "name": "Salesforce", "docker_repository": "airbyte/source-salesforce",
-            "version": "2.7.0", "program": test_support::binary("recording_connector"),
-            "args": ["--control", control.path()],
-        }]))
+        .held_salesforce(control.path())
         .start()
         .await;
-    let body = json!({"source_type": "salesforce", "connection_name": "crm", "source_config": {
-        "client_id": "a", "client_secret": "b", "refresh_token": "c", "is_sandbox": false,
-        "auth_type": "Client", "start_date": "2024-01-01T00:00:00Z"}});
+    let body = salesforce("crm");
     let (api, sent) = (stack.api.clone(), body.clone());
     let waiting = tokio::spawn(async move {
         let request = api.request(reqwest::Method::POST, "/connections/onboard");

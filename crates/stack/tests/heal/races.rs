@@ -1,7 +1,7 @@
 //! Repairs against one another and against jobs.
 
 use serde_json::{Value, json};
-use test_support::{Database, Stack, StackBuilder, binary, eventually};
+use test_support::{Database, Stack, StackBuilder, eventually, salesforce};
 
 use super::{heal, onboard, origins, shop, version};
 
@@ -68,17 +68,10 @@ async fn fifty_syncs_at_once_are_one_job() {
 /// A stack whose Salesforce reads half of its records and waits.
 async fn gated(control: &std::path::Path) -> (Stack, String) {
     let stack = StackBuilder::four_processes(Database::postgres().await)
-        .local_connectors(json!([{
-            "definition_id": "b117307c-14b6-41aa-9422-947e34922962", "kind": "source",
-            "name": "Salesforce", "docker_repository": "airbyte/source-salesforce",
-            "version": "2.7.0", "program": binary("recording_connector"),
-            "args": ["--control", control],
-        }]))
+        .held_salesforce(control)
         .start()
         .await;
-    let body = json!({"source_type": "salesforce", "connection_name": "crm", "source_config": {
-        "client_id": "a", "client_secret": "b", "refresh_token": "c", "is_sandbox": false,
-        "auth_type": "Client", "start_date": "2024-01-01T00:00:00Z"}});
+    let body = salesforce("crm");
     let id = onboard(&stack, &body).await;
     (stack, id)
 }

@@ -1,7 +1,7 @@
 //! What the tests here begin with.
 
-use serde_json::{Value, json};
-use test_support::{Database, Stack, StackBuilder, binary};
+use serde_json::Value;
+use test_support::{Database, Stack, StackBuilder, salesforce};
 
 /// Four processes with a table of orders to onboard.
 pub(crate) async fn shop(database: Database, variables: &[(&str, &str)]) -> Stack {
@@ -29,17 +29,10 @@ pub(crate) async fn databases() -> Vec<Database> {
 /// `control`; its id with the stack.
 pub(crate) async fn gated(database: Database, control: &std::path::Path) -> (Stack, Value) {
     let stack = StackBuilder::four_processes(database)
-        .local_connectors(json!([{
-            "definition_id": "b117307c-14b6-41aa-9422-947e34922962", "kind": "source",
-            "name": "Salesforce", "docker_repository": "airbyte/source-salesforce",
-            "version": "2.7.0", "program": binary("recording_connector"),
-            "args": ["--control", control],
-        }]))
+        .held_salesforce(control)
         .start()
         .await;
-    let body = json!({"source_type": "salesforce", "connection_name": "crm", "source_config": {
-        "client_id": "a", "client_secret": "b", "refresh_token": "c", "is_sandbox": false,
-        "auth_type": "Client", "start_date": "2024-01-01T00:00:00Z"}});
+    let body = salesforce("crm");
     let made = stack
         .api
         .post("/connections/onboard", &body)

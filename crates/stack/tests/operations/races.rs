@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use test_support::{Answer, Api, Database, Process, Stack, StackBuilder, binary, eventually};
+use test_support::{Answer, Api, Database, Process, Stack, StackBuilder, eventually};
 
 use super::connection;
 
@@ -24,12 +24,7 @@ struct Pair {
 async fn pair(database: Database) -> Pair {
     let control = tempfile::tempdir().unwrap();
     let stack = StackBuilder::four_processes(database)
-        .local_connectors(json!([{
-            "definition_id": "b117307c-14b6-41aa-9422-947e34922962", "kind": "source",
-            "name": "Salesforce", "docker_repository": "airbyte/source-salesforce",
-            "version": "2.7.0", "program": binary("recording_connector"),
-            "args": ["--control", control.path()],
-        }]))
+        .held_salesforce(control.path())
         .start()
         .await;
     let broker = stack.start_replica("auth_broker", "SERVICE_PORT_AUTH_BROKER", &[]);

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use test_support::{Database, Fault, Stack, StackBuilder, binary};
+use test_support::{Database, Fault, Stack, StackBuilder, salesforce};
 
 const JOBS: &str = "/api/public/v1/jobs";
 
@@ -12,17 +12,10 @@ async fn gated(control: &std::path::Path) -> (Stack, Value) {
         .proxied()
         // The faults are the tests' own.
         .with("EMBEDDED_AIRBYTE_MODE", "lenient")
-        .local_connectors(json!([{
-            "definition_id": "b117307c-14b6-41aa-9422-947e34922962", "kind": "source",
-            "name": "Salesforce", "docker_repository": "airbyte/source-salesforce",
-            "version": "2.7.0", "program": binary("recording_connector"),
-            "args": ["--control", control],
-        }]))
+        .held_salesforce(control)
         .start()
         .await;
-    let body = json!({"source_type": "salesforce", "connection_name": "crm", "source_config": {
-        "client_id": "a", "client_secret": "b", "refresh_token": "c", "is_sandbox": false,
-        "auth_type": "Client", "start_date": "2024-01-01T00:00:00Z"}});
+    let body = salesforce("crm");
     let made = stack
         .api
         .post("/connections/onboard", &body)

@@ -74,6 +74,13 @@ pub struct Stack {
     folder: tempfile::TempDir,
 }
 
+/// An onboarding of the recording connector's Salesforce.
+pub fn salesforce(name: &str) -> Value {
+    serde_json::json!({"source_type": "salesforce", "connection_name": name, "source_config": {
+        "client_id": "a", "client_secret": "b", "refresh_token": "c", "is_sandbox": false,
+        "auth_type": "Client", "start_date": "2024-01-01T00:00:00Z"}})
+}
+
 impl Default for StackBuilder {
     fn default() -> Self {
         Self {
@@ -115,6 +122,18 @@ impl StackBuilder {
     pub fn local_connectors(mut self, connectors: Value) -> Self {
         self.local_connectors = Some(connectors);
         self
+    }
+
+    /// With a Salesforce whose discovers, checks and reads are held up by files in `control`, as the
+    /// recording connector tells.
+    #[must_use]
+    pub fn held_salesforce(self, control: &Path) -> Self {
+        self.local_connectors(serde_json::json!([{
+            "definition_id": "b117307c-14b6-41aa-9422-947e34922962", "kind": "source",
+            "name": "Salesforce", "docker_repository": "airbyte/source-salesforce",
+            "version": "2.7.0", "program": crate::process::binary("recording_connector"),
+            "args": ["--control", control],
+        }]))
     }
 
     /// With a proxy between the services and the embedded Airbyte that fails on demand; four
