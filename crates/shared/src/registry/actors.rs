@@ -114,7 +114,6 @@ impl Registry {
         lease: &Lease,
         new: &NewActor,
         airbyte_id: Uuid,
-        settle_until: Option<DateTime<Utc>>,
     ) -> Result<(), Error> {
         let writer = self.writer().await?;
         assert_held(&writer, lease).await?;
@@ -140,8 +139,7 @@ impl Registry {
         };
         outbox::append(&writer, None, &event).await?;
         let result = json!({ "id": airbyte_id }).to_string();
-        let ending = Ending::succeeded(Some(&result)).settling(settle_until);
-        finish(&writer, lease, ending).await?;
+        finish(&writer, lease, Ending::succeeded(Some(&result))).await?;
         writer.commit().await?;
         Ok(())
     }
@@ -352,12 +350,12 @@ async fn hold(writer: &DatabaseTransaction, of: ActorRef<'_>) -> Result<Model, E
             Ok(_) | Err(sea_orm::DbErr::RecordNotInserted) => {}
             Err(error) => return Err(error.into()),
         }
-        Entity::update_many()
+        let locked = Entity::update_many()
             .col_expr(Column::UpdatedAt, Expr::value(at))
             .filter(named(of))
-            .exec(writer)
+            .exec_with_returning(writer)
             .await?;
-        if let Some(row) = Entity::find().filter(named(of)).one(writer).await? {
+        if let Some(row) = locked.into_iter().next() {
             return Ok(row);
         }
     }

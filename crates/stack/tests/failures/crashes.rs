@@ -1,8 +1,6 @@
 //! kill -9 in the middle: after a restart nothing is doubled, lost or orphaned.
 
-use std::path::Path;
-
-use serde_json::{Value, json};
+use serde_json::json;
 use test_support::{Database, Stack, StackBuilder, eventually, eventually_within};
 
 /// A table large enough that a sync can be caught in the middle.
@@ -88,24 +86,11 @@ async fn a_killed_airbyte_finishes_its_sync_after_a_restart() {
     assert_eq!(jobs.as_array().unwrap().len(), 2);
 }
 
-/// The recording connector, waiting in the command named until it is released.
-fn slow_salesforce(control: &Path) -> Value {
-    json!([{
-        "definition_id": "b117307c-14b6-41aa-9422-947e34922962",
-        "kind": "source",
-        "name": "Salesforce",
-        "docker_repository": "airbyte/source-salesforce",
-        "version": "2.7.0",
-        "program": test_support::binary("recording_connector"),
-        "args": ["--control", control],
-    }])
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_orchestrator_leaves_no_orphan_and_no_double() {
     let control = tempfile::tempdir().unwrap();
     let mut stack = StackBuilder::four_processes(Database::postgres().await)
-        .local_connectors(slow_salesforce(control.path()))
+        .held_salesforce(control.path())
         .start()
         .await;
     let config = json!({"client_id": "a", "client_secret": "b", "refresh_token": "c",

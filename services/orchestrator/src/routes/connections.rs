@@ -14,7 +14,7 @@ use shared::registry::now;
 use shared::registry::status::ConnectionStatus;
 use uuid::Uuid;
 
-use super::{connection_id, next_link, operations, rows};
+use super::{connection_id, operations, rows};
 use crate::domain::view;
 use crate::flows;
 use crate::flows::delete::Deleted;
@@ -111,22 +111,12 @@ pub(crate) async fn list(
         name: query.name,
     };
     if let Some(limit) = query.limit {
-        rows::check_limit(limit)?;
-        let rows = state
-            .registry
-            .connection_page(&filter, query.cursor, limit)
-            .await?;
-        let mut response = HttpResponse::Ok();
-        if rows.len() as u64 == limit
-            && let Some(last) = rows.last()
-        {
-            response.insert_header(("link", next_link(&request, "cursor", &last.id.to_string())));
-        }
+        let (rows, mut answer) = rows::page(&state, &request, &filter, query.cursor, limit).await?;
         let page: Vec<_> = rows
             .iter()
             .map(|row| view::connection(row, state.airbyte.instance()))
             .collect();
-        return Ok(response.json(page));
+        return Ok(answer.json(page));
     }
     rows::all(
         &state,

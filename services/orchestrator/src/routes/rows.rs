@@ -1,7 +1,7 @@
 //! Lists of connections: all of them, streamed as they are read, so that memory stays flat.
 
-use actix_web::HttpResponse;
 use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures::stream;
 use serde::Serialize;
 use shared::http::ApiError;
@@ -10,6 +10,7 @@ use shared::registry::entities::connection;
 use shared::registry::status::ConnectionStatus;
 use uuid::Uuid;
 
+use super::next_link;
 use crate::state::State;
 
 /// Rows read at a time.
@@ -31,15 +32,6 @@ impl Envelope {
     };
 }
 
-/// Refuses a page that is too large, or of nothing.
-pub(crate) fn check_limit(limit: u64) -> Result<(), ApiError> {
-    if (1..=LIMIT_MAX).contains(&limit) {
-        return Ok(());
-    }
-    let message = format!("must be 1 to {LIMIT_MAX}");
-    Err(ApiError::invalid("limit", message))
-}
-
 /// The status that a query names, in any case.
 pub(crate) fn status(text: Option<&str>) -> Result<Option<ConnectionStatus>, ApiError> {
     let Some(text) = text else {
@@ -51,6 +43,29 @@ pub(crate) fn status(text: Option<&str>) -> Result<Option<ConnectionStatus>, Api
             "is none of pending, active, healing, failed, inactive",
         )
     })
+}
+
+/// A page of connections, and an answer that says where the next one begins.
+pub(crate) async fn page(
+    state: &State,
+    request: &HttpRequest,
+    filter: &ConnectionFilter,
+    after: Option<Uuid>,
+    limit: u64,
+) -> Result<(Vec<connection::Model>, HttpResponseBuilder), ApiError> {
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        let message = format!("must be 1 to {LIMIT_MAX}");
+        return Err(ApiError::invalid("limit", message));
+    }
+    let rows = state.registry.connection_page(filter, after, limit).await?;
+    let mut answer = HttpResponse::Ok();
+    if rows.len() as u64 == limit
+        && let Some(last) = rows.last()
+    {
+        let next = next_link(request, "cursor", &last.id.to_string());
+        answer.insert_header(("link", next));
+    }
+    Ok((rows, answer))
 }
 
 /// Every connection after one, oldest first, as `show` shows it for the Airbyte that is configured.

@@ -167,7 +167,7 @@ impl Making<'_> {
         }
         run.commit(step::COMMIT_ACTOR, async {
             let registry = &self.state.registry;
-            let stored = registry.actor_succeed(lease, &self.new, actor.id, None);
+            let stored = registry.actor_succeed(lease, &self.new, actor.id);
             stored.await.map_err(Error::from)
         })
         .await?;

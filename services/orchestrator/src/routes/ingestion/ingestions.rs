@@ -12,7 +12,7 @@ use shared::registry::connections::ConnectionFilter;
 use shared::registry::entities::connection;
 use uuid::Uuid;
 
-use super::super::{connection_id, connections, next_link, operations, rows};
+use super::super::{connection_id, connections, operations, rows};
 use super::{Members, read};
 use crate::domain::ingestion::{self, new_ingestion};
 use crate::flows;
@@ -105,18 +105,7 @@ pub(crate) async fn list(
         let show = |row: &connection::Model, _: &str| ingestion::view(row);
         return rows::all(&state, filter, query.cursor, envelope, show).await;
     };
-    rows::check_limit(limit)?;
-    let page = state
-        .registry
-        .connection_page(&filter, query.cursor, limit)
-        .await?;
-    let mut answer = HttpResponse::Ok();
-    if page.len() as u64 == limit
-        && let Some(last) = page.last()
-    {
-        let next = next_link(&request, "cursor", &last.id.to_string());
-        answer.insert_header(("link", next));
-    }
+    let (page, mut answer) = rows::page(&state, &request, &filter, query.cursor, limit).await?;
     Ok(answer.json(Ingestions {
         connections: page.iter().map(ingestion::view).collect(),
         total,
