@@ -2,18 +2,25 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
+use shared::http::connections::Connections;
+use shared::http::hosts::{self, Hosts};
+use shared::http::routes::{Routes, TrailingSlash};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, guard, late};
+use crate::api;
+use crate::api::guard::Guard;
 use crate::engine::Engine;
 use crate::{Error, Options};
 
 /// Seconds that open requests get to finish when the engine stops.
 const SHUTDOWN_TIMEOUT_S: u64 = 5;
+
+/// Connections at which a worker stops to accept.
+const CONNECTIONS_PER_WORKER: usize = 25_000;
 
 /// An embedded Airbyte, listening but not answering yet.
 pub struct Application {
@@ -34,23 +41,40 @@ impl Application {
     /// connectors.
     ///
     /// # Errors
-    /// When the data directory cannot be used or is in use, the database does not open, or the
-    /// address cannot be bound.
+    /// When the engine would be open to other machines without a key, the data directory cannot be
+    /// used or is in use, the database does not open, or the address cannot be bound.
     pub async fn build(options: Options) -> Result<Self, Error> {
-        let engine = Engine::open(&options).await?;
         let (host, port) = options.bind.clone();
-        let hosts = Arc::new(guard::Hosts::new(&host, options.allowed_hosts.clone()));
+        if !options.has_key && !hosts::is_loopback(&host) {
+            return Err(Error::Open(host));
+        }
+        let engine = Engine::open(&options).await?;
+        let known = Hosts::new(&host, &options.allowed_hosts);
+        let guard = Guard::new(known, options.requests_max);
         let shared = web::Data::from(engine.clone());
+        let connections = Connections::by_open_files();
         let http = HttpServer::new(move || {
-            let hosts = hosts.clone();
+            let guard = guard.clone();
             App::new()
                 .app_data(shared.clone())
-                .wrap(from_fn(late::late))
-                .wrap(from_fn(move |request, next| {
-                    guard::guard(hosts.clone(), request, next)
-                }))
-                .configure(api::configure)
+                // The guard has read the body and bounded it by its route.
+                .app_data(web::PayloadConfig::new(usize::MAX))
+                .configure(move |app| {
+                    let mut all = Routes::default();
+                    all.configure(api::configure);
+                    let unmatched = api::unmatched();
+                    all.install(
+                        app,
+                        TrailingSlash::Same,
+                        unmatched,
+                        move |matched, request, next| guard.clone().pass(matched, request, next),
+                    );
+                })
         })
+        .on_connect(move |io, data| connections.accepted(io, data))
+        // Beyond what `Connections` keeps, so that none waits for another to end.
+        .max_connections(CONNECTIONS_PER_WORKER)
+        .client_request_timeout(Duration::from_secs(10))
         .workers(options.http_workers.max(1))
         .shutdown_timeout(SHUTDOWN_TIMEOUT_S)
         .disable_signals()

@@ -24,6 +24,11 @@ pub enum Error {
     /// The database could not be opened, migrated or read.
     #[error("opening the engine's database")]
     Database(#[source] sea_orm::DbErr),
+    /// Not bound to loopback, and no key.
+    #[error(
+        "BIND_ADDRESS={0} is reachable from other machines, and no key is set: set AIRBYTE_CLIENT_ID and AIRBYTE_CLIENT_SECRET, or AAM_API_KEY, or bind to 127.0.0.1"
+    )]
+    Open(String),
     /// The address is taken or not ours.
     #[error("listening on {address} (SERVICE_PORT_EMBEDDED_AIRBYTE, BIND_ADDRESS)")]
     Bind {

@@ -35,6 +35,7 @@ mod time;
 mod tokens;
 mod workspaces;
 
+pub use api::policy::{Access, Policy};
 pub use application::Application;
 pub use by_hand::{ConnectorInfo, Connectors, Failed, Made, Records};
 pub use clock::Clock;
@@ -52,4 +53,11 @@ fn private_directory(path: &std::path::Path) -> std::io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(path)
+}
+
+/// Every route, and what it asks of its caller.
+pub fn route_table() -> Vec<shared::http::routes::Declared<Policy>> {
+    let mut routes = shared::http::routes::Routes::default();
+    api::configure(&mut routes);
+    routes.table()
 }

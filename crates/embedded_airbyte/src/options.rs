@@ -27,6 +27,11 @@ pub struct Options {
     pub bind: (String, u16),
     /// Names besides loopback ones and the bind address that a `Host` header may carry.
     pub allowed_hosts: Vec<String>,
+    /// Whether somebody chose a key for this installation: without one the engine listens on loopback
+    /// alone.
+    pub has_key: bool,
+    /// Requests that are under way at the same time; further ones are refused with 503.
+    pub requests_max: usize,
     /// Client id of the one application.
     pub client_id: String,
     /// Client secret of the one application.
@@ -72,6 +77,8 @@ impl Options {
             home,
             bind: ("127.0.0.1".to_owned(), 8000),
             allowed_hosts: Vec::new(),
+            has_key: false,
+            requests_max: 512,
             client_id,
             client_secret,
             seal_key,
@@ -104,6 +111,7 @@ impl Options {
             .client_id
             .clone()
             .zip(settings.airbyte.client_secret.clone());
+        let has_key = given.is_some() || settings.api_key.is_some();
         let (client_id, client_secret) = match given {
             Some(client) => client,
             None => settings.home.airbyte_client()?,
@@ -116,6 +124,8 @@ impl Options {
             settings.bind_address.clone(),
             settings.ports.embedded_airbyte,
         );
+        options.has_key = has_key;
+        options.requests_max = settings.requests_max;
         options.allowed_hosts = settings.allowed_hosts.clone();
         options.mode = settings.embedded_airbyte_mode;
         options.data_roots = settings.data_roots.clone();

@@ -3,6 +3,7 @@
 
 use chrono::Utc;
 use contracts::Role;
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,16 @@ pub struct Verified {
     pub service: String,
     /// For whom it calls, where somebody asked it.
     pub on_behalf_of: Option<(String, Role)>,
+}
+
+/// Why a token does not let its holder in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotVerified {
+    /// Signed with this installation's key, but not good at this moment, for this audience or for so
+    /// long. Clocks that differ make such tokens.
+    Stale,
+    /// Not a token of this installation's services at all.
+    Foreign,
 }
 
 /// Makes tokens of one service for others, and checks those meant for it.
@@ -79,7 +90,10 @@ impl ServiceTokens {
     }
 
     /// What the token says, when it is genuine, fresh and meant for this service.
-    pub fn verify(&self, token: &str) -> Option<Verified> {
+    ///
+    /// # Errors
+    /// Why it does not let its holder in.
+    pub fn verify(&self, token: &str) -> Result<Verified, NotVerified> {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_audience(&[self.service]);
         validation.set_issuer(SERVICES);
@@ -87,10 +101,22 @@ impl ServiceTokens {
         validation.leeway = LEEWAY_SECONDS;
         let key = DecodingKey::from_secret(self.key.expose_secret().as_bytes());
         let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation)
-            .ok()?
+            .map_err(|error| match error.kind() {
+                ErrorKind::ExpiredSignature
+                | ErrorKind::InvalidAudience
+                | ErrorKind::InvalidIssuer
+                | ErrorKind::MissingRequiredClaim(_) => NotVerified::Stale,
+                _ => NotVerified::Foreign,
+            })?
             .claims;
-        let longest = LIFETIME_SECONDS + LEEWAY_SECONDS as i64;
-        (claims.exp - claims.iat <= longest).then(|| Verified {
+        let leeway = LEEWAY_SECONDS as i64;
+        let lasts = claims.exp.checked_sub(claims.iat);
+        let is_short = lasts.is_some_and(|lasts| lasts <= LIFETIME_SECONDS + leeway);
+        let is_made = claims.iat <= Utc::now().timestamp() + leeway;
+        if !is_short || !is_made {
+            return Err(NotVerified::Stale);
+        }
+        Ok(Verified {
             service: claims.iss,
             on_behalf_of: claims.act.zip(claims.role),
         })
@@ -113,14 +139,19 @@ mod tests {
         let token = token.expose_secret();
         assert_eq!(
             tokens("k", "auth_broker").verify(token),
-            Some(Verified {
+            Ok(Verified {
                 service: "orchestrator".into(),
                 on_behalf_of: None
             })
         );
-        assert_eq!(tokens("k", "drift_repair_agent").verify(token), None);
-        assert_eq!(tokens("other", "auth_broker").verify(token), None);
-        assert_eq!(tokens("k", "auth_broker").verify("aam_key"), None);
+        let elsewhere = tokens("k", "drift_repair_agent").verify(token);
+        assert_eq!(elsewhere, Err(NotVerified::Stale));
+        for foreign in [
+            tokens("other", "auth_broker").verify(token),
+            tokens("k", "auth_broker").verify("aam_key"),
+        ] {
+            assert_eq!(foreign, Err(NotVerified::Foreign));
+        }
     }
 
     #[tokio::test]
@@ -143,11 +174,17 @@ mod tests {
     }
 
     #[test]
-    fn an_old_or_long_lived_token_is_refused() {
+    fn an_old_long_lived_or_future_token_is_stale() {
         crate::install_tls_provider();
         let key = EncodingKey::from_secret(b"k");
         let now = Utc::now().timestamp();
-        for (iat, exp) in [(now - 120, now - 60), (now, now + 3600)] {
+        for (iat, exp) in [
+            (now - 120, now - 60),
+            (now, now + 3600),
+            (now + 3000, now + 3060),
+            (i64::MIN, now + 60),
+            (i64::MIN, i64::MAX),
+        ] {
             let claims = Claims {
                 iss: "orchestrator".into(),
                 aud: "auth_broker".into(),
@@ -158,7 +195,8 @@ mod tests {
             };
             let token =
                 jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap();
-            assert_eq!(tokens("k", "auth_broker").verify(&token), None);
+            let refused = tokens("k", "auth_broker").verify(&token);
+            assert_eq!(refused, Err(NotVerified::Stale), "{iat} {exp}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::web::Data;
+use actix_web::web::{Data, ServiceConfig};
 use futures::FutureExt as _;
 use shared::airbyte::Airbyte;
 use shared::http::server::{self, Listening, Service, StartError};
@@ -73,9 +73,10 @@ impl Application {
                 .boxed_local()
             }),
         };
-        let listening = server::listen(service, move |config| {
-            config.app_data(data.clone()).configure(routes::configure);
-        })?;
+        let data = move |app: &mut ServiceConfig| {
+            app.app_data(data.clone());
+        };
+        let listening = server::listen(service, data, routes::configure)?;
         Ok(Self { listening, state })
     }
 

@@ -8,3 +8,8 @@ mod startup;
 mod state;
 
 pub use startup::Application;
+
+/// Every route of the service, and what it asks of its caller.
+pub fn route_table() -> Vec<shared::http::routes::Declared<shared::http::policy::Policy>> {
+    shared::http::server::route_table(routes::configure)
+}

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::web::Data;
+use actix_web::web::{Data, ServiceConfig};
 use futures::FutureExt as _;
 use secrecy::SecretString;
 use shared::airbyte::Airbyte;
@@ -121,12 +121,10 @@ impl Application {
         let scraped = Data::new(Scraped(Arc::new(move || {
             flows::scrape::scrape(at_scrape.clone()).boxed_local()
         })));
-        let listening = server::listen(service, move |config| {
-            config
-                .app_data(data.clone())
-                .app_data(scraped.clone())
-                .configure(routes::configure);
-        })?;
+        let data = move |app: &mut ServiceConfig| {
+            app.app_data(data.clone()).app_data(scraped.clone());
+        };
+        let listening = server::listen(service, data, routes::configure)?;
         Ok(Self {
             listening,
             state,

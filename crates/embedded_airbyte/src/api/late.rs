@@ -3,10 +3,11 @@
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
 
+use super::policy::Makes;
 use super::problem;
 use crate::engine::Engine;
 use crate::fault::Fault;
@@ -14,18 +15,14 @@ use crate::hostility::{Create, LATE};
 
 /// Lets a request through at once, later or not at all.
 pub(crate) async fn late(
+    makes: Makes,
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let engine = request.app_data::<web::Data<Engine>>();
-    let create = match (engine, request.path()) {
-        (Some(engine), "/api/public/v1/jobs") if *request.method() == Method::POST => {
-            engine.hostility.job()
-        }
-        (
-            Some(engine),
-            "/api/public/v1/sources" | "/api/public/v1/destinations" | "/api/public/v1/connections",
-        ) if *request.method() == Method::POST => engine.hostility.create(),
+    let create = match (engine, makes) {
+        (Some(engine), Makes::Job) => engine.hostility.job(),
+        (Some(engine), Makes::Something) => engine.hostility.create(),
         _ => Create::Honest,
     };
     match create {

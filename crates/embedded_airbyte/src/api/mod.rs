@@ -2,51 +2,56 @@
 
 mod config;
 pub(crate) mod guard;
-pub(crate) mod late;
+mod late;
+pub(crate) mod policy;
 mod problem;
 mod public;
 mod token;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, Route, web};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use shared::http::routes::Routes;
 use uuid::Uuid;
 
+use self::policy::{BEARER, PAGE, PROBE, Policy, TOKEN};
 use crate::actors::Page;
 use crate::engine::Engine;
 use crate::fault::{Fault, to_json};
 
-/// Bytes of a request; catalogs are large.
-const BODY_LEN_MAX: usize = 32 * 1024 * 1024;
 const PAGE_DEFAULT: u64 = 20;
 const PAGE_MAX: u64 = 100;
 
 /// All routes.
-pub(crate) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .app_data(web::PayloadConfig::new(BODY_LEN_MAX))
-        .route("/applications/token", web::post().to(token::public))
-        .route(
-            "/api/public/applications/token",
-            web::post().to(token::public),
-        )
-        .service(web::scope("/api/public/v1").configure(public::configure))
-        .service(web::scope("/api/v1").configure(config::configure))
-        .default_service(web::to(elsewhere));
+pub(crate) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .get("/health", PROBE, web_app)
+        .post("/applications/token", TOKEN, token::public)
+        .post("/api/public/applications/token", TOKEN, token::public)
+        .scope("/api/public/v1", public::configure)
+        .scope("/api/v1", config::configure)
+        .any("/api", BEARER, nothing)
+        .any("/api/{path:.*}", BEARER, nothing)
+        .any("/{path:.*}", PAGE, web_app);
 }
 
-/// Below `/api` a path is known or it is not; everything else is the web app's.
-async fn elsewhere(engine: Shared, request: HttpRequest) -> HttpResponse {
-    let path = request.path();
-    let api = path == "/api" || path.starts_with("/api/");
-    if api && !engine.hostility.answers_everything() {
-        return problem::framework(
-            actix_web::http::StatusCode::NOT_FOUND,
-            path,
-            "Page Not Found",
-        );
+/// What no path matches: the router gives it nothing to judge by, so the guard answers.
+pub(crate) fn unmatched() -> Route {
+    web::to(HttpResponse::NotFound)
+}
+
+/// Below `/api` a path is known or it is not.
+async fn nothing(engine: Shared, request: HttpRequest) -> HttpResponse {
+    if engine.hostility.answers_everything() {
+        return web_app().await;
     }
+    problem::framework(StatusCode::NOT_FOUND, request.path(), "Page Not Found")
+}
+
+/// Everything else is the web app's.
+async fn web_app() -> HttpResponse {
     HttpResponse::Ok()
         .content_type(ContentType::html())
         .body(WEB_APP)

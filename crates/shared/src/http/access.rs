@@ -1,17 +1,16 @@
 //! Who may call: holders of `AAM_API_KEY` or a stored key, services of ours by their tokens, and anybody on loopback
 //! while no key exists.
 
-use std::net::IpAddr;
-
 use contracts::Role;
 use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 
 use super::actor::Actor;
+use super::hosts::{Hosts, is_loopback};
 use super::key_ring::KeyRing;
 use crate::registry::Registry;
 use crate::registry::keys::digest;
-use crate::service_token::ServiceTokens;
+use crate::service_token::{NotVerified, ServiceTokens};
 use crate::settings::Settings;
 
 /// Who calls.
@@ -105,7 +104,7 @@ pub struct Access {
     key: Option<[u8; 32]>,
     stored: KeyRing,
     tokens: ServiceTokens,
-    hosts: Vec<String>,
+    pub(super) hosts: Hosts,
 }
 
 impl Access {
@@ -125,14 +124,12 @@ impl Access {
                 return Err(AccessError::Open(settings.bind_address.clone()));
             }
         }
-        let mut hosts = settings.allowed_hosts.clone();
-        hosts.push(settings.bind_address.to_lowercase());
         let key = settings.api_key.as_ref();
         Ok(Self {
             key: key.map(|key| digest(key.expose_secret())),
             stored: KeyRing::new(registry.clone()),
             tokens: ServiceTokens::new(settings.service_token_key()?, service),
-            hosts,
+            hosts: Hosts::new(&settings.bind_address, &settings.allowed_hosts),
         })
     }
 
@@ -151,11 +148,16 @@ impl Access {
                 .then_some(token.trim())
         });
         if let Some(token) = bearer {
-            if let Some(verified) = self.tokens.verify(token) {
-                return Ok(Some(Principal::Service {
-                    name: verified.service,
-                    on_behalf_of: verified.on_behalf_of,
-                }));
+            match self.tokens.verify(token) {
+                Ok(verified) => {
+                    return Ok(Some(Principal::Service {
+                        name: verified.service,
+                        on_behalf_of: verified.on_behalf_of,
+                    }));
+                }
+                // A service whose clock differs from ours must learn it, not pass for somebody else.
+                Err(NotVerified::Stale) => return Ok(None),
+                Err(NotVerified::Foreign) => {}
             }
             if let Some(key) = &self.key
                 && bool::from(digest(token).ct_eq(key))
@@ -176,26 +178,4 @@ impl Access {
         let open = self.key.is_none() && !self.stored.any().await?;
         Ok(open.then(|| Principal::admin(ANONYMOUS)))
     }
-
-    /// Whether a `Host` header names this service.
-    pub(super) fn knows_host(&self, host: &str) -> bool {
-        let host = host.to_lowercase();
-        let name = match host.strip_prefix('[') {
-            Some(rest) => rest.split(']').next().unwrap_or(rest),
-            None => host.split(':').next().unwrap_or(&host),
-        };
-        is_loopback(name)
-            || self
-                .hosts
-                .iter()
-                .any(|allowed| *allowed == name || *allowed == host)
-    }
-}
-
-fn is_loopback(name: &str) -> bool {
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || name
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }

@@ -128,9 +128,8 @@ impl Idempotency {
 
     async fn claim(&self, caller: &str, request: &mut ServiceRequest) -> Result<Claim, ApiError> {
         let key = key(request)?;
-        let limit = body::limit(request.request());
         let payload = request.take_payload();
-        let bytes = body::read(request.request(), payload, limit).await?;
+        let bytes = body::read(request.request(), payload).await?;
         request.set_payload(Payload::from(bytes.clone()));
         let fingerprint = self.fingerprint(request, bytes).await?;
         let of = KeyOf {

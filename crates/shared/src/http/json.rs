@@ -9,25 +9,25 @@ use actix_web::{FromRequest, HttpRequest};
 use contracts::{ErrorCode, FieldError};
 use serde::de::DeserializeOwned;
 
-use super::{ApiError, JSON_LIMIT, body};
+use super::{ApiError, body};
 
 /// Larger bodies are parsed off the workers.
 const INLINE: usize = 1024 * 1024;
 
-/// A JSON body of at most `LIMIT` bytes.
+/// A JSON body of at most as many bytes as its route states.
 #[derive(Debug)]
-pub struct Body<T, const LIMIT: usize = JSON_LIMIT>(pub T);
+pub struct Body<T>(pub T);
 
 /// A JSON body that may be left out. One that is there must read.
 #[derive(Debug)]
 pub struct OptionalBody<T>(pub Option<T>);
 
-impl<T: DeserializeOwned + Send + 'static, const LIMIT: usize> FromRequest for Body<T, LIMIT> {
+impl<T: DeserializeOwned + Send + 'static> FromRequest for Body<T> {
     type Error = ApiError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = body::read(request, payload.take(), LIMIT);
+        let body = body::read(request, payload.take());
         Box::pin(async move {
             let body = body.await?;
             if body.len() <= INLINE {
@@ -45,7 +45,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for OptionalBody<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = body::read(request, payload.take(), JSON_LIMIT);
+        let body = body::read(request, payload.take());
         Box::pin(async move {
             let body = body.await?;
             if body.trim_ascii().is_empty() {

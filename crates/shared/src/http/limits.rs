@@ -16,12 +16,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::ApiError;
 use super::access::{ANONYMOUS, Principal};
+use super::bodies::Bodies;
 use crate::settings::{RateLimit, Settings};
 
 /// Bytes that bodies under way may have together.
 const BODIES_MAX: usize = 256 * 1024 * 1024;
-/// Bodies are counted in units of so many bytes.
-const UNIT: usize = 1024;
 /// After so many requests, callers who have not come lately are forgotten.
 const FORGET_AFTER: u32 = 10_000;
 /// What a caller is told to wait when the service is full, in seconds.
@@ -34,7 +33,7 @@ pub(super) struct Limits(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     requests: Arc<Semaphore>,
-    bodies: Arc<Semaphore>,
+    bodies: Bodies,
     rate: Option<Rates>,
 }
 
@@ -63,7 +62,7 @@ pub(super) struct Standing {
     reset_seconds: u32,
 }
 
-/// A place among the requests, or among the bodies; given back when dropped.
+/// A place among the requests; given back when dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     _permit: OwnedSemaphorePermit,
@@ -82,7 +81,7 @@ impl Limits {
         });
         Self(Arc::new(Inner {
             requests: Arc::new(Semaphore::new(settings.requests_max)),
-            bodies: Arc::new(Semaphore::new(BODIES_MAX / UNIT)),
+            bodies: Bodies::new(BODIES_MAX),
             rate,
         }))
     }
@@ -98,16 +97,9 @@ impl Limits {
             .map_err(|_| full("as many requests as it takes are under way"))
     }
 
-    /// A place for a body of so many bytes.
-    ///
-    /// # Errors
-    /// `overloaded` when there is none.
-    pub(super) fn buffer(&self, bytes: usize) -> Result<Place, ApiError> {
-        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
-        let permit = Arc::clone(&self.0.bodies).try_acquire_many_owned(units);
-        permit
-            .map(|permit| Place { _permit: permit })
-            .map_err(|_| full("bodies of as many bytes as it takes are under way"))
+    /// Counts the bytes of bodies.
+    pub(super) fn bodies(&self) -> &Bodies {
+        &self.0.bodies
     }
 
     /// Counts a request of `principal`, or of whoever calls from `address` without being known.
@@ -181,7 +173,7 @@ impl Standing {
 }
 
 /// Whoever has one IPv6 address has all of its network.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => {

@@ -2,12 +2,18 @@
 
 mod access;
 pub mod actor;
+mod admission;
+pub mod bodies;
 mod body;
 pub mod client;
 pub mod conditions;
+pub mod connections;
+mod docs;
 mod gate;
 mod guard;
+pub mod head;
 pub mod health;
+pub mod hosts;
 mod idempotency;
 mod json;
 mod key_ring;
@@ -15,15 +21,15 @@ mod limits;
 mod metrics;
 mod openapi;
 pub mod outgoing;
+pub mod policy;
 pub mod problem;
 pub mod request_id;
-pub mod roles;
+pub mod routes;
 mod run;
 mod sealed;
 pub mod server;
 
 pub use access::{ANONYMOUS, API_KEY, Access, AccessError, Principal};
-pub use body::{JSON_LIMIT, JSON_LIMIT_CATALOG};
 pub use gate::Gate;
 pub use json::{Body, OptionalBody};
 pub use problem::ApiError;

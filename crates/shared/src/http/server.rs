@@ -11,15 +11,20 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use contracts::{DependencyState, Readiness};
 use futures::future::LocalBoxFuture;
 
+use super::admission::admission;
+use super::connections::Connections;
+use super::docs::{self, Document};
 use super::gate::Gate;
 use super::guard::guard;
+use super::policy::{PROBE, Policy, VIEWER};
+use super::routes::{Declared, Routes, TrailingSlash};
 use super::{health, metrics, openapi};
 
 /// How long requests under way may take to end when the service stops, in seconds.
 const SHUTDOWN_SECONDS: u64 = 10;
 
-/// Connections that a worker holds; further ones wait to be accepted.
-const CONNECTIONS_PER_WORKER: usize = 2048;
+/// Connections at which a worker stops to accept. [`Connections`] keeps the server below it.
+const CONNECTIONS_PER_WORKER: usize = 25_000;
 
 /// Asks a service's dependencies whether they answer.
 pub type ReadyCheck = dyn Fn() -> LocalBoxFuture<'static, Vec<DependencyState>> + Send + Sync;
@@ -90,13 +95,32 @@ pub struct Listening {
     pub address: SocketAddr,
 }
 
-/// Binds the service's port; `routes` adds its own paths.
+/// Every route of a service: the common ones, then its own.
+pub fn route_table(routes: fn(&mut Routes<Policy>)) -> Vec<Declared<Policy>> {
+    let mut all = Routes::default();
+    all.configure(|all| common(all, "")).configure(routes);
+    all.table()
+}
+
+/// The paths that every service has.
+fn common(routes: &mut Routes<Policy>, name: &'static str) {
+    routes
+        .get("/health", PROBE, move || async move { health_answer(name) })
+        .get("/ready", PROBE, move |ready: Data<ReadyCheck>| {
+            ready_answer(name, ready)
+        })
+        .get("/metrics", VIEWER.uncounted(), metrics_answer)
+        .configure(docs::configure);
+}
+
+/// Binds the service's port. `data` adds what handlers need, `routes` the service's own paths.
 ///
 /// # Errors
 /// When the port cannot be bound.
 pub fn listen(
     service: Service,
-    routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    data: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    routes: fn(&mut Routes<Policy>),
 ) -> Result<Listening, Error> {
     metrics::install();
     let Service {
@@ -108,36 +132,32 @@ pub fn listen(
         openapi,
         ready,
     } = service;
-    let openapi = openapi::complete(openapi);
+    let document = openapi::complete(openapi);
     let gate = Data::new(gate);
     let ready: Data<ReadyCheck> = Data::from(ready);
-    let server = HttpServer::new(move || {
-        let docs =
-            utoipa_swagger_ui::SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi.clone());
-        App::new()
-            .app_data(gate.clone())
-            .app_data(ready.clone())
-            .wrap(from_fn(guard))
-            .wrap(Compress::default())
-            .route("/health", web::get().to(move || health_answer(name)))
-            .service(
-                web::resource("/ready")
-                    .route(web::get().to(move |ready: Data<ReadyCheck>| ready_answer(name, ready))),
-            )
-            .route("/metrics", web::get().to(metrics_answer))
-            .route(
-                "/docs",
-                web::get().to(async || {
-                    HttpResponse::PermanentRedirect()
-                        .insert_header(("location", "/docs/"))
-                        .finish()
-                }),
-            )
-            .service(docs)
-            .configure(routes.clone())
+    let connections = Connections::by_open_files();
+    let server = HttpServer::new({
+        let document = Data::new(Document::of(&document));
+        move || {
+            App::new()
+                .app_data(gate.clone())
+                .app_data(ready.clone())
+                .app_data(document.clone())
+                .wrap(from_fn(guard))
+                .wrap(Compress::default())
+                .configure(data.clone())
+                .configure(|app| {
+                    let mut all = Routes::default();
+                    all.configure(|all| common(all, name)).configure(routes);
+                    let nothing = web::to(HttpResponse::NotFound);
+                    all.install(app, TrailingSlash::Distinct, nothing, admission);
+                })
+        }
     })
+    .on_connect(move |io, data| connections.accepted(io, data))
     .workers(workers)
     .shutdown_timeout(SHUTDOWN_SECONDS)
+    // Beyond what the server holds, so that none waits for another to end.
     .max_connections(CONNECTIONS_PER_WORKER)
     // The head of a request; its body has a deadline of its own.
     .client_request_timeout(Duration::from_secs(10))
@@ -182,7 +202,7 @@ async fn metrics_answer(request: HttpRequest) -> HttpResponse {
         .body(metrics::render() + &more)
 }
 
-async fn health_answer(name: &'static str) -> HttpResponse {
+fn health_answer(name: &'static str) -> HttpResponse {
     HttpResponse::Ok().json(health::health(name))
 }
 

@@ -5,7 +5,9 @@ mod audit;
 mod idempotency;
 mod keys;
 mod limits;
+mod routes;
 mod schedules;
+mod spellings;
 mod stopping;
 
 use serde_json::{Value, json};

@@ -53,14 +53,7 @@ pub(crate) async fn get(
 pub(crate) async fn fragment(
     state: Data<State>,
     path: Path<(String, String)>,
-    principal: ReqData<Principal>,
 ) -> Result<impl Responder, ApiError> {
-    if !matches!(*principal, Principal::Service { .. }) {
-        return Err(ApiError::new(
-            ErrorCode::Forbidden,
-            "only services of this installation may read a credential's values",
-        ));
-    }
     let (source_type, id) = path.into_inner();
     let credential = find(&state, &id).await?;
     if !credential.is_for(&source_type) {

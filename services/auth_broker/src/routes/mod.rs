@@ -3,26 +3,22 @@
 pub(crate) mod credentials;
 pub(crate) mod sealed;
 
-use actix_web::web::{self, ServiceConfig};
+use shared::http::policy::{ADMIN, Policy, SERVICE, VIEWER};
+use shared::http::routes::Routes;
 
 /// Wires the service's own paths.
-pub(crate) fn configure(config: &mut ServiceConfig) {
-    config
-        .service(web::resource("/credentials").route(web::get().to(credentials::list)))
-        .service(
-            web::resource("/credentials/{credential_id}")
-                .route(web::get().to(credentials::get))
-                .route(web::put().to(credentials::put))
-                .route(web::delete().to(credentials::delete)),
+pub(crate) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .get("/credentials", VIEWER, credentials::list)
+        .get("/credentials/{credential_id}", VIEWER, credentials::get)
+        .put("/credentials/{credential_id}", ADMIN, credentials::put)
+        .delete("/credentials/{credential_id}", ADMIN, credentials::delete)
+        .get(
+            "/credentials/{source_type}/{credential_id}",
+            SERVICE,
+            credentials::fragment,
         )
-        .service(
-            web::resource("/credentials/{source_type}/{credential_id}")
-                .route(web::get().to(credentials::fragment)),
-        )
-        .service(
-            web::resource("/sealed/{operation_id}")
-                .route(web::get().to(sealed::get))
-                .route(web::put().to(sealed::put))
-                .route(web::delete().to(sealed::delete)),
-        );
+        .get("/sealed/{operation_id}", SERVICE, sealed::get)
+        .put("/sealed/{operation_id}", SERVICE, sealed::put)
+        .delete("/sealed/{operation_id}", SERVICE, sealed::delete);
 }

@@ -2,16 +2,18 @@
 
 pub(crate) mod repair;
 
-use actix_web::web::{self, ServiceConfig};
+use shared::http::policy::{OPERATOR, Policy};
+use shared::http::routes::Routes;
 
 /// Wires the service's own paths.
-pub(crate) fn configure(config: &mut ServiceConfig) {
-    config
-        .service(
-            web::resource("/repair/apply_new_catalog")
-                .route(web::post().to(repair::apply_new_catalog)),
+pub(crate) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .post(
+            "/repair/apply_new_catalog",
+            OPERATOR.with_catalog(),
+            repair::apply_new_catalog,
         )
-        .service(web::resource("/repair/plan").route(web::post().to(repair::plan)))
-        .service(web::resource("/repair/heal").route(web::post().to(repair::heal)))
-        .service(web::resource("/repair/rollback").route(web::post().to(repair::rollback)));
+        .post("/repair/plan", OPERATOR.with_catalog(), repair::plan)
+        .post("/repair/heal", OPERATOR, repair::heal)
+        .post("/repair/rollback", OPERATOR, repair::rollback);
 }

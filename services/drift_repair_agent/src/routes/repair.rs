@@ -8,7 +8,7 @@ use contracts::{
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use shared::http::{ApiError, Body, JSON_LIMIT_CATALOG};
+use shared::http::{ApiError, Body};
 use uuid::Uuid;
 
 use crate::flows;
@@ -38,7 +38,7 @@ pub(crate) struct ApplyRequest {
 )]
 pub(crate) async fn apply_new_catalog(
     state: Data<State>,
-    body: Body<ApplyRequest, JSON_LIMIT_CATALOG>,
+    body: Body<ApplyRequest>,
 ) -> Result<impl Responder, ApiError> {
     let ApplyRequest {
         connection_id,
@@ -63,7 +63,7 @@ pub(crate) async fn apply_new_catalog(
 )]
 pub(crate) async fn plan(
     state: Data<State>,
-    body: Body<PlanRequest, JSON_LIMIT_CATALOG>,
+    body: Body<PlanRequest>,
 ) -> Result<impl Responder, ApiError> {
     let flow = flows::plan::run(state.get_ref().clone(), body.0);
     Ok(Json(state.runtime.run(flow).await?))

@@ -13,59 +13,49 @@ pub(crate) mod orphans;
 mod rows;
 
 use actix_web::HttpRequest;
-use actix_web::web::{self, ServiceConfig};
 use contracts::ErrorCode;
 use shared::http::ApiError;
+use shared::http::policy::{ADMIN, OPERATOR, Policy, VIEWER};
+use shared::http::routes::Routes;
 use uuid::Uuid;
 
 /// Wires the service's own paths.
-pub(crate) fn configure(config: &mut ServiceConfig) {
-    config
-        .service(web::resource("/connections/onboard").route(web::post().to(connections::onboard)))
-        .service(web::resource("/connections").route(web::get().to(connections::list)))
-        .service(
-            web::resource("/connections/{id}")
-                .route(web::get().to(connections::get))
-                .route(web::patch().to(connections::patch))
-                .route(web::delete().to(connections::delete)),
+pub(crate) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .post("/connections/onboard", OPERATOR, connections::onboard)
+        .get("/connections", VIEWER, connections::list)
+        .get("/connections/{id}", VIEWER, connections::get)
+        .patch("/connections/{id}", OPERATOR, connections::patch)
+        .delete("/connections/{id}", OPERATOR, connections::delete)
+        .post("/connections/{id}/sync", OPERATOR, connections::sync)
+        .post("/connections/{id}/heal", OPERATOR, connections::heal)
+        .post(
+            "/connections/{id}/rollback",
+            OPERATOR,
+            connections::rollback,
         )
-        .service(web::resource("/connections/{id}/sync").route(web::post().to(connections::sync)))
-        .service(web::resource("/connections/{id}/heal").route(web::post().to(connections::heal)))
-        .service(
-            web::resource("/connections/{id}/rollback")
-                .route(web::post().to(connections::rollback)),
+        .get("/connections/{id}/operations", VIEWER, operations::list)
+        .get("/orphans", VIEWER, orphans::list)
+        .delete("/orphans", ADMIN, orphans::delete)
+        .get("/connections/{id}/jobs", VIEWER, jobs::list)
+        .get("/connections/{id}/catalogs", VIEWER, catalogs::list)
+        .get("/connections/{id}/catalogs/diff", VIEWER, catalogs::diff)
+        .get(
+            "/connections/{id}/catalogs/{version}",
+            VIEWER,
+            catalogs::get,
         )
-        .service(
-            web::resource("/connections/{id}/operations").route(web::get().to(operations::list)),
-        )
-        .service(
-            web::resource("/orphans")
-                .route(web::get().to(orphans::list))
-                .route(web::delete().to(orphans::delete)),
-        )
-        .service(web::resource("/connections/{id}/jobs").route(web::get().to(jobs::list)))
-        .service(web::resource("/connections/{id}/catalogs").route(web::get().to(catalogs::list)))
-        .service(
-            web::resource("/connections/{id}/catalogs/diff").route(web::get().to(catalogs::diff)),
-        )
-        .service(
-            web::resource("/connections/{id}/catalogs/{version}")
-                .route(web::get().to(catalogs::get)),
-        )
-        .service(web::resource("/metrics/connections").route(web::get().to(metrics::connections)))
-        .service(web::resource("/events").route(web::get().to(events::listen)))
-        .service(web::resource("/operations").route(web::get().to(operations::open)))
-        .service(web::resource("/operations/{id}").route(web::get().to(operations::get)))
-        .service(
-            web::resource("/keys")
-                .route(web::get().to(keys::list))
-                .route(web::post().to(keys::create)),
-        )
-        .service(web::resource("/keys/{id}").route(web::delete().to(keys::revoke)))
-        .service(web::resource("/audit").route(web::get().to(audit::list)))
-        .service(web::resource("/jobs/{job_id}/logs").route(web::get().to(jobs::logs)))
-        .service(web::resource("/jobs/{job_id}/cancel").route(web::post().to(jobs::cancel)))
-        .service(web::resource("/jobs/{job_id}").route(web::get().to(jobs::get)))
+        .get("/metrics/connections", VIEWER, metrics::connections)
+        .get("/events", VIEWER, events::listen)
+        .get("/operations", VIEWER, operations::open)
+        .get("/operations/{id}", VIEWER, operations::get)
+        .get("/keys", ADMIN, keys::list)
+        .post("/keys", ADMIN, keys::create)
+        .delete("/keys/{id}", ADMIN, keys::revoke)
+        .get("/audit", ADMIN, audit::list)
+        .get("/jobs/{job_id}/logs", VIEWER, jobs::logs)
+        .post("/jobs/{job_id}/cancel", OPERATOR, jobs::cancel)
+        .get("/jobs/{job_id}", VIEWER, jobs::get)
         .configure(ingestion::configure);
 }
 

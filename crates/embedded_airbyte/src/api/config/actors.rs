@@ -4,9 +4,11 @@ use actix_web::{HttpResponse, web};
 use airbyte_protocol::CheckStatus;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;
+use crate::api::policy::{BEARER, Policy};
 use crate::api::{Reply, Shared, body};
 use crate::definitions::Definition;
 use crate::discovery::SynchronousJob;
@@ -14,30 +16,35 @@ use crate::fault::{Fault, stored};
 use crate::options::ConnectorKind;
 use crate::time::seconds;
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .route(
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .post(
             "/actor_definition_versions/get_for_destination",
-            web::post().to(version_for_destination),
+            BEARER,
+            version_for_destination,
         )
-        .route(
+        .post(
             "/actor_definition_versions/get_for_source",
-            web::post().to(version_for_source),
+            BEARER,
+            version_for_source,
         );
     for kind in [ConnectorKind::Source, ConnectorKind::Destination] {
         let word = kind.as_str();
-        services
-            .route(
+        routes
+            .post(
                 &format!("/{word}s/check_connection"),
-                web::post().to(move |e, b| check(kind, e, b)),
+                BEARER,
+                move |e, b| check(kind, e, b),
             )
-            .route(
+            .post(
                 &format!("/{word}_definitions/list_for_workspace"),
-                web::post().to(move |e, b| list(kind, e, b)),
+                BEARER,
+                move |e, b| list(kind, e, b),
             )
-            .route(
+            .post(
                 &format!("/{word}_definition_specifications/get"),
-                web::post().to(move |e, b| specification(kind, e, b)),
+                BEARER,
+                move |e, b| specification(kind, e, b),
             );
     }
 }

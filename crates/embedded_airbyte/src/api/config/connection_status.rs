@@ -3,10 +3,12 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;
 use super::jobs::job_read;
+use crate::api::policy::{BEARER, Policy};
 use crate::api::{Reply, Shared, body};
 use crate::engine::Engine;
 use crate::fault::Fault;
@@ -15,8 +17,8 @@ use crate::jobs::FINAL;
 use crate::store::entities::connection;
 use crate::time::seconds;
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services.route("/connections/status", web::post().to(statuses));
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes.post("/connections/status", BEARER, statuses);
 }
 
 #[derive(Deserialize)]

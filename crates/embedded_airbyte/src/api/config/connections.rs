@@ -6,12 +6,14 @@ use actix_web::{HttpResponse, web};
 use airbyte_protocol::StreamDescriptor;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;
 use super::connection_views::{View, connection_read, one};
 use super::jobs::job_info;
 use crate::actors::Page;
+use crate::api::policy::{BEARER, LARGE, Policy};
 use crate::api::{Reply, Shared, body};
 use crate::connections::ConnectionChange;
 use crate::engine::Engine;
@@ -22,21 +24,18 @@ use crate::options::ConnectorKind;
 use crate::schedule::Schedule;
 use crate::selection::{checked_mappers, missing_columns};
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .route("/connections/get", web::post().to(get))
-        .route("/connections/list", web::post().to(list))
-        .route("/connections/update", web::post().to(update))
-        .route("/connections/sync", web::post().to(sync))
-        .route("/connections/refresh", web::post().to(refresh))
-        .route("/connections/clear", web::post().to(clear))
-        .route("/connections/reset", web::post().to(clear))
-        .route("/connections/clear/stream", web::post().to(clear_streams))
-        .route("/connections/reset/stream", web::post().to(clear_streams))
-        .route(
-            "/connections/update_with_reason",
-            web::post().to(update_with_reason),
-        );
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .post("/connections/get", BEARER, get)
+        .post("/connections/list", BEARER, list)
+        .post("/connections/update", LARGE, update)
+        .post("/connections/sync", BEARER, sync)
+        .post("/connections/refresh", BEARER, refresh)
+        .post("/connections/clear", BEARER, clear)
+        .post("/connections/reset", BEARER, clear)
+        .post("/connections/clear/stream", BEARER, clear_streams)
+        .post("/connections/reset/stream", BEARER, clear_streams)
+        .post("/connections/update_with_reason", LARGE, update_with_reason);
 }
 
 #[derive(Deserialize)]

@@ -2,16 +2,18 @@
 
 use actix_web::{HttpResponse, web};
 use serde_json::json;
+use shared::http::routes::Routes;
 
 use super::actors::definition_view;
 use super::answer;
 use super::jobs::{JobId, job_info};
+use crate::api::policy::{BEARER, Policy};
 use crate::api::{Reply, Shared, body};
 use crate::jobs::FINAL;
 use crate::options::ConnectorKind;
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services.route("/jobs/get_debug_info", web::post().to(get));
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes.post("/jobs/get_debug_info", BEARER, get);
 }
 
 async fn get(engine: Shared, bytes: web::Bytes) -> HttpResponse {

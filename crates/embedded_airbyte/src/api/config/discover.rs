@@ -4,11 +4,13 @@ use actix_web::{HttpResponse, web};
 use catalog::diff::CatalogDiff;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::actors::{ActorId, job_info};
 use super::answer;
 use super::connection_views::actor_read;
+use crate::api::policy::{BEARER, Policy};
 use crate::api::{Reply, Shared, body};
 use crate::connector::{FailureReason, Kind, Origin};
 use crate::discovery::SynchronousJob;
@@ -17,13 +19,14 @@ use crate::notation::{SyncCatalog, with_suggestions};
 use crate::options::ConnectorKind;
 use crate::time::seconds;
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .route("/sources/discover_schema", web::post().to(discover))
-        .route("/sources/get", web::post().to(source))
-        .route(
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .post("/sources/discover_schema", BEARER, discover)
+        .post("/sources/get", BEARER, source)
+        .post(
             "/sources/most_recent_source_actor_catalog",
-            web::post().to(most_recent),
+            BEARER,
+            most_recent,
         );
 }
 

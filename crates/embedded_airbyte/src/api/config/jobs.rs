@@ -4,8 +4,10 @@ use actix_web::{HttpResponse, web};
 use airbyte_protocol::StreamDescriptor;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shared::http::routes::Routes;
 
 use super::answer;
+use crate::api::policy::{BEARER, Policy};
 use crate::api::{Reply, Shared, body, id};
 use crate::engine::Engine;
 use crate::fault::{Fault, stored};
@@ -14,18 +16,15 @@ use crate::jobs::{Refresh, Work};
 use crate::replication::{StreamStats, log_lines};
 use crate::time::{parse, seconds};
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .route("/jobs/get", web::post().to(get))
-        .route("/jobs/get_light", web::post().to(get_light))
-        .route("/jobs/get_without_logs", web::post().to(get_without_logs))
-        .route("/jobs/list", web::post().to(list))
-        .route("/jobs/cancel", web::post().to(cancel))
-        .route("/attempt/get_for_job", web::post().to(attempt))
-        .route(
-            "/attempt/get_combined_stats",
-            web::post().to(combined_stats),
-        );
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .post("/jobs/get", BEARER, get)
+        .post("/jobs/get_light", BEARER, get_light)
+        .post("/jobs/get_without_logs", BEARER, get_without_logs)
+        .post("/jobs/list", BEARER, list)
+        .post("/jobs/cancel", BEARER, cancel)
+        .post("/attempt/get_for_job", BEARER, attempt)
+        .post("/attempt/get_combined_stats", BEARER, combined_stats);
 }
 
 #[derive(Deserialize)]

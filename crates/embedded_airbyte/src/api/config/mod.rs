@@ -15,17 +15,19 @@ mod web_backend;
 
 use std::sync::Arc;
 
-use actix_web::{HttpResponse, web};
+use actix_web::HttpResponse;
 use serde_json::json;
+use shared::http::routes::Routes;
 
 use super::{Reply, Shared, token};
+use crate::api::policy::{PROBE, Policy, TOKEN};
 use crate::engine::Engine;
 use crate::fault::Fault;
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .route("/health", web::get().to(health))
-        .route("/applications/token", web::post().to(token::config))
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .get("/health", PROBE, health)
+        .post("/applications/token", TOKEN, token::config)
         .configure(actors::configure)
         .configure(connections::configure)
         .configure(connection_status::configure)

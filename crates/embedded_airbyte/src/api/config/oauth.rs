@@ -2,17 +2,19 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
+use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;
+use crate::api::policy::{BEARER, Policy};
 use crate::api::{Shared, body};
 use crate::fault::Fault;
 use crate::options::ConnectorKind;
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .route("/source_oauths/get_consent_url", web::post().to(refuse))
-        .route("/source_oauths/complete_oauth", web::post().to(refuse));
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .post("/source_oauths/get_consent_url", BEARER, refuse)
+        .post("/source_oauths/complete_oauth", BEARER, refuse);
 }
 
 #[derive(Deserialize)]

@@ -7,26 +7,29 @@ use catalog::propagate;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;
 use crate::actors::Page;
+use crate::api::policy::{LARGE, Policy};
 use crate::api::{Reply, Shared, body};
 use crate::fault::stored;
 use crate::options::ConnectorKind;
 use crate::schema_changes::parsed;
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .route("/catalogs/diff", web::post().to(compare))
-        .route(
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .post("/catalogs/diff", LARGE, compare)
+        .post(
             "/connections/postprocess_discovered_catalog",
-            web::post().to(postprocess),
+            LARGE,
+            postprocess,
         )
-        .route("/sources/apply_schema_changes", web::post().to(apply_all));
+        .post("/sources/apply_schema_changes", LARGE, apply_all);
     // The document has the plural, the server the singular.
     for path in ["apply_schema_change", "apply_schema_changes"] {
-        services.route(&format!("/connections/{path}"), web::post().to(apply));
+        routes.post(&format!("/connections/{path}"), LARGE, apply);
     }
 }
 

@@ -4,25 +4,25 @@ use actix_web::{HttpResponse, web};
 use airbyte_protocol::{GlobalState, StreamDescriptor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;
+use crate::api::policy::{BEARER, LARGE, Policy};
 use crate::api::{Reply, Shared, body};
 use crate::engine::Engine;
 use crate::fault::{Fault, stored};
 use crate::states::NewState;
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .route("/state/get", web::post().to(get))
-        .route(
-            "/state/create_or_update",
-            web::post().to(|engine, bytes| write(false, engine, bytes)),
-        )
-        .route(
-            "/state/create_or_update_safe",
-            web::post().to(|engine, bytes| write(true, engine, bytes)),
-        );
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .post("/state/get", BEARER, get)
+        .post("/state/create_or_update", LARGE, |engine, bytes| {
+            write(false, engine, bytes)
+        })
+        .post("/state/create_or_update_safe", LARGE, |engine, bytes| {
+            write(true, engine, bytes)
+        });
 }
 
 #[derive(Deserialize)]

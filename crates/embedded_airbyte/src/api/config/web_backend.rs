@@ -4,10 +4,12 @@ use actix_web::{HttpResponse, web};
 use airbyte_protocol::StreamDescriptor;
 use catalog::diff;
 use serde::Deserialize;
+use shared::http::routes::Routes;
 
 use super::answer;
 use super::connection_views::web_backend_read;
 use super::connections::{ConnectionId, Update, change};
+use crate::api::policy::{BEARER, LARGE, Policy};
 use crate::api::{Reply, Shared, body};
 use crate::engine::Engine;
 use crate::fault::{Fault, to_json};
@@ -17,10 +19,10 @@ use crate::options::ConnectorKind;
 use crate::schema_changes::parsed;
 use crate::store::entities::connection;
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .route("/web_backend/connections/get", web::post().to(get))
-        .route("/web_backend/connections/update", web::post().to(update));
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .post("/web_backend/connections/get", BEARER, get)
+        .post("/web_backend/connections/update", LARGE, update);
 }
 
 #[derive(Deserialize)]

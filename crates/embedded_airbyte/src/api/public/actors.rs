@@ -3,10 +3,12 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::{answer, base, envelope};
 use crate::actors::{ActorChange, NewActor, type_member};
+use crate::api::policy::{BEARER, Policy};
 use crate::api::{Query, Reply, Shared, body, id};
 use crate::engine::Engine;
 use crate::fault::{Fault, stored};
@@ -15,18 +17,20 @@ use crate::secrets::masked;
 use crate::store::entities::actor;
 use crate::time::seconds;
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services.route("/sources/initiateOAuth", web::post().to(initiate_oauth));
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes.post("/sources/initiateOAuth", BEARER, initiate_oauth);
     for kind in [ConnectorKind::Source, ConnectorKind::Destination] {
         let all = format!("/{}s", kind.as_str());
         let one = format!("{all}/{{id}}");
-        services
-            .route(&all, web::get().to(move |e, r| list(kind, e, r)))
-            .route(&all, web::post().to(move |e, b| create(kind, e, b)))
-            .route(&one, web::get().to(move |e, p| get(kind, e, p)))
-            .route(&one, web::patch().to(move |e, p, b| patch(kind, e, p, b)))
-            .route(&one, web::put().to(move |e, p, b| put(kind, e, p, b)))
-            .route(&one, web::delete().to(move |e, p| delete(kind, e, p)));
+        routes
+            .get(&all, BEARER, move |e, r| list(kind, e, r))
+            .post(&all, BEARER.making_something(), move |e, b| {
+                create(kind, e, b)
+            })
+            .get(&one, BEARER, move |e, p| get(kind, e, p))
+            .patch(&one, BEARER, move |e, p, b| patch(kind, e, p, b))
+            .put(&one, BEARER, move |e, p, b| put(kind, e, p, b))
+            .delete(&one, BEARER, move |e, p| delete(kind, e, p));
     }
 }
 

@@ -3,19 +3,21 @@
 use actix_web::{HttpResponse, web};
 use secrecy::ExposeSecret;
 use serde_json::json;
+use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;
+use crate::api::policy::{BEARER, Policy};
 use crate::api::{Reply, Shared, problem};
 use crate::fault::Fault;
 use crate::time::seconds;
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .route("/applications", web::get().to(list))
-        .route("/applications", web::post().to(unsupported))
-        .route("/applications/{id}", web::get().to(get))
-        .route("/applications/{id}", web::delete().to(unsupported));
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .get("/applications", BEARER, list)
+        .post("/applications", BEARER, unsupported)
+        .get("/applications/{id}", BEARER, get)
+        .delete("/applications/{id}", BEARER, unsupported);
 }
 
 /// The one application, under a new id at every call.

@@ -3,24 +3,23 @@
 
 use actix_web::{HttpResponse, web};
 use serde_json::json;
+use shared::http::routes::Routes;
 
 use super::workspaces::not_here;
+use crate::api::policy::{BEARER, Policy};
 use crate::api::problem;
 use crate::fault::Fault;
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
+pub(super) fn configure(routes: &mut Routes<Policy>) {
     let oauth = "/organizations/{id}/oauthCredentials";
-    services
-        .route(oauth, web::put().to(not_here))
-        .route(
-            &format!("{oauth}/{{kind}}/{{name}}"),
-            web::delete().to(not_here),
-        )
-        .route("/oauth/callback", web::get().to(not_here));
+    routes
+        .put(oauth, BEARER, not_here)
+        .delete(&format!("{oauth}/{{kind}}/{{name}}"), BEARER, not_here)
+        .get("/oauth/callback", BEARER, not_here);
     for path in ["/organizations", "/users", "/permissions"] {
-        services.route(path, web::route().to(forbidden));
+        routes.any(path, BEARER, forbidden);
     }
-    services.route("/permissions/{id}", web::route().to(unknown_permission));
+    routes.any("/permissions/{id}", BEARER, unknown_permission);
     for path in [
         "/groups",
         "/groups/{tail:.*}",
@@ -30,7 +29,7 @@ pub(super) fn configure(services: &mut web::ServiceConfig) {
         "/dataplanes/{id}",
         "/embedded/{tail:.*}",
     ] {
-        services.route(path, web::route().to(not_entitled));
+        routes.any(path, BEARER, not_entitled);
     }
 }
 

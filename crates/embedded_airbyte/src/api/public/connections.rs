@@ -3,9 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::{answer, base, envelope};
+use crate::api::policy::{BEARER, LARGE, Policy};
 use crate::api::{Query, Reply, Shared, body, id};
 use crate::connections::{ConnectionChange, NewConnection};
 use crate::engine::Engine;
@@ -17,13 +19,13 @@ use crate::selection::{self, StreamSelection};
 use crate::store::entities::connection;
 use crate::time::seconds;
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .route("/connections", web::get().to(list))
-        .route("/connections", web::post().to(create))
-        .route("/connections/{id}", web::get().to(get))
-        .route("/connections/{id}", web::patch().to(patch))
-        .route("/connections/{id}", web::delete().to(delete));
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .get("/connections", BEARER, list)
+        .post("/connections", LARGE.making_something(), create)
+        .get("/connections/{id}", BEARER, get)
+        .patch("/connections/{id}", LARGE, patch)
+        .delete("/connections/{id}", BEARER, delete);
 }
 
 #[derive(Deserialize)]

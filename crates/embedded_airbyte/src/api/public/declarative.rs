@@ -3,9 +3,11 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;
+use crate::api::policy::{BEARER, LARGE, Policy};
 use crate::api::{Reply, Shared, body, id};
 use crate::custom_definitions::{DefinitionChange, NewDefinition};
 use crate::definitions::Definition;
@@ -13,15 +15,15 @@ use crate::engine::Engine;
 use crate::fault::Fault;
 use crate::options::ConnectorKind;
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
+pub(super) fn configure(routes: &mut Routes<Policy>) {
     let all = "/workspaces/{id}/definitions/declarative_sources";
     let one = format!("{all}/{{definition}}");
-    services
-        .route(all, web::get().to(list))
-        .route(all, web::post().to(create))
-        .route(&one, web::get().to(get))
-        .route(&one, web::put().to(put))
-        .route(&one, web::delete().to(delete));
+    routes
+        .get(all, BEARER, list)
+        .post(all, LARGE, create)
+        .get(&one, BEARER, get)
+        .put(&one, LARGE, put)
+        .delete(&one, BEARER, delete);
 }
 
 // The document also requires a `workspaceId` that it does not define; the path names it.

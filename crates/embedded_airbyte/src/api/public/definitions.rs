@@ -5,9 +5,11 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;
+use crate::api::policy::{BEARER, Policy};
 use crate::api::{Query, Reply, Shared, body, id};
 use crate::custom_definitions::{DefinitionChange, NewDefinition};
 use crate::definitions::Definition;
@@ -15,16 +17,16 @@ use crate::engine::Engine;
 use crate::fault::Fault;
 use crate::options::ConnectorKind;
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
+pub(super) fn configure(routes: &mut Routes<Policy>) {
     let all = "/workspaces/{id}/definitions/{kind}";
     let one = format!("{all}/{{definition}}");
-    services
-        .route(all, web::get().to(list))
-        .route(all, web::post().to(create))
-        .route(&one, web::get().to(get))
-        .route(&one, web::put().to(put))
-        .route(&one, web::delete().to(delete))
-        .route("/connector_definitions", web::get().to(every));
+    routes
+        .get(all, BEARER, list)
+        .post(all, BEARER, create)
+        .get(&one, BEARER, get)
+        .put(&one, BEARER, put)
+        .delete(&one, BEARER, delete)
+        .get("/connector_definitions", BEARER, every);
 }
 
 #[derive(Deserialize)]

@@ -3,9 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::{answer, base, filtered_envelope};
+use crate::api::policy::{BEARER, Policy};
 use crate::api::{Query, Reply, Shared, body, id};
 use crate::engine::Engine;
 use crate::fault::Fault;
@@ -13,12 +15,12 @@ use crate::job_views::{JobFilter, JobView};
 use crate::jobs::{FINAL, Work};
 use crate::time::{iso, iso_duration, parse};
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .route("/jobs", web::get().to(list))
-        .route("/jobs", web::post().to(create))
-        .route("/jobs/{id}", web::get().to(get))
-        .route("/jobs/{id}", web::delete().to(cancel));
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .get("/jobs", BEARER, list)
+        .post("/jobs", BEARER.starting_a_job(), create)
+        .get("/jobs/{id}", BEARER, get)
+        .delete("/jobs/{id}", BEARER, cancel);
 }
 
 #[derive(Deserialize)]

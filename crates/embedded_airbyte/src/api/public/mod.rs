@@ -13,18 +13,20 @@ mod workspaces;
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use shared::http::routes::Routes;
 
 use super::{Reply, Shared, problem, token};
 use crate::actors::Page;
+use crate::api::policy::{PROBE, Policy, TOKEN};
 use crate::engine::Engine;
 use crate::fault::Fault;
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .route("/health", web::get().to(health))
-        .route("/applications/token", web::post().to(token::public))
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .get("/health", PROBE, health)
+        .post("/applications/token", TOKEN, token::public)
         .configure(workspaces::configure)
         .configure(applications::configure)
         .configure(declarative::configure)

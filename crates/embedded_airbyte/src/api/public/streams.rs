@@ -1,16 +1,18 @@
 //! `/streams`: what a source offers, and with which modes a destination takes it.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use airbyte_protocol::{Catalog, DestinationSyncMode, SyncMode};
 use serde::Serialize;
+use shared::http::routes::Routes;
 
 use super::answer;
+use crate::api::policy::{BEARER, Policy};
 use crate::api::{Query, Reply, Shared};
 use crate::fault::{Fault, stored};
 use crate::notation::{ApiStream, combined, property_paths};
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services.route("/streams", web::get().to(list));
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes.get("/streams", BEARER, list);
 }
 
 #[derive(Serialize)]

@@ -3,18 +3,20 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;
+use crate::api::policy::{BEARER, Policy};
 use crate::api::{Query, Reply, Shared, body, id};
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .route("/tags", web::get().to(list))
-        .route("/tags", web::post().to(create))
-        .route("/tags/{id}", web::get().to(get))
-        .route("/tags/{id}", web::patch().to(patch))
-        .route("/tags/{id}", web::delete().to(delete));
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .get("/tags", BEARER, list)
+        .post("/tags", BEARER, create)
+        .get("/tags/{id}", BEARER, get)
+        .patch("/tags/{id}", BEARER, patch)
+        .delete("/tags/{id}", BEARER, delete);
 }
 
 #[derive(Deserialize)]

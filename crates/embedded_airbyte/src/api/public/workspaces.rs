@@ -3,23 +3,26 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use shared::http::routes::Routes;
 
 use super::{answer, base, envelope};
+use crate::api::policy::{BEARER, Policy};
 use crate::api::{Query, Reply, Shared, body, id};
 use crate::fault::{Fault, stored};
 use crate::store::entities::workspace;
 
-pub(super) fn configure(services: &mut web::ServiceConfig) {
-    services
-        .route("/workspaces", web::get().to(list))
-        .route("/workspaces", web::post().to(create))
-        .route("/workspaces/{id}", web::get().to(get))
-        .route("/workspaces/{id}", web::patch().to(patch))
-        .route("/workspaces/{id}", web::delete().to(delete))
-        .route("/workspaces/{id}/oauthCredentials", web::put().to(not_here))
-        .route(
+pub(super) fn configure(routes: &mut Routes<Policy>) {
+    routes
+        .get("/workspaces", BEARER, list)
+        .post("/workspaces", BEARER, create)
+        .get("/workspaces/{id}", BEARER, get)
+        .patch("/workspaces/{id}", BEARER, patch)
+        .delete("/workspaces/{id}", BEARER, delete)
+        .put("/workspaces/{id}/oauthCredentials", BEARER, not_here)
+        .delete(
             "/workspaces/{id}/oauthCredentials/{kind}/{name}",
-            web::delete().to(not_here),
+            BEARER,
+            not_here,
         );
 }
 

@@ -5,61 +5,41 @@ pub(crate) mod endpoints;
 pub(crate) mod ingestions;
 pub(crate) mod openapi;
 
-use actix_web::web::{self, ServiceConfig};
 use contracts::ErrorCode;
 use serde_json::{Map, Value};
 use shared::flow::Error;
-use shared::http::roles::INGESTION_PREFIX;
+use shared::http::policy::{INGESTION_PREFIX, OPERATOR, Policy, VIEWER};
+use shared::http::routes::Routes;
 use shared::http::{ApiError, Body};
 
 /// Wires its paths, both times.
-pub(crate) fn configure(config: &mut ServiceConfig) {
-    config.service(web::scope(INGESTION_PREFIX).configure(paths));
-    paths(config);
+pub(crate) fn configure(routes: &mut Routes<Policy>) {
+    routes.scope(INGESTION_PREFIX, paths).configure(paths);
 }
 
-fn paths(config: &mut ServiceConfig) {
+fn paths(routes: &mut Routes<Policy>) {
     use endpoints::{datasource, sink};
-    config
-        .service(web::resource("/datasource/types").route(web::get().to(datasource::types)))
-        .service(
-            web::resource("/datasource")
-                .route(web::get().to(datasource::list))
-                .route(web::post().to(datasource::create)),
-        )
-        .service(
-            web::resource("/datasource/{id}")
-                .route(web::get().to(datasource::get))
-                .route(web::delete().to(datasource::delete)),
-        )
-        .service(web::resource("/sink/types").route(web::get().to(sink::types)))
-        .service(
-            web::resource("/sink")
-                .route(web::get().to(sink::list))
-                .route(web::post().to(sink::create)),
-        )
-        .service(
-            web::resource("/sink/{id}")
-                .route(web::get().to(sink::get))
-                .route(web::delete().to(sink::delete)),
-        )
-        .service(
-            web::resource("/ingestion")
-                .route(web::get().to(ingestions::list))
-                .route(web::post().to(ingestions::create)),
-        )
-        .service(
-            web::resource("/ingestion/{connectionId}")
-                .route(web::get().to(ingestions::get))
-                .route(web::patch().to(ingestions::patch))
-                .route(web::delete().to(ingestions::delete)),
-        )
-        .service(
-            web::resource("/ingestion/{connectionId}/sync").route(web::post().to(ingestions::sync)),
-        )
-        .service(
-            web::resource("/ingestion/{connectionId}/status")
-                .route(web::get().to(ingestions::status)),
+    routes
+        .get("/datasource/types", VIEWER, datasource::types)
+        .get("/datasource", VIEWER, datasource::list)
+        .post("/datasource", OPERATOR, datasource::create)
+        .get("/datasource/{id}", VIEWER, datasource::get)
+        .delete("/datasource/{id}", OPERATOR, datasource::delete)
+        .get("/sink/types", VIEWER, sink::types)
+        .get("/sink", VIEWER, sink::list)
+        .post("/sink", OPERATOR, sink::create)
+        .get("/sink/{id}", VIEWER, sink::get)
+        .delete("/sink/{id}", OPERATOR, sink::delete)
+        .get("/ingestion", VIEWER, ingestions::list)
+        .post("/ingestion", OPERATOR, ingestions::create)
+        .get("/ingestion/{connectionId}", VIEWER, ingestions::get)
+        .patch("/ingestion/{connectionId}", OPERATOR, ingestions::patch)
+        .delete("/ingestion/{connectionId}", OPERATOR, ingestions::delete)
+        .post("/ingestion/{connectionId}/sync", OPERATOR, ingestions::sync)
+        .get(
+            "/ingestion/{connectionId}/status",
+            VIEWER,
+            ingestions::status,
         );
 }
 

@@ -1,6 +1,6 @@
 //! The ingestion API's part of the document: every path a second time, under its prefix.
 
-use shared::http::roles::INGESTION_PREFIX;
+use shared::http::policy::INGESTION_PREFIX;
 use utoipa::Modify;
 use utoipa::openapi::OpenApi;
 
