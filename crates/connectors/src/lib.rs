@@ -10,6 +10,7 @@ mod destination_sqlite;
 mod failure;
 mod moments;
 mod output;
+pub mod own_files;
 mod parquet;
 mod paths;
 mod postgres;

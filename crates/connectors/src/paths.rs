@@ -4,15 +4,21 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::own_files::OwnFiles;
+
 /// What the environment allows.
 pub(crate) struct Limits {
     roots: Option<Vec<PathBuf>>,
-    home: Option<PathBuf>,
+    own: OwnFiles,
     home_files: Vec<PathBuf>,
 }
 
+/// Folders whose files the system makes up; a process's own environment is among them.
+const MADE_UP: [&str; 3] = ["/proc", "/sys", "/dev"];
+
 impl Limits {
-    /// Reads `AAM_DATA_ROOTS`, `AAM_HOME` and `AAM_HOME_FILES`; the lists are colon-separated.
+    /// Reads `AAM_DATA_ROOTS`, `AAM_HOME`, `AAM_HOME_FILES` and what is AAM's own; the lists are
+    /// colon-separated.
     pub(crate) fn from_environment() -> Self {
         let list = |value: OsString| -> Vec<PathBuf> {
             std::env::split_paths(&value)
@@ -23,6 +29,7 @@ impl Limits {
             std::env::var_os("AAM_DATA_ROOTS").map(list),
             std::env::var_os("AAM_HOME").map(PathBuf::from),
             std::env::var_os("AAM_HOME_FILES").map(list),
+            OwnFiles::from_environment(),
         )
     }
 
@@ -30,6 +37,7 @@ impl Limits {
         roots: Option<Vec<PathBuf>>,
         home: Option<PathBuf>,
         home_files: Option<Vec<PathBuf>>,
+        own: OwnFiles,
     ) -> Self {
         // Run by hand, without any limit, a person's own rights are the limit.
         let limited = roots.is_some() || home.is_some() || home_files.is_some();
@@ -38,9 +46,11 @@ impl Limits {
             None if limited => Some(vec![PathBuf::from(".")]),
             None => None,
         };
+        let mut folders = own.folders().to_vec();
+        folders.extend(home);
         Self {
             roots,
-            home,
+            own: OwnFiles::new(own.files().to_vec(), folders),
             home_files: home_files.unwrap_or_default(),
         }
     }
@@ -62,22 +72,27 @@ impl Limits {
         let Some(roots) = &self.roots else {
             return Ok(real);
         };
+        // By its place: a link there would lead to something else.
         if self
             .home_files
             .iter()
-            .any(|file| real_path(file).is_ok_and(|file| file == real))
+            .any(|file| entry_path(file).is_some_and(|file| file == real))
         {
             return Ok(real);
         }
-        if let Some(home) = self
-            .home
-            .as_deref()
-            .and_then(|home| home.canonicalize().ok())
-            && real.starts_with(&home)
-        {
+        if self.own.holds(&real) {
             return Err(format!(
-                "{written} is in AAM's own folder, which connectors may not touch"
+                "{written} is one of AAM's own files (settings, keys, databases), which connectors \
+                 may not touch"
             ));
+        }
+        let is_made_up = MADE_UP.iter().any(|folder| real.starts_with(folder));
+        if is_made_up
+            && !roots
+                .iter()
+                .any(|root| MADE_UP.iter().any(|folder| root.starts_with(folder)))
+        {
+            return Err(format!("{written} is no file of data, but of the system's"));
         }
         let real_roots = roots.iter().filter_map(|root| root.canonicalize().ok());
         if real_roots.into_iter().any(|root| real.starts_with(root)) {
@@ -113,6 +128,14 @@ fn real_path(path: &Path) -> Result<PathBuf, String> {
     Ok(real.join(name))
 }
 
+/// Where a file is, whatever it is: its folder's links resolved, its own not.
+fn entry_path(path: &Path) -> Option<PathBuf> {
+    if path.is_symlink() {
+        return None;
+    }
+    Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +160,7 @@ mod tests {
             Some(vec![at("data")]),
             Some(at("data/.aam")),
             Some(vec![at("data/.aam/warehouse.db")]),
+            OwnFiles::new(vec![at("data/api_key")], Vec::new()),
         );
         let allowed = |name: &str| limits.resolve(at(name).to_str().unwrap());
         for name in [
@@ -155,10 +179,13 @@ mod tests {
             "data/.aam/registry.db",
             "data/.aam/new.db",
             "missing/new.db",
+            "data/.env",
+            "data/aam.toml",
+            "data/api_key",
         ] {
             assert!(allowed(name).is_err(), "{name}");
         }
-        let by_hand = Limits::new(None, None, None);
+        let by_hand = Limits::new(None, None, None, OwnFiles::default());
         assert!(
             by_hand
                 .resolve(at("other/secret.db").to_str().unwrap())
@@ -170,7 +197,12 @@ mod tests {
     #[test]
     fn a_home_without_roots_allows_the_working_directory() {
         let home = tempfile::tempdir().unwrap();
-        let limits = Limits::new(None, Some(home.path().to_path_buf()), None);
+        let limits = Limits::new(
+            None,
+            Some(home.path().to_path_buf()),
+            None,
+            OwnFiles::default(),
+        );
         assert!(limits.resolve("here.db").is_ok());
         assert!(
             limits

@@ -66,6 +66,7 @@ impl Engine {
             &options.data_roots,
             options.connector_memory,
             &options.docker_program,
+            &options.own_files,
         )
         .map_err(failed(home))?;
         runner.sweep().map_err(failed(&home.join("runs")))?;

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use connectors::own_files::OwnFiles;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use shared::seal::SealingKey;
@@ -40,6 +41,8 @@ pub struct Options {
     pub seal_key: SealingKey,
     /// Directories that native file connectors may use.
     pub data_roots: Vec<PathBuf>,
+    /// AAM's own files, which no connector may use; the data directory is among them anyway.
+    pub own_files: OwnFiles,
     /// Program that answers `connector <name> …` and `connector-exec …`; usually this one.
     pub connector_program: PathBuf,
     /// Executables of this machine offered as connectors beside the native ones.
@@ -83,6 +86,7 @@ impl Options {
             client_secret,
             seal_key,
             data_roots: Vec::new(),
+            own_files: OwnFiles::default(),
             connector_program,
             local_connectors: Vec::new(),
             docker_program: PathBuf::from("docker"),
@@ -129,8 +133,15 @@ impl Options {
         options.allowed_hosts = settings.allowed_hosts.clone();
         options.mode = settings.embedded_airbyte_mode;
         options.data_roots = settings.data_roots.clone();
+        options.own_files = own_files(settings);
         Ok(options)
     }
+}
+
+/// What the settings know to be AAM's own.
+pub fn own_files(settings: &Settings) -> OwnFiles {
+    let (files, folders) = settings.own_files.clone();
+    OwnFiles::new(files, folders)
 }
 
 /// Which end of a connection a connector is.

@@ -175,6 +175,7 @@ fn open(settings: &Settings, local: &Local) -> anyhow::Result<Connectors> {
         home,
         program,
         &settings.data_roots,
+        &embedded_airbyte::own_files(settings),
         &local,
     )?)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airbyte_protocol::{Catalog, CheckStatus, ConnectionStatus, ConnectorSpecification};
+use connectors::own_files::OwnFiles;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -135,6 +136,7 @@ impl Connectors {
         home: &Path,
         program: PathBuf,
         data_roots: &[PathBuf],
+        own: &OwnFiles,
         local: &[LocalConnector],
     ) -> Result<Self, Failed> {
         let docker = Path::new("docker");
@@ -147,7 +149,7 @@ impl Connectors {
         let memory = Some(CONNECTOR_MEMORY);
         let runs_in = runs.path().to_owned();
         let runner =
-            Runner::new(home, runs_in, program, data_roots, memory, docker).map_err(failed)?;
+            Runner::new(home, runs_in, program, data_roots, memory, docker, own).map_err(failed)?;
         Ok(Self {
             definitions,
             runner,

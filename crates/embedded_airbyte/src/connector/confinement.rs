@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use connectors::own_files::OwnFiles;
+
 /// Where programs, libraries and the system's settings are.
 const SYSTEM: [&str; 13] = [
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix", "/run",
@@ -12,18 +14,27 @@ const SYSTEM: [&str; 13] = [
 /// Deeper than any data directory is below a root.
 const DEPTH_MAX: usize = 32;
 
-/// What a connector of an environment may read.
-pub(super) fn readable(environment: &Path, roots: &[PathBuf], home: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
+/// What a connector of an environment may read: not what is AAM's own, wherever that is.
+pub(super) fn readable(environment: &Path, roots: &[PathBuf], own: &OwnFiles) -> Vec<PathBuf> {
+    let mut excluded: Vec<PathBuf> = own
+        .files()
+        .iter()
+        .chain(own.folders())
+        .filter_map(|path| path.canonicalize().ok())
+        .collect();
+    excluded.extend(own.other_names(roots));
+    let mut paths = Vec::new();
+    let system = SYSTEM.iter().map(Path::new);
+    for directory in system.chain(roots.iter().map(PathBuf::as_path)) {
+        without(directory, &excluded, DEPTH_MAX, &mut paths);
+    }
+    // In the data directory, and yet the connector's own.
     paths.push(environment.to_owned());
     // The environment's interpreter is a link into the installation it was made from.
     if let Ok(python) = environment.join("bin/python").canonicalize()
         && let Some(installation) = python.parent().and_then(Path::parent)
     {
         paths.push(installation.to_owned());
-    }
-    for root in roots {
-        without(root, home, DEPTH_MAX, &mut paths);
     }
     paths.retain(|path| path.exists());
     paths
@@ -34,22 +45,23 @@ pub(super) fn writable(run: &Path) -> Vec<PathBuf> {
     vec![run.to_owned(), "/dev".into()]
 }
 
-/// Everything below a directory but another one in it.
-fn without(directory: &Path, excluded: &Path, depth: usize, paths: &mut Vec<PathBuf>) {
-    let Ok(directory) = directory.canonicalize() else {
+/// Everything below a directory but what is excluded in it.
+fn without(directory: &Path, excluded: &[PathBuf], depth: usize, paths: &mut Vec<PathBuf>) {
+    // Links among the system's directories stay links: their targets are listed as well.
+    let Ok(real) = directory.canonicalize() else {
         return;
     };
-    if directory.starts_with(excluded) {
+    if excluded.iter().any(|excluded| real.starts_with(excluded)) {
         return;
     }
-    if !excluded.starts_with(&directory) {
-        paths.push(directory);
+    if !excluded.iter().any(|excluded| excluded.starts_with(&real)) {
+        paths.push(real);
         return;
     }
     let Some(depth) = depth.checked_sub(1) else {
         return;
     };
-    let entries = std::fs::read_dir(&directory).into_iter().flatten();
+    let entries = std::fs::read_dir(&real).into_iter().flatten();
     for entry in entries.flatten() {
         without(&entry.path(), excluded, depth, paths);
     }
@@ -67,9 +79,23 @@ mod tests {
             std::fs::create_dir_all(root.join(directory)).unwrap();
         }
         std::os::unix::fs::symlink(root.join("work/.aam"), root.join("link")).unwrap();
-        let mut paths = Vec::new();
-        without(&root, &root.join("work/.aam"), DEPTH_MAX, &mut paths);
-        paths.sort();
-        assert_eq!(paths, [root.join("data"), root.join("work/files")]);
+        std::fs::write(root.join("work/.env"), "secret").unwrap();
+        std::fs::hard_link(root.join("work/.env"), root.join("data/deep/copy.csv")).unwrap();
+        std::fs::write(root.join("data/rows.csv"), "1").unwrap();
+        let own = OwnFiles::new(vec![root.join("work/.env")], vec![root.join("work/.aam")]);
+        let environment = root.join("work/.aam/connectors/one");
+        std::fs::create_dir_all(&environment).unwrap();
+        let paths = readable(&environment, std::slice::from_ref(&root), &own);
+        let mut below: Vec<_> = paths
+            .iter()
+            .filter(|path| path.starts_with(&root))
+            .collect();
+        below.sort();
+        let expected = [
+            root.join("data/rows.csv"),
+            environment,
+            root.join("work/files"),
+        ];
+        assert_eq!(below, expected.iter().collect::<Vec<_>>());
     }
 }

@@ -8,6 +8,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use connectors::own_files::{self, OwnFiles};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
@@ -52,6 +53,9 @@ pub(crate) struct Runner {
     data_roots: OsString,
     memory: Option<u64>,
     home_files: OsString,
+    own: OwnFiles,
+    own_files: OsString,
+    own_folders: OsString,
     pub(crate) python: Installer,
     pub(crate) docker: Arc<Docker>,
 }
@@ -110,6 +114,7 @@ impl Runner {
         data_roots: &[PathBuf],
         memory: Option<u64>,
         docker: &Path,
+        own: &OwnFiles,
     ) -> std::io::Result<Self> {
         let join = |paths: &[PathBuf]| {
             std::env::join_paths(paths)
@@ -117,7 +122,13 @@ impl Runner {
         };
         crate::private_directory(&runs)?;
         let python = Installer::new(program.clone(), home.join("connectors"));
+        let mut folders = own.folders().to_vec();
+        folders.push(home.to_owned());
+        let own = OwnFiles::new(own.files().to_vec(), folders);
         Ok(Self {
+            own_files: join(own.files())?,
+            own_folders: join(own.folders())?,
+            own,
             program,
             python,
             docker: Arc::new(Docker::new(docker.to_owned(), home)),
@@ -195,7 +206,7 @@ impl Runner {
         }
         let run = run.directory.path();
         let confined = launch.environment.as_deref().map(|environment| {
-            let readable = confinement::readable(environment, &self.roots, &self.home);
+            let readable = confinement::readable(environment, &self.roots, &self.own);
             (readable, confinement::writable(run))
         });
         let (readable, writable) = confined.unwrap_or_default();
@@ -246,6 +257,8 @@ impl Runner {
             .env("AAM_HOME", &self.home)
             .env("AAM_DATA_ROOTS", &self.data_roots)
             .env("AAM_HOME_FILES", &self.home_files)
+            .env(own_files::FILES_VARIABLE, &self.own_files)
+            .env(own_files::FOLDERS_VARIABLE, &self.own_folders)
             .env("HOME", path)
             .envs(variables)
             .env("AIRBYTE_STAGING_DIRECTORY", path)

@@ -6,7 +6,9 @@
 
 mod airbyte_urls;
 mod database_url;
+mod files;
 mod limits;
+mod own_files;
 mod source;
 pub mod variables;
 
@@ -194,6 +196,9 @@ pub struct Settings {
     pub lease: Duration,
     /// How long a call to Airbyte may take that waits for no connector.
     pub http_timeout: Duration,
+    /// Files, and folders with all that is in them, that AAM keeps its settings, keys and databases
+    /// in.
+    pub own_files: (Vec<PathBuf>, Vec<PathBuf>),
     secret_key: Option<SecretString>,
     service_token_key: Option<SecretString>,
     airbyte_secret_key: Option<SecretString>,
@@ -340,7 +345,9 @@ impl Settings {
             path: home.registry_db(),
         });
         let broker_database = broker_url.unwrap_or_else(|| database.clone());
+        let own_files = own_files::collect(source, &home, [&database, &broker_database]);
         Ok(Self {
+            own_files,
             home,
             environment,
             airbyte,

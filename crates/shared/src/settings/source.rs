@@ -11,8 +11,11 @@ use uuid::Uuid;
 
 use super::airbyte_urls::AirbyteUrls;
 use super::database_url::DatabaseTarget;
-use super::{AirbyteSettings, Error, Fault, variables};
+use super::{AirbyteSettings, Error, Fault, files, variables};
 use crate::drift_policy;
+
+/// Files in the working directory that settings are read from, the later winning.
+pub(super) const SETTINGS_FILES: [&str; 2] = ["aam.toml", ".env"];
 
 /// The merged variables of a process.
 #[derive(Clone)]
@@ -44,29 +47,9 @@ impl Source {
     pub fn process() -> Result<Self, Error> {
         let working_directory =
             std::env::current_dir().map_err(|error| Error::Unreadable(error.to_string()))?;
-        let unreadable = |error: config::ConfigError| Error::Unreadable(error.to_string());
-        let file = config::Config::builder()
-            .add_source(
-                config::File::from(working_directory.join("aam.toml"))
-                    .format(config::FileFormat::Toml)
-                    .required(false),
-            )
-            .build()
-            .map_err(unreadable)?;
-        let mut values: BTreeMap<String, String> = file
-            .try_deserialize::<BTreeMap<String, config::Value>>()
-            .map_err(unreadable)?
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_lowercase(), value.into_string().ok()?)))
-            .collect();
-        let dotenv = working_directory.join(".env");
-        if dotenv.exists() {
-            let unreadable = |error: dotenvy::Error| Error::Unreadable(format!(".env: {error}"));
-            for line in dotenvy::from_path_iter(&dotenv).map_err(unreadable)? {
-                let (name, value) = line.map_err(unreadable)?;
-                values.insert(name.to_lowercase(), value);
-            }
-        }
+        let [toml, dotenv] = SETTINGS_FILES.map(|name| working_directory.join(name));
+        let mut values = files::toml(&toml)?;
+        values.extend(files::dotenv(&dotenv)?);
         for (name, value) in std::env::vars_os() {
             if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) {
                 values.insert(name.to_lowercase(), value);
