@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod operation;
 pub mod process;
 pub mod random;
+pub mod redaction;
 pub mod redis;
 pub mod registry;
 pub mod schedule;
@@ -17,6 +18,7 @@ pub mod seal;
 pub mod service_token;
 pub mod settings;
 
+pub mod shown_url;
 pub mod source_type;
 pub mod sqlite;
 pub mod telemetry;

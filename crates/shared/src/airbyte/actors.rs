@@ -8,6 +8,7 @@ use super::call::Repeat;
 use super::types::{Actor, CheckAnswer, Definition, Page, SpecificationAnswer};
 use super::{Airbyte, CONNECTOR_TIMEOUT, Error, ErrorKind};
 use crate::http::client::DEFAULT_TIMEOUT;
+use crate::redaction;
 
 /// Which of the two an actor is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -153,6 +154,7 @@ impl Airbyte {
                     .map(|reason| reason.in_words())
             })
             .unwrap_or_else(|| "the check itself crashed without a reason".to_owned());
+        let said = redaction::clean(said);
         Err(Error {
             call,
             kind: ErrorKind::Connector {

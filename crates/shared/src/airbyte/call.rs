@@ -14,6 +14,7 @@ use super::{Airbyte, CONNECTOR_TIMEOUT, Inner};
 use crate::http::client::DEFAULT_TIMEOUT;
 use crate::http::outgoing::{self, Again, Lane, ReadError, Refusal, budget};
 use crate::http::request_id;
+use crate::redaction;
 use crate::telemetry::{CALLS, TRACEPARENT, traceparent};
 
 /// Whether a call may be made twice.
@@ -152,7 +153,7 @@ impl Airbyte {
                 return Err(Error {
                     call: NAME,
                     kind: ErrorKind::NotAirbyte {
-                        url: url.clone(),
+                        url: url.as_str().into(),
                         said,
                     },
                 });
@@ -270,7 +271,7 @@ impl Inner {
         let not_airbyte = |said: &str| Error {
             call: call.name,
             kind: ErrorKind::NotAirbyte {
-                url: call.url.clone(),
+                url: call.url.as_str().into(),
                 said: said.to_owned(),
             },
         };
@@ -349,8 +350,8 @@ pub(super) fn decode<T: DeserializeOwned>(
     serde_json::from_slice(body).map_err(|error| Error {
         call: name,
         kind: ErrorKind::NotAirbyte {
-            url: url.to_owned(),
-            said: error.to_string(),
+            url: url.into(),
+            said: redaction::clean(error.to_string()),
         },
     })
 }
@@ -362,7 +363,7 @@ fn repeat_kind(kind: &ErrorKind) -> ErrorKind {
         ErrorKind::TimedOut { .. } | ErrorKind::Broken => {
             // The token's call failed, so this one was never sent.
             ErrorKind::Unreachable {
-                url: "its token endpoint".to_owned(),
+                url: "its token endpoint".into(),
             }
         }
         ErrorKind::Unauthorized { said } => ErrorKind::Unauthorized { said: said.clone() },
@@ -379,7 +380,7 @@ fn repeat_kind(kind: &ErrorKind) -> ErrorKind {
             said: said.clone(),
         },
         other => ErrorKind::NotAirbyte {
-            url: "its token endpoint".to_owned(),
+            url: "its token endpoint".into(),
             said: other.to_string(),
         },
     }
@@ -392,9 +393,7 @@ pub(super) fn from_transport(
     error: &reqwest::Error,
 ) -> Error {
     let kind = if error.is_connect() {
-        ErrorKind::Unreachable {
-            url: url.to_owned(),
-        }
+        ErrorKind::Unreachable { url: url.into() }
     } else if error.is_timeout() {
         ErrorKind::TimedOut {
             seconds: timeout.as_secs(),

@@ -10,6 +10,7 @@ use super::types::{ConnectionRead, DiscoverAnswer, Discovered, RefreshAnswer};
 use super::{Airbyte, CONNECTOR_TIMEOUT, Error, ErrorKind};
 use crate::http::client::DEFAULT_TIMEOUT;
 use crate::http::outgoing::{self, Again};
+use crate::redaction;
 
 /// What is changed about a connection; absent members stay.
 #[derive(Debug, Serialize)]
@@ -120,6 +121,7 @@ impl Airbyte {
                 });
                 let said =
                     reason.map_or_else(|| "no reason given".to_owned(), |reason| reason.in_words());
+                let said = redaction::clean(said);
                 Err(Error {
                     call: NAME,
                     kind: ErrorKind::Connector { said, transient },

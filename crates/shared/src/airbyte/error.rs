@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::redaction;
+use crate::shown_url::ShownUrl;
+
 /// A call to Airbyte that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("Airbyte: {call}: {kind}")]
@@ -22,7 +25,7 @@ pub enum ErrorKind {
     #[error("cannot be reached at {url}")]
     Unreachable {
         /// Where it was tried.
-        url: String,
+        url: ShownUrl,
     },
     /// No answer in time; the call may have had its effect.
     #[error("did not answer within {seconds} s")]
@@ -100,7 +103,7 @@ pub enum ErrorKind {
     #[error("{url} does not answer like Airbyte: {said}; check AIRBYTE_API_URL")]
     NotAirbyte {
         /// What was called.
-        url: String,
+        url: ShownUrl,
         /// What came instead.
         said: String,
     },
@@ -234,11 +237,12 @@ pub(super) fn from_answer(
             text.chars().take(300).collect()
         }
     });
+    let said = redaction::clean(said);
     let kind = match status {
         401 => ErrorKind::Unauthorized { said },
         403 => ErrorKind::Forbidden { said },
         404 if parsed.is_none() => ErrorKind::NotAirbyte {
-            url: url.to_owned(),
+            url: url.into(),
             said,
         },
         404 => ErrorKind::NotFound { said },

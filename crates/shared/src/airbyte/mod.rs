@@ -20,6 +20,7 @@ use secrecy::SecretString;
 use crate::http::client::DEFAULT_TIMEOUT;
 use crate::http::outgoing::Dependency;
 use crate::settings::AirbyteUrls;
+use crate::shown_url;
 
 pub use actors::ActorKind;
 pub use config_api::{ConnectionUpdate, RefreshMode};
@@ -37,6 +38,8 @@ pub struct Airbyte {
 }
 
 struct Inner {
+    /// The public API's base without user information.
+    instance: String,
     urls: AirbyteUrls,
     http: reqwest::Client,
     tokens: Option<token::Tokens>,
@@ -47,7 +50,7 @@ struct Inner {
 
 impl std::fmt::Debug for Airbyte {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Airbyte({})", self.inner.urls.public)
+        write!(f, "Airbyte({})", self.inner.instance)
     }
 }
 
@@ -84,6 +87,7 @@ impl Airbyte {
         });
         Self {
             inner: Arc::new(Inner {
+                instance: shown_url::shown_text(&urls.public),
                 urls,
                 http,
                 tokens,
@@ -93,9 +97,9 @@ impl Airbyte {
         }
     }
 
-    /// Base URL of the public API; names the instance.
+    /// Base URL of the public API, without user information; names the instance.
     pub fn instance(&self) -> &str {
-        &self.inner.urls.public
+        &self.inner.instance
     }
 }
 

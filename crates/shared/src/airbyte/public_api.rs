@@ -89,7 +89,7 @@ impl Airbyte {
         let mut body = serde_json::to_value(new).map_err(|error| Error {
             call: "making the connection",
             kind: super::ErrorKind::NotAirbyte {
-                url: String::new(),
+                url: "".into(),
                 said: error.to_string(),
             },
         })?;

@@ -136,7 +136,7 @@ async fn fetch(shared: &Arc<TokenState>) -> Result<(SecretString, Duration), Err
     let fail = |kind| Error { call: CALL, kind };
     let token_url = TokenUrl::new(shared.url.clone()).map_err(|error| {
         fail(ErrorKind::NotAirbyte {
-            url: shared.url.clone(),
+            url: shared.url.as_str().into(),
             said: error.to_string(),
         })
     })?;
@@ -153,14 +153,14 @@ async fn fetch(shared: &Arc<TokenState>) -> Result<(SecretString, Duration), Err
     let answer = answer.map_err(|error| match error {
         oauth2::RequestTokenError::Request(error) => error,
         oauth2::RequestTokenError::Parse(_, body) => fail(ErrorKind::NotAirbyte {
-            url: shared.url.clone(),
+            url: shared.url.as_str().into(),
             said: format!(
                 "a token answer of {} bytes without a usable token",
                 body.len()
             ),
         }),
         other => fail(ErrorKind::NotAirbyte {
-            url: shared.url.clone(),
+            url: shared.url.as_str().into(),
             said: other.to_string(),
         }),
     })?;
@@ -238,7 +238,7 @@ async fn send_as_json(
         .map_err(|error| Error {
             call: CALL,
             kind: ErrorKind::NotAirbyte {
-                url,
+                url: url.as_str().into(),
                 said: error.to_string(),
             },
         })

@@ -22,6 +22,7 @@ use crate::airbyte::CONNECTOR_TIMEOUT;
 use crate::http::outgoing::{self, Again, Dependency, Lane, ReadError, Refusal, budget};
 use crate::http::{ApiError, request_id};
 use crate::service_token::ServiceTokens;
+use crate::shown_url::ShownUrl;
 use crate::telemetry::{CALLS, TRACEPARENT, traceparent};
 
 /// Why a call to another service of ours failed.
@@ -33,7 +34,7 @@ pub enum Error {
         /// The service.
         service: &'static str,
         /// Where it was tried.
-        url: String,
+        url: ShownUrl,
     },
     /// It did not answer in time, or the connection broke.
     #[error("{service} {}", if *broken { "broke the connection off".to_owned() } else { format!("did not answer within {seconds} s") })]
@@ -280,7 +281,7 @@ impl ServiceClient {
         }
         let unreachable = || Error::Unreachable {
             service: self.service,
-            url: self.base.to_string(),
+            url: self.base.as_str().into(),
         };
         let token = self.tokens.issue(self.service, self.skew.seconds());
         let token = token.map_err(|_| unreachable())?;

@@ -1,11 +1,14 @@
 //! Everything an onboarding needs to know before its first effect: where, what, and with which
 //! configuration. Whatever is refused here leaves no trace.
 
+use std::sync::Arc;
+
 use contracts::{ErrorCode, FieldError, OnboardRequest};
 use serde_json::{Map, Value};
 use shared::airbyte::ActorKind;
 use shared::airbyte::types::{Actor, Definition};
 use shared::clients;
+use shared::redaction::Redactor;
 use uuid::Uuid;
 
 use super::Error;
@@ -18,6 +21,8 @@ pub(crate) struct Prepared {
     pub(crate) destination_id: Uuid,
     pub(crate) definition: Definition,
     pub(crate) source: PreparedSource,
+    /// Keeps the configuration's secrets out of what is said about a failure.
+    pub(crate) redactor: Arc<Redactor>,
 }
 
 /// Where a connection's source comes from.
@@ -45,19 +50,31 @@ pub(crate) async fn prepare(state: &State, request: &OnboardRequest) -> Result<P
     let destination_id = destination(state, destination_id, workspace_id).await?;
     let definition = definition(state, workspace_id, &request.source_type).await?;
     let configuration = configuration(state, request, &definition).await?;
-    if let Some(specification) = state
+    let specification = state
         .airbyte
         .specification(ActorKind::Source, definition.id, workspace_id)
-        .await?
-    {
-        validate(&specification, &configuration)?;
+        .await?;
+    if let Some(specification) = &specification {
+        validate(specification, &configuration)?;
     }
+    let redactor = redactor(specification.as_ref(), &configuration);
     Ok(Prepared {
         workspace_id,
         destination_id,
         definition,
         source: PreparedSource::Own(configuration),
+        redactor,
     })
+}
+
+/// Knows the secrets of a configuration; without a specification, everything in it counts as one.
+pub(crate) fn redactor(specification: Option<&Value>, configuration: &Value) -> Arc<Redactor> {
+    let redactor = Redactor::default();
+    match specification {
+        Some(specification) => redactor.learn(specification, configuration),
+        None => redactor.learn_all(configuration),
+    }
+    Arc::new(redactor)
 }
 
 /// The same for a source that is there already, and a destination of its workspace.
@@ -76,6 +93,7 @@ pub(crate) async fn prepare_shared(
         destination_id,
         definition: definition(state, workspace_id, &named).await?,
         source: PreparedSource::Shared(source.id),
+        redactor: Arc::default(),
     })
 }
 
@@ -258,7 +276,7 @@ fn validate(specification: &Value, configuration: &Value) -> Result<(), Error> {
         Ok(validator) => validator,
         Err(error) => {
             // Some connectors publish schemas that no validator takes; Airbyte decides then.
-            tracing::warn!(%error, "the connector's specification is not a usable JSON schema");
+            tracing::warn!(error = %error.masked(), "the connector's specification is not a usable JSON schema");
             return Ok(());
         }
     };

@@ -9,6 +9,7 @@ use shared::airbyte::{self, ActorKind, ErrorKind};
 use shared::http::problem::chain;
 use shared::operation::steps::create_actor as step;
 use shared::operation::{Acted, Run};
+use shared::redaction;
 use shared::registry::actors::NewActor;
 use shared::registry::entities::operation;
 use shared::registry::keeper::LeaseKeeper;
@@ -21,7 +22,7 @@ use super::{Shown, definitions, find, workspace};
 use crate::domain::mark;
 use crate::domain::short_config::{self, type_name};
 use crate::flows::settle::{self, SETTLING};
-use crate::flows::{Error, actors};
+use crate::flows::{Error, actors, prepare};
 use crate::state::State;
 
 /// What an operation keeps of a request: whatever is needed to take it back.
@@ -69,7 +70,9 @@ pub(crate) async fn run(
     let lease = state.registry.actor_begin(&making.new, operation).await?;
     let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
     let mut uncertain = false;
-    let made = making.steps(&lease, check, &mut uncertain).await;
+    let redactor = prepare::redactor(making.specification.as_ref(), &making.configuration);
+    let steps = making.steps(&lease, check, &mut uncertain);
+    let made = redaction::scope(redactor, steps).await;
     drop(keeper);
     match made {
         Ok(actor) => {

@@ -1,12 +1,15 @@
 //! The steps of an onboarding. A step that another process began looks first whether its effect is
 //! there.
 
+use std::sync::Arc;
+
 use catalog::SyncCatalog;
 use contracts::{ErrorCode, FieldError, OnboardRequest, ScheduleType};
 use serde_json::Value;
 use shared::airbyte::{self, ActorKind, ErrorKind};
 use shared::operation::steps::onboard as step;
 use shared::operation::{Acted, Run, Step};
+use shared::redaction::Redactor;
 use shared::registry::entities::operation_step;
 use shared::registry::now;
 use shared::registry::onboarding::Made;
@@ -76,6 +79,11 @@ impl<'a> Making<'a> {
     pub(super) fn is_sealed(&self) -> bool {
         let config = &self.request.source_config;
         config.as_ref().is_some_and(|map| !map.is_empty())
+    }
+
+    /// Knows the configuration's secrets.
+    pub(super) fn redactor(&self) -> Arc<Redactor> {
+        self.prepared.redactor.clone()
     }
 
     /// Removes what an earlier onboarding of the same connection left.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::airbyte::types::Actor;
 use shared::http::problem::chain;
+use shared::redaction;
 use shared::registry::connections::NewConnection;
 use shared::registry::entities::connection;
 use shared::registry::keeper::LeaseKeeper;
@@ -265,7 +266,7 @@ async fn finish(mut making: Making<'_>, again: bool) -> Result<(), Error> {
         false => Ok(()),
     };
     let made = match cleared {
-        Ok(()) => making.make().await,
+        Ok(()) => redaction::scope(making.redactor(), making.make()).await,
         Err(error) => Err(error),
     };
     drop(keeper);

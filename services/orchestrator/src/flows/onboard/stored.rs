@@ -1,8 +1,11 @@
 //! An onboarding as its operation's row keeps it: whole but for the configuration, which the auth
 //! broker keeps sealed.
 
+use std::sync::Arc;
+
 use contracts::OnboardRequest;
 use serde::{Deserialize, Serialize};
+use shared::airbyte::ActorKind;
 use shared::airbyte::types::Definition;
 use shared::registry;
 use uuid::Uuid;
@@ -68,11 +71,18 @@ impl Stored {
             };
             request.source_config = Some(configuration);
         }
-        let source = match self.source_id {
-            Some(id) => PreparedSource::Shared(id),
+        let (source, redactor) = match self.source_id {
+            Some(id) => (PreparedSource::Shared(id), Arc::default()),
             None => {
                 let definition = &self.definition;
-                PreparedSource::Own(prepare::configuration(state, &request, definition).await?)
+                let configuration = prepare::configuration(state, &request, definition).await?;
+                let asked = (state.airbyte)
+                    .specification(ActorKind::Source, definition.id, self.workspace_id)
+                    .await;
+                // Where Airbyte does not say which parts are secret, all of them are.
+                let specification = asked.unwrap_or_default();
+                let redactor = prepare::redactor(specification.as_ref(), &configuration);
+                (PreparedSource::Own(configuration), redactor)
             }
         };
         let prepared = Prepared {
@@ -80,6 +90,7 @@ impl Stored {
             destination_id: self.destination_id,
             definition: self.definition,
             source,
+            redactor,
         };
         Ok(Some((request, prepared, self.begins)))
     }
