@@ -75,6 +75,27 @@ impl Engine {
         live_actor(self.store.read(), kind, id).await
     }
 
+    /// An actor as it is shown: a deleted one stays, without its configuration.
+    pub(crate) async fn actor_shown(
+        &self,
+        kind: ConnectorKind,
+        id: Uuid,
+    ) -> Result<actor::Model, Fault> {
+        let row = actor::Entity::find_by_id(id)
+            .filter(actor::Column::Kind.eq(noun(kind)))
+            .one(self.store.read())
+            .await?
+            .ok_or_else(|| Fault::not_found(noun(kind), id))?;
+        if !row.deleted {
+            return Ok(row);
+        }
+        Ok(actor::Model {
+            configuration: "{}".to_owned(),
+            secrets: "{}".to_owned(),
+            ..row
+        })
+    }
+
     /// The definition of an actor, also of a deleted one.
     pub(crate) async fn actor_definition(
         &self,
@@ -200,6 +221,9 @@ impl Engine {
         };
         let mut update = row.into_active_model();
         update.deleted = Set(true);
+        // Nobody needs its secrets any more.
+        update.configuration = Set("{}".to_owned());
+        update.secrets = Set("{}".to_owned());
         update.updated_at = Set(now_ms());
         update.update(&transaction).await?;
         let connections = connection::Entity::find()

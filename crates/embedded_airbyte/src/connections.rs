@@ -129,7 +129,6 @@ impl Engine {
             live_actor(&transaction, ConnectorKind::Destination, new.destination_id).await?;
         let written = written_streams(&catalog, &new.naming)?;
         let id = Uuid::new_v4();
-        refuse_conflicts(&transaction, id, destination.id, &written).await?;
         let now = now_ms();
         let name = new
             .name
@@ -246,9 +245,6 @@ pub(crate) async fn update_in(
     update.updated_at = Set(now_ms());
     let row = update.update(transaction).await?;
     let written = written_streams(catalog.as_ref().unwrap_or(&before), &row.naming())?;
-    if row.status != "deprecated" {
-        refuse_conflicts(transaction, id, row.destination_id, &written).await?;
-    }
     if let Some(tags) = change.tags {
         tags::replace(transaction, id, row.workspace_id, &tags).await?;
     }
@@ -303,32 +299,6 @@ fn written_streams(catalog: &SyncCatalog, naming: &Naming) -> Result<Vec<StreamD
         return Err(conflict(&twice[..1]));
     }
     Ok(written)
-}
-
-async fn refuse_conflicts<C: ConnectionTrait>(
-    db: &C,
-    connection: Uuid,
-    destination: Uuid,
-    written: &[StreamDescriptor],
-) -> Result<(), Fault> {
-    let others: Vec<String> = connection::Entity::find()
-        .select_only()
-        .column(connection::Column::WrittenStreams)
-        .filter(connection::Column::DestinationId.eq(destination))
-        .filter(connection::Column::Id.ne(connection))
-        .filter(connection::Column::Status.ne("deprecated"))
-        .into_tuple()
-        .all(db)
-        .await?;
-    let mut shared = Vec::new();
-    for other in others {
-        let other: Vec<StreamDescriptor> = stored("list of streams", &other)?;
-        shared.extend(other.into_iter().filter(|stream| written.contains(stream)));
-    }
-    if shared.is_empty() {
-        return Ok(());
-    }
-    Err(conflict(&shared))
 }
 
 fn conflict(streams: &[StreamDescriptor]) -> Fault {

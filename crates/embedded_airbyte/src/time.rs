@@ -1,6 +1,7 @@
 //! The engine's times: milliseconds since the epoch inside, Airbyte's three spellings outside.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Timelike as _, Utc};
+use shared::java_time;
 
 /// Now, in milliseconds since the epoch.
 pub(crate) fn now_ms() -> i64 {
@@ -12,11 +13,15 @@ pub(crate) fn seconds(ms: i64) -> i64 {
     ms.div_euclid(1000)
 }
 
-/// ISO 8601 with whole seconds, in UTC.
+/// ISO 8601 in UTC with whole seconds, as Java's `OffsetDateTime` writes it: seconds that are zero are
+/// left out.
 pub(crate) fn iso(ms: i64) -> String {
-    DateTime::<Utc>::from_timestamp_millis(ms)
-        .unwrap_or_default()
-        .to_rfc3339_opts(SecondsFormat::Secs, true)
+    let time = DateTime::<Utc>::from_timestamp_millis(ms).unwrap_or_default();
+    let format = match time.second() {
+        0 => "%Y-%m-%dT%H:%MZ",
+        _ => "%Y-%m-%dT%H:%M:%SZ",
+    };
+    time.format(format).to_string()
 }
 
 /// An ISO 8601 duration with whole seconds, for instance `PT1H2M3S`.
@@ -36,16 +41,26 @@ pub(crate) fn iso_duration(ms: i64) -> String {
     text
 }
 
-/// Milliseconds since the epoch of an RFC 3339 text.
+/// Milliseconds since the epoch of a time as Java's `OffsetDateTime` reads it.
 pub(crate) fn parse(text: &str) -> Option<i64> {
-    DateTime::parse_from_rfc3339(text)
-        .ok()
-        .map(|time| time.timestamp_millis())
+    java_time::parse(text).map(|time| time.timestamp_millis())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_written_like_javas_and_read_back() {
+        for (ms, text) in [
+            (1_764_545_400_000, "2025-11-30T23:30Z"),
+            (1_764_545_401_000, "2025-11-30T23:30:01Z"),
+            (0, "1970-01-01T00:00Z"),
+        ] {
+            assert_eq!(iso(ms), text);
+            assert_eq!(parse(text), Some(ms));
+        }
+    }
 
     #[test]
     fn durations_read_like_javas() {

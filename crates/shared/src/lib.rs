@@ -2,10 +2,12 @@
 
 pub mod airbyte;
 pub mod clients;
+pub mod destination_streams;
 pub mod drift_policy;
 pub mod flow;
 pub mod home;
 pub mod http;
+pub mod java_time;
 pub mod metrics;
 pub mod operation;
 pub mod process;

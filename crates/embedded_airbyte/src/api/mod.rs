@@ -14,6 +14,7 @@ use actix_web::{HttpRequest, HttpResponse, Route, web};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::http::routes::Routes;
+use shared::http::unquoted::unquoted;
 use uuid::Uuid;
 
 use self::policy::{BEARER, PAGE, PROBE, Policy, TOKEN};
@@ -90,7 +91,8 @@ impl Reply {
 pub(crate) fn body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
     serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => {
-            Fault::Unprocessable(format!("the body cannot be used: {error}"))
+            let why = unquoted(&error.to_string());
+            Fault::Unprocessable(format!("the body cannot be used: {why}"))
         }
         _ => Fault::Constraint(format!("the body is not JSON: {error}")),
     })

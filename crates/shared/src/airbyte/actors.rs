@@ -62,13 +62,31 @@ impl Airbyte {
             .await
     }
 
-    /// One actor.
+    /// One actor that was not deleted. Airbyte goes on answering for a deleted one, with its
+    /// configuration emptied, and only leaves it out of its lists.
     ///
     /// # Errors
-    /// When the call fails.
+    /// When the call fails, or with `NotFound` when there is no such actor.
     pub async fn actor_get(&self, kind: ActorKind, id: Uuid) -> Result<Actor, Error> {
         let call = kind.either("reading a source", "reading a destination");
-        self.get(call, &kind.path(id), &[], DEFAULT_TIMEOUT).await
+        let found: Actor = self.get(call, &kind.path(id), &[], DEFAULT_TIMEOUT).await?;
+        let is_empty = found
+            .configuration
+            .as_object()
+            .is_none_or(serde_json::Map::is_empty);
+        if !is_empty {
+            return Ok(found);
+        }
+        let listed = self.actor_list(kind, Some(found.workspace_id)).await?;
+        if listed.iter().any(|actor| actor.id == id) {
+            return Ok(found);
+        }
+        Err(Error {
+            call,
+            kind: ErrorKind::NotFound {
+                said: format!("{} {id} was deleted", kind.as_str()),
+            },
+        })
     }
 
     /// Makes an actor. Not idempotent: names are not unique.

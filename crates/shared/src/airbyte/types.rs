@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::java_time;
+
 /// A workspace.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -478,9 +480,7 @@ fn lenient_time<'de, D: Deserializer<'de>>(
 ) -> Result<Option<DateTime<Utc>>, D::Error> {
     let value = Option::<serde_json::Value>::deserialize(deserializer)?;
     Ok(value.and_then(|value| match value {
-        serde_json::Value::String(text) => DateTime::parse_from_rfc3339(&text)
-            .ok()
-            .map(|time| time.with_timezone(&Utc)),
+        serde_json::Value::String(text) => java_time::parse(&text),
         serde_json::Value::Number(number) => DateTime::from_timestamp(number.as_i64()?, 0),
         _ => None,
     }))

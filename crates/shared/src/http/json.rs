@@ -9,6 +9,7 @@ use actix_web::{FromRequest, HttpRequest};
 use contracts::{ErrorCode, FieldError};
 use serde::de::DeserializeOwned;
 
+use super::unquoted::unquoted;
 use super::{ApiError, body};
 
 /// Larger bodies are parsed off the workers.
@@ -71,7 +72,7 @@ fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, ApiError> {
                 ErrorCode::Invalid,
                 vec![FieldError {
                     field,
-                    message: inner.to_string(),
+                    message: unquoted(&inner.to_string()),
                 }],
             )
         } else {

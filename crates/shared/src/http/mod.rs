@@ -28,6 +28,7 @@ pub mod routes;
 mod run;
 mod sealed;
 pub mod server;
+pub mod unquoted;
 
 pub use access::{ANONYMOUS, API_KEY, Access, AccessError, Principal};
 pub use gate::Gate;

@@ -27,6 +27,8 @@ pub(crate) struct Credential {
 /// Whether a text can be a credential's id.
 pub(crate) fn is_id(text: &str) -> bool {
     (1..=128).contains(&text.len())
+        // They are segments of paths, where dots alone mean another segment.
+        && text.bytes().any(|byte| byte != b'.')
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
@@ -45,7 +47,7 @@ impl Credential {
         if !is_id(id) {
             fault(
                 "credential_id",
-                "use 1 to 128 letters, digits, dots, dashes and underscores",
+                "use 1 to 128 letters, digits, dots, dashes and underscores, not dots alone",
             );
         }
         if source_type::normalised(&request.source_type).is_empty() {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::airbyte::ConnectionUpdate;
 use shared::airbyte::types::ConnectionRead;
+use shared::destination_streams::{Naming, refuse_taken};
 use shared::http::problem::chain;
 use shared::operation::steps::{heal, rollback};
 use shared::operation::{Acted, Run, Step};
@@ -102,6 +103,33 @@ pub(crate) struct Changed {
     pub(crate) sync_operation: Option<Uuid>,
 }
 
+/// Refuses streams that are new here and whose tables another connection writes already: Airbyte would
+/// let both.
+async fn refuse_taken_tables(
+    state: &State,
+    target: &Repairable,
+    next: &SyncCatalog,
+) -> Result<(), Error> {
+    let Some(workspace) = target.row.workspace_id else {
+        return Ok(());
+    };
+    let all = state.airbyte.connection_list(workspace).await?;
+    let (own, others): (Vec<_>, Vec<_>) = all
+        .iter()
+        .filter(|connection| connection.destination_id == target.destination_id)
+        .partition(|connection| connection.connection_id == target.connection_id);
+    let Some(own) = own.first() else {
+        return Ok(());
+    };
+    let naming = Naming::of(own);
+    let written = naming.written(&own.configurations);
+    let new = &naming.targets(next) - &written;
+    let others = others
+        .into_iter()
+        .filter(|other| other.status != "deprecated");
+    refuse_taken(&new, others, |other| &other.name)
+}
+
 /// Puts `next` in force.
 pub(crate) async fn put(
     state: &State,
@@ -110,6 +138,7 @@ pub(crate) async fn put(
     before: &ConnectionRead,
     next: Next<'_>,
 ) -> Result<Changed, Error> {
+    refuse_taken_tables(state, target, next.catalog).await?;
     let intent = Intent {
         previous: before.sync_catalog.clone(),
         previous_source_catalog_id: before.source_catalog_id,

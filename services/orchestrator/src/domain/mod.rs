@@ -1,6 +1,5 @@
 //! Pure rules: no actix, no database, no network, no clock.
 
-pub(crate) mod conflicts;
 pub(crate) mod ingestion;
 pub(crate) mod mark;
 mod members;

@@ -1,16 +1,14 @@
 //! What a source offers an onboarding, and whether another connection already writes it.
 
-use std::collections::HashMap;
-
 use catalog::SyncCatalog;
-use contracts::{ErrorCode, FieldError, NamespaceDefinition, OnboardRequest};
+use contracts::{ErrorCode, FieldError, OnboardRequest};
 use shared::airbyte::types::{Connection, destination_modes};
 use shared::airbyte::{self, ErrorKind};
+use shared::destination_streams::{Naming, refuse_taken};
 use uuid::Uuid;
 
 use super::Error;
 use super::prepare::Prepared;
-use crate::domain::conflicts::Naming;
 use crate::domain::mark;
 use crate::state::State;
 
@@ -87,59 +85,31 @@ pub(crate) fn naming(request: &OnboardRequest) -> Naming {
     }
 }
 
-/// Airbyte lets two connections write one table unless a flag is set; AAM does not.
+/// Refuses tables that another connection writes. With `made`, the connection that was made just now,
+/// those made before it count alone: of two that were made at the same time, one stays.
 pub(crate) async fn refuse_conflicts(
     state: &State,
     request: &OnboardRequest,
     prepared: &Prepared,
     catalog: &SyncCatalog,
+    made: Option<Uuid>,
     is_ours: impl Fn(&Connection) -> bool,
 ) -> Result<(), Error> {
     let mine = naming(request).targets(catalog);
-    let others = state.airbyte.connection_list(prepared.workspace_id).await?;
-    let mut taken: HashMap<_, _> = HashMap::new();
-    for other in others.iter().filter(|other| {
+    let all = state.airbyte.connection_list(prepared.workspace_id).await?;
+    let age = |connection: &Connection| (connection.created_at, connection.connection_id);
+    let mine_since = all
+        .iter()
+        .find(|connection| Some(connection.connection_id) == made)
+        .map(age);
+    let others = all.iter().filter(|other| {
         other.destination_id == prepared.destination_id
             && other.status != "deprecated"
             // What an earlier attempt made of this very connection is no other one.
             && !is_ours(other)
-    }) {
-        let naming = Naming {
-            definition: match other.namespace_definition.as_deref() {
-                Some("source") => NamespaceDefinition::Source,
-                Some("custom_format") => NamespaceDefinition::CustomFormat,
-                _ => NamespaceDefinition::Destination,
-            },
-            format: other.namespace_format.clone(),
-            prefix: other.prefix.clone().unwrap_or_default(),
-        };
-        for stream in &other.configurations.streams {
-            taken.insert(
-                naming.target(&stream.name, stream.namespace.as_deref()),
-                mark::without(state.installation, &other.name),
-            );
-        }
-    }
-    let mut conflicts: Vec<String> = mine
-        .iter()
-        .filter_map(|target| {
-            let other = taken.get(target)?;
-            Some(format!("`{}` (by connection `{other}`)", target.1))
-        })
-        .collect();
-    if conflicts.is_empty() {
-        return Ok(());
-    }
-    conflicts.sort();
-    Err(stream_conflict(&conflicts.join(", ")))
-}
-
-/// Two connections must not write one table.
-pub(crate) fn stream_conflict(which: &str) -> Error {
-    Error::refused(
-        ErrorCode::DestinationStreamConflict,
-        format!(
-            "the destination's tables are already written: {which}; give this connection a `prefix` or a destination of its own, or leave those streams out"
-        ),
-    )
+            && mine_since.is_none_or(|mine| age(other) < mine)
+    });
+    refuse_taken(&mine, others, |other| {
+        mark::without(state.installation, &other.name)
+    })
 }

@@ -129,7 +129,7 @@ async fn create(kind: ConnectorKind, engine: Shared, bytes: web::Bytes) -> HttpR
 
 async fn get(kind: ConnectorKind, engine: Shared, path: web::Path<String>) -> HttpResponse {
     answer(engine, move |engine| async move {
-        let row = engine.actor(kind, id(&path)?).await?;
+        let row = engine.actor_shown(kind, id(&path)?).await?;
         Ok(Reply::json(&view(&engine, kind, &row)?))
     })
     .await

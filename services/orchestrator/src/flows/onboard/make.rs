@@ -7,6 +7,7 @@ use catalog::SyncCatalog;
 use contracts::{ErrorCode, FieldError, OnboardRequest, ScheduleType};
 use serde_json::Value;
 use shared::airbyte::{self, ActorKind, ErrorKind};
+use shared::destination_streams;
 use shared::operation::steps::onboard as step;
 use shared::operation::{Acted, Run, Step};
 use shared::redaction::Redactor;
@@ -124,12 +125,23 @@ impl<'a> Making<'a> {
             self.request,
             self.prepared,
             &offer.catalog,
+            None,
             |other| self.is_ours(other, source_id),
         )
         .await?;
         let create = self.create_connection(source_id, &offer.catalog);
         let created = run.step(step::CREATE_CONNECTION, &intent, create).await;
         let connection_id = self.settled(created)?;
+        // Another onboarding may have passed the same question while this one did.
+        discover::refuse_conflicts(
+            self.state,
+            self.request,
+            self.prepared,
+            &offer.catalog,
+            Some(connection_id),
+            |other| self.is_ours(other, source_id),
+        )
+        .await?;
         if let Some(schedule) = self.schedule()? {
             run.step(
                 step::SET_SCHEDULE,
@@ -319,7 +331,7 @@ impl<'a> Making<'a> {
                 kind: ErrorKind::Rejected { problem, said, .. },
                 ..
             }) if problem == "connection-conflicting-destination-stream" => {
-                Err(discover::stream_conflict(&said))
+                Err(destination_streams::conflict(&said))
             }
             Err(error) => Err(error.into()),
         }
