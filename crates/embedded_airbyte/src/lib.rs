@@ -21,6 +21,7 @@ mod mappers;
 mod naming;
 mod notation;
 mod options;
+mod people;
 mod replication;
 mod schedule;
 mod scheduler;

@@ -92,6 +92,31 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// A number that may come as text, as Jackson takes it.
+pub(crate) fn long<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    optional_long(deserializer)?.ok_or_else(|| serde::de::Error::custom("a number is required"))
+}
+
+/// The same where it may be left out.
+pub(crate) fn optional_long<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<i64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Long {
+        Number(i64),
+        Text(String),
+    }
+    match Option::<Long>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Long::Number(number)) => Ok(Some(number)),
+        Some(Long::Text(text)) => match text.trim().parse() {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => Err(serde::de::Error::custom("a number is required")),
+        },
+    }
+}
+
 fn empty_schema() -> Box<RawValue> {
     RawValue::from_string("{}".to_owned()).expect("{} is JSON")
 }

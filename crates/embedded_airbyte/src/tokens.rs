@@ -46,9 +46,9 @@ impl Tokens {
         }
     }
 
-    /// The one application's id and secret.
-    pub(crate) fn client(&self) -> (&str, &SecretString) {
-        (&self.client_id, &self.client_secret)
+    /// The one application's id.
+    pub(crate) fn client_id(&self) -> &str {
+        &self.client_id
     }
 
     /// Seconds that a token lives.

@@ -137,6 +137,17 @@ impl Query {
             .collect()
     }
 
+    /// Texts, repeated or separated by commas.
+    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
+        self.pairs
+            .iter()
+            .filter(|(known, _)| known == name)
+            .flat_map(|(_, value)| value.split(','))
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
     pub(crate) fn id(&self, name: &str) -> Result<Option<Uuid>, Fault> {
         self.one(name).map(id).transpose()
     }

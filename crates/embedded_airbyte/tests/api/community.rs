@@ -16,7 +16,8 @@ async fn there_is_one_application_under_a_new_id_each_time() {
         panic!("{list}");
     };
     assert_eq!(application["clientId"], CLIENT_ID);
-    assert_eq!(application["clientSecret"], CLIENT_SECRET);
+    assert_eq!(application["clientSecret"], "**********");
+    assert!(!list.to_string().contains(CLIENT_SECRET), "{list}");
     assert!(
         application["name"]
             .as_str()
@@ -63,6 +64,7 @@ async fn what_other_editions_have_is_refused_as_the_community_edition_does() {
         Method::DELETE,
     );
     let forbidden = "https://reference.airbyte.com/reference/errors#forbidden";
+    let invalid = "https://reference.airbyte.com/reference/errors#bad-request";
     let missing = "https://reference.airbyte.com/reference/errors#resource-not-found";
     let (paid, not_in_oss) = (
         "error:license/entitlement",
@@ -71,7 +73,6 @@ async fn what_other_editions_have_is_refused_as_the_community_edition_does() {
     let credentials = json!({"actorType": "source", "name": "salesforce", "configuration": {}});
     let workspace = api.workspace().await;
     for (method, path, body, status, kind) in [
-        (&get, "/organizations".to_owned(), None, 403, forbidden),
         (
             &get,
             format!("/users?organizationId={id}"),
@@ -79,11 +80,24 @@ async fn what_other_editions_have_is_refused_as_the_community_edition_does() {
             403,
             forbidden,
         ),
-        (&get, "/permissions".to_owned(), None, 403, forbidden),
+        (
+            &get,
+            format!("/permissions?userId={id}"),
+            None,
+            403,
+            forbidden,
+        ),
         (
             &post,
             "/permissions".to_owned(),
             Some(json!({"permissionType": "workspace_admin", "userId": id})),
+            400,
+            invalid,
+        ),
+        (
+            &post,
+            "/permissions".to_owned(),
+            Some(json!({"permissionType": "workspace_admin", "userId": id, "workspaceId": id})),
             403,
             forbidden,
         ),
@@ -173,6 +187,89 @@ async fn what_other_editions_have_is_refused_as_the_community_edition_does() {
         "sourceType": "salesforce"});
     let (status, empty) = api.post("/sources/initiateOAuth", consent).await;
     assert_eq!((status.as_u16(), empty), (501, Value::Null));
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_one_user_in_one_organization() {
+    let engine = Engine::start().await;
+    let api = &engine.api;
+    let workspace = api.workspace().await;
+    let nil = Uuid::nil();
+    let (status, organizations) = api.get("/organizations").await;
+    assert_eq!(status, 200, "{organizations}");
+    assert_eq!(organizations["data"][0]["organizationId"], json!(nil));
+    let (status, users) = api.get(&format!("/users?organizationId={nil}")).await;
+    assert_eq!(
+        (status.as_u16(), &users["data"][0]["id"]),
+        (200, &json!(nil))
+    );
+    let (_, others) = api
+        .get(&format!(
+            "/users?organizationId={nil}&emails=else@example.org"
+        ))
+        .await;
+    assert_eq!(others, json!({"data": []}));
+    let (status, _) = api.get("/users").await;
+    assert_eq!(status, 400);
+    let (status, permissions) = api.get("/permissions").await;
+    assert_eq!(status, 200, "{permissions}");
+    assert_eq!(permissions["data"][0]["permissionType"], "instance_admin");
+    for (call, asked, member, value) in [
+        (
+            "users/get_by_auth_id",
+            json!({"authUserId": nil}),
+            "/userId",
+            json!(nil),
+        ),
+        (
+            "users/get",
+            json!({"userId": nil}),
+            "/defaultWorkspaceId",
+            json!(workspace),
+        ),
+        (
+            "permissions/list_by_user",
+            json!({"userId": nil}),
+            "/permissions/0/permissionType",
+            json!("instance_admin"),
+        ),
+        (
+            "organizations/list_by_user_id",
+            json!({"userId": nil}),
+            "/organizations/0/organizationId",
+            json!(nil),
+        ),
+        (
+            "organizations/get",
+            json!({"organizationId": nil}),
+            "/organizationId",
+            json!(nil),
+        ),
+        (
+            "workspaces/get",
+            json!({"workspaceId": workspace}),
+            "/workspaceId",
+            json!(workspace),
+        ),
+        (
+            "workspaces/get_organization_info",
+            json!({"workspaceId": workspace}),
+            "/organizationId",
+            json!(nil),
+        ),
+        (
+            "workspaces/list",
+            json!({}),
+            "/workspaces/0/workspaceId",
+            json!(workspace),
+        ),
+    ] {
+        let path = format!("/api/v1/{call}");
+        let (status, answer) = api.send(Method::POST, &path, Some(asked)).await;
+        assert_eq!(status, 200, "{call}: {answer}");
+        assert_eq!(answer.pointer(member), Some(&value), "{call}: {answer}");
+    }
     engine.stop().await;
 }
 

@@ -316,3 +316,54 @@ async fn specifications_are_read_once_per_version_of_the_connector() {
     assert_eq!(version["supportsRefreshes"], true);
     engine.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_config_api_makes_lists_changes_and_deletes_sources_and_destinations() {
+    let engine = Engine::start().await;
+    let api = &engine.api;
+    let workspace = api.workspace().await;
+    let made = api.source().await;
+    let (_, public) = api.get(&format!("/sources/{made}")).await;
+    let definition = public["definitionId"].clone();
+    for kind in ["source", "destination"] {
+        let (id, of_kind) = (format!("{kind}Id"), format!("{kind}s"));
+        let asked = json!({"workspaceId": workspace});
+        let list = api.config_ok(&format!("/{of_kind}/list"), asked).await;
+        assert!(list[&of_kind][0][&id].is_string(), "{list}");
+        let asked = json!({(id.clone()): list[&of_kind][0][&id]});
+        let one = api.config_ok(&format!("/{of_kind}/get"), asked).await;
+        assert_eq!(one, list[&of_kind][0]);
+        let all = api
+            .config_ok(&format!("/{kind}_definitions/list"), json!({}))
+            .await;
+        let first = &all[format!("{kind}Definitions")][0];
+        let definition_id = format!("{kind}DefinitionId");
+        let asked = json!({(definition_id.clone()): first[&definition_id]});
+        let one = api
+            .config_ok(&format!("/{kind}_definitions/get"), asked)
+            .await;
+        assert_eq!(one, *first);
+    }
+    let body = json!({"name": "by hand", "workspaceId": workspace,
+        "sourceDefinitionId": definition, "connectionConfiguration": Api::salesforce()});
+    let new = api.config_ok("/sources/create", body).await;
+    let body = json!({"sourceId": new["sourceId"], "name": "renamed",
+        "connectionConfiguration": Api::salesforce()});
+    let changed = api.config_ok("/sources/update", body).await;
+    assert_eq!(changed["name"], "renamed");
+    let asked = json!({"sourceId": new["sourceId"]});
+    let (status, answer) = api.config("/sources/delete", asked.clone()).await;
+    assert_eq!(status, 204, "{answer}");
+    // A deleted one stays, without its configuration, and is in no list.
+    let shown = api.config_ok("/sources/get", asked).await;
+    assert_eq!(shown["connectionConfiguration"], json!({}));
+    let path = format!("/sources/{}", new["sourceId"].as_str().unwrap());
+    let (status, shown) = api.get(&path).await;
+    assert_eq!(
+        (status.as_u16(), &shown["configuration"]),
+        (200, &json!({}))
+    );
+    let (_, list) = api.get("/sources").await;
+    assert!(!list.to_string().contains("renamed"), "{list}");
+    engine.stop().await;
+}

@@ -160,7 +160,7 @@ pub(super) async fn actor_read(
     kind: ConnectorKind,
     id: Uuid,
 ) -> Result<(Value, Value), Fault> {
-    let row = engine.actor(kind, id).await?;
+    let row = engine.actor_shown(kind, id).await?;
     let definition = engine.definitions.get(kind, row.definition_id)?;
     let word = kind.as_str();
     let mut read = json!({

@@ -29,12 +29,14 @@ pub(super) fn configure(routes: &mut Routes<Policy>) {
 
 #[derive(Deserialize)]
 pub(super) struct JobId {
+    #[serde(deserialize_with = "crate::notation::long")]
     pub(super) id: i64,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AttemptId {
+    #[serde(deserialize_with = "crate::notation::long")]
     job_id: i64,
     attempt_number: i32,
 }
@@ -44,6 +46,7 @@ struct AttemptId {
 struct List {
     config_types: Vec<String>,
     config_id: Option<String>,
+    #[serde(default, deserialize_with = "crate::notation::optional_long")]
     including_job_id: Option<i64>,
     pagination: Option<Pagination>,
     statuses: Option<Vec<String>>,

@@ -1,5 +1,6 @@
 //! The Config API, `/api/v1`: every call is a POST with a JSON object.
 
+mod actor_calls;
 mod actors;
 mod connection_status;
 mod connection_views;
@@ -7,6 +8,7 @@ mod connections;
 mod debug_info;
 mod discover;
 mod error;
+mod installation;
 mod jobs;
 mod oauth;
 mod schema_changes;
@@ -29,6 +31,8 @@ pub(super) fn configure(routes: &mut Routes<Policy>) {
         .get("/health", PROBE, health)
         .post("/applications/token", TOKEN, token::config)
         .configure(actors::configure)
+        .configure(actor_calls::configure)
+        .configure(installation::configure)
         .configure(connections::configure)
         .configure(connection_status::configure)
         .configure(debug_info::configure)

@@ -1,7 +1,6 @@
 //! `/applications`: the community edition has exactly one, made at the installation.
 
 use actix_web::{HttpResponse, web};
-use secrecy::ExposeSecret;
 use serde_json::json;
 use shared::http::routes::Routes;
 use uuid::Uuid;
@@ -10,6 +9,7 @@ use super::answer;
 use crate::api::policy::{BEARER, Policy};
 use crate::api::{Reply, Shared, problem};
 use crate::fault::Fault;
+use crate::secrets::MASK;
 use crate::time::seconds;
 
 pub(super) fn configure(routes: &mut Routes<Policy>) {
@@ -20,16 +20,17 @@ pub(super) fn configure(routes: &mut Routes<Policy>) {
         .delete("/applications/{id}", BEARER, unsupported);
 }
 
-/// The one application, under a new id at every call.
+/// The one application, under a new id at every call. Its secret is shown nowhere: whoever may ask has
+/// it.
 async fn list(engine: Shared) -> HttpResponse {
     answer(engine, |engine| async move {
         let installed_at = engine.installed_at().await?;
-        let (client_id, client_secret) = engine.tokens.client();
+        let client_id = engine.tokens.client_id();
         Ok(Reply::json(&json!({"applications": [{
             "id": Uuid::new_v4(),
             "name": "Default User Application",
             "clientId": client_id,
-            "clientSecret": client_secret.expose_secret(),
+            "clientSecret": MASK,
             "createdAt": seconds(installed_at),
         }]})))
     })

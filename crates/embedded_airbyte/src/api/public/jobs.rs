@@ -166,7 +166,11 @@ fn filter(query: &Query, page: &crate::actors::Page) -> Result<JobFilter, Fault>
     let connection = query.one("connectionId").map(id).transpose()?;
     Ok(JobFilter {
         connection,
-        workspaces: page.workspace_ids.clone(),
+        // A connection says enough.
+        workspaces: match connection {
+            Some(_) => Vec::new(),
+            None => page.workspace_ids.clone(),
+        },
         config_types: config_types.into_iter().map(str::to_owned).collect(),
         statuses: status.map(str::to_owned).into_iter().collect(),
         created: (time("createdAtStart")?, time("createdAtEnd")?),
