@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use contracts::{ConnectionView, OperationView, Problem};
+use contracts::{ConnectionView, OperationView, Problem, Readiness};
 use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::settings::{Settings, variables};
+use shared::shown_url::shown;
 use url::Url;
 use uuid::Uuid;
 
@@ -17,6 +18,9 @@ use uuid::Uuid;
 const TIMEOUT: Duration = Duration::from_secs(13 * 60);
 /// What has no end of its own; whoever reads it notices when it falls silent.
 const ENDLESS: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// A service asks what it depends on before it says whether it is ready.
+const READY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A service answered with a problem.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +84,22 @@ impl Client {
         body: &impl Serialize,
     ) -> anyhow::Result<T> {
         self.call(Method::POST, path, Some(body)).await
+    }
+
+    /// What the service says about itself and what it depends on, whether it is ready or not.
+    pub(crate) async fn readiness(&self) -> anyhow::Result<Readiness> {
+        let place = place(&self.base);
+        let url = self.base.join("ready").context("building a URL")?;
+        let asked = self.http.get(url).timeout(READY_TIMEOUT).send().await;
+        let answer = match asked {
+            Ok(answer) => answer,
+            Err(_) => anyhow::bail!(
+                "nothing answers at {place}; `aam up` starts the stack, {} says where it is",
+                self.variable
+            ),
+        };
+        let read = answer.json().await;
+        read.map_err(|_| anyhow::anyhow!("{place} answers like something else"))
     }
 
     /// A POST that would rather be answered with an operation than be waited for.
@@ -194,8 +214,8 @@ impl Client {
 }
 
 /// A base URL as people write it.
-pub(crate) fn place(url: &Url) -> &str {
-    url.as_str().trim_end_matches('/')
+pub(crate) fn place(url: &Url) -> String {
+    shown(url).trim_end_matches('/').to_owned()
 }
 
 /// A path that ends in `last`, whatever characters that has.

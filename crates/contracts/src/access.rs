@@ -128,3 +128,12 @@ pub struct AuditEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
 }
+
+/// Whom a service takes its caller for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// The key's name; a service's, where one calls.
+    pub name: String,
+    /// What the caller may do.
+    pub role: Role,
+}

@@ -12,7 +12,7 @@ mod jobs;
 mod operations;
 mod repair;
 
-pub use access::{AuditEntry, KeyCreated, KeyRequest, KeyView, Role};
+pub use access::{AuditEntry, Caller, KeyCreated, KeyRequest, KeyView, Role};
 pub use connections::{
     CatalogComparison, CatalogVersion, CatalogVersionDetail, ConnectionPatch, ConnectionView,
     DesiredStatus, NamespaceDefinition, OnboardRequest, Orphan, OrphanKind, Schedule, ScheduleType,

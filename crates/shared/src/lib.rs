@@ -3,6 +3,7 @@
 pub mod airbyte;
 pub mod clients;
 pub mod destination_streams;
+pub mod disk;
 pub mod drift_policy;
 pub mod flow;
 pub mod home;

@@ -47,6 +47,7 @@ impl Application {
             runtime: Runtime::current(stopping),
         };
         let data = Data::new(state.clone());
+        let database = settings.broker_database.clone();
         let service = Service {
             name: "auth_broker",
             bind: (settings.bind_address.clone(), settings.ports.auth_broker),
@@ -56,8 +57,13 @@ impl Application {
             openapi: openapi::Document::openapi(),
             ready: Arc::new(move || {
                 let registry = registry.clone();
-                async move { vec![health::probe("registry", true, registry.ping()).await] }
-                    .boxed_local()
+                let database = database.clone();
+                async move {
+                    let mut all = vec![health::probe("registry", true, registry.ping()).await];
+                    all.extend(health::probe_disk(&database).await);
+                    all
+                }
+                .boxed_local()
             }),
         };
         let data = move |app: &mut ServiceConfig| {

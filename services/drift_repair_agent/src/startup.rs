@@ -52,6 +52,7 @@ impl Application {
         };
         let data = Data::new(state.clone());
         let probed = state.clone();
+        let database = settings.database.clone();
         let service = Service {
             name: "drift_repair_agent",
             bind: (settings.bind_address.clone(), settings.ports.drift_repair),
@@ -61,6 +62,7 @@ impl Application {
             openapi: openapi::Document::openapi(),
             ready: Arc::new(move || {
                 let state = probed.clone();
+                let database = database.clone();
                 async move {
                     let probes = futures::join!(
                         health::probe("registry", true, state.registry.ping()),
@@ -68,7 +70,9 @@ impl Application {
                             state.airbyte.circuit()
                         }),
                     );
-                    vec![probes.0, probes.1]
+                    let mut all = vec![probes.0, probes.1];
+                    all.extend(health::probe_disk(&database).await);
+                    all
                 }
                 .boxed_local()
             }),

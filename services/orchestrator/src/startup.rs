@@ -78,6 +78,7 @@ impl Application {
         let data = Data::new(state.clone());
         let probed = state.clone();
         let redis = settings.redis_url.clone();
+        let database = settings.database.clone();
         let service = Service {
             name: "orchestrator",
             bind: (settings.bind_address.clone(), settings.ports.orchestrator),
@@ -88,6 +89,7 @@ impl Application {
             ready: Arc::new(move || {
                 let state = probed.clone();
                 let redis = redis.clone();
+                let database = database.clone();
                 async move {
                     let probes = futures::join!(
                         health::probe("registry", true, state.registry.ping()),
@@ -108,6 +110,7 @@ impl Application {
                         ),
                     );
                     let mut all = vec![probes.0, probes.1, probes.2, probes.3];
+                    all.extend(health::probe_disk(&database).await);
                     if let Some(url) = redis {
                         let ping = shared::redis::ping(&url);
                         all.push(health::probe("redis", false, ping).await);

@@ -3,11 +3,13 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::ExitCode;
 
+use contracts::{Caller, DependencyState};
 use serde::Serialize;
 use shared::airbyte::Airbyte;
 use shared::registry::Registry;
 use shared::settings::{Settings, Source};
 
+use crate::client::Client;
 use crate::output::{self, Format};
 
 #[derive(Debug, Serialize)]
@@ -52,7 +54,9 @@ async fn look(settings: &Settings) -> Vec<Finding> {
     }];
     findings.push(keys(settings));
     findings.push(registry(settings).await);
+    findings.push(disk(settings));
     findings.extend(airbyte(settings).await);
+    findings.extend(services(settings).await);
     if let Some(url) = &settings.redis_url {
         findings.push(finding("redis", shared::redis::ping(url).await, "answers"));
     }
@@ -149,7 +153,7 @@ async fn airbyte(settings: &Settings) -> Vec<Finding> {
     if reached.is_err() && settings.airbyte.embedded {
         return vec![Finding {
             check: "airbyte",
-            ok: true,
+            ok: false,
             said: format!(
                 "no embedded one answers at {}; `aam up` starts it",
                 airbyte.instance()
@@ -159,8 +163,69 @@ async fn airbyte(settings: &Settings) -> Vec<Finding> {
     let is_there = reached.is_ok();
     let mut findings = vec![finding("airbyte", reached, airbyte.instance())];
     if is_there {
-        let workspaces = airbyte.workspace_list().await.map(|_| ());
-        findings.push(finding("airbyte credentials", workspaces, "accepted"));
+        let ready = airbyte.ready().await;
+        findings.push(finding("airbyte credentials", ready, "accepted"));
     }
     findings
+}
+
+fn disk(settings: &Settings) -> Finding {
+    finding("disk", shared::disk::room(settings.home.path()), "has room")
+}
+
+/// Each service: whether it answers, is ready, and takes the key that commands send.
+async fn services(settings: &Settings) -> Vec<Finding> {
+    let clients = [
+        ("orchestrator", Client::orchestrator(settings)),
+        ("auth_broker", Client::auth_broker(settings)),
+        ("drift_repair_agent", Client::drift_repair(settings)),
+    ];
+    let asked = clients.map(async |(check, client)| match client {
+        Ok(client) => service(check, &client).await,
+        Err(error) => problem(check, format!("{error:#}")),
+    });
+    futures::future::join_all(asked).await
+}
+
+async fn service(check: &'static str, client: &Client) -> Finding {
+    let readiness = match client.readiness().await {
+        Ok(readiness) => readiness,
+        Err(error) => return problem(check, format!("{error:#}")),
+    };
+    let is_missing = |dependency: &&DependencyState| !dependency.ready;
+    let missing: Vec<String> = readiness
+        .dependencies
+        .iter()
+        .filter(is_missing)
+        .map(|dependency| {
+            let error = dependency.error.as_deref().unwrap_or("is not ready");
+            format!("{}: {error}", dependency.name)
+        })
+        .collect();
+    if !missing.is_empty() {
+        return problem(check, format!("answers, but {}", missing.join("; ")));
+    }
+    match client.get::<Caller>("whoami").await {
+        Ok(caller) => Finding {
+            check,
+            ok: true,
+            said: format!(
+                "ready; takes you for `{}` ({})",
+                caller.name,
+                caller.role.as_str()
+            ),
+        },
+        Err(error) => problem(
+            check,
+            format!("refuses the key of AAM_API_KEY, or that none is set: {error:#}"),
+        ),
+    }
+}
+
+fn problem(check: &'static str, said: String) -> Finding {
+    Finding {
+        check,
+        ok: false,
+        said,
+    }
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use shared::shown_url::shown;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -18,8 +19,8 @@ pub(crate) async fn run(url: reqwest::Url) -> anyhow::Result<ExitCode> {
         .get(url.clone())
         .send()
         .await
-        .with_context(|| format!("no answer from {url}"))?;
+        .with_context(|| format!("no answer from {}", shown(&url)))?;
     let status = answer.status();
-    anyhow::ensure!(status.is_success(), "{url} answered {status}");
+    anyhow::ensure!(status.is_success(), "{} answered {status}", shown(&url));
     Ok(ExitCode::SUCCESS)
 }

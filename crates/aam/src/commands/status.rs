@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use contracts::Readiness;
 use shared::settings::Settings;
+use shared::shown_url::shown;
 use url::Url;
 
 use crate::client::place;
@@ -44,8 +45,8 @@ pub(crate) async fn run(settings: &Settings, format: Format) -> anyhow::Result<E
             let services: Vec<_> = all
                 .iter()
                 .map(|(name, url, answer)| match answer {
-                    Ok(answer) => serde_json::json!({"service": name, "url": url, "ready": answer.ready, "dependencies": answer.dependencies}),
-                    Err(error) => serde_json::json!({"service": name, "url": url, "ready": false, "error": error}),
+                    Ok(answer) => serde_json::json!({"service": name, "url": shown(url), "ready": answer.ready, "dependencies": answer.dependencies}),
+                    Err(error) => serde_json::json!({"service": name, "url": shown(url), "ready": false, "error": error}),
                 })
                 .collect();
             output::json(&services)?;
@@ -72,7 +73,7 @@ fn rows(name: &str, url: &Url, answer: &Result<Readiness, String>) -> Vec<[Strin
     };
     let service = [
         name.to_owned(),
-        place(url).to_owned(),
+        place(url),
         String::new(),
         state(ready),
         String::new(),

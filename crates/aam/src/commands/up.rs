@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use shared::http::server::stop_signal;
 use shared::settings::Settings;
+use shared::shown_url::shown_text;
 use stack::{Options, Stack};
 
 use crate::client::place;
@@ -60,7 +61,7 @@ pub(crate) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Res
     println!("  drift-repair agent  {}", place(&addresses.drift_repair));
     println!(
         "  Airbyte             {}{}",
-        addresses.airbyte,
+        shown_text(&addresses.airbyte),
         if embedded { " (embedded)" } else { "" }
     );
     made.await.context("making the sample database")??;

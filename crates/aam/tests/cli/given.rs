@@ -187,6 +187,15 @@ impl Up {
             let url = url.unwrap_or_else(|| panic!("no address of {name}: {}", up.greeting));
             up.variables.push((variable.to_owned(), url));
         }
+        let airbyte = up.greeting.lines().find_map(|line| {
+            let url = line.trim().strip_prefix("Airbyte")?.trim();
+            let url = url.strip_suffix("/api/public/v1 (embedded)")?;
+            url.rsplit(':').next().map(str::to_owned)
+        });
+        if let Some(port) = airbyte {
+            let variable = "SERVICE_PORT_EMBEDDED_AIRBYTE".to_owned();
+            up.variables.push((variable, port));
+        }
         up
     }
 

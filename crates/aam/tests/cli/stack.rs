@@ -255,7 +255,11 @@ fn status_and_doctor_tell_of_a_stack_that_is_well() {
     let heading: Vec<&str> = shown.lines().next().unwrap().split_whitespace().collect();
     let columns = ["SERVICE", "ADDRESS", "DEPENDENCY", "STATE", "MS", "ERROR"];
     assert_eq!(heading, columns, "{shown}");
-    for (_, url) in &up.variables {
+    for (_, url) in up
+        .variables
+        .iter()
+        .filter(|(name, _)| name.ends_with("_URL"))
+    {
         assert!(shown.contains(url), "{url} is missing: {shown}");
     }
     assert!(!shown.contains("NOT READY"), "{shown}");
@@ -277,7 +281,55 @@ fn status_and_doctor_tell_of_a_stack_that_is_well() {
         .iter()
         .map(|finding| finding["check"].as_str().unwrap())
         .collect();
-    assert_eq!(checks[..3], ["settings", "keys", "registry"], "{looked}");
+    assert_eq!(
+        checks,
+        [
+            "settings",
+            "keys",
+            "registry",
+            "disk",
+            "airbyte",
+            "airbyte credentials",
+            "orchestrator",
+            "auth_broker",
+            "drift_repair_agent"
+        ],
+        "{looked}"
+    );
+}
+
+#[test]
+fn doctor_tells_of_services_that_do_not_run_and_of_a_key_that_is_refused() {
+    let folder = Folder::new();
+    let nothing = folder.aam(&["doctor"]);
+    assert_eq!(nothing.code, Some(1), "{nothing:?}");
+    for service in [
+        "orchestrator",
+        "auth_broker",
+        "drift_repair_agent",
+        "airbyte",
+    ] {
+        let line = nothing.out.lines().find(|line| line.starts_with(service));
+        let line = line.unwrap_or_else(|| panic!("{service} is missing: {nothing:?}"));
+        assert!(
+            line.contains("PROBLEM") && line.contains("aam up"),
+            "{line}"
+        );
+    }
+    let up = Up::start_with(&folder, &[("AAM_API_KEY", "aam_the_right_key_0123")]);
+    let with_key = |key| {
+        let mut variables = up.addresses();
+        variables.push(("AAM_API_KEY", key));
+        folder.aam_with(&["doctor"], &variables, "")
+    };
+    assert!(
+        with_key("aam_the_right_key_0123")
+            .fine()
+            .contains("AAM_API_KEY")
+    );
+    let refused = with_key("aam_a_wrong_key_012345");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.out.contains("refuses the key"), "{refused:?}");
 }
 
 #[test]
@@ -285,7 +337,12 @@ fn doctor_names_a_key_that_others_can_read() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = Folder::new();
     drop(Up::start(&folder));
-    assert!(folder.aam(&["doctor"]).fine().contains("keys"));
+    assert!(
+        folder
+            .aam(&["doctor"])
+            .out
+            .contains("readable by their owner alone")
+    );
     let key = folder.path().join(".aam/keys/secret_key");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     let looked = folder.aam(&["doctor"]);

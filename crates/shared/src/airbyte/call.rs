@@ -1,6 +1,5 @@
 //! One call to Airbyte: token, time-out, retries where repeating is safe, and the answer's body.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
@@ -37,6 +36,9 @@ pub(super) struct Call<'a, B: Serialize + Sync + ?Sized> {
     pub(super) timeout: Duration,
     pub(super) repeat: Repeat,
 }
+
+/// How long finding out whether Airbyte lets us in may take.
+const READY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Airbyte {
     /// A GET of the public API.
@@ -122,15 +124,15 @@ impl Airbyte {
         decode(name, &call.url, &self.inner.send(&call).await?)
     }
 
-    /// Answers when Airbyte does and gives a token for our credentials.
+    /// Answers when Airbyte does and lets us in: with our credentials, or without where none are set.
     ///
     /// # Errors
-    /// When it cannot be reached, something else answers or the credentials are refused.
-    pub async fn ready(&self) -> Result<(), Arc<Error>> {
+    /// When it cannot be reached, something else answers or we are refused.
+    pub async fn ready(&self) -> Result<(), Error> {
         self.health().await?;
-        if let Some(tokens) = &self.inner.tokens {
-            tokens.get(None).await?;
-        }
+        let one = [("limit", "1".to_owned())];
+        let call = "asking for the workspaces";
+        let _: serde_json::Value = self.get(call, "/workspaces", &one, READY_TIMEOUT).await?;
         Ok(())
     }
 

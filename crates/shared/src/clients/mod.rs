@@ -323,11 +323,11 @@ impl ServiceClient {
         }
     }
 
-    /// Whether the service answers at all.
+    /// Whether the service answers, and takes us for what we are.
     pub(crate) async fn health(&self) -> Result<(), Error> {
         let timeout = Duration::from_secs(3);
         let asked = self
-            .exchange(&Method::GET, &["health"], None::<&()>, timeout)
+            .exchange(&Method::GET, &["whoami"], None::<&()>, timeout)
             .await;
         self.dependency.probed(asked.is_ok());
         asked.map(drop)

@@ -56,6 +56,13 @@ impl Principal {
         }
     }
 
+    /// How the audit log calls it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Caller { name, .. } | Self::Service { name, .. } => name,
+        }
+    }
+
     /// Tells callers apart.
     pub fn id(&self) -> String {
         match self {

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use chrono::{SubsecRound as _, Utc};
 use contracts::{Circuit, DependencyState, Health, HealthStatus};
 
+use crate::disk;
+use crate::settings::DatabaseTarget;
+
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// That the process answers. Touches no dependency.
@@ -53,4 +56,14 @@ pub async fn probe<E: std::error::Error>(
         circuit: None,
         error,
     }
+}
+
+/// The disk of a registry that is a file; none where it is a server's.
+pub async fn probe_disk(database: &DatabaseTarget) -> Option<DependencyState> {
+    let DatabaseTarget::Sqlite { path } = database else {
+        return None;
+    };
+    let folder = path.parent().unwrap_or(path).to_owned();
+    let ask = async move { disk::room(&folder) };
+    Some(probe("disk", true, ask).await)
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web::{self, Data, ReqData, ServiceConfig};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
-use contracts::{DependencyState, Readiness};
+use contracts::{Caller, DependencyState, Readiness};
 use futures::future::LocalBoxFuture;
 
+use super::access::Principal;
 use super::admission::admission;
 use super::connections::Connections;
 use super::docs::{self, Document};
@@ -109,6 +110,7 @@ fn common(routes: &mut Routes<Policy>, name: &'static str) {
         .get("/ready", PROBE, move |ready: Data<ReadyCheck>| {
             ready_answer(name, ready)
         })
+        .get("/whoami", VIEWER, whoami_answer)
         .get("/metrics", VIEWER.uncounted(), metrics_answer)
         .configure(docs::configure);
 }
@@ -204,6 +206,14 @@ async fn metrics_answer(request: HttpRequest) -> HttpResponse {
 
 fn health_answer(name: &'static str) -> HttpResponse {
     HttpResponse::Ok().json(health::health(name))
+}
+
+/// Whom the service takes its caller for.
+async fn whoami_answer(principal: ReqData<Principal>) -> HttpResponse {
+    HttpResponse::Ok().json(Caller {
+        name: principal.name().to_owned(),
+        role: principal.role(),
+    })
 }
 
 async fn ready_answer(name: &'static str, check: Data<ReadyCheck>) -> HttpResponse {

@@ -12,6 +12,7 @@ const COMMON: &[&str] = &[
     "/health",
     "/ready",
     "/metrics",
+    "/whoami",
     "/openapi.json",
     "/docs",
     "/docs/{file:.*}",
@@ -58,7 +59,8 @@ fn only_probes_and_documentation_are_open_and_no_write_is_for_viewers() {
     ] {
         for line in table {
             let is_open = matches!(line.policy.access, Access::Probe | Access::Public);
-            let may_be_open = COMMON.contains(&line.pattern.as_str()) && line.pattern != "/metrics";
+            let may_be_open = COMMON.contains(&line.pattern.as_str())
+                && !["/metrics", "/whoami"].contains(&line.pattern.as_str());
             assert_eq!(is_open, may_be_open, "{line:?}");
             let reads = line.method.as_ref().is_some_and(|method| method == "GET");
             let for_viewers = line.policy.access == Access::Role(contracts::Role::Viewer);
