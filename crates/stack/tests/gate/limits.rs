@@ -215,3 +215,46 @@ async fn bodies_that_trickle_neither_fill_the_memory_nor_block_for_ever() {
     }
     plan().await.expect_problem(404, "connection_not_found");
 }
+
+/// Opens as many connections as a server is not to be kept busy with; those that it closes stay open on
+/// this side.
+async fn idle_connections(base: &str, count: usize) -> Vec<TcpStream> {
+    let address = base.trim_start_matches("http://");
+    let mut open = Vec::with_capacity(count);
+    while open.len() < count {
+        let wave = (0..200.min(count - open.len())).map(|_| TcpStream::connect(address));
+        for stream in futures::future::join_all(wave).await {
+            open.push(stream.unwrap());
+        }
+    }
+    open
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_idle_connections_keep_nobody_out() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let wanted = hard.min(65_536).max(soft);
+    setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).unwrap();
+    // A machine that allows this process fewer files is asked for as many as it allows.
+    let count = usize::try_from(wanted.saturating_sub(500))
+        .unwrap()
+        .min(10_000);
+    let stack = StackBuilder::four_processes(Database::Sqlite).start().await;
+    for (base, path) in [
+        (stack.api.base.clone(), "/connections?limit=1"),
+        (stack.broker_api.base.clone(), "/credentials"),
+        (stack.agent_api.base.clone(), "/whoami"),
+        (stack.airbyte_root.clone(), "/api/v1/health"),
+    ] {
+        let idle = idle_connections(&base, count).await;
+        let api = Api::new(&base, Some(test_support::KEY));
+        let begun = Instant::now();
+        let answer = api.get(path).await;
+        let took = begun.elapsed();
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        // Until the idle ones time out it takes 10 s.
+        assert!(took < Duration::from_secs(5), "{path}: {took:?}");
+        drop(idle);
+    }
+}
