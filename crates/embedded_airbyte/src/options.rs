@@ -129,7 +129,6 @@ impl Options {
             settings.ports.embedded_airbyte,
         );
         options.has_key = has_key;
-        options.requests_max = settings.requests_max;
         options.allowed_hosts = settings.allowed_hosts.clone();
         options.mode = settings.embedded_airbyte_mode;
         options.data_roots = settings.data_roots.clone();

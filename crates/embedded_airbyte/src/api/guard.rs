@@ -176,10 +176,9 @@ impl Guard {
             return Ok(());
         }
         let limit = policy.body_limit;
-        let share = self.bodies.reserve(announced.unwrap_or(limit).min(limit));
-        let share = share.map_err(refused)?;
+        let share = self.bodies.reserve(announced, limit).map_err(refused)?;
         let payload = request.take_payload();
-        let body = bodies::receive(payload, announced, limit).await;
+        let body = bodies::receive(payload, limit).await;
         request.set_payload(Payload::from(body.map_err(refused)?));
         request.extensions_mut().insert(share);
         Ok(())

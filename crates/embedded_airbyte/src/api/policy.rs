@@ -41,7 +41,7 @@ pub(crate) const PROBE: Policy = Policy::new(Access::Probe, 0);
 /// Issues tokens.
 pub(crate) const TOKEN: Policy = Policy::new(Access::Token, 16 * KB);
 /// Shows the web app's page.
-pub(crate) const PAGE: Policy = Policy::new(Access::Page, 0);
+pub(crate) const PAGE: Policy = Policy::new(Access::Page, 16 * KB);
 /// Answers holders of a token.
 pub(crate) const BEARER: Policy = Policy::new(Access::Bearer, KB * KB);
 /// The same, where bodies carry catalogs, states or manifests.

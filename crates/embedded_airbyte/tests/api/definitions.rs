@@ -83,7 +83,12 @@ async fn an_added_definition_belongs_to_its_workspace_and_runs_a_known_image() {
     assert_eq!(api.delete(&path).await, (reqwest::StatusCode::OK, changed));
     assert_eq!(api.get(&path).await.0, 404);
     let source = format!("/sources/{}", text(&source["sourceId"]));
-    assert_eq!(api.get(&source).await.0, 404, "its sources go with it");
+    let (_, deleted) = api.get(&source).await;
+    assert_eq!(
+        deleted["configuration"],
+        json!({}),
+        "its sources go with it"
+    );
     engine.stop().await;
 }
 

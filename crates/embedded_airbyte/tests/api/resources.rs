@@ -46,9 +46,11 @@ async fn workspaces_are_made_changed_and_deleted_with_what_is_in_them() {
     assert_eq!(api.delete(&path).await.0, 204);
     assert_eq!(api.get(&path).await.0, 404);
     let source = format!("/sources/{}", text(&source["sourceId"]));
-    let (status, problem) = api.get(&source).await;
-    assert_eq!(status, 404);
-    assert_eq!(problem["data"]["resourceType"], "source");
+    let (status, deleted) = api.get(&source).await;
+    assert_eq!(
+        (status.as_u16(), &deleted["configuration"]),
+        (200, &json!({}))
+    );
     let oauth = format!("/api/public/v1{path}/oauthCredentials");
     assert_eq!(api.send(Method::PUT, &oauth, Some(json!({}))).await.0, 501);
     engine.stop().await;

@@ -59,11 +59,15 @@ impl Bodies {
         Self(Arc::new(Semaphore::new(bytes / UNIT)))
     }
 
-    /// The part of a body of so many bytes.
+    /// The part of a body of as many bytes as its head announces, or as its route allows.
     ///
     /// # Errors
-    /// When it does not fit beside the others.
-    pub fn reserve(&self, bytes: usize) -> Result<Share, BodyFault> {
+    /// When it is larger than that, or does not fit beside the others.
+    pub fn reserve(&self, announced: Option<usize>, limit: usize) -> Result<Share, BodyFault> {
+        let bytes = announced.unwrap_or(limit);
+        if bytes > limit {
+            return Err(BodyFault::TooLarge(limit));
+        }
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
         let permit = Arc::clone(&self.0).try_acquire_many_owned(units);
         permit
@@ -82,14 +86,7 @@ pub fn announced(request: &HttpRequest) -> Option<usize> {
 ///
 /// # Errors
 /// Why it was not read.
-pub async fn receive(
-    mut payload: Payload,
-    announced: Option<usize>,
-    limit: usize,
-) -> Result<Bytes, BodyFault> {
-    if announced.is_some_and(|length| length > limit) {
-        return Err(BodyFault::TooLarge(limit));
-    }
+pub async fn receive(mut payload: Payload, limit: usize) -> Result<Bytes, BodyFault> {
     let mut body = BytesMut::new();
     let begun = Instant::now();
     loop {

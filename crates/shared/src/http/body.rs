@@ -24,22 +24,22 @@ pub(super) fn read(
 ) -> impl Future<Output = Result<Bytes, ApiError>> + 'static {
     let limit = Route::policy_of(request).map_or(JSON_LIMIT, |policy| policy.body_limit);
     let announced = bodies::announced(request);
-    let reserved = reserve(request, announced.unwrap_or(limit).min(limit));
+    let reserved = reserve(request, announced, limit);
     async move {
         reserved?;
-        Ok(bodies::receive(payload, announced, limit).await?)
+        Ok(bodies::receive(payload, limit).await?)
     }
 }
 
 /// Takes a place for the body, for as long as the request lasts.
-fn reserve(request: &HttpRequest, bytes: usize) -> Result<(), BodyFault> {
+fn reserve(request: &HttpRequest, announced: Option<usize>, limit: usize) -> Result<(), BodyFault> {
     let Some(gate) = request.app_data::<Data<Gate>>() else {
         return Ok(());
     };
-    if bytes == 0 || request.extensions().contains::<Share>() {
+    if announced == Some(0) || request.extensions().contains::<Share>() {
         return Ok(());
     }
-    let share = gate.limits.bodies().reserve(bytes)?;
+    let share = gate.limits.bodies().reserve(announced, limit)?;
     request.extensions_mut().insert(share);
     Ok(())
 }
