@@ -27,6 +27,7 @@ fi
 cargo build --locked --workspace --bins --quiet
 aam=$(realpath "${CARGO_TARGET_DIR:-target}/debug/aam")
 check=$(realpath scripts/connectors_check.py)
+root=$PWD
 cd "$scratch"
 export AAM_HOME=$scratch/home
 
@@ -53,6 +54,8 @@ say "Asking each for its specification"
 for connector in $("$aam" connectors list --output json | jq -r '.[] | select(.made == "python") | .connector'); do
   try connectors spec "$connector"
   jq -e '.connectionSpecification.properties | length > 0' out.log >/dev/null || die "$connector's spec says nothing"
+  shipped=$root/crates/embedded_airbyte/src/connector/python/specifications/airbyte-$connector.json
+  diff <(jq -S .specification "$shipped") <(jq -S . out.log) || die "$connector's shipped specification is another one"
   echo "$connector"
   # Each takes some 300 MB; only these are needed further.
   case $connector in

@@ -10,7 +10,8 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::connector::command::{self, Verb};
-use crate::definitions::Definition;
+use crate::connector::python;
+use crate::definitions::{Definition, Launch};
 use crate::engine::Engine;
 use crate::fault::{Fault, stored, to_json};
 use crate::secrets::Redactor;
@@ -139,6 +140,12 @@ impl Engine {
     }
 
     async fn ask_for_spec(&self, definition: &Definition) -> Result<ConnectorSpecification, Fault> {
+        // Installing a connector takes minutes, and nobody waits so long for a form.
+        if let Launch::Python(package) = &definition.launch
+            && let Some(specification) = python::shipped(package)
+        {
+            return Ok(specification);
+        }
         let finished = command::run(
             &self.runner,
             definition,

@@ -304,24 +304,23 @@ impl Inner {
     }
 }
 
+/// A circuit that closes again so soon is waited for.
+const SOON: Duration = Duration::from_secs(2);
+
 fn again<B: Serialize + Sync + ?Sized>(call: &Call<'_, B>, error: &Error) -> Again {
-    let repeated = match (&error.kind, call.repeat) {
+    match (&error.kind, call.repeat) {
+        (ErrorKind::Unreachable { .. }, _) => Again::NotSent(None),
+        (ErrorKind::CircuitOpen { retry_after }, _) if *retry_after <= SOON => {
+            Again::NotSent(Some(*retry_after))
+        }
         // Refused by ourselves: the caller is told at once. And a second wait of minutes helps
         // nobody.
-        (
-            ErrorKind::CircuitOpen { .. } | ErrorKind::Busy | ErrorKind::TimedOut { .. },
-            Repeat::Safe,
-        ) => false,
-        (_, Repeat::Safe) => error.is_transient(),
-        (kind, Repeat::Unsafe) => matches!(
-            kind,
-            ErrorKind::Unreachable { .. } | ErrorKind::RateLimited { .. }
-        ),
-    };
-    if repeated {
-        Again::After(error.retry_after())
-    } else {
-        Again::Never
+        (ErrorKind::CircuitOpen { .. } | ErrorKind::Busy | ErrorKind::TimedOut { .. }, _) => {
+            Again::Never
+        }
+        (ErrorKind::RateLimited { .. }, _) => Again::After(error.retry_after()),
+        (_, Repeat::Safe) if error.is_transient() => Again::After(error.retry_after()),
+        _ => Again::Never,
     }
 }
 

@@ -181,7 +181,7 @@ impl ServiceClient {
         timeout: Duration,
     ) -> Result<(u16, Vec<u8>), Error> {
         let again = |error: &Error| match error {
-            Error::Unreachable { .. } => Again::After(None),
+            Error::Unreachable { .. } => Again::NotSent(None),
             Error::NoAnswer { broken: true, .. } if method != Method::POST => Again::After(None),
             _ => Again::Never,
         };

@@ -37,7 +37,7 @@ const KEY_LENGTH_MAX: usize = 255;
 /// Larger answers are not kept.
 const ANSWER_MAX: usize = 1024 * 1024;
 /// A third of what a claim lasts.
-const RENEW_EVERY: Duration = Duration::from_secs(20);
+const RENEW_EVERY: Duration = Duration::from_secs(6);
 const SWEEP_EVERY_SECONDS: i64 = 600;
 /// What a caller is told to wait while the first request runs, in seconds.
 const IN_FLIGHT_SECONDS: u64 = 1;

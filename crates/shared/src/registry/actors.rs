@@ -25,6 +25,8 @@ use crate::airbyte::ActorKind;
 
 /// How often a row is tried to be locked that others remove.
 const TRIES: u32 = 3;
+/// A removal that has not ended by then never will.
+const FORGOTTEN_AFTER: chrono::TimeDelta = chrono::TimeDelta::hours(1);
 
 /// A source or destination to be.
 #[derive(Debug, Clone)]
@@ -277,6 +279,43 @@ impl Registry {
         }
         writer.commit().await?;
         Ok(is_free)
+    }
+
+    /// Forgets actors that were being removed an hour ago and that Airbyte no longer lists among `alive`:
+    /// the process that removed them died before it could.
+    ///
+    /// # Errors
+    /// When the registry does not answer.
+    pub async fn actors_forget_gone(
+        &self,
+        kind: ActorKind,
+        instance: &str,
+        workspace: Uuid,
+        alive: &[Uuid],
+    ) -> Result<usize, Error> {
+        let writer = self.writer().await?;
+        let left: Vec<Model> = Entity::find()
+            .filter(Column::Kind.eq(kind.as_str()))
+            .filter(Column::AirbyteInstance.eq(instance))
+            .filter(Column::WorkspaceId.eq(workspace))
+            .filter(Column::Status.eq(ActorStatus::Deleting))
+            .filter(Column::UpdatedAt.lt(now() - FORGOTTEN_AFTER))
+            .all(&writer)
+            .await?;
+        let gone: Vec<Uuid> = left
+            .iter()
+            .filter(|row| row.airbyte_id.is_some_and(|id| !alive.contains(&id)))
+            .map(|row| row.id)
+            .collect();
+        if !gone.is_empty() {
+            Entity::delete_many()
+                .filter(Column::Id.is_in(gone.iter().copied()))
+                .filter(Column::Status.eq(ActorStatus::Deleting))
+                .exec(&writer)
+                .await?;
+        }
+        writer.commit().await?;
+        Ok(gone.len())
     }
 
     /// Forgets one that is gone.

@@ -13,7 +13,7 @@ use super::leases::clock;
 use super::{Error, Registry};
 
 /// How long a request holds its key without renewing it.
-const LEASE: TimeDelta = TimeDelta::seconds(60);
+const LEASE: TimeDelta = TimeDelta::seconds(20);
 /// How long an answer is kept.
 const KEPT: TimeDelta = TimeDelta::hours(24);
 

@@ -29,6 +29,12 @@ impl Marked<'_> {
         let sources = airbyte
             .actor_list(ActorKind::Source, Some(self.workspace))
             .await?;
+        let alive: Vec<Uuid> = sources.iter().map(|source| source.id).collect();
+        let (kind, instance) = (ActorKind::Source, airbyte.instance());
+        state
+            .registry
+            .actors_forget_gone(kind, instance, self.workspace, &alive)
+            .await?;
         let sources: Vec<_> = sources
             .into_iter()
             .filter(|source| source.name.ends_with(&mark))

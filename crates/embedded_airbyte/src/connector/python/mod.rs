@@ -5,6 +5,7 @@
 
 mod install;
 mod interpreter;
+mod specifications;
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 pub(crate) use install::{Installer, NotInstalled};
+pub(crate) use specifications::shipped;
 
 /// A version of Python: major and minor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]

@@ -13,7 +13,7 @@ mod retry;
 pub use answer::{ReadError, read, retry_after};
 pub use breaker::Breaker;
 pub use bulkhead::Lane;
-pub use retry::{Again, repeat};
+pub use retry::{Again, patiently, repeat};
 
 use std::sync::Arc;
 use std::time::Duration;

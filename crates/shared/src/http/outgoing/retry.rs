@@ -10,6 +10,8 @@ use super::budget;
 const TIMES: usize = 2;
 /// A dependency that asks for a longer pause is not tried again; its caller is told instead.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// Between tries of work that is patient.
+const PAUSE_PATIENT: Duration = Duration::from_millis(500);
 
 /// Whether a failed call is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +20,18 @@ pub enum Again {
     Never,
     /// Yes, after this pause where the dependency asked for one.
     After(Option<Duration>),
+    /// Nothing was sent: yes, and in work that is patient for as long as that lasts.
+    NotSent(Option<Duration>),
+}
+
+tokio::task_local! {
+    static PATIENCE: Duration;
+}
+
+/// Runs work that would rather wait than fail: each of its calls that cannot be sent is tried again for so
+/// long. A dependency that restarts is back within seconds.
+pub async fn patiently<F: Future>(patience: Duration, future: F) -> F::Output {
+    PATIENCE.scope(patience, future).await
 }
 
 /// Makes a call, and again where `again` says that it may be.
@@ -37,16 +51,22 @@ where
         .with_max_times(TIMES)
         .with_jitter()
         .build();
+    let begun = tokio::time::Instant::now();
+    let patience = PATIENCE.try_with(|patience| *patience).unwrap_or_default();
     loop {
         let error = match call().await {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        let Again::After(asked) = again(&error) else {
-            return Err(error);
+        let (asked, is_patient) = match again(&error) {
+            Again::Never => return Err(error),
+            Again::After(asked) => (asked, false),
+            Again::NotSent(asked) => (asked, begun.elapsed() < patience),
         };
-        let Some(pause) = pauses.next() else {
-            return Err(error);
+        let pause = match pauses.next() {
+            Some(pause) => pause,
+            None if is_patient => PAUSE_PATIENT,
+            None => return Err(error),
         };
         let pause = asked.map_or(pause, |asked| asked.max(pause));
         let has_time = budget::remaining().is_none_or(|left| pause < left);
@@ -87,6 +107,13 @@ mod tests {
             "as long as was asked for"
         );
         assert_eq!(tries(asked, Duration::from_millis(500)).await.0, 1);
+        let not_sent = Again::NotSent(None);
+        assert_eq!(tries(not_sent, minute).await.0, 3);
+        let (made, took) = patiently(Duration::from_secs(3), tries(not_sent, minute)).await;
+        assert!(
+            made > 4 && took >= Duration::from_secs(3),
+            "{made} {took:?}"
+        );
         let long = Again::After(Some(minute));
         assert_eq!(tries(long, minute * 9).await.0, 1, "the caller is told");
     }

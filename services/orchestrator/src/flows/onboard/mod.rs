@@ -12,6 +12,7 @@ use contracts::{ErrorCode, FieldError, OnboardRequest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::airbyte::types::Actor;
+use shared::http::outgoing;
 use shared::http::problem::chain;
 use shared::redaction;
 use shared::registry::connections::NewConnection;
@@ -31,6 +32,9 @@ use crate::state::State;
 
 pub(crate) use recover::onboarding as recover;
 pub(crate) use stored::name_of;
+
+/// How long a step waits for an Airbyte that cannot be reached: one that restarts is back by then.
+const AIRBYTE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a request waits for the same onboarding under way elsewhere.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -266,7 +270,11 @@ async fn finish(mut making: Making<'_>, again: bool) -> Result<(), Error> {
         false => Ok(()),
     };
     let made = match cleared {
-        Ok(()) => redaction::scope(making.redactor(), making.make()).await,
+        Ok(()) => {
+            let redactor = making.redactor();
+            let make = outgoing::patiently(AIRBYTE_PATIENCE, making.make());
+            redaction::scope(redactor, make).await
+        }
         Err(error) => Err(error),
     };
     drop(keeper);
