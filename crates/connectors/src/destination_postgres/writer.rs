@@ -1,4 +1,5 @@
 //! Writing batches in transactions that end where states do, and echoing those states only then.
+//! With a ledger the states are part of the transaction.
 
 use std::time::Duration;
 
@@ -6,13 +7,14 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::sync::mpsc::Receiver;
 
 use super::gatherer::Batch;
+use super::ledger::Ledger;
 use super::replace::conclude;
 use super::statements::{
-    Rows, batch_table, copy_in, create_batch_table, deduplicate, delete_deleted, merge,
+    Rows, append, batch_table, copy_in, create_batch_table, deduplicate, delete_deleted, merge,
 };
 use super::table::execute;
 use super::target::Target;
-use crate::destination::Command;
+use crate::destination::{Command, State, key};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::postgres::qualified;
@@ -34,12 +36,13 @@ const COMMAND_MAX: Duration = Duration::from_secs(2 * 3600);
 pub(super) struct Writer<'a> {
     connection: PgConnection,
     targets: Vec<Written>,
+    ledger: Option<Ledger>,
     output: &'a mut Output,
     /// Whether a transaction is open.
     open: bool,
     uncommitted: usize,
-    /// Lines to echo after the next commit.
-    states: Vec<String>,
+    /// To be echoed after the next commit.
+    states: Vec<State>,
 }
 
 /// A target and what was seen of it.
@@ -47,7 +50,7 @@ struct Written {
     target: Target,
     /// The table that its rows end up in, in SQL.
     table: String,
-    /// Where they wait to be merged, where they are.
+    /// Where they wait to be merged, or to be covered by a state.
     batch_table: Option<String>,
     copy: String,
     complete: bool,
@@ -60,12 +63,14 @@ impl<'a> Writer<'a> {
     pub(super) async fn new(
         mut connection: PgConnection,
         targets: Vec<Target>,
+        ledger: Option<Ledger>,
         output: &'a mut Output,
     ) -> Result<Self, Failure> {
         let mut written = Vec::with_capacity(targets.len());
         for (position, target) in targets.into_iter().enumerate() {
             let table = qualified(&target.schema, &target.written_name());
-            let batch_table = target.dedup.is_some().then(|| batch_table(position));
+            let waits = target.dedup.is_some() || target.covered;
+            let batch_table = waits.then(|| batch_table(position));
             if batch_table.is_some() {
                 execute(&mut connection, create_batch_table(&target, position)).await?;
             }
@@ -83,6 +88,7 @@ impl<'a> Writer<'a> {
         Ok(Self {
             connection,
             targets: written,
+            ledger,
             output,
             open: false,
             uncommitted: 0,
@@ -110,7 +116,10 @@ impl<'a> Writer<'a> {
             match command {
                 None => return Ok(()),
                 Some(Command::Rows(position, batch)) => self.rows(position, batch).await?,
-                Some(Command::State(_, line)) => self.states.push(line),
+                Some(Command::State(position, state)) => {
+                    self.cover(position).await?;
+                    self.states.push(state);
+                }
                 Some(Command::Complete(position)) => self.targets[position].complete = true,
             }
             let acknowledge = !self.states.is_empty()
@@ -121,11 +130,41 @@ impl<'a> Writer<'a> {
         }
     }
 
-    async fn rows(&mut self, position: usize, batch: Batch) -> Result<(), Failure> {
+    async fn begin(&mut self) -> Result<(), Failure> {
         if !self.open {
             execute(&mut self.connection, "BEGIN").await?;
             self.open = true;
         }
+        Ok(())
+    }
+
+    /// A state covers what came before it: what waited for it belongs to the stream now.
+    async fn cover(&mut self, position: Option<usize>) -> Result<(), Failure> {
+        let all = 0..self.targets.len();
+        for position in position.map_or(all, |one| one..one + 1) {
+            let written = &self.targets[position];
+            if !written.target.covered || !written.waiting {
+                continue;
+            }
+            self.begin().await?;
+            let written = &mut self.targets[position];
+            written.waiting = false;
+            if let Some(batch) = &written.batch_table {
+                let move_over = append(&written.target, batch, &written.table);
+                let moving = execute(
+                    &mut self.connection,
+                    format!("{move_over}; TRUNCATE {batch}"),
+                );
+                within(moving)
+                    .await
+                    .map_err(|failure| failure.in_stream(&written.target.stream))?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn rows(&mut self, position: usize, batch: Batch) -> Result<(), Failure> {
+        self.begin().await?;
         let written = &mut self.targets[position];
         written.waiting = true;
         written.null_in_key |= batch.null_in_key;
@@ -144,14 +183,20 @@ impl<'a> Writer<'a> {
 
     /// Commits what was written, then echoes the states that it covers.
     async fn commit(&mut self) -> Result<(), Failure> {
+        if self.ledger.is_some() && !self.states.is_empty() {
+            self.begin().await?;
+        }
         if self.open {
             within(settle(&mut self.connection, &mut self.targets)).await?;
+            if let Some(ledger) = self.ledger.as_ref().filter(|_| !self.states.is_empty()) {
+                within(ledger.store(&mut self.connection, &self.states)).await?;
+            }
             within(execute(&mut self.connection, "COMMIT")).await?;
             self.open = false;
             self.uncommitted = 0;
         }
-        for line in self.states.drain(..) {
-            self.output.lines(line.as_bytes())?;
+        for state in self.states.drain(..) {
+            self.output.lines(state.echo.as_bytes())?;
         }
         self.output.flush()
     }
@@ -170,14 +215,14 @@ impl<'a> Writer<'a> {
         self.commit().await?;
         for written in &self.targets {
             let target = &written.target;
-            let ends_older = target.replaces || target.drops_older;
-            if !ends_older || !(written.complete || target.generation.is_none()) {
+            let concludes = target.replaces || target.drops_older || target.adds;
+            if !concludes || !(written.complete || target.generation.is_none()) {
                 continue;
             }
-            let connection = &mut self.connection;
+            let (connection, ledger) = (&mut self.connection, self.ledger.as_ref());
             let concluding = async {
                 execute(connection, "BEGIN").await?;
-                conclude(connection, target).await?;
+                ended(connection, target, ledger).await?;
                 execute(connection, "COMMIT").await
             };
             within(concluding)
@@ -186,6 +231,25 @@ impl<'a> Writer<'a> {
         }
         Ok(self.connection.close().await?)
     }
+}
+
+/// Concludes a completed stream within the open transaction.
+async fn ended(
+    connection: &mut PgConnection,
+    target: &Target,
+    ledger: Option<&Ledger>,
+) -> Result<(), Failure> {
+    let Some(ledger) = ledger else {
+        return conclude(connection, target, false).await;
+    };
+    ledger.check(connection).await?;
+    let stream = key(&target.stream);
+    let added = ledger.committed.has_added(&stream, target.sync_id);
+    conclude(connection, target, added).await?;
+    if target.adds {
+        ledger.add(connection, &stream, target.sync_id).await?;
+    }
+    Ok(())
 }
 
 /// Merges the rows that wait, and does what a merge alone does not: rows with a null in their key,
