@@ -180,9 +180,7 @@ async fn dispatch(name: &str, command: Command, output: &mut Output) -> Result<(
             Command::Write {
                 config, catalog, ..
             },
-        ) => {
-            destination_dev_null::write(&config, &catalog, output).await
-        }
+        ) => destination_dev_null::write(&config, &catalog, output).await,
         (SOURCE_MYSQL, Command::Spec) => output.send(&Message::spec(source_mysql::spec())),
         (SOURCE_MYSQL, Command::Check { config }) => {
             let verdict = source_mysql::check(&config).await;

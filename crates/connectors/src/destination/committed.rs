@@ -40,9 +40,7 @@ impl Committed {
     ///
     /// # Errors
     /// A state that is no JSON.
-    pub(crate) fn of(
-        rows: Vec<(String, Option<String>, Option<i64>)>,
-    ) -> Result<Self, Failure> {
+    pub(crate) fn of(rows: Vec<(String, Option<String>, Option<i64>)>) -> Result<Self, Failure> {
         let mut committed = Self::default();
         for (key, state, added) in rows {
             if let Some(raw) = state {

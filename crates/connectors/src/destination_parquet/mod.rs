@@ -20,9 +20,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::parquet::{self as columnar, Compression, Held};
 use crate::paths;
-use crate::spool::{
-    self, Format, Gatherer, Limits, Store, Way, Written, safe_name, unwritable,
-};
+use crate::spool::{self, Format, Gatherer, Limits, Store, Way, Written, safe_name, unwritable};
 use folder::{Folder, Hidden};
 use ledger::Ledger;
 

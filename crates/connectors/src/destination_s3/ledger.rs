@@ -134,6 +134,10 @@ impl Ledger {
         };
         coming.brings.take(states)?;
         self.page.coming = Some(coming);
+        if keys.is_empty() {
+            // States alone need no second word.
+            return Ok(());
+        }
         self.write(store).await
     }
 
@@ -201,7 +205,12 @@ async fn read(store: &AmazonS3, key: &Path) -> Result<Page, Failure> {
 
 /// The number in a ledger's name.
 fn number(key: &Path) -> Option<u64> {
-    key.filename()?.strip_suffix(".json")?.split_once('-')?.0.parse().ok()
+    key.filename()?
+        .strip_suffix(".json")?
+        .split_once('-')?
+        .0
+        .parse()
+        .ok()
 }
 
 fn keys_of(keys: &BTreeSet<String>) -> Result<Vec<Path>, Failure> {

@@ -88,7 +88,11 @@ impl Target {
     /// A name of the rows' numbers that no column has, if there is one.
     pub(super) fn row_number(&self) -> Option<&'static str> {
         let names = ["rowid", "_rowid_", "oid"];
-        let taken = |name: &str| self.columns.iter().any(|c| c.name.eq_ignore_ascii_case(name));
+        let taken = |name: &str| {
+            self.columns
+                .iter()
+                .any(|c| c.name.eq_ignore_ascii_case(name))
+        };
         names.into_iter().find(|name| !taken(name))
     }
 

@@ -78,13 +78,11 @@ pub(crate) struct Writer<'a, S: Store> {
 
 impl<'a, S: Store> Writer<'a, S> {
     /// `streams`: how each is written.
-    pub(crate) fn new(
-        store: S,
-        streams: Vec<Way>,
-        limits: Limits,
-        output: &'a mut Output,
-    ) -> Self {
-        let ways = streams.iter().map(|way| (way.counts, way.covered)).collect();
+    pub(crate) fn new(store: S, streams: Vec<Way>, limits: Limits, output: &'a mut Output) -> Self {
+        let ways = streams
+            .iter()
+            .map(|way| (way.counts, way.covered))
+            .collect();
         let streams = streams.into_iter().map(|way| Stream::new(way.format));
         Self {
             store,

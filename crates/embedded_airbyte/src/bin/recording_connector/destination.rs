@@ -40,6 +40,11 @@ fn write(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let catalog: Value = serde_json::from_slice(&std::fs::read(catalog)?)?;
         writeln!(file, "{}", json!({"catalog": catalog}))?;
     }
+    if arguments.control.has("exit_whole") {
+        arguments.control.leave("not_reading", "");
+        arguments.control.wait_for("leave");
+        return Ok(ExitCode::SUCCESS);
+    }
     for line in std::io::stdin().lock().lines() {
         let message: Value = serde_json::from_str(&line?)?;
         writeln!(file, "{message}")?;
@@ -52,7 +57,9 @@ fn write(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             }
             Some("STATE") => {
                 file.sync_data()?;
-                say(&message);
+                if !arguments.control.has("skip_states") {
+                    say(&message);
+                }
             }
             _ => {}
         }
