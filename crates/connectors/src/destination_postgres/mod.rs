@@ -13,6 +13,7 @@ mod statements;
 mod table;
 mod target;
 mod writer;
+mod written;
 
 use airbyte_protocol::{ConnectorSpecification, DestinationSyncMode};
 use secrecy::SecretString;

@@ -1,7 +1,7 @@
 //! Writing batches in transactions that end where states do, and echoing those states only then.
 //! With a ledger the states are part of the transaction.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, PgConnection};
 use tokio::sync::mpsc::Receiver;
@@ -9,18 +9,19 @@ use tokio::sync::mpsc::Receiver;
 use super::gatherer::Batch;
 use super::ledger::Ledger;
 use super::replace::conclude;
-use super::statements::{
-    Rows, append, batch_table, copy_in, create_batch_table, deduplicate, delete_deleted, merge,
-};
+use super::statements::create_batch_table;
 use super::table::execute;
 use super::target::Target;
+use super::written::Written;
 use crate::destination::{Command, State, key};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::postgres::qualified;
 
 /// Rows after which states are no longer gathered into one commit.
 const GATHERED_ROWS: usize = 50_000;
+
+/// How long a state waits at most for others to be committed with it.
+const GATHERED_FOR: Duration = Duration::from_secs(1);
 
 /// Rows after which a transaction ends even without a state.
 const UNCOMMITTED_ROWS: usize = 500_000;
@@ -43,20 +44,8 @@ pub(super) struct Writer<'a> {
     uncommitted: usize,
     /// To be echoed after the next commit.
     states: Vec<State>,
-}
-
-/// A target and what was seen of it.
-struct Written {
-    target: Target,
-    /// The table that its rows end up in, in SQL.
-    table: String,
-    /// Where they wait to be merged, or to be covered by a state.
-    batch_table: Option<String>,
-    copy: String,
-    complete: bool,
-    waiting: bool,
-    null_in_key: bool,
-    deleted: bool,
+    /// Since when the first of them waits.
+    since: Option<Instant>,
 }
 
 impl<'a> Writer<'a> {
@@ -68,22 +57,10 @@ impl<'a> Writer<'a> {
     ) -> Result<Self, Failure> {
         let mut written = Vec::with_capacity(targets.len());
         for (position, target) in targets.into_iter().enumerate() {
-            let table = qualified(&target.schema, &target.written_name());
-            let waits = target.dedup.is_some() || target.covered;
-            let batch_table = waits.then(|| batch_table(position));
-            if batch_table.is_some() {
+            if target.dedup.is_some() {
                 execute(&mut connection, create_batch_table(&target, position)).await?;
             }
-            written.push(Written {
-                copy: copy_in(&target, batch_table.as_deref().unwrap_or(&table)),
-                target,
-                table,
-                batch_table,
-                complete: false,
-                waiting: false,
-                null_in_key: false,
-                deleted: false,
-            });
+            written.push(Written::new(target, position));
         }
         Ok(Self {
             connection,
@@ -93,6 +70,7 @@ impl<'a> Writer<'a> {
             open: false,
             uncommitted: 0,
             states: Vec::new(),
+            since: None,
         })
     }
 
@@ -119,11 +97,16 @@ impl<'a> Writer<'a> {
                 Some(Command::State(position, state)) => {
                     self.cover(position).await?;
                     self.states.push(state);
+                    self.since.get_or_insert_with(Instant::now);
                 }
                 Some(Command::Complete(position)) => self.targets[position].complete = true,
             }
             let acknowledge = !self.states.is_empty()
-                && (commands.is_empty() || self.uncommitted >= GATHERED_ROWS);
+                && (commands.is_empty()
+                    || self.uncommitted >= GATHERED_ROWS
+                    || self
+                        .since
+                        .is_some_and(|since| since.elapsed() >= GATHERED_FOR));
             if acknowledge || self.uncommitted >= UNCOMMITTED_ROWS {
                 self.commit().await?;
             }
@@ -142,43 +125,29 @@ impl<'a> Writer<'a> {
     async fn cover(&mut self, position: Option<usize>) -> Result<(), Failure> {
         let all = 0..self.targets.len();
         for position in position.map_or(all, |one| one..one + 1) {
-            let written = &self.targets[position];
-            if !written.target.covered || !written.waiting {
-                continue;
-            }
-            self.begin().await?;
-            let written = &mut self.targets[position];
-            written.waiting = false;
-            if let Some(batch) = &written.batch_table {
-                let move_over = append(&written.target, batch, &written.table);
-                let moving = execute(
-                    &mut self.connection,
-                    format!("{move_over}; TRUNCATE {batch}"),
-                );
-                within(moving)
-                    .await
-                    .map_err(|failure| failure.in_stream(&written.target.stream))?;
+            if self.targets[position].waits_for_state() {
+                self.begin().await?;
+                let written = &mut self.targets[position];
+                self.uncommitted += written.cover(&mut self.connection).await?;
             }
         }
         Ok(())
     }
 
     async fn rows(&mut self, position: usize, batch: Batch) -> Result<(), Failure> {
+        if self.targets[position].target.covered {
+            // The next command is most often the state that covers it.
+            let Some(before) = self.targets[position].held.replace(batch) else {
+                return Ok(());
+            };
+            self.begin().await?;
+            let written = &mut self.targets[position];
+            return written.spill(&mut self.connection, before).await;
+        }
         self.begin().await?;
-        let written = &mut self.targets[position];
-        written.waiting = true;
-        written.null_in_key |= batch.null_in_key;
-        written.deleted |= batch.deleted;
         self.uncommitted += batch.rows;
-        let connection = &mut self.connection;
-        let copying = async {
-            let mut copy = connection.copy_in_raw(&written.copy).await?;
-            copy.send(batch.text).await?;
-            copy.finish().await
-        };
-        let copied = within(async { copying.await.map_err(Failure::from) }).await;
-        copied.map_err(|failure| failure.in_stream(&written.target.stream))?;
-        Ok(())
+        let written = &mut self.targets[position];
+        written.add(&mut self.connection, batch).await
     }
 
     /// Commits what was written, then echoes the states that it covers.
@@ -187,7 +156,9 @@ impl<'a> Writer<'a> {
             self.begin().await?;
         }
         if self.open {
-            within(settle(&mut self.connection, &mut self.targets)).await?;
+            for written in &mut self.targets {
+                within(written.settle(&mut self.connection)).await?;
+            }
             if let Some(ledger) = self.ledger.as_ref().filter(|_| !self.states.is_empty()) {
                 within(ledger.store(&mut self.connection, &self.states)).await?;
             }
@@ -195,6 +166,7 @@ impl<'a> Writer<'a> {
             self.open = false;
             self.uncommitted = 0;
         }
+        self.since = None;
         for state in self.states.drain(..) {
             self.output.lines(state.echo.as_bytes())?;
         }
@@ -252,35 +224,10 @@ async fn ended(
     Ok(())
 }
 
-/// Merges the rows that wait, and does what a merge alone does not: rows with a null in their key,
-/// rows that were deleted.
-async fn settle(connection: &mut PgConnection, targets: &mut [Written]) -> Result<(), Failure> {
-    for written in targets {
-        let (Some(dedup), Some(batch)) = (&written.target.dedup, &written.batch_table) else {
-            continue;
-        };
-        if !std::mem::take(&mut written.waiting) {
-            continue;
-        }
-        let table = &written.table;
-        let merging = execute(connection, merge(&written.target, dedup, batch, table));
-        merging
-            .await
-            .map_err(|f| f.in_stream(&written.target.stream))?;
-        if std::mem::take(&mut written.null_in_key) {
-            execute(connection, deduplicate(dedup, table, Rows::WithNullInKey)).await?;
-        }
-        if std::mem::take(&mut written.deleted)
-            && let Some(position) = written.target.deleted_at
-        {
-            let column = &written.target.columns[position].name;
-            execute(connection, delete_deleted(column, table)).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn within<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+/// Ends the patience with a server that does not answer.
+pub(super) async fn within<T>(
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     match tokio::time::timeout(COMMAND_MAX, work).await {
         Ok(done) => done,
         Err(_elapsed) => Err(Failure::transient("the server does not answer any more")),

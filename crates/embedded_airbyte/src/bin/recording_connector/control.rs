@@ -31,6 +31,8 @@
 //! | `say_secret` | logs its secrets |
 //! | `exit_write` | the destination exits with the named code after its first record |
 //! | `exit_whole` | the destination exits with code 0 once the file `leave` is there, having read nothing |
+//! | `close_stdin` | the destination closes its input after its first record, and exits with code 0
+//! once the file `leave` is there |
 //! | `skip_states` | the destination acknowledges no state |
 
 use std::path::PathBuf;

@@ -53,6 +53,11 @@ fn write(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 if let Some(code) = arguments.control.text("exit_write") {
                     return Ok(ExitCode::from(code.parse::<u8>()?));
                 }
+                if arguments.control.has("close_stdin") {
+                    nix::unistd::close(0)?;
+                    arguments.control.wait_for("leave");
+                    return Ok(ExitCode::SUCCESS);
+                }
                 arguments.control.wait_without("stop_reading");
             }
             Some("STATE") => {
@@ -64,5 +69,6 @@ fn write(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             _ => {}
         }
     }
+    arguments.control.leave("input_ended", "");
     Ok(ExitCode::SUCCESS)
 }

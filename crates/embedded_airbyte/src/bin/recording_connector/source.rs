@@ -177,6 +177,7 @@ fn read(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         None => json!([]),
     };
     control.leave("state_given", &saved.to_string());
+    control.leave("reader", &std::process::id().to_string());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;
