@@ -21,7 +21,7 @@ use crate::output::Output;
 const GATHERED_ROWS: usize = 50_000;
 
 /// How long a state waits at most for others to be committed with it.
-const GATHERED_FOR: Duration = Duration::from_secs(1);
+const GATHERED_FOR: Duration = Duration::from_millis(200);
 
 /// Rows after which a transaction ends even without a state.
 const UNCOMMITTED_ROWS: usize = 500_000;

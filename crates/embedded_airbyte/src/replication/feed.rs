@@ -59,9 +59,9 @@ pub(super) struct Rest(Option<File>);
 
 impl Rest {
     /// Whether there is something. To be asked when the destination has ended.
-    pub(super) fn is_there(self) -> bool {
+    pub(super) fn is_there(&self) -> bool {
         let mut one = [0];
-        self.0
-            .is_some_and(|mut pipe| matches!(pipe.read(&mut one), Ok(count) if count > 0))
+        let pipe = self.0.as_ref();
+        pipe.is_some_and(|mut pipe| matches!(pipe.read(&mut one), Ok(count) if count > 0))
     }
 }

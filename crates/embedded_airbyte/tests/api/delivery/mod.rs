@@ -213,7 +213,8 @@ async fn interrupted(destination: Destination, way: Way) {
     let mut modes = modes(&engine.api, &place, &destination).await;
     let mut numbers = Numbers(1);
     let mut new = 0;
-    while !modes.iter().all(Mode::was_stopped) {
+    let failed = |modes: &[Mode]| modes.iter().any(|mode| !mode.faults.is_empty());
+    while !modes.iter().all(Mode::was_stopped) && !failed(&modes) {
         new += NEW;
         place.set("records", &new.to_string());
         let mut jobs = Vec::new();
