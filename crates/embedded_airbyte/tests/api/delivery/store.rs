@@ -78,6 +78,12 @@ async fn answer(
             }
             xml(format!("<DeleteResult>{deleted}</DeleteResult>"))
         }
+        // A check begins an upload in parts, and aborts it.
+        ("POST", key) => xml(format!(
+            "<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>{key}</Key>\
+             <UploadId>1</UploadId></InitiateMultipartUploadResult>"
+        )),
+        ("DELETE", _) if query.contains_key("uploadId") => HttpResponse::NoContent().finish(),
         ("PUT", key) => {
             let headers = request.headers().iter();
             let kept = headers.filter(|(name, _)| name.as_str().starts_with(META));
