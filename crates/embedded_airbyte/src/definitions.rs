@@ -68,7 +68,7 @@ impl Launch {
         let named = |name: &&str| args.get(1).is_some_and(|arg| arg == name);
         program == own
             && args.first().is_some_and(|arg| arg == "connector")
-            && connectors::EXACT.iter().any(|name| named(name))
+            && connectors::EXACT.iter().any(named)
     }
 
     /// Changes whenever the executable or its arguments do, so that cached specs follow.

@@ -16,6 +16,7 @@ use crate::postgres::Database;
 use crate::sqlite;
 
 const BUCKET: &str = "lake";
+const DEADLINE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Where rows go.
 pub(super) enum Destination {
@@ -45,8 +46,12 @@ impl Destination {
         let own = given.is_none().then(Store::start);
         let endpoint = given.unwrap_or_else(|| own.as_ref().unwrap().endpoint.clone());
         if own.is_none() {
+            let client = reqwest::Client::builder()
+                .timeout(DEADLINE)
+                .build()
+                .unwrap();
             // What is there already is as well.
-            let made = reqwest::Client::new().put(format!("{endpoint}/{BUCKET}"));
+            let made = client.put(format!("{endpoint}/{BUCKET}"));
             made.send().await.unwrap();
         }
         Self::S3 {

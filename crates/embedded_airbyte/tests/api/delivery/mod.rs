@@ -204,6 +204,7 @@ fn difference(found: &[String], expected: &[String]) -> (usize, usize) {
 }
 
 /// Stops the engine in the middle of syncs until each mode was stopped as often as wanted.
+#[expect(clippy::print_stdout, reason = "the script's table")]
 async fn interrupted(destination: Destination, way: Way) {
     let place = Arc::new(Place::new());
     place.set("states_every", &STATES_EVERY.to_string());
