@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Write {
         config: SecretString,
         catalog: String,
+        /// The connection that is written for, where the platform goes on from what is committed.
+        connection: Option<String>,
     },
 }
 
@@ -45,6 +47,7 @@ impl Command {
             .to_string_lossy()
             .into_owned();
         let mut files = Files::default();
+        let mut connection = None;
         while let Some(arg) = args.next() {
             let text = arg.to_string_lossy();
             let (flag, inline) = match text.split_once('=') {
@@ -56,6 +59,12 @@ impl Command {
                 "--catalog" => &mut files.catalog,
                 "--state" => &mut files.state,
                 "--debug" => continue,
+                "--connection" => {
+                    let id = inline.or_else(|| args.next());
+                    let id = id.ok_or_else(|| Failure::config("--connection needs an id"))?;
+                    connection = Some(id.to_string_lossy().into_owned());
+                    continue;
+                }
                 _ => return Err(Failure::config(format!("unknown argument {flag}"))),
             };
             let value = inline.or_else(|| args.next());
@@ -85,6 +94,7 @@ impl Command {
             "write" => Ok(Self::Write {
                 config: config(&files)?,
                 catalog: catalog(&files)?,
+                connection,
             }),
             other => Err(Failure::config(format!(
                 "unknown command {other:?}; there are spec, check, discover, read, write"

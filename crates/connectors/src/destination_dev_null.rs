@@ -116,8 +116,8 @@ pub(crate) async fn write(
         .name("input".to_owned())
         .spawn(move || read(std::io::stdin().lock(), streams, sender))?;
     while let Some(command) = commands.recv().await {
-        if let Command::State(_, line) = command {
-            output.lines(line.as_bytes())?;
+        if let Command::State(_, state) = command {
+            output.lines(state.echo.as_bytes())?;
             output.flush()?;
         }
     }

@@ -44,6 +44,16 @@ pub const NAMES: [&str; 9] = [
     DESTINATION_SQLITE,
 ];
 
+/// Native destinations that keep the newest committed state of a connection together with its rows.
+/// Their `write` takes `--connection ID`: before it reads its input it prints the states that it
+/// has committed for that connection, then a line of type `READY`.
+pub const EXACT: [&str; 4] = [
+    DESTINATION_PARQUET,
+    DESTINATION_S3,
+    DESTINATION_POSTGRES,
+    DESTINATION_SQLITE,
+];
+
 const DESTINATION_DEV_NULL: &str = "destination-dev-null";
 /// The embedded Airbyte lists it by this name: `source-file` is Airbyte's own there.
 const SOURCE_FILE: &str = "source-local-files";
@@ -107,17 +117,27 @@ async fn dispatch(name: &str, command: Command, output: &mut Output) -> Result<(
         (DESTINATION_PARQUET, Command::Check { config }) => {
             checked(destination_parquet::check(&config), output)
         }
-        (DESTINATION_PARQUET, Command::Write { config, catalog }) => {
-            destination_parquet::write(&config, &catalog, output).await
-        }
+        (
+            DESTINATION_PARQUET,
+            Command::Write {
+                config,
+                catalog,
+                connection,
+            },
+        ) => destination_parquet::write(&config, &catalog, connection.as_deref(), output).await,
         (DESTINATION_S3, Command::Spec) => output.send(&Message::spec(destination_s3::spec())),
         (DESTINATION_S3, Command::Check { config }) => {
             let verdict = destination_s3::check(&config).await;
             checked(verdict, output)
         }
-        (DESTINATION_S3, Command::Write { config, catalog }) => {
-            destination_s3::write(&config, &catalog, output).await
-        }
+        (
+            DESTINATION_S3,
+            Command::Write {
+                config,
+                catalog,
+                connection,
+            },
+        ) => destination_s3::write(&config, &catalog, connection.as_deref(), output).await,
         (SOURCE_SQLITE, Command::Spec) => output.send(&Message::spec(source_sqlite::spec())),
         (SOURCE_SQLITE, Command::Check { config }) => {
             let verdict = source_sqlite::check(&config).await;
@@ -156,9 +176,12 @@ async fn dispatch(name: &str, command: Command, output: &mut Output) -> Result<(
         (DESTINATION_DEV_NULL, Command::Check { config }) => {
             checked(destination_dev_null::check(&config), output)
         }
-        (DESTINATION_DEV_NULL, Command::Write { config, catalog }) => {
-            destination_dev_null::write(&config, &catalog, output).await
-        }
+        (
+            DESTINATION_DEV_NULL,
+            Command::Write {
+                config, catalog, ..
+            },
+        ) => destination_dev_null::write(&config, &catalog, output).await,
         (SOURCE_MYSQL, Command::Spec) => output.send(&Message::spec(source_mysql::spec())),
         (SOURCE_MYSQL, Command::Check { config }) => {
             let verdict = source_mysql::check(&config).await;
@@ -182,9 +205,14 @@ async fn dispatch(name: &str, command: Command, output: &mut Output) -> Result<(
             let verdict = destination_postgres::check(&config).await;
             checked(verdict, output)
         }
-        (DESTINATION_POSTGRES, Command::Write { config, catalog }) => {
-            destination_postgres::write(&config, &catalog, output).await
-        }
+        (
+            DESTINATION_POSTGRES,
+            Command::Write {
+                config,
+                catalog,
+                connection,
+            },
+        ) => destination_postgres::write(&config, &catalog, connection.as_deref(), output).await,
         (DESTINATION_SQLITE, Command::Spec) => {
             output.send(&Message::spec(destination_sqlite::spec()))
         }
@@ -192,9 +220,14 @@ async fn dispatch(name: &str, command: Command, output: &mut Output) -> Result<(
             let verdict = destination_sqlite::check(&config).await;
             checked(verdict, output)
         }
-        (DESTINATION_SQLITE, Command::Write { config, catalog }) => {
-            destination_sqlite::write(&config, &catalog, output).await
-        }
+        (
+            DESTINATION_SQLITE,
+            Command::Write {
+                config,
+                catalog,
+                connection,
+            },
+        ) => destination_sqlite::write(&config, &catalog, connection.as_deref(), output).await,
         (known, command) if NAMES.contains(&known) => Err(Failure::config(format!(
             "{name} has no command {}",
             command.name()

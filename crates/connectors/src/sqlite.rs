@@ -14,6 +14,9 @@ use crate::paths::Limits;
 /// Rows that SQLite's thread reads ahead: fewer wake the reader for nearly every row.
 const ROW_BUFFER: usize = 1024;
 
+/// The table of the destination that is about its connections, not about data.
+pub(crate) const OWN_TABLE: &str = "_airbyte_delivery";
+
 /// How long another writer is waited for.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -16,6 +16,7 @@ use crate::naming::Naming;
 use crate::notation::{SyncCatalog, narrowed};
 use crate::options::ConnectorKind;
 use crate::schedule::Schedule;
+use crate::state_epochs;
 use crate::store::entities::{connection, connection_state, connection_tag};
 use crate::tags;
 use crate::time::now_ms;
@@ -237,7 +238,9 @@ pub(crate) async fn update_in(
     if let Some(catalog) = &catalog {
         update.sync_catalog = Set(to_json(catalog));
         for changed in changed_modes(&before, catalog) {
-            connection_state::Entity::delete_by_id((id, stream_key(&changed)))
+            let key = stream_key(&changed);
+            state_epochs::renew(transaction, id, &key).await?;
+            connection_state::Entity::delete_by_id((id, key))
                 .exec(transaction)
                 .await?;
         }

@@ -60,6 +60,17 @@ impl Launch {
         }
     }
 
+    /// Whether it is a native destination that keeps the states it has committed with its rows.
+    pub(crate) fn keeps_states(&self, own: &Path) -> bool {
+        let Self::Program { program, args } = self else {
+            return false;
+        };
+        let named = |name: &&str| args.get(1).is_some_and(|arg| arg == name);
+        program == own
+            && args.first().is_some_and(|arg| arg == "connector")
+            && connectors::EXACT.iter().any(named)
+    }
+
     /// Changes whenever the executable or its arguments do, so that cached specs follow.
     pub(crate) fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
@@ -275,7 +286,8 @@ impl Definitions {
                     },
                     false => Launch::Docker(format!("{repository}:{tag}")),
                 };
-                (launch, false)
+                let native = matches!(launch, Launch::Program { .. });
+                (launch, native && name.starts_with("destination-"))
             }
         }
     }

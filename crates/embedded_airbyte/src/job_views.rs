@@ -59,8 +59,11 @@ impl Totals {
         for stream in stats {
             totals.records_emitted += stream.records_emitted;
             totals.bytes_emitted += stream.bytes_emitted;
-            totals.records_committed += stream.records_committed;
-            totals.bytes_committed += stream.bytes_committed;
+            // A later attempt read the stream from its beginning.
+            if !stream.superseded {
+                totals.records_committed += stream.records_committed;
+                totals.bytes_committed += stream.bytes_committed;
+            }
             totals.records_rejected += stream.records_rejected;
             totals.states_emitted += stream.states_emitted;
         }

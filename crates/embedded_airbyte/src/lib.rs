@@ -29,6 +29,7 @@ mod schema_changes;
 mod secrets;
 mod selection;
 mod specs;
+mod state_epochs;
 mod states;
 mod store;
 mod tags;

@@ -242,7 +242,7 @@ pub struct Timing {
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            checkpoint: Duration::from_secs(10),
+            checkpoint: Duration::from_secs(1),
             kill_grace: Duration::from_secs(10),
             destination_grace: Duration::from_secs(60),
             source_silence: Duration::from_secs(10_800),

@@ -16,6 +16,7 @@ use crate::fault::{Fault, stored};
 use crate::jobs::stream_key;
 use crate::notation::SyncCatalog;
 use crate::options::ConnectorKind;
+use crate::state_epochs;
 use crate::store::entities::{connection, connection_state, discovered_catalog};
 use crate::time::now_ms;
 
@@ -136,7 +137,9 @@ impl Engine {
                     && entry.config.sync_mode == SyncMode::Incremental
             });
             if grown && incremental {
-                connection_state::Entity::delete_by_id((row.id, stream_key(stream)))
+                let key = stream_key(stream);
+                state_epochs::renew(&transaction, row.id, &key).await?;
+                connection_state::Entity::delete_by_id((row.id, key))
                     .exec(&transaction)
                     .await?;
             }

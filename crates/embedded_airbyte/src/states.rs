@@ -12,6 +12,7 @@ use crate::connections::find;
 use crate::engine::Engine;
 use crate::fault::{Fault, to_json};
 use crate::jobs::{FINAL, stream_key};
+use crate::state_epochs::{renew, renew_all, renew_whole};
 use crate::store::entities::{connection_state, job};
 
 /// What somebody writes.
@@ -75,10 +76,15 @@ impl Engine {
                 )));
             }
             delete_all(&transaction, connection).await?;
+            renew_all(&transaction, connection).await?;
         }
         match state {
-            NewState::Nothing => delete_all(&transaction, connection).await?,
+            NewState::Nothing => {
+                delete_all(&transaction, connection).await?;
+                renew_all(&transaction, connection).await?;
+            }
             NewState::Legacy(state) => {
+                renew_whole(&transaction, connection).await?;
                 upsert(
                     &transaction,
                     connection,
@@ -89,12 +95,14 @@ impl Engine {
                 .await?;
             }
             NewState::Global(state) => {
+                renew_whole(&transaction, connection).await?;
                 let text = to_json(&state);
                 upsert(&transaction, connection, String::new(), "global", &text).await?;
             }
             NewState::Streams(streams) => {
                 for (stream, state) in streams {
                     let key = stream_key(&stream);
+                    renew(&transaction, connection, &key).await?;
                     match state {
                         Some(state) => {
                             upsert(&transaction, connection, key, "stream", state.get()).await?;

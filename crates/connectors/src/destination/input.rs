@@ -2,7 +2,7 @@
 //! them is short: a writer that falls behind holds up the source, and memory stays flat.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::BufRead;
 
 use airbyte_protocol::{StreamDescriptor, StreamStatus, StreamStatusTrace};
@@ -37,10 +37,35 @@ pub(crate) enum Command<B> {
     /// Rows of the stream at that position.
     Rows(usize, B),
     /// Everything before it is to be committed, of the stream at that position or of all streams,
-    /// then this line is to be echoed.
-    State(Option<usize>, String),
+    /// then it is to be echoed.
+    State(Option<usize>, State),
     /// The stream at that position completed.
     Complete(usize),
+}
+
+/// A state of the input.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    /// Whose it is: a stream's descriptor as JSON, or nothing where it is of all streams.
+    pub(crate) key: String,
+    /// As it came.
+    pub(crate) raw: String,
+    /// The line that acknowledges it.
+    pub(crate) echo: String,
+}
+
+impl State {
+    /// The last one of each key.
+    pub(crate) fn newest(states: &[Self]) -> impl Iterator<Item = &Self> {
+        let mut seen = HashSet::new();
+        let last = states.iter().rev();
+        last.filter(move |state| seen.insert(state.key.as_str()))
+    }
+
+    /// About what it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.raw.len() + self.echo.len()
+    }
 }
 
 #[derive(Deserialize)]
@@ -75,7 +100,7 @@ struct Meta<'a> {
 }
 
 #[derive(Deserialize)]
-struct State {
+struct StateFields {
     stream: Option<StateOf>,
 }
 
@@ -135,6 +160,11 @@ pub(crate) fn read<G: Gather>(
     }
     let _gone = reader.send_rows();
     Ok(())
+}
+
+/// A stream as a key: its descriptor as JSON.
+pub(crate) fn key(stream: &StreamDescriptor) -> String {
+    serde_json::to_string(stream).expect("a descriptor serializes")
 }
 
 struct Reader<G: Gather> {
@@ -198,7 +228,7 @@ impl<G: Gather> Reader<G> {
     /// A state covers the rows before it: they go first, then the echo, with what was counted.
     fn state(&mut self, raw: &RawValue) -> Result<Option<()>, Failure> {
         let unreadable = |e| Failure::system("a STATE message cannot be understood").because(e);
-        let state: State = serde_json::from_str(raw.get()).map_err(unreadable)?;
+        let state: StateFields = serde_json::from_str(raw.get()).map_err(unreadable)?;
         let of = state.stream.as_ref();
         let position = of.and_then(|of| self.positions.get(&of.stream_descriptor).copied());
         let count = match (of, position) {
@@ -219,8 +249,15 @@ impl<G: Gather> Reader<G> {
             serde_json::from_str(raw.get()).map_err(unreadable)?;
         members.insert("destinationStats".to_owned(), &stats);
         let members = serde_json::to_string(&members).map_err(unreadable)?;
-        let line = format!("{{\"type\":\"STATE\",\"state\":{members}}}\n");
-        Ok(self.send(Command::State(position, line)))
+        let state = State {
+            key: match of {
+                Some(of) => key(&of.stream_descriptor),
+                None => String::new(),
+            },
+            raw: raw.get().to_owned(),
+            echo: format!("{{\"type\":\"STATE\",\"state\":{members}}}\n"),
+        };
+        Ok(self.send(Command::State(position, state)))
     }
 
     fn trace(&mut self, raw: Option<&RawValue>) -> Option<()> {

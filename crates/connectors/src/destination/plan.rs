@@ -1,6 +1,6 @@
 //! What a configured stream's mode and generations ask of a destination.
 
-use airbyte_protocol::{ConfiguredStream, DestinationSyncMode};
+use airbyte_protocol::{ConfiguredStream, DestinationSyncMode, SyncMode};
 
 use crate::failure::Failure;
 
@@ -11,6 +11,11 @@ pub(crate) struct Plan {
     pub(crate) deduplicates: bool,
     /// Whether the rows that are there go once the stream completed.
     pub(crate) replaces: bool,
+    /// Whether rows are shown only once the stream completed, beside those that are there: each
+    /// attempt of a full refresh begins anew.
+    pub(crate) adds: bool,
+    /// Whether a row is shown only once a state covers it: what no state covers is read again.
+    pub(crate) covered: bool,
     /// Generation of the rows; nothing where the platform does not count them.
     pub(crate) generation: Option<i64>,
     /// The job's id.
@@ -18,10 +23,12 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// `exact`: whether each row is to be there once, whatever interrupts the sync.
+    ///
     /// # Errors
     /// Modes that a destination is never sent, generations that the platform never asks for, no
     /// key where one is needed.
-    pub(crate) fn of(configured: &ConfiguredStream) -> Result<Self, Failure> {
+    pub(crate) fn of(configured: &ConfiguredStream, exact: bool) -> Result<Self, Failure> {
         let stream = configured.stream.descriptor();
         let (deduplicates, overwrites) = match configured.destination_sync_mode {
             DestinationSyncMode::Append => (false, false),
@@ -51,9 +58,13 @@ impl Plan {
                 format!("stream {stream} has a minimum generation other than 0 and its own");
             return Err(Failure::config(message));
         }
+        let replaces = overwrites || minimum != 0;
+        let whole = configured.sync_mode == SyncMode::FullRefresh;
         Ok(Self {
             deduplicates,
-            replaces: overwrites || minimum != 0,
+            replaces,
+            adds: exact && whole && !replaces && !deduplicates,
+            covered: exact && !whole && !deduplicates,
             generation,
             sync_id: configured.sync_id,
         })

@@ -9,13 +9,14 @@
 //!
 //! What is hidden does not end in `.parquet` either: some readers' globs look into hidden folders.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use airbyte_protocol::{LogLevel, StreamDescriptor};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
+use super::files::{files, lock, make, remove, remove_folder, rename, sync};
 use super::names;
 use crate::destination::Plan;
 use crate::failure::Failure;
@@ -72,7 +73,8 @@ impl Folder {
         for folder in [base, &parent, &shown, &work] {
             make(folder)?;
         }
-        let lock = lock(&work, &stream)?;
+        let busy = || format!("another sync is writing stream {stream}");
+        let lock = lock(&work.join("lock"), busy)?;
         for name in files(&work)?.iter().filter(|name| name.ends_with(PARTIAL)) {
             remove(&work.join(name))?;
         }
@@ -107,7 +109,10 @@ impl Folder {
             self.tidy(&stage, kept)?;
         }
         let continues = own.is_dir();
-        if self.plan.replaces {
+        if self.plan.adds {
+            make(&own)?;
+            self.staged = Some(own);
+        } else if self.plan.replaces {
             let there = files(&self.shown)?;
             let latest = there
                 .iter()
@@ -153,21 +158,32 @@ impl Folder {
         Ok((file, Hidden { path, name }))
     }
 
-    /// Puts whole files where they belong, for good.
-    pub(super) fn show(&self, files: &[(File, Hidden)]) -> Result<(), Failure> {
-        for (handle, hidden) in files {
-            handle
-                .sync_all()
-                .map_err(|e| unwritable(&hidden.path, &e))?;
-        }
-        let (to, suffix) = match &self.staged {
-            Some(staged) => (staged, STAGED),
-            None => (&self.shown, ""),
+    /// Where a whole file is, and where it belongs.
+    pub(super) fn shown_as(&self, hidden: &Hidden) -> (PathBuf, PathBuf) {
+        let to = match &self.staged {
+            Some(staged) => staged.join(format!("{}{STAGED}", hidden.name)),
+            None => self.shown.join(&hidden.name),
         };
-        for (_, hidden) in files {
-            rename(&hidden.path, &to.join(format!("{}{suffix}", hidden.name)))?;
-        }
-        sync(to)
+        (hidden.path.clone(), to)
+    }
+
+    /// Where the staged files are, and where they belong once the stream completed.
+    pub(super) fn staged_files(&self) -> Result<Vec<(PathBuf, PathBuf)>, Failure> {
+        let Some(staged) = &self.staged else {
+            return Ok(Vec::new());
+        };
+        let move_of = |name: &String| (staged.join(name), self.shown.join(plain(name)));
+        Ok(files(staged)?.iter().map(move_of).collect())
+    }
+
+    /// The stream.
+    pub(super) fn stream(&self) -> &StreamDescriptor {
+        &self.stream
+    }
+
+    /// How it is written.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// The sync's end; `whole`: the stream completed.
@@ -193,6 +209,13 @@ impl Folder {
         let Some(staged) = &self.staged else {
             return Ok(());
         };
+        if self.plan.adds {
+            // What is left of it was added by an earlier attempt of this sync.
+            for name in files(staged)? {
+                remove(&staged.join(name))?;
+            }
+            return remove_folder(staged);
+        }
         refuse_foreign(&self.shown)?;
         for name in files(staged)? {
             rename(&staged.join(&name), &staged.join(plain(&name)))?;
@@ -248,51 +271,11 @@ pub(super) struct Hidden {
     name: String,
 }
 
-/// Makes a folder; a link in its place could lead anywhere.
-fn make(folder: &Path) -> Result<(), Failure> {
-    match fs::symlink_metadata(folder) {
-        Ok(there) if there.is_dir() => Ok(()),
-        Ok(_) => Err(Failure::config(format!(
-            "{} is no folder",
-            folder.display()
-        ))),
-        Err(_) => match fs::create_dir(folder) {
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-            Err(e) => Err(unwritable(folder, &e)),
-            Ok(()) => folder.parent().map_or(Ok(()), sync),
-        },
+impl Hidden {
+    /// Makes what it holds survive a loss of power.
+    pub(super) fn sync(&self, handle: &File) -> Result<(), Failure> {
+        handle.sync_all().map_err(|e| unwritable(&self.path, &e))
     }
-}
-
-fn lock(work: &Path, stream: &StreamDescriptor) -> Result<File, Failure> {
-    let path = work.join("lock");
-    let options = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path);
-    let file = options.map_err(|e| unwritable(&path, &e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(Failure::transient(format!(
-            "another sync is writing stream {stream}"
-        ))),
-        Err(fs::TryLockError::Error(e)) => Err(unwritable(&path, &e)),
-    }
-}
-
-/// Names in a folder; none where there is no folder.
-fn files(folder: &Path) -> Result<Vec<String>, Failure> {
-    let entries = match fs::read_dir(folder) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(|e| unwritable(folder, &e))?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|e| unwritable(folder, &e))?;
-        names.push(entry.file_name().to_string_lossy().into_owned());
-    }
-    Ok(names)
 }
 
 /// A folder with Parquet files of somebody else, or with folders, is not ours to replace.
@@ -307,22 +290,4 @@ fn refuse_foreign(shown: &Path) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn remove_folder(folder: &Path) -> Result<(), Failure> {
-    fs::remove_dir(folder).map_err(|e| unwritable(folder, &e))
-}
-
-fn remove(path: &Path) -> Result<(), Failure> {
-    fs::remove_file(path).map_err(|e| unwritable(path, &e))
-}
-
-fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
-    fs::rename(from, to).map_err(|e| unwritable(to, &e))
-}
-
-/// Makes what a folder holds survive a loss of power.
-fn sync(folder: &Path) -> Result<(), Failure> {
-    let open = File::open(folder).and_then(|folder| folder.sync_all());
-    open.map_err(|e| unwritable(folder, &e))
 }

@@ -1,6 +1,8 @@
 //! `destination-parquet`: streams as folders of Parquet files.
 
+mod files;
 mod folder;
+mod ledger;
 mod names;
 
 use std::collections::HashMap;
@@ -13,13 +15,14 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::value::to_raw_value;
 
-use crate::destination::Plan;
+use crate::destination::{Plan, State, key, resume};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::parquet::{self as columnar, Compression, Held};
 use crate::paths;
-use crate::spool::{self, Format, Gatherer, Limits, Store, Written, safe_name, unwritable};
+use crate::spool::{self, Format, Gatherer, Limits, Store, Way, Written, safe_name, unwritable};
 use folder::{Folder, Hidden};
+use ledger::Ledger;
 
 /// What batches of all streams take in memory before they are written.
 const MEMORY_BYTES: usize = 24 << 20;
@@ -118,6 +121,7 @@ pub(crate) fn check(config: &SecretString) -> Result<(), Failure> {
 pub(crate) async fn write(
     config: &SecretString,
     catalog: &str,
+    written_for: Option<&str>,
     output: &mut Output,
 ) -> Result<(), Failure> {
     let config = Config::parse(config)?;
@@ -130,7 +134,7 @@ pub(crate) async fn write(
     for configured in &catalog.streams {
         let stream = configured.stream.descriptor();
         let within = |failure: Failure| failure.in_stream(&stream);
-        let plan = Plan::of(configured).map_err(within)?;
+        let plan = Plan::of(configured, written_for.is_some()).map_err(within)?;
         if plan.deduplicates {
             let message = format!("stream {stream} is to be deduplicated, which files are not");
             return Err(within(Failure::config(message)));
@@ -144,10 +148,11 @@ pub(crate) async fn write(
         let schema = columnar::schema(&columns, generation.is_some()).map_err(|e| {
             within(Failure::config("the stream's columns make no Parquet schema").because(e))
         })?;
-        formats.push((
-            Format::Parquet(schema, Compression::Zstd),
-            generation.is_some(),
-        ));
+        formats.push(Way {
+            format: Format::Parquet(schema, Compression::Zstd),
+            counts: generation.is_some(),
+            covered: plan.covered,
+        });
         let gatherer =
             columnar::Gatherer::new(stream.clone(), columns, generation, sync_id, held.clone());
         gatherers.push((stream.clone(), Gatherer::Table(gatherer)));
@@ -161,6 +166,11 @@ pub(crate) async fn write(
             return Err(Failure::config(message).in_stream(stream));
         }
     }
+    // What an earlier attempt committed is put in sight before its traces are tidied away.
+    let ledger = match written_for {
+        Some(id) => Some(Ledger::open(&base, id)?),
+        None => None,
+    };
     let mut folders = Vec::with_capacity(plans.len());
     for (stream, plan) in plans {
         let folder = Folder::prepare(&base, stream.clone(), plan);
@@ -171,7 +181,11 @@ pub(crate) async fn write(
         file_bytes: config.max_file_size_mb.max(1) << 20,
         interval: Duration::from_secs(config.commit_interval_seconds),
     };
-    spool::write(Folders(folders), formats, gatherers, limits, output).await
+    if let Some(ledger) = &ledger {
+        resume(ledger.committed(), output)?;
+    }
+    let folders = Folders { folders, ledger };
+    spool::write(folders, formats, gatherers, limits, output).await
 }
 
 /// What two streams must not have in common, also where names ignore case.
@@ -183,18 +197,32 @@ fn place(stream: &airbyte_protocol::StreamDescriptor) -> (String, String) {
     )
 }
 
-struct Folders(Vec<Folder>);
+struct Folders {
+    folders: Vec<Folder>,
+    ledger: Option<Ledger>,
+}
 
 impl Store for Folders {
     type File = Hidden;
 
     fn create(&mut self, stream: usize) -> Result<(File, Hidden), Failure> {
-        self.0[stream].create()
+        self.folders[stream].create()
     }
 
-    async fn publish(&mut self, stream: usize, files: Vec<Written<Hidden>>) -> Result<(), Failure> {
-        let files: Vec<(File, Hidden)> = files.into_iter().map(|w| (w.handle, w.file)).collect();
-        self.0[stream].show(&files)
+    async fn publish(
+        &mut self,
+        files: Vec<(usize, Written<Hidden>)>,
+        states: &[State],
+    ) -> Result<(), Failure> {
+        let mut moves = Vec::with_capacity(files.len());
+        for (stream, written) in &files {
+            written.file.sync(&written.handle)?;
+            moves.push(self.folders[*stream].shown_as(&written.file));
+        }
+        match &mut self.ledger {
+            Some(ledger) => ledger.commit(states, moves),
+            None => files::carry_out(&moves),
+        }
     }
 
     async fn conclude(
@@ -203,6 +231,14 @@ impl Store for Folders {
         whole: bool,
         output: &mut Output,
     ) -> Result<(), Failure> {
-        self.0[stream].conclude(whole, output)
+        let folder = &self.folders[stream];
+        let Some(ledger) = self.ledger.as_mut().filter(|_| whole && folder.plan().adds) else {
+            return folder.conclude(whole, output);
+        };
+        let (of, sync_id) = (key(folder.stream()), folder.plan().sync_id);
+        if !ledger.committed().has_added(&of, sync_id) {
+            ledger.add(&of, sync_id, folder.staged_files()?)?;
+        }
+        folder.conclude(whole, output)
     }
 }

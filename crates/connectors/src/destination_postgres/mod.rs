@@ -4,6 +4,7 @@ mod cells;
 mod columns;
 mod gatherer;
 mod json_text;
+mod ledger;
 mod moments;
 mod names;
 mod replace;
@@ -12,18 +13,20 @@ mod statements;
 mod table;
 mod target;
 mod writer;
+mod written;
 
 use airbyte_protocol::{ConnectorSpecification, DestinationSyncMode};
 use secrecy::SecretString;
 use serde_json::json;
 use serde_json::value::to_raw_value;
 
-use crate::destination::{QUEUE, read};
+use crate::destination::{QUEUE, read, resume};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::postgres::{Config, connect, connection_properties, qualified, ssl_mode};
 use crate::server::Settings;
 use gatherer::Gatherer;
+use ledger::Ledger;
 use table::execute;
 use target::{Target, targets};
 use writer::Writer;
@@ -99,18 +102,26 @@ pub(crate) async fn check(config: &SecretString) -> Result<(), Failure> {
 pub(crate) async fn write(
     config: &SecretString,
     catalog: &str,
+    written_for: Option<&str>,
     output: &mut Output,
 ) -> Result<(), Failure> {
     let (config, schema) = settings(config)?;
-    let mut targets = targets(catalog, &schema)?;
+    let mut targets = targets(catalog, &schema, written_for.is_some())?;
     let mut connection = connect(&config, SETUP).await?;
+    let ledger = match written_for {
+        Some(id) => Some(Ledger::open(&mut connection, &schema, id).await?),
+        None => None,
+    };
     for target in &mut targets {
         let stream = target.stream.clone();
         table::prepare(&mut connection, target)
             .await
             .map_err(|e| e.in_stream(&stream))?;
     }
-    let mut writer = Writer::new(connection, targets.clone(), output).await?;
+    if let Some(ledger) = &ledger {
+        resume(&ledger.committed, output)?;
+    }
+    let mut writer = Writer::new(connection, targets.clone(), ledger, output).await?;
     let (sender, receiver) = tokio::sync::mpsc::channel(QUEUE);
     let gatherer = |target: Target| (target.stream.clone(), Gatherer::new(target));
     let streams = targets.into_iter().map(gatherer).collect();

@@ -9,13 +9,23 @@ use super::target::Target;
 use crate::failure::Failure;
 use crate::postgres::{qualified, quoted};
 
-/// Ends the generations before the target's: by the staged table, or row by row.
+/// Ends the generations before the target's: by the staged table, or row by row. Or adds the
+/// staged rows, `added` says whether an earlier attempt did.
 pub(super) async fn conclude(
     connection: &mut PgConnection,
     target: &Target,
+    added: bool,
 ) -> Result<(), Failure> {
     if target.replaces {
         return replace(connection, target).await;
+    }
+    if target.adds {
+        let staging = qualified(&target.schema, &target.staging_name());
+        if !added {
+            super::table::ensure(connection, target, &target.table).await?;
+            execute(connection, append(target, &staging, &target.final_table())).await?;
+        }
+        return execute(connection, format!("DROP TABLE {staging}")).await;
     }
     let generation = target.generation.unwrap_or(0);
     let table = target.final_table();

@@ -8,7 +8,8 @@ pub(super) fn copy_in(target: &Target, table: &str) -> String {
     format!("COPY {table} ({}) FROM STDIN", target.list())
 }
 
-/// The table of a session's own that rows wait in until they are merged.
+/// The table of a session's own that rows wait in until they are merged, or until a state covers
+/// them.
 pub(super) fn batch_table(position: usize) -> String {
     format!("pg_temp.\"_airbyte_batch_{position}\"")
 }
@@ -17,8 +18,10 @@ pub(super) fn batch_table(position: usize) -> String {
 pub(super) fn create_batch_table(target: &Target, position: usize) -> String {
     let written = qualified(&target.schema, &target.written_name());
     let (batch, list) = (batch_table(position), target.list());
+    // What waits for a state may wait for longer than a transaction.
+    let rows = if target.covered { "PRESERVE" } else { "DELETE" };
     format!(
-        "CREATE TEMPORARY TABLE {} ON COMMIT DELETE ROWS AS SELECT {list} FROM {written} WITH NO DATA",
+        "CREATE TEMPORARY TABLE {} ON COMMIT {rows} ROWS AS SELECT {list} FROM {written} WITH NO DATA",
         batch.trim_start_matches("pg_temp.")
     )
 }

@@ -77,7 +77,7 @@ pub(super) async fn prepare(
         }
     }
     ensure(connection, target, &target.written_name()).await?;
-    if continues && !target.replaces {
+    if continues && !target.replaces && !target.adds {
         ensure(connection, target, &staging_name).await?;
         let into = target.final_table();
         let sql = match &target.dedup {

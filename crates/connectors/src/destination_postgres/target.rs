@@ -25,6 +25,10 @@ pub(super) struct Target {
     pub(super) dedup: Option<Dedup>,
     /// Whether the rows that are there go once the stream completed.
     pub(super) replaces: bool,
+    /// Whether rows join those that are there once the stream completed.
+    pub(super) adds: bool,
+    /// Whether only rows that a state covers may be committed.
+    pub(super) covered: bool,
     /// Whether only the rows of older generations go then: the table already holds this one's.
     pub(super) drops_older: bool,
     /// Generation of the rows; nothing where the platform does not count them.
@@ -71,7 +75,7 @@ impl Target {
 
     /// Name of the table that rows go to first.
     pub(super) fn written_name(&self) -> String {
-        if self.replaces {
+        if self.replaces || self.adds {
             self.staging_name()
         } else {
             self.table.clone()
@@ -105,14 +109,15 @@ impl Target {
 /// # Errors
 /// As [`Plan::of`]; keys that are no columns, streams that would share a table, names that the
 /// server or the destination keep for themselves.
-pub(super) fn targets(catalog: &str, schema: &str) -> Result<Vec<Target>, Failure> {
+pub(super) fn targets(catalog: &str, schema: &str, exact: bool) -> Result<Vec<Target>, Failure> {
     let catalog: ConfiguredCatalog = serde_json::from_str(catalog)
         .map_err(|e| Failure::config("the configured catalog cannot be understood").because(e))?;
     let mut taken: HashMap<(String, String), StreamDescriptor> = HashMap::new();
     let mut targets = Vec::with_capacity(catalog.streams.len());
     for configured in &catalog.streams {
         let stream = configured.stream.descriptor();
-        let target = target(configured, schema).map_err(|failure| failure.in_stream(&stream))?;
+        let target = target(configured, schema, exact);
+        let target = target.map_err(|failure| failure.in_stream(&stream))?;
         let place = (target.schema.clone(), target.table.clone());
         if let Some(other) = taken.insert(place, stream.clone()) {
             let table = &target.table;
@@ -124,7 +129,7 @@ pub(super) fn targets(catalog: &str, schema: &str) -> Result<Vec<Target>, Failur
     Ok(targets)
 }
 
-fn target(configured: &ConfiguredStream, schema: &str) -> Result<Target, Failure> {
+fn target(configured: &ConfiguredStream, schema: &str, exact: bool) -> Result<Target, Failure> {
     let stream = configured.stream.descriptor();
     let namespace = stream.namespace.as_deref().filter(|name| !name.is_empty());
     let schema = shortened(namespace.unwrap_or(schema));
@@ -140,7 +145,7 @@ fn target(configured: &ConfiguredStream, schema: &str) -> Result<Target, Failure
         )));
     }
     let columns = columns(&configured.stream.json_schema)?;
-    let plan = Plan::of(configured)?;
+    let plan = Plan::of(configured, exact)?;
     let dedup = match plan.deduplicates {
         true => Some(dedup(configured, &columns)?),
         false => None,
@@ -155,6 +160,8 @@ fn target(configured: &ConfiguredStream, schema: &str) -> Result<Target, Failure
         deleted_at: deleted_at.filter(|_| dedup.is_some()),
         dedup,
         replaces: plan.replaces,
+        adds: plan.adds,
+        covered: plan.covered,
         drops_older: false,
         generation: plan.generation,
         sync_id: plan.sync_id,

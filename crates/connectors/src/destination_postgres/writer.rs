@@ -1,24 +1,27 @@
 //! Writing batches in transactions that end where states do, and echoing those states only then.
+//! With a ledger the states are part of the transaction.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, PgConnection};
 use tokio::sync::mpsc::Receiver;
 
 use super::gatherer::Batch;
+use super::ledger::Ledger;
 use super::replace::conclude;
-use super::statements::{
-    Rows, batch_table, copy_in, create_batch_table, deduplicate, delete_deleted, merge,
-};
+use super::statements::create_batch_table;
 use super::table::execute;
 use super::target::Target;
-use crate::destination::Command;
+use super::written::Written;
+use crate::destination::{Command, State, key};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::postgres::qualified;
 
 /// Rows after which states are no longer gathered into one commit.
 const GATHERED_ROWS: usize = 50_000;
+
+/// How long a state waits at most for others to be committed with it.
+const GATHERED_FOR: Duration = Duration::from_millis(200);
 
 /// Rows after which a transaction ends even without a state.
 const UNCOMMITTED_ROWS: usize = 500_000;
@@ -34,59 +37,40 @@ const COMMAND_MAX: Duration = Duration::from_secs(2 * 3600);
 pub(super) struct Writer<'a> {
     connection: PgConnection,
     targets: Vec<Written>,
+    ledger: Option<Ledger>,
     output: &'a mut Output,
     /// Whether a transaction is open.
     open: bool,
     uncommitted: usize,
-    /// Lines to echo after the next commit.
-    states: Vec<String>,
-}
-
-/// A target and what was seen of it.
-struct Written {
-    target: Target,
-    /// The table that its rows end up in, in SQL.
-    table: String,
-    /// Where they wait to be merged, where they are.
-    batch_table: Option<String>,
-    copy: String,
-    complete: bool,
-    waiting: bool,
-    null_in_key: bool,
-    deleted: bool,
+    /// To be echoed after the next commit.
+    states: Vec<State>,
+    /// Since when the first of them waits.
+    since: Option<Instant>,
 }
 
 impl<'a> Writer<'a> {
     pub(super) async fn new(
         mut connection: PgConnection,
         targets: Vec<Target>,
+        ledger: Option<Ledger>,
         output: &'a mut Output,
     ) -> Result<Self, Failure> {
         let mut written = Vec::with_capacity(targets.len());
         for (position, target) in targets.into_iter().enumerate() {
-            let table = qualified(&target.schema, &target.written_name());
-            let batch_table = target.dedup.is_some().then(|| batch_table(position));
-            if batch_table.is_some() {
+            if target.dedup.is_some() {
                 execute(&mut connection, create_batch_table(&target, position)).await?;
             }
-            written.push(Written {
-                copy: copy_in(&target, batch_table.as_deref().unwrap_or(&table)),
-                target,
-                table,
-                batch_table,
-                complete: false,
-                waiting: false,
-                null_in_key: false,
-                deleted: false,
-            });
+            written.push(Written::new(target, position));
         }
         Ok(Self {
             connection,
             targets: written,
+            ledger,
             output,
             open: false,
             uncommitted: 0,
             states: Vec::new(),
+            since: None,
         })
     }
 
@@ -110,48 +94,81 @@ impl<'a> Writer<'a> {
             match command {
                 None => return Ok(()),
                 Some(Command::Rows(position, batch)) => self.rows(position, batch).await?,
-                Some(Command::State(_, line)) => self.states.push(line),
+                Some(Command::State(position, state)) => {
+                    self.cover(position).await?;
+                    self.states.push(state);
+                    self.since.get_or_insert_with(Instant::now);
+                }
                 Some(Command::Complete(position)) => self.targets[position].complete = true,
             }
             let acknowledge = !self.states.is_empty()
-                && (commands.is_empty() || self.uncommitted >= GATHERED_ROWS);
+                && (commands.is_empty()
+                    || self.uncommitted >= GATHERED_ROWS
+                    || self
+                        .since
+                        .is_some_and(|since| since.elapsed() >= GATHERED_FOR));
             if acknowledge || self.uncommitted >= UNCOMMITTED_ROWS {
                 self.commit().await?;
             }
         }
     }
 
-    async fn rows(&mut self, position: usize, batch: Batch) -> Result<(), Failure> {
+    async fn begin(&mut self) -> Result<(), Failure> {
         if !self.open {
             execute(&mut self.connection, "BEGIN").await?;
             self.open = true;
         }
-        let written = &mut self.targets[position];
-        written.waiting = true;
-        written.null_in_key |= batch.null_in_key;
-        written.deleted |= batch.deleted;
-        self.uncommitted += batch.rows;
-        let connection = &mut self.connection;
-        let copying = async {
-            let mut copy = connection.copy_in_raw(&written.copy).await?;
-            copy.send(batch.text).await?;
-            copy.finish().await
-        };
-        let copied = within(async { copying.await.map_err(Failure::from) }).await;
-        copied.map_err(|failure| failure.in_stream(&written.target.stream))?;
         Ok(())
+    }
+
+    /// A state covers what came before it: what waited for it belongs to the stream now.
+    async fn cover(&mut self, position: Option<usize>) -> Result<(), Failure> {
+        let all = 0..self.targets.len();
+        for position in position.map_or(all, |one| one..one + 1) {
+            if self.targets[position].waits_for_state() {
+                self.begin().await?;
+                let written = &mut self.targets[position];
+                self.uncommitted += written.cover(&mut self.connection).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn rows(&mut self, position: usize, batch: Batch) -> Result<(), Failure> {
+        if self.targets[position].target.covered {
+            // The next command is most often the state that covers it.
+            let Some(before) = self.targets[position].held.replace(batch) else {
+                return Ok(());
+            };
+            self.begin().await?;
+            let written = &mut self.targets[position];
+            return written.spill(&mut self.connection, before).await;
+        }
+        self.begin().await?;
+        self.uncommitted += batch.rows;
+        let written = &mut self.targets[position];
+        written.add(&mut self.connection, batch).await
     }
 
     /// Commits what was written, then echoes the states that it covers.
     async fn commit(&mut self) -> Result<(), Failure> {
+        if self.ledger.is_some() && !self.states.is_empty() {
+            self.begin().await?;
+        }
         if self.open {
-            within(settle(&mut self.connection, &mut self.targets)).await?;
+            for written in &mut self.targets {
+                within(written.settle(&mut self.connection)).await?;
+            }
+            if let Some(ledger) = self.ledger.as_ref().filter(|_| !self.states.is_empty()) {
+                within(ledger.store(&mut self.connection, &self.states)).await?;
+            }
             within(execute(&mut self.connection, "COMMIT")).await?;
             self.open = false;
             self.uncommitted = 0;
         }
-        for line in self.states.drain(..) {
-            self.output.lines(line.as_bytes())?;
+        self.since = None;
+        for state in self.states.drain(..) {
+            self.output.lines(state.echo.as_bytes())?;
         }
         self.output.flush()
     }
@@ -170,14 +187,14 @@ impl<'a> Writer<'a> {
         self.commit().await?;
         for written in &self.targets {
             let target = &written.target;
-            let ends_older = target.replaces || target.drops_older;
-            if !ends_older || !(written.complete || target.generation.is_none()) {
+            let concludes = target.replaces || target.drops_older || target.adds;
+            if !concludes || !(written.complete || target.generation.is_none()) {
                 continue;
             }
-            let connection = &mut self.connection;
+            let (connection, ledger) = (&mut self.connection, self.ledger.as_ref());
             let concluding = async {
                 execute(connection, "BEGIN").await?;
-                conclude(connection, target).await?;
+                ended(connection, target, ledger).await?;
                 execute(connection, "COMMIT").await
             };
             within(concluding)
@@ -188,35 +205,29 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Merges the rows that wait, and does what a merge alone does not: rows with a null in their key,
-/// rows that were deleted.
-async fn settle(connection: &mut PgConnection, targets: &mut [Written]) -> Result<(), Failure> {
-    for written in targets {
-        let (Some(dedup), Some(batch)) = (&written.target.dedup, &written.batch_table) else {
-            continue;
-        };
-        if !std::mem::take(&mut written.waiting) {
-            continue;
-        }
-        let table = &written.table;
-        let merging = execute(connection, merge(&written.target, dedup, batch, table));
-        merging
-            .await
-            .map_err(|f| f.in_stream(&written.target.stream))?;
-        if std::mem::take(&mut written.null_in_key) {
-            execute(connection, deduplicate(dedup, table, Rows::WithNullInKey)).await?;
-        }
-        if std::mem::take(&mut written.deleted)
-            && let Some(position) = written.target.deleted_at
-        {
-            let column = &written.target.columns[position].name;
-            execute(connection, delete_deleted(column, table)).await?;
-        }
+/// Concludes a completed stream within the open transaction.
+async fn ended(
+    connection: &mut PgConnection,
+    target: &Target,
+    ledger: Option<&Ledger>,
+) -> Result<(), Failure> {
+    let Some(ledger) = ledger else {
+        return conclude(connection, target, false).await;
+    };
+    ledger.check(connection).await?;
+    let stream = key(&target.stream);
+    let added = ledger.committed.has_added(&stream, target.sync_id);
+    conclude(connection, target, added).await?;
+    if target.adds {
+        ledger.add(connection, &stream, target.sync_id).await?;
     }
     Ok(())
 }
 
-async fn within<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+/// Ends the patience with a server that does not answer.
+pub(super) async fn within<T>(
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     match tokio::time::timeout(COMMAND_MAX, work).await {
         Ok(done) => done,
         Err(_elapsed) => Err(Failure::transient("the server does not answer any more")),

@@ -115,6 +115,11 @@ impl Template {
         path(folder)
     }
 
+    /// The folder of what is kept about a connection.
+    pub(super) fn ledger(&self, connection: &str) -> Result<Path, Failure> {
+        path(&format!("{}/_aam/{}", self.base, safe_name(connection)))
+    }
+
     /// A key for probing.
     pub(super) fn probe(&self) -> Result<Path, Failure> {
         path(&format!(

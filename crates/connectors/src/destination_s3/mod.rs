@@ -2,9 +2,10 @@
 
 mod config;
 mod keys;
+mod ledger;
 mod upload;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 
 use airbyte_protocol::{
@@ -15,14 +16,15 @@ use object_store::path::Path;
 use secrecy::SecretString;
 use serde_json::value::to_raw_value;
 
-use crate::destination::Plan;
+use crate::destination::{Plan, State, key, resume};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::parquet::{self as columnar, Held};
 use crate::spool::{
-    self, Format, Gatherer, Limits, LineGatherer, Store, Written, safe_name, unwritable,
+    self, Format, Gatherer, Limits, LineGatherer, Store, Way, Written, safe_name, unwritable,
 };
 use config::{Config, Holds};
+use ledger::Ledger;
 use upload::Mark;
 
 /// What batches of all streams take in memory before they are written to this machine's disk.
@@ -59,6 +61,7 @@ pub(crate) async fn check(config: &SecretString) -> Result<(), Failure> {
 pub(crate) async fn write(
     config: &SecretString,
     catalog: &str,
+    written_for: Option<&str>,
     output: &mut Output,
 ) -> Result<(), Failure> {
     let config = Config::parse(config)?;
@@ -69,7 +72,7 @@ pub(crate) async fn write(
     for configured in &catalog.streams {
         let stream = configured.stream.descriptor();
         let within = |failure: Failure| failure.in_stream(&stream);
-        let plan = Plan::of(configured).map_err(within)?;
+        let plan = Plan::of(configured, written_for.is_some()).map_err(within)?;
         if plan.deduplicates {
             let message = format!("stream {stream} is to be deduplicated, which objects are not");
             return Err(within(Failure::config(message)));
@@ -91,7 +94,11 @@ pub(crate) async fn write(
                 (Format::Parquet(schema, compression), Gatherer::Table(table))
             }
         };
-        formats.push((format, generation.is_some()));
+        formats.push(Way {
+            format,
+            counts: generation.is_some(),
+            covered: plan.covered,
+        });
         gatherers.push((stream.clone(), gatherer));
         targets.push(Target {
             mark: Mark {
@@ -99,8 +106,10 @@ pub(crate) async fn write(
                 generation,
                 sync_id,
             },
+            key: key(&stream),
             stream,
             replaces: plan.replaces,
+            adds: plan.adds,
             written: HashSet::new(),
             parts: 0,
         });
@@ -110,11 +119,19 @@ pub(crate) async fn write(
         file_bytes: config.file_bytes,
         interval: config.interval,
     };
-    let objects = Objects {
+    let mut objects = Objects {
         config,
         targets,
+        ledger: None,
         began: Utc::now(),
     };
+    if let Some(id) = written_for {
+        let (config, generations) = (&objects.config, objects.generations());
+        let folder = config.template.ledger(id)?;
+        let ledger = Ledger::open(&config.store, &folder, &generations).await?;
+        resume(ledger.committed(), output)?;
+        objects.ledger = Some(ledger);
+    }
     spool::write(objects, formats, gatherers, limits, output).await
 }
 
@@ -138,7 +155,10 @@ fn mark(stream: &StreamDescriptor) -> String {
 /// A stream's way into the store.
 struct Target {
     stream: StreamDescriptor,
+    key: String,
     mark: Mark,
+    /// Whether objects count only once the stream completed, beside those that are there.
+    adds: bool,
     /// Whether older generations go once the stream completed.
     replaces: bool,
     /// Keys of this sync's objects.
@@ -149,19 +169,39 @@ struct Target {
 struct Objects {
     config: Config,
     targets: Vec<Target>,
+    ledger: Option<Ledger>,
     began: DateTime<Utc>,
 }
 
 impl Objects {
-    /// A key that no object has.
+    /// The generation of each stream that is added whole.
+    fn generations(&self) -> BTreeMap<String, Option<i64>> {
+        let whole = self.targets.iter().filter(|target| target.adds);
+        whole
+            .map(|target| (target.key.clone(), target.mark.generation))
+            .collect()
+    }
+
+    /// Whether an earlier attempt of this sync added the whole stream.
+    fn has_added(&self, stream: usize) -> bool {
+        let target = &self.targets[stream];
+        let ledger = self.ledger.as_ref().filter(|_| target.adds);
+        ledger.is_some_and(|l| l.committed().has_added(&target.key, target.mark.sync_id))
+    }
+
+    /// A key that no object has, nor will have.
     async fn free_key(&mut self, stream: usize) -> Result<Path, Failure> {
         let (config, target) = (&self.config, &mut self.targets[stream]);
+        let gives_up = |key: &Path| self.ledger.as_ref().is_some_and(|l| l.gives_up(key));
         loop {
             let number = (target.mark.sync_id, target.parts);
             target.parts += 1;
             let (template, names) = (&config.template, &config.names);
             let key = keys::key(template, names, &target.stream, number, self.began)?;
-            if !names.repeats() || !upload::exists(&config.store, &key).await? {
+            if !names.repeats() {
+                return Ok(key);
+            }
+            if !gives_up(&key) && !upload::exists(&config.store, &key).await? {
                 return Ok(key);
             }
         }
@@ -178,16 +218,42 @@ impl Store for Objects {
         Ok((file, ()))
     }
 
-    async fn publish(&mut self, stream: usize, files: Vec<Written<()>>) -> Result<(), Failure> {
-        for mut written in files {
+    async fn publish(
+        &mut self,
+        files: Vec<(usize, Written<()>)>,
+        states: &[State],
+    ) -> Result<(), Failure> {
+        let mut uploads = Vec::with_capacity(files.len());
+        let mut parts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (stream, written) in files {
+            if self.has_added(stream) {
+                continue;
+            }
             let key = self.free_key(stream).await?;
+            let target = &self.targets[stream];
+            if target.adds {
+                let of = parts.entry(target.key.clone()).or_default();
+                of.push(key.as_ref().to_owned());
+            }
+            uploads.push((stream, key, written));
+        }
+        if let Some(ledger) = &mut self.ledger {
+            let keys: Vec<Path> = uploads.iter().map(|(_, key, _)| key.clone()).collect();
+            let store = &self.config.store;
+            ledger.announce(store, &keys, parts, states).await?;
+        }
+        for (stream, key, mut written) in uploads {
             let (store, target) = (&self.config.store, &mut self.targets[stream]);
             upload::upload(store, &key, &mut written.handle, &target.mark)
                 .await
                 .map_err(|failure| failure.in_stream(&target.stream))?;
             target.written.insert(key);
         }
-        Ok(())
+        let generations = self.generations();
+        match &mut self.ledger {
+            Some(ledger) => ledger.count(&self.config.store, &generations).await,
+            None => Ok(()),
+        }
     }
 
     async fn conclude(
@@ -197,6 +263,13 @@ impl Store for Objects {
         output: &mut Output,
     ) -> Result<(), Failure> {
         let target = &self.targets[stream];
+        if let Some(ledger) = &mut self.ledger {
+            ledger.clean(&self.config.store).await?;
+            if whole && target.adds {
+                let (of, sync_id) = (&target.key, target.mark.sync_id);
+                ledger.add(&self.config.store, of, sync_id).await?;
+            }
+        }
         if !whole || !target.replaces {
             return Ok(());
         }

@@ -119,6 +119,45 @@ async fn send_parts(
     Ok(())
 }
 
+/// Writes a small object.
+pub(super) async fn put(store: &AmazonS3, key: &Path, content: Vec<u8>) -> Result<(), Failure> {
+    let put = store.put(key, PutPayload::from(content));
+    put.await
+        .map(drop)
+        .map_err(|e| failure(&e, "s3:PutObject", key))
+}
+
+/// What an object holds.
+pub(super) async fn get(store: &AmazonS3, key: &Path) -> Result<Vec<u8>, Failure> {
+    let failed = |e: object_store::Error| failure(&e, "s3:GetObject", key);
+    let object = store.get(key).await.map_err(failed)?;
+    Ok(object.bytes().await.map_err(failed)?.to_vec())
+}
+
+/// The keys below a folder.
+pub(super) async fn list(store: &AmazonS3, folder: &Path) -> Result<Vec<Path>, Failure> {
+    let listed = store.list(Some(folder)).map_ok(|object| object.location);
+    listed
+        .try_collect()
+        .await
+        .map_err(|e| failure(&e, "s3:ListBucket", folder))
+}
+
+/// Deletes objects; those that are not there are well.
+pub(super) async fn delete(
+    store: &AmazonS3,
+    keys: impl IntoIterator<Item = &Path>,
+) -> Result<(), Failure> {
+    let keys = futures::stream::iter(keys).map(Ok::<_, Failure>);
+    keys.try_for_each_concurrent(AT_ONCE, |key| async move {
+        match store.delete(key).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failure(&error, "s3:DeleteObject", key)),
+        }
+    })
+    .await
+}
+
 /// Whether there is an object of that key.
 pub(super) async fn exists(store: &AmazonS3, key: &Path) -> Result<bool, Failure> {
     match store.head(key).await {
@@ -152,15 +191,7 @@ pub(super) async fn delete_older(
         .try_filter_map(|key| std::future::ready(Ok(key)))
         .try_collect()
         .await?;
-    let deleted = futures::stream::iter(&old).map(Ok::<_, Failure>);
-    deleted
-        .try_for_each_concurrent(AT_ONCE, |key| async move {
-            match store.delete(key).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-                Err(error) => Err(failure(&error, "s3:DeleteObject", key)),
-            }
-        })
-        .await?;
+    delete(store, &old).await?;
     Ok(old.len())
 }
 

@@ -2,11 +2,13 @@
 
 mod cells;
 mod columns;
+mod ledger;
 mod records;
 mod statements;
 mod table;
 mod target;
 mod writer;
+mod written;
 
 use airbyte_protocol::{ConnectorSpecification, DestinationSyncMode};
 use secrecy::SecretString;
@@ -14,10 +16,11 @@ use serde_json::value::to_raw_value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection as _, SqliteConnection};
 
-use crate::destination::{QUEUE, read};
+use crate::destination::{QUEUE, read, resume};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::sqlite::{BUSY_TIMEOUT, config_schema, database_path, open};
+use ledger::Ledger;
 use records::Gatherer;
 use target::{Target, targets};
 use writer::Writer;
@@ -84,15 +87,23 @@ async fn probe(path: &std::path::Path) -> Result<(), Failure> {
 pub(crate) async fn write(
     config: &SecretString,
     catalog: &str,
+    written_for: Option<&str>,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let mut targets = targets(catalog)?;
+    let mut targets = targets(catalog, written_for.is_some())?;
     let mut connection = connect(config).await?;
+    let ledger = match written_for {
+        Some(id) => Some(Ledger::open(&mut connection, id).await?),
+        None => None,
+    };
     for target in &mut targets {
         let stream = target.stream.clone();
         table::prepare(&mut connection, target)
             .await
             .map_err(|e| e.in_stream(&stream))?;
+    }
+    if let Some(ledger) = &ledger {
+        resume(&ledger.committed, output)?;
     }
     let (sender, receiver) = tokio::sync::mpsc::channel(QUEUE);
     let reader = {
@@ -102,7 +113,7 @@ pub(crate) async fn write(
             .name("input".to_owned())
             .spawn(move || read(std::io::stdin().lock(), streams, sender))?
     };
-    let mut writer = Writer::new(connection, targets, output);
+    let mut writer = Writer::new(connection, targets, ledger, output);
     writer.consume(receiver).await?;
     let read = reader
         .join()

@@ -14,15 +14,12 @@ pub(super) fn rows_per_statement(columns: usize) -> usize {
     (PARAMETERS_MAX / columns.max(1)).clamp(1, ROWS_MAX)
 }
 
-/// Inserts so many rows; with a key, a row that is there gives way to a newer one.
+/// Inserts so many rows into a table, in SQL; with a key, a row that is there gives way to a newer
+/// one.
 pub(super) fn insert(target: &Target, table: &str, rows: usize) -> String {
     let names: Vec<String> = target.all_columns().map(quoted).collect();
     let row = format!("({})", vec!["?"; names.len()].join(","));
-    let mut sql = format!(
-        "INSERT INTO {} ({}) VALUES ",
-        quoted(table),
-        names.join(",")
-    );
+    let mut sql = format!("INSERT INTO {table} ({}) VALUES ", names.join(","));
     for index in 0..rows {
         if index > 0 {
             sql.push(',');
@@ -35,6 +32,37 @@ pub(super) fn insert(target: &Target, table: &str, rows: usize) -> String {
     sql
 }
 
+/// Makes the table of rows that wait for their state.
+pub(super) fn create_waiting(target: &Target, written: &str) -> String {
+    let (waiting, list) = (target.waiting_table(), list(target));
+    let written = quoted(written);
+    format!("CREATE TEMP TABLE IF NOT EXISTS {waiting} AS SELECT {list} FROM {written} WHERE false")
+}
+
+/// Moves the rows behind a number out of the written table.
+pub(super) fn put_aside(target: &Target, written: &str, number: &str, last: i64) -> [String; 2] {
+    let (waiting, list, written) = (target.waiting_table(), list(target), quoted(written));
+    let rows = format!("FROM {written} WHERE {number} > {last}");
+    [
+        format!("INSERT INTO {waiting} ({list}) SELECT {list} {rows} ORDER BY {number}"),
+        format!("DELETE {rows}"),
+    ]
+}
+
+/// Moves the rows that waited into the written table.
+pub(super) fn bring_back(target: &Target, written: &str) -> [String; 2] {
+    let (waiting, list, written) = (target.waiting_table(), list(target), quoted(written));
+    [
+        format!("INSERT INTO {written} ({list}) SELECT {list} FROM {waiting}"),
+        format!("DELETE FROM {waiting}"),
+    ]
+}
+
+fn list(target: &Target) -> String {
+    let names: Vec<String> = target.all_columns().map(quoted).collect();
+    names.join(",")
+}
+
 /// Copies all rows of one table into another, as [`insert`] would write them.
 pub(super) fn copy(target: &Target, from: &str, into: &str) -> String {
     let names: Vec<String> = target.all_columns().map(quoted).collect();
@@ -42,7 +70,7 @@ pub(super) fn copy(target: &Target, from: &str, into: &str) -> String {
     let tail = target
         .dedup
         .as_ref()
-        .map_or_else(String::new, |dedup| upsert(dedup, into, &names));
+        .map_or_else(String::new, |dedup| upsert(dedup, &quoted(into), &names));
     // Without a WHERE the parser would take ON for that of a join.
     format!(
         "INSERT INTO {} ({list}) SELECT {list} FROM {} WHERE true{tail}",
@@ -57,7 +85,7 @@ fn upsert(dedup: &Dedup, table: &str, names: &[String]) -> String {
         .map(|name| format!("{name}=excluded.{name}"))
         .collect();
     let key = dedup.key.join(",");
-    let newer = newer(dedup, "excluded.", &format!("{}.", quoted(table)));
+    let newer = newer(dedup, "excluded.", &format!("{table}."));
     format!(
         " ON CONFLICT ({key}) DO UPDATE SET {} WHERE {newer}",
         sets.join(",")

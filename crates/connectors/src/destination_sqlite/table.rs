@@ -51,7 +51,7 @@ async fn prepare_within(
         }
     }
     ensure(connection, target, &target.written_table()).await?;
-    if continues && !target.replaces {
+    if continues && !target.replaces && !target.adds {
         ensure(connection, target, &staging).await?;
         execute(connection, copy(target, &staging, &target.table)).await?;
         execute(connection, format!("DROP TABLE {}", quoted(&staging))).await?;
@@ -59,13 +59,23 @@ async fn prepare_within(
     Ok(())
 }
 
-/// Ends the generations before the target's: by the staged table, or row by row.
+/// Ends the generations before the target's: by the staged table, or row by row. Or adds the
+/// staged rows, `added` says whether an earlier attempt did.
 pub(super) async fn conclude(
     connection: &mut SqliteConnection,
     target: &Target,
+    added: bool,
 ) -> Result<(), Failure> {
     if target.replaces {
         return replace(connection, target).await;
+    }
+    if target.adds {
+        let staging = target.staging_table();
+        if !added {
+            ensure(connection, target, &target.table).await?;
+            execute(connection, copy(target, &staging, &target.table)).await?;
+        }
+        return execute(connection, format!("DROP TABLE {}", quoted(&staging))).await;
     }
     let generation = target.generation.unwrap_or(0);
     let table = quoted(&target.table);

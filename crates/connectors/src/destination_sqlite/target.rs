@@ -23,6 +23,10 @@ pub(super) struct Target {
     pub(super) dedup: Option<Dedup>,
     /// Whether the rows that are there go once the stream completed.
     pub(super) replaces: bool,
+    /// Whether rows join those that are there once the stream completed.
+    pub(super) adds: bool,
+    /// Whether only rows that a state covers may be committed.
+    pub(super) covered: bool,
     /// Whether only the rows of older generations go then: the table already holds this one's.
     pub(super) drops_older: bool,
     /// Generation of the rows; nothing where the platform does not count them.
@@ -64,7 +68,7 @@ impl Path {
 impl Target {
     /// The table that rows go to first.
     pub(super) fn written_table(&self) -> String {
-        if self.replaces {
+        if self.replaces || self.adds {
             self.staging_table()
         } else {
             self.table.clone()
@@ -74,6 +78,22 @@ impl Target {
     /// The table beside the final one where a new generation grows.
     pub(super) fn staging_table(&self) -> String {
         format!("{OWN}new__{}", self.table)
+    }
+
+    /// Where rows wait that no state covers yet: gone with the session.
+    pub(super) fn waiting_table(&self) -> String {
+        format!("temp.{}", quoted(&format!("{OWN}waiting__{}", self.table)))
+    }
+
+    /// A name of the rows' numbers that no column has, if there is one.
+    pub(super) fn row_number(&self) -> Option<&'static str> {
+        let names = ["rowid", "_rowid_", "oid"];
+        let taken = |name: &str| {
+            self.columns
+                .iter()
+                .any(|c| c.name.eq_ignore_ascii_case(name))
+        };
+        names.into_iter().find(|name| !taken(name))
     }
 
     /// A table that exists only within a transaction.
@@ -98,14 +118,14 @@ impl Target {
 /// # Errors
 /// Modes that a destination is never sent, keys that are no columns, streams that would share a
 /// table, names that SQLite or the destination keep for themselves.
-pub(super) fn targets(catalog: &str) -> Result<Vec<Target>, Failure> {
+pub(super) fn targets(catalog: &str, exact: bool) -> Result<Vec<Target>, Failure> {
     let catalog: ConfiguredCatalog = serde_json::from_str(catalog)
         .map_err(|e| Failure::config("the configured catalog cannot be understood").because(e))?;
     let mut taken: HashMap<String, StreamDescriptor> = HashMap::new();
     let mut targets = Vec::with_capacity(catalog.streams.len());
     for configured in &catalog.streams {
         let stream = configured.stream.descriptor();
-        let target = target(configured).map_err(|failure| failure.in_stream(&stream))?;
+        let target = target(configured, exact).map_err(|failure| failure.in_stream(&stream))?;
         if let Some(other) = taken.insert(target.table.to_lowercase(), stream.clone()) {
             let table = &target.table;
             let message = format!("streams {other} and {stream} would share the table {table}");
@@ -116,7 +136,7 @@ pub(super) fn targets(catalog: &str) -> Result<Vec<Target>, Failure> {
     Ok(targets)
 }
 
-fn target(configured: &ConfiguredStream) -> Result<Target, Failure> {
+fn target(configured: &ConfiguredStream, exact: bool) -> Result<Target, Failure> {
     let stream = configured.stream.descriptor();
     let table = match stream.namespace.as_deref() {
         None | Some("") => stream.name.clone(),
@@ -133,7 +153,7 @@ fn target(configured: &ConfiguredStream) -> Result<Target, Failure> {
         )));
     }
     let columns = columns(&configured.stream.json_schema)?;
-    let plan = Plan::of(configured)?;
+    let plan = Plan::of(configured, exact)?;
     let dedup = match plan.deduplicates {
         true => Some(dedup(configured, &columns)?),
         false => None,
@@ -147,6 +167,8 @@ fn target(configured: &ConfiguredStream) -> Result<Target, Failure> {
         deleted_at: deleted_at.filter(|_| dedup.is_some()),
         dedup,
         replaces: plan.replaces,
+        adds: plan.adds,
+        covered: plan.covered,
         drops_older: false,
         generation: plan.generation,
         sync_id: plan.sync_id,

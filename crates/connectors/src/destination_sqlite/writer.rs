@@ -1,16 +1,17 @@
 //! Writing batches in transactions that end where states do, and echoing those states only then.
+//! With a ledger the states are part of the transaction.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 use tokio::sync::mpsc::Receiver;
 
+use super::ledger::Ledger;
 use super::records::Batch;
-use super::statements::{Rows, deduplicate, delete_deleted, insert, rows_per_statement};
 use super::table::{conclude, execute};
 use super::target::Target;
-use crate::destination::Command;
+use super::written::Written;
+use crate::destination::{Command, State, key};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -23,51 +24,33 @@ const UNCOMMITTED_ROWS: usize = 100_000;
 /// How long a transaction stays open without input: other syncs write the same file.
 const IDLE: Duration = Duration::from_secs(2);
 
+/// How long a state waits for the next one, where rows that no state covers came after it.
+const STATE_IDLE: Duration = Duration::from_millis(200);
+
 /// The one writer of the database during a sync.
 pub(super) struct Writer<'a> {
     connection: SqliteConnection,
     targets: Vec<Written>,
+    ledger: Option<Ledger>,
     output: &'a mut Output,
     /// Whether a transaction is open.
     open: bool,
     uncommitted: usize,
-    /// Lines to echo after the next commit.
-    states: Vec<String>,
-}
-
-/// A target and what was seen of it.
-struct Written {
-    target: Target,
-    table: String,
-    /// The statement of a full batch.
-    full: (usize, Arc<str>),
-    complete: bool,
-    null_in_key: bool,
-    deleted: bool,
+    /// To be echoed after the next commit.
+    states: Vec<State>,
 }
 
 impl<'a> Writer<'a> {
     pub(super) fn new(
         connection: SqliteConnection,
         targets: Vec<Target>,
+        ledger: Option<Ledger>,
         output: &'a mut Output,
     ) -> Self {
-        let written = |target: Target| {
-            let table = target.written_table();
-            let rows = rows_per_statement(target.all_columns().count());
-            let full = (rows, Arc::from(insert(&target, &table, rows)));
-            Written {
-                target,
-                table,
-                full,
-                complete: false,
-                null_in_key: false,
-                deleted: false,
-            }
-        };
         Self {
             connection,
-            targets: targets.into_iter().map(written).collect(),
+            targets: targets.into_iter().map(Written::new).collect(),
+            ledger,
             output,
             open: false,
             uncommitted: 0,
@@ -81,86 +64,92 @@ impl<'a> Writer<'a> {
         mut commands: Receiver<Command<Batch>>,
     ) -> Result<(), Failure> {
         loop {
-            let command = if self.open {
-                match tokio::time::timeout(IDLE, commands.recv()).await {
+            let idle = match (self.open, self.states.is_empty()) {
+                (_, false) => Some(STATE_IDLE),
+                (true, true) => Some(IDLE),
+                (false, true) => None,
+            };
+            let command = match idle {
+                None => commands.recv().await,
+                Some(idle) => match tokio::time::timeout(idle, commands.recv()).await {
                     Ok(command) => command,
                     Err(_elapsed) => {
                         self.commit().await?;
                         continue;
                     }
-                }
-            } else {
-                commands.recv().await
+                },
             };
+            // Where a state was the last to come, nothing uncovered has to be put aside.
+            let mut at_state = false;
             match command {
                 None => return Ok(()),
                 Some(Command::Rows(position, batch)) => self.rows(position, batch).await?,
-                Some(Command::State(_, line)) => self.states.push(line),
+                Some(Command::State(position, state)) => {
+                    self.cover(position).await?;
+                    self.states.push(state);
+                    at_state = true;
+                }
                 Some(Command::Complete(position)) => self.targets[position].complete = true,
             }
             let acknowledge = !self.states.is_empty()
-                && (commands.is_empty() || self.uncommitted >= GATHERED_ROWS);
+                && (commands.is_empty() || self.uncommitted >= GATHERED_ROWS)
+                && (at_state || !self.targets.iter().any(Written::has_uncovered));
             if acknowledge || self.uncommitted >= UNCOMMITTED_ROWS {
                 self.commit().await?;
             }
         }
     }
 
-    async fn rows(&mut self, position: usize, batch: Batch) -> Result<(), Failure> {
+    async fn begin(&mut self) -> Result<(), Failure> {
         if !self.open {
             execute(&mut self.connection, "BEGIN IMMEDIATE").await?;
             self.open = true;
         }
+        Ok(())
+    }
+
+    async fn rows(&mut self, position: usize, batch: Batch) -> Result<(), Failure> {
+        if !self.targets[position].aside {
+            self.begin().await?;
+            self.uncommitted += batch.rows;
+        }
         let written = &mut self.targets[position];
-        written.null_in_key |= batch.null_in_key;
-        written.deleted |= batch.deleted;
-        let full = batch.rows == written.full.0;
-        let sql = if full {
-            Arc::clone(&written.full.1)
-        } else {
-            Arc::from(insert(&written.target, &written.table, batch.rows))
-        };
-        self.uncommitted += batch.rows;
-        sqlx::query_with(AssertSqlSafe(sql), batch.arguments)
-            .persistent(full)
-            .execute(&mut self.connection)
-            .await
-            .map_err(|e| Failure::from(e).in_stream(&written.target.stream))?;
+        written.add(&mut self.connection, batch).await
+    }
+
+    /// A state covers what came before it: what waited for it belongs to the stream now.
+    async fn cover(&mut self, position: Option<usize>) -> Result<(), Failure> {
+        let all = 0..self.targets.len();
+        for position in position.map_or(all, |one| one..one + 1) {
+            if self.targets[position].aside {
+                self.begin().await?;
+            }
+            self.targets[position].cover(&mut self.connection).await?;
+        }
         Ok(())
     }
 
     /// Commits what was written, then echoes the states that it covers.
     async fn commit(&mut self) -> Result<(), Failure> {
+        if self.ledger.is_some() && !self.states.is_empty() {
+            self.begin().await?;
+        }
         if self.open {
-            self.settle().await?;
+            for written in &mut self.targets {
+                written.put_aside(&mut self.connection).await?;
+                written.settle(&mut self.connection).await?;
+            }
+            if let Some(ledger) = self.ledger.as_ref().filter(|_| !self.states.is_empty()) {
+                ledger.store(&mut self.connection, &self.states).await?;
+            }
             execute(&mut self.connection, "COMMIT").await?;
             self.open = false;
             self.uncommitted = 0;
         }
-        for line in self.states.drain(..) {
-            self.output.lines(line.as_bytes())?;
+        for state in self.states.drain(..) {
+            self.output.lines(state.echo.as_bytes())?;
         }
         self.output.flush()
-    }
-
-    /// What an insert alone does not do: rows with a null in their key, rows that were deleted.
-    async fn settle(&mut self) -> Result<(), Failure> {
-        for written in &mut self.targets {
-            let Some(dedup) = &written.target.dedup else {
-                continue;
-            };
-            if std::mem::take(&mut written.null_in_key) {
-                let sql = deduplicate(dedup, &written.table, Rows::WithNullInKey);
-                execute(&mut self.connection, sql).await?;
-            }
-            if std::mem::take(&mut written.deleted)
-                && let Some(position) = written.target.deleted_at
-            {
-                let column = &written.target.columns[position].name;
-                execute(&mut self.connection, delete_deleted(column, &written.table)).await?;
-            }
-        }
-        Ok(())
     }
 
     /// The input failed: what no state covers is undone.
@@ -177,13 +166,13 @@ impl<'a> Writer<'a> {
         self.commit().await?;
         for written in &self.targets {
             let target = &written.target;
-            let ends_older = target.replaces || target.drops_older;
-            if !ends_older || !(written.complete || target.generation.is_none()) {
+            let concludes = target.replaces || target.drops_older || target.adds;
+            if !concludes || !(written.complete || target.generation.is_none()) {
                 continue;
             }
             execute(&mut self.connection, "BEGIN IMMEDIATE").await?;
-            let concluded = conclude(&mut self.connection, target).await;
-            if let Err(failure) = concluded {
+            let ledger = self.ledger.as_ref();
+            if let Err(failure) = ended(&mut self.connection, target, ledger).await {
                 execute(&mut self.connection, "ROLLBACK").await?;
                 return Err(failure.in_stream(&target.stream));
             }
@@ -191,4 +180,33 @@ impl<'a> Writer<'a> {
         }
         Ok(self.connection.close().await?)
     }
+}
+
+/// Concludes a completed stream within the open transaction.
+async fn ended(
+    connection: &mut SqliteConnection,
+    target: &Target,
+    ledger: Option<&Ledger>,
+) -> Result<(), Failure> {
+    let Some(ledger) = ledger else {
+        return conclude(connection, target, false).await;
+    };
+    ledger.check(connection).await?;
+    let stream = key(&target.stream);
+    let added = ledger.committed.has_added(&stream, target.sync_id);
+    conclude(connection, target, added).await?;
+    if target.adds {
+        ledger.add(connection, &stream, target.sync_id).await?;
+    }
+    Ok(())
+}
+
+/// Runs a statement and answers the number of the row that it inserted last.
+pub(super) async fn insert_rows(
+    connection: &mut SqliteConnection,
+    sql: String,
+) -> Result<(u64, i64), Failure> {
+    let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+    let done = query.execute(connection).await?;
+    Ok((done.rows_affected(), done.last_insert_rowid()))
 }

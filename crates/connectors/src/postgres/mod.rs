@@ -10,6 +10,9 @@ pub(crate) use connect::connect;
 pub(crate) use failure::of_database;
 pub(crate) use spec::{connection_properties, ssl_mode};
 
+/// The table of the destination that is about its connections, not about data.
+pub(crate) const OWN_TABLE: &str = "_airbyte_delivery";
+
 /// A name as an SQL identifier.
 pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

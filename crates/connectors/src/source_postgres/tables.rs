@@ -114,7 +114,7 @@ pub(super) async fn list(
                 namespace: Some(schema.clone()),
             }),
         };
-        if !is_wanted {
+        if !is_wanted || name == crate::postgres::OWN_TABLE {
             continue;
         }
         // Null when the table was dropped meanwhile.

@@ -50,6 +50,9 @@ pub(super) async fn list(connection: &mut SqliteConnection) -> Result<Found, Fai
     };
     for row in rows {
         let name: String = row.try_get(0)?;
+        if name == crate::sqlite::OWN_TABLE {
+            continue;
+        }
         let is_view = row.try_get::<String, _>(1)? == "view";
         let without_rowid = row.try_get::<i64, _>(2)? != 0;
         match describe(connection, &name, without_rowid).await {

@@ -13,7 +13,7 @@ pub(crate) use encoder::{Format, Gatherer};
 pub(crate) use lines::LineGatherer;
 pub(crate) use names::safe_name;
 pub(crate) use stream::Written;
-pub(crate) use writer::{Limits, Store};
+pub(crate) use writer::{Limits, Store, Way};
 
 use std::path::Path;
 
@@ -24,14 +24,13 @@ use crate::failure::Failure;
 use crate::output::Output;
 use writer::Writer;
 
-/// Writes stdin's records into a store and echoes states. `streams`: how each is written, and
-/// whether the platform says when it completed.
+/// Writes stdin's records into a store and echoes states. `streams`: how each is written.
 ///
 /// # Errors
 /// As the store, and when the input cannot be read; what is whole by then is committed.
 pub(crate) async fn write<S: Store>(
     store: S,
-    streams: Vec<(Format, bool)>,
+    streams: Vec<Way>,
     gatherers: Vec<(StreamDescriptor, Gatherer)>,
     limits: Limits,
     output: &mut Output,

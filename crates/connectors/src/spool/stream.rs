@@ -5,6 +5,7 @@ use std::fs::File;
 use std::time::Instant;
 
 use super::encoder::{Batch, Encoder, Format};
+use crate::destination::State;
 use crate::failure::Failure;
 
 /// Batches smaller than that are joined.
@@ -37,7 +38,7 @@ pub(super) struct Stream<F> {
     /// How many of the ready files a state covers.
     ready_covered: usize,
     /// States to be echoed once what they cover is seen.
-    pub(super) states: Vec<String>,
+    pub(super) states: Vec<State>,
     /// Since when the first of them waits.
     pub(super) waiting: Option<Instant>,
     pub(super) complete: bool,

@@ -7,7 +7,7 @@ use tokio::sync::mpsc::Receiver;
 
 use super::encoder::{Batch, Format};
 use super::stream::{Stream, Written};
-use crate::destination::Command;
+use crate::destination::{Command, State};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -26,11 +26,12 @@ pub(crate) trait Store {
     /// A new file for a stream, which nobody sees.
     fn create(&mut self, stream: usize) -> Result<(File, Self::File), Failure>;
 
-    /// Shows files, each of them whole, for good.
+    /// Shows files of streams, each of them whole, for good, and keeps the states that they bring
+    /// the streams to: both or neither, whatever interrupts it.
     fn publish(
         &mut self,
-        stream: usize,
-        files: Vec<Written<Self::File>>,
+        files: Vec<(usize, Written<Self::File>)>,
+        states: &[State],
     ) -> impl Future<Output = Result<(), Failure>>;
 
     /// All files of a stream are shown. `whole`: it completed, so that older generations may go.
@@ -40,6 +41,15 @@ pub(crate) trait Store {
         whole: bool,
         output: &mut Output,
     ) -> impl Future<Output = Result<(), Failure>>;
+}
+
+/// How a stream is written.
+pub(crate) struct Way {
+    pub(crate) format: Format,
+    /// Whether the platform counts its generations, and so says when it completed.
+    pub(crate) counts: bool,
+    /// Whether only rows that a state covers may be shown.
+    pub(crate) covered: bool,
 }
 
 /// When files end.
@@ -57,29 +67,27 @@ pub(crate) struct Limits {
 pub(crate) struct Writer<'a, S: Store> {
     store: S,
     streams: Vec<Stream<S::File>>,
-    counts_generations: Vec<bool>,
+    ways: Vec<(bool, bool)>,
     output: &'a mut Output,
     limits: Limits,
     held: usize,
     /// States of all streams together.
-    states: Vec<String>,
+    states: Vec<State>,
     waiting: Option<Instant>,
 }
 
 impl<'a, S: Store> Writer<'a, S> {
-    /// `streams`: how each is written, and whether the platform says when it completed.
-    pub(crate) fn new(
-        store: S,
-        streams: Vec<(Format, bool)>,
-        limits: Limits,
-        output: &'a mut Output,
-    ) -> Self {
-        let counts_generations = streams.iter().map(|(_, counts)| *counts).collect();
-        let streams = streams.into_iter().map(|(format, _)| Stream::new(format));
+    /// `streams`: how each is written.
+    pub(crate) fn new(store: S, streams: Vec<Way>, limits: Limits, output: &'a mut Output) -> Self {
+        let ways = streams
+            .iter()
+            .map(|way| (way.counts, way.covered))
+            .collect();
+        let streams = streams.into_iter().map(|way| Stream::new(way.format));
         Self {
             store,
             streams: streams.collect(),
-            counts_generations,
+            ways,
             output,
             limits,
             held: 0,
@@ -111,21 +119,21 @@ impl<'a, S: Store> Writer<'a, S> {
                 None => return Ok(()),
                 Some(Command::Rows(position, batch)) => self.rows(position, batch)?,
                 Some(Command::Complete(position)) => self.streams[position].complete = true,
-                Some(Command::State(Some(position), line)) => {
+                Some(Command::State(Some(position), state)) => {
                     let stream = &mut self.streams[position];
                     stream.cover();
-                    stream.states.push(line);
+                    stream.states.push(state);
                     stream.waiting.get_or_insert_with(Instant::now);
-                    let waits: usize = stream.states.iter().map(String::len).sum();
+                    let waits: usize = stream.states.iter().map(State::bytes).sum();
                     if waits >= STATES_BYTES_MAX {
-                        self.commit(position).await?;
+                        self.commit(&[position], false).await?;
                     }
                 }
-                Some(Command::State(None, line)) => {
+                Some(Command::State(None, state)) => {
                     self.streams.iter_mut().for_each(Stream::cover);
-                    self.states.push(line);
+                    self.states.push(state);
                     self.waiting.get_or_insert_with(Instant::now);
-                    let waits: usize = self.states.iter().map(String::len).sum();
+                    let waits: usize = self.states.iter().map(State::bytes).sum();
                     if waits >= STATES_BYTES_MAX {
                         self.commit_all().await?;
                     }
@@ -153,10 +161,7 @@ impl<'a, S: Store> Writer<'a, S> {
         }
         let all = 0..self.streams.len();
         let positions: Vec<usize> = all.filter(|at| due(self.streams[*at].waiting)).collect();
-        for position in positions {
-            self.commit(position).await?;
-        }
-        Ok(())
+        self.commit(&positions, false).await
     }
 
     fn rows(&mut self, position: usize, batch: Batch) -> Result<(), Failure> {
@@ -194,37 +199,34 @@ impl<'a, S: Store> Writer<'a, S> {
         Ok(())
     }
 
-    /// Shows what states cover of a stream, then echoes them.
-    async fn commit(&mut self, position: usize) -> Result<(), Failure> {
-        self.publish(position).await?;
-        let stream = &mut self.streams[position];
-        stream.waiting = None;
-        for line in stream.states.drain(..) {
-            self.output.lines(line.as_bytes())?;
-        }
-        self.output.flush()
-    }
-
     async fn commit_all(&mut self) -> Result<(), Failure> {
-        for position in 0..self.streams.len() {
-            self.commit(position).await?;
-        }
-        self.waiting = None;
-        for line in self.states.drain(..) {
-            self.output.lines(line.as_bytes())?;
-        }
-        self.output.flush()
+        let all: Vec<usize> = (0..self.streams.len()).collect();
+        self.commit(&all, true).await
     }
 
-    async fn publish(&mut self, position: usize) -> Result<(), Failure> {
-        let (stream, store) = (&mut self.streams[position], &mut self.store);
-        let before = stream.bytes;
-        let files = stream.take_covered(|| store.create(position))?;
-        self.held -= before - stream.bytes;
-        if files.is_empty() {
-            return Ok(());
+    /// Shows what states cover of streams, then echoes them; `whole`: those of all streams too.
+    async fn commit(&mut self, positions: &[usize], whole: bool) -> Result<(), Failure> {
+        let (mut files, mut states) = (Vec::new(), Vec::new());
+        for &position in positions {
+            let (stream, store) = (&mut self.streams[position], &mut self.store);
+            let before = stream.bytes;
+            let covered = stream.take_covered(|| store.create(position))?;
+            self.held -= before - stream.bytes;
+            files.extend(covered.into_iter().map(|file| (position, file)));
+            stream.waiting = None;
+            states.append(&mut stream.states);
         }
-        self.store.publish(position, files).await
+        if whole {
+            self.waiting = None;
+            states.append(&mut self.states);
+        }
+        if !files.is_empty() || !states.is_empty() {
+            self.store.publish(files, &states).await?;
+        }
+        for state in states {
+            self.output.lines(state.echo.as_bytes())?;
+        }
+        self.output.flush()
     }
 
     /// The input ended. What no state covers is shown if its stream completed, or if the platform
@@ -233,11 +235,11 @@ impl<'a, S: Store> Writer<'a, S> {
         let whole: Vec<bool> = self
             .streams
             .iter()
-            .zip(&self.counts_generations)
-            .map(|(stream, counts)| stream.complete || !counts)
+            .zip(&self.ways)
+            .map(|(stream, (counts, _))| stream.complete || !counts)
             .collect();
-        for (stream, whole) in self.streams.iter_mut().zip(&whole) {
-            if *whole {
+        for ((stream, whole), (_, covered)) in self.streams.iter_mut().zip(&whole).zip(&self.ways) {
+            if *whole && !covered {
                 stream.cover();
             }
         }

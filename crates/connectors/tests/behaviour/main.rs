@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod commands;
+mod delivery;
 mod destination;
 mod destination_input;
 mod dev_null;

@@ -146,6 +146,11 @@ impl Runner {
         self.program == program
     }
 
+    /// Whether it starts a native destination that keeps the states it has committed with its rows.
+    pub(crate) fn keeps_states(&self, launch: &Launch) -> bool {
+        launch.keeps_states(&self.program)
+    }
+
     /// Kills what an engine that died left running, and removes its directories.
     pub(crate) fn sweep(&self) -> std::io::Result<()> {
         sweep::sweep(&self.runs)

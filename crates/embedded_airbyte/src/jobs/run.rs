@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use airbyte_protocol::StreamDescriptor;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, Set, sea_query::Expr,
@@ -195,7 +196,10 @@ async fn attempt_start(engine: &Engine, job: &job::Model) -> Result<Option<i32>,
         return Ok(None);
     }
     // In one step with the attempt: a crash in between would forget what is to be read again.
-    replication::begin_generations(&transaction, job, number).await?;
+    let over = replication::begin_generations(&transaction, job, number).await?;
+    for attempt in earlier {
+        supersede(&transaction, attempt, &over).await?;
+    }
     attempt::ActiveModel {
         job_id: Set(job.id),
         number: Set(number),
@@ -210,6 +214,28 @@ async fn attempt_start(engine: &Engine, job: &job::Model) -> Result<Option<i32>,
     .await?;
     transaction.commit().await?;
     Ok(Some(number))
+}
+
+/// What an earlier attempt committed of streams that start over is gone, or will be.
+async fn supersede(
+    transaction: &DatabaseTransaction,
+    attempt: attempt::Model,
+    over: &[StreamDescriptor],
+) -> Result<(), Fault> {
+    let mut stats: Vec<StreamStats> = stored("attempt", &attempt.stats)?;
+    let mut changed = false;
+    for stream in &mut stats {
+        if over.contains(&stream.stream) && !stream.superseded {
+            stream.superseded = true;
+            changed = true;
+        }
+    }
+    if changed {
+        let mut attempt = attempt.into_active_model();
+        attempt.stats = Set(to_json(&stats));
+        attempt.update(transaction).await?;
+    }
+    Ok(())
 }
 
 /// Records how an attempt ended and answers the delay before the next one, if there is one.

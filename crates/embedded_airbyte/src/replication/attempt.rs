@@ -1,14 +1,8 @@
-//! Running one attempt: both connectors, their four pipes, their ends.
+//! Running one attempt, from its checks to the record of how it ended.
 
-use std::ffi::OsString;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use airbyte_protocol::CheckStatus;
-use shared::http::problem::chain;
-use tokio::io::AsyncRead;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::log::AttemptLog;
@@ -16,16 +10,11 @@ use super::plan::Plan;
 use super::tracker::Tracker;
 use super::{Ended, Outcome, checkpoint};
 use crate::actors::Configured;
-use crate::connector::process::{Group, Prepared};
-use crate::connector::{Connector, Environment, FailureReason, Kind, LineReader, Origin};
+use crate::connector::{FailureReason, Kind, Origin};
 use crate::engine::Engine;
 use crate::fault::Fault;
 use crate::options::ConnectorKind;
-use crate::secrets::Redactor;
 use crate::store::entities::{connection, job};
-
-/// For pipes to end after their connector has.
-const PIPE_GRACE: Duration = Duration::from_secs(5);
 
 /// Runs attempt `number` of a job. States are kept also when it fails.
 pub(crate) async fn attempt(
@@ -42,8 +31,12 @@ pub(crate) async fn attempt(
     let destination = engine
         .configured(ConnectorKind::Destination, connection.destination_id)
         .await?;
-    let supports_refreshes = destination.definition.supports_refreshes;
-    let plan = Plan::new(engine, job, &connection, supports_refreshes).await?;
+    let launch = &destination.definition.launch;
+    let knows = (
+        destination.definition.supports_refreshes,
+        engine.runner.keeps_states(launch),
+    );
+    let plan = Plan::new(engine, job, number, &connection, knows).await?;
     let pairs = plan.streams.iter();
     let tracker =
         Arc::new(Tracker::new(pairs.map(|stream| {
@@ -154,183 +147,8 @@ impl Run<'_> {
         Ok(failures)
     }
 
-    async fn replicate(&self) -> Result<(Outcome, Vec<FailureReason>), Fault> {
-        let (to, from) = match self.prepare().await {
-            Ok(prepared) => prepared,
-            Err(failure) => return Ok((Outcome::Failed, vec![*failure])),
-        };
-        let started = self
-            .start(&to, from.as_ref())
-            .map_err(|source| Fault::File {
-                path: self.destination.definition.launch.path(),
-                source,
-            });
-        let (_directories, mut source, mut destination) = started?;
-        let groups: Vec<Group> = source
-            .iter()
-            .chain([&destination])
-            .map(Connector::group)
-            .collect();
-        let mut texts = JoinSet::new();
-        for (connector, who, actor) in source
-            .iter_mut()
-            .map(|source| (source, "source", self.source))
-            .chain([(&mut destination, "destination", self.destination)])
-        {
-            if let Some(stderr) = connector.stderr.take() {
-                let (log, redactor) = (self.log.clone(), actor.redactor.clone());
-                texts.spawn(async move { log_text(who, stderr, &redactor, &log).await });
-            }
-        }
-        let gone = CancellationToken::new();
-        let closed = CancellationToken::new();
-        let stdin = destination.stdin.take().expect("taken once");
-        let ends = async {
-            tokio::join!(
-                self.read(
-                    source.as_mut(),
-                    stdin,
-                    &groups[groups.len() - 1],
-                    &gone,
-                    &closed
-                ),
-                self.write(&mut destination, &gone, &closed)
-            )
-        };
-        let ended = tokio::select! {
-            ended = ends => Some(ended),
-            () = self.stopped(&groups) => None,
-        };
-        while let Ok(Some(_)) = timeout(PIPE_GRACE, texts.join_next()).await {}
-        let mut failures = Vec::new();
-        if let Some((source, destination)) = ended {
-            failures.extend(source);
-            failures.extend(destination);
-        }
-        failures.sort_by_key(|failure| failure.timestamp);
-        if self.engine.jobs.stop.is_cancelled() {
-            return Ok((Outcome::Interrupted, failures));
-        }
-        if self.cancel.is_cancelled() {
-            let failure = FailureReason::new(
-                Origin::Replication,
-                Kind::ManualCancellation,
-                "Setting attempt to FAILED because the job was cancelled",
-            );
-            return Ok((Outcome::Cancelled, vec![failure]));
-        }
-        let outcome = if failures.is_empty() {
-            Outcome::Succeeded
-        } else {
-            Outcome::Failed
-        };
-        Ok((outcome, failures))
-    }
-
-    /// Has both connectors installed; a clear needs no source.
-    async fn prepare(&self) -> Result<(Prepared, Option<Prepared>), Box<FailureReason>> {
-        let prepare = async |actor: &Configured| {
-            let prepared = self.engine.runner.prepare(&actor.definition.launch).await;
-            prepared.map_err(|error| {
-                let origin = crate::discovery::origin(actor.definition.kind);
-                Box::new(FailureReason::new(origin, Kind::SystemError, chain(&error)))
-            })
-        };
-        let to = prepare(self.destination).await?;
-        let from = match self.plan.clears {
-            true => None,
-            false => Some(prepare(self.source).await?),
-        };
-        Ok((to, from))
-    }
-
-    /// Starts the destination, then the source.
-    fn start(
-        &self,
-        destination: &Prepared,
-        source: Option<&Prepared>,
-    ) -> std::io::Result<(
-        Vec<crate::connector::RunDirectory>,
-        Option<Connector>,
-        Connector,
-    )> {
-        let runner = &self.engine.runner;
-        let start = |actor: &Configured,
-                     prepared: &Prepared,
-                     verb: &str,
-                     catalog: &str,
-                     state: Option<&str>| {
-            let directory = runner.directory()?;
-            let configuration = actor.configuration.to_string();
-            let mut args: Vec<OsString> = vec![verb.into()];
-            let mut file = |flag: &str, name: &str, text: &str| {
-                args.push(flag.into());
-                args.push(directory.file(name, text.as_bytes())?.into());
-                std::io::Result::Ok(())
-            };
-            file("--config", "config.json", &configuration)?;
-            file("--catalog", "catalog.json", catalog)?;
-            if let Some(state) = state {
-                file("--state", "state.json", state)?;
-            }
-            let environment = Environment {
-                image: actor.definition.image(),
-                job: self.job.id.to_string(),
-                attempt: self.number,
-            };
-            let connector = runner.start(prepared, &directory, &environment, &args)?;
-            std::io::Result::Ok((directory, connector))
-        };
-        let (to, destination) = start(
-            self.destination,
-            destination,
-            "write",
-            &self.plan.destination_catalog,
-            None,
-        )?;
-        let Some(source) = source else {
-            return Ok((vec![to], None, destination));
-        };
-        let state = self.plan.state.as_deref();
-        let (from, mut source) = start(
-            self.source,
-            source,
-            "read",
-            &self.plan.source_catalog,
-            state,
-        )?;
-        drop(source.stdin.take());
-        Ok((vec![to, from], Some(source), destination))
-    }
-
-    /// Ends when somebody wants the attempt to stop and its connectors had their chance to.
-    async fn stopped(&self, groups: &[Group]) {
-        tokio::select! {
-            () = self.cancel.cancelled() => {}
-            () = self.engine.jobs.stop.cancelled() => {}
-        }
-        self.log.platform("INFO stopping the connectors");
-        groups.iter().for_each(Group::terminate);
-        sleep(self.engine.timing.kill_grace).await;
-        groups.iter().for_each(Group::kill);
-        sleep(PIPE_GRACE).await;
-    }
-
+    /// Whether somebody wants the attempt to stop.
     pub(super) fn stopping(&self) -> bool {
         self.cancel.is_cancelled() || self.engine.jobs.stop.is_cancelled()
-    }
-}
-
-/// A connector's stderr is log text.
-async fn log_text(
-    who: &str,
-    stderr: impl AsyncRead + Unpin,
-    redactor: &Redactor,
-    log: &AttemptLog,
-) {
-    let mut reader = LineReader::of_text(stderr);
-    // A broken pipe ends the text, as its writer's end does.
-    while let Ok(Some(line)) = reader.next().await {
-        log.connector(who, &redactor.clean(&String::from_utf8_lossy(line)));
     }
 }

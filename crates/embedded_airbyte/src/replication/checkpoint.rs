@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, Set,
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set,
     sea_query::{Expr, OnConflict},
 };
+use uuid::Uuid;
 
 use super::tracker::{KeptState, Tracker};
 use crate::engine::Engine;
@@ -37,24 +38,13 @@ async fn write_in(
 ) -> Result<(), Fault> {
     let transaction = engine.store.write().await?;
     for (stream, state) in kept {
-        connection_state::Entity::insert(connection_state::ActiveModel {
-            connection_id: Set(job.connection_id),
-            stream: Set(stream.clone()),
-            kind: Set(state.kind.to_owned()),
-            state: Set(state.text.clone()),
-        })
-        .on_conflict(
-            OnConflict::columns([
-                connection_state::Column::ConnectionId,
-                connection_state::Column::Stream,
-            ])
-            .update_columns([
-                connection_state::Column::Kind,
-                connection_state::Column::State,
-            ])
-            .to_owned(),
+        keep(
+            &transaction,
+            job.connection_id,
+            stream,
+            state.kind,
+            &state.text,
         )
-        .exec(&transaction)
         .await?;
     }
     attempt::Entity::update_many()
@@ -68,5 +58,35 @@ async fn write_in(
         .exec(&transaction)
         .await?;
     transaction.commit().await?;
+    Ok(())
+}
+
+/// Keeps a state, by its stream's key.
+pub(super) async fn keep(
+    transaction: &DatabaseTransaction,
+    connection: Uuid,
+    stream: &str,
+    kind: &str,
+    state: &str,
+) -> Result<(), Fault> {
+    connection_state::Entity::insert(connection_state::ActiveModel {
+        connection_id: Set(connection),
+        stream: Set(stream.to_owned()),
+        kind: Set(kind.to_owned()),
+        state: Set(state.to_owned()),
+    })
+    .on_conflict(
+        OnConflict::columns([
+            connection_state::Column::ConnectionId,
+            connection_state::Column::Stream,
+        ])
+        .update_columns([
+            connection_state::Column::Kind,
+            connection_state::Column::State,
+        ])
+        .to_owned(),
+    )
+    .exec(transaction)
+    .await?;
     Ok(())
 }

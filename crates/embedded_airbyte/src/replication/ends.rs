@@ -8,18 +8,19 @@ use tokio_util::sync::CancellationToken;
 use super::attempt::Run;
 use super::checkpoint;
 use super::feed::{Fed, Feed};
+use super::replicate::{Answers, Given, Taken};
 use super::source::{Asked, SourceLines};
 use super::write::DestinationLines;
 use crate::actors::Configured;
 use crate::connector::process::{Group, describe};
-use crate::connector::{Connector, FailureReason, Kind, LineReader, LinesAhead, Origin};
+use crate::connector::{Connector, FailureReason, Kind, LinesAhead, Origin};
 use crate::fault::Fault;
 
 /// Bytes gathered for the destination before they are written.
 const OUTPUT_LEN: usize = 64 * 1024;
 
 impl Run<'_> {
-    /// Source to destination, then the destination's end of input. Answers what failed.
+    /// Source to destination, then the destination's end of input.
     pub(super) async fn read(
         &self,
         source: Option<&mut Connector>,
@@ -27,20 +28,23 @@ impl Run<'_> {
         destination: &Group,
         gone: &CancellationToken,
         closed: &CancellationToken,
-    ) -> Vec<FailureReason> {
+    ) -> Given {
         let redactor = &self.source.redactor;
         let mut lines = SourceLines::new(self.plan, self.tracker, self.log, redactor);
         let mut feed = Feed::new(stdin, self.engine.timing.destination_blocked);
         let mut failures = Vec::new();
         let mut output = Vec::with_capacity(2 * OUTPUT_LEN);
-        let mut blocked = false;
+        let (mut blocked, mut ended) = (false, source.is_none());
         if let Some(source) = source {
             let pumped = self
                 .pump(source, &mut lines, &mut output, &mut feed, gone)
                 .await;
             failures.append(&mut lines.failures);
             match pumped {
-                Pumped::Ended => failures.extend(self.exit(source, failures.is_empty()).await),
+                Pumped::Ended => {
+                    ended = true;
+                    failures.extend(self.exit(source, failures.is_empty()).await);
+                }
                 Pumped::Failed(reason) => {
                     failures.push(*reason);
                     self.stop(source).await;
@@ -57,16 +61,22 @@ impl Run<'_> {
                     .platform("WARN the source failed, what it sent is kept");
             }
         }
-        if failures.is_empty()
-            && !blocked
-            && !self.stopping()
-            && !gone.is_cancelled()
-            && let Err(reason) = lines.end(&mut output)
-        {
+        // A source that was stopped has not sent everything.
+        let mut whole = ended && failures.is_empty() && !self.stopping();
+        if whole && let Err(reason) = lines.end(&mut output) {
             failures.push(*reason);
+            whole = false;
         }
-        // A destination that is gone cannot be told; its own end says why.
-        if blocked || matches!(feed.give(&output).await, Fed::Blocked) {
+        if !blocked {
+            match feed.give(&output).await {
+                Fed::All => {}
+                // Its own end says why.
+                Fed::Gone => whole = false,
+                Fed::Blocked => blocked = true,
+            }
+        }
+        if blocked {
+            whole = false;
             failures.push(self.blocked());
             self.log
                 .platform("ERROR stopping the destination, it takes nothing any more");
@@ -74,8 +84,13 @@ impl Run<'_> {
             sleep(self.engine.timing.kill_grace).await;
             destination.kill();
         }
+        let rest = feed.close();
         closed.cancel();
-        failures
+        Given {
+            failures,
+            whole,
+            rest,
+        }
     }
 
     async fn pump(
@@ -166,51 +181,41 @@ impl Run<'_> {
         }
     }
 
-    /// Destination's echoes, until its end. Answers what failed.
+    /// Destination's echoes, until its end.
     pub(super) async fn write(
         &self,
         destination: &mut Connector,
+        answers: Answers,
+        mut lines: DestinationLines<'_>,
         gone: &CancellationToken,
-        closed: &CancellationToken,
-    ) -> Vec<FailureReason> {
-        let mut lines = DestinationLines {
-            tracker: self.tracker,
-            log: self.log,
-            redactor: &self.destination.redactor,
-            failures: Vec::new(),
-        };
-        let broken = self.echoes(destination, &mut lines).await;
-        let early = !closed.is_cancelled() && !self.stopping();
+    ) -> Taken {
+        let broken = self.echoes(destination, answers, &mut lines).await;
         gone.cancel();
         let mut failures = lines.failures;
         if let Some(reason) = broken {
             failures.push(*reason);
             self.stop(destination).await;
-            return failures;
+            return Taken {
+                failures,
+                status: None,
+            };
         }
         let grace = self.engine.timing.destination_grace;
-        match timeout(grace, destination.wait()).await {
-            Ok(Ok(status)) if status.success() && early && failures.is_empty() => {
-                let text = "the destination ended before its input did";
-                failures.push(failure(Origin::Destination, text.to_owned()));
-            }
-            Ok(Ok(status)) if status.success() || self.stopping() => {}
-            Ok(Ok(status)) if failures.is_empty() => {
-                let text = format!("the destination {}", describe(status));
-                failures.push(failure(Origin::Destination, text));
-            }
-            Ok(Ok(_)) => {}
+        let status = match timeout(grace, destination.wait()).await {
+            Ok(Ok(status)) => Some(status),
             Ok(Err(error)) => {
                 let text = format!("waiting for the destination: {error}");
                 failures.push(failure(Origin::Replication, text));
+                None
             }
             Err(_) => {
                 self.stop(destination).await;
                 let text = "the destination closed its output and did not exit";
                 failures.push(failure(Origin::Destination, text.to_owned()));
+                None
             }
-        }
-        failures
+        };
+        Taken { failures, status }
     }
 
     /// Reads a destination's lines to their end and keeps its echoes; answers why that cannot go
@@ -218,9 +223,9 @@ impl Run<'_> {
     async fn echoes(
         &self,
         destination: &mut Connector,
+        mut reader: Answers,
         lines: &mut DestinationLines<'_>,
     ) -> Option<Box<FailureReason>> {
-        let mut reader = LineReader::new(destination.stdout.take().expect("taken once"));
         let mut tick = interval(self.engine.timing.checkpoint);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tick.tick().await;
@@ -234,7 +239,9 @@ impl Run<'_> {
                     continue;
                 }
                 _ = tick.tick() => {
-                    self.checkpoint().await;
+                    if self.tracker.take_changed() {
+                        self.checkpoint().await;
+                    }
                     continue;
                 }
             };
@@ -302,7 +309,7 @@ impl Run<'_> {
         FailureReason::new(Origin::Destination, Kind::DestinationTimeout, text)
     }
 
-    async fn stop(&self, connector: &mut Connector) {
+    pub(super) async fn stop(&self, connector: &mut Connector) {
         let group = connector.group();
         group.terminate();
         if timeout(self.engine.timing.kill_grace, connector.wait())

@@ -13,16 +13,17 @@ use crate::connections;
 use crate::fault::{Fault, stored, to_json};
 use crate::jobs::{RefreshMode, Work, stream_key};
 use crate::notation::StreamConfig;
+use crate::state_epochs;
 use crate::store::entities::{connection_state, generation, job};
 
 /// Starts a new generation, without saved state, for every stream that starts over with attempt
 /// `number` of a job: full refreshes with every attempt, refreshed and cleared streams with the
-/// first one.
+/// first one. Answers those streams.
 pub(crate) async fn begin(
     transaction: &DatabaseTransaction,
     job: &job::Model,
     number: i32,
-) -> Result<(), Fault> {
+) -> Result<Vec<StreamDescriptor>, Fault> {
     let connection = connections::find(transaction, job.connection_id).await?;
     let work = job.work()?;
     let mut over = Vec::new();
@@ -44,7 +45,7 @@ pub(crate) async fn begin(
         }
     }
     if over.is_empty() {
-        return Ok(());
+        return Ok(over);
     }
     let id = connection.id;
     let generations = current(transaction, id).await?;
@@ -67,7 +68,12 @@ pub(crate) async fn begin(
             .exec(transaction)
             .await?;
     }
-    forget_in_whole_state(transaction, id, &over, !matches!(work, Work::Sync)).await
+    let asked = number == 0 && !matches!(work, Work::Sync);
+    if asked {
+        state_epochs::renew_legacy(transaction, id).await?;
+    }
+    forget_in_whole_state(transaction, id, &over, asked).await?;
+    Ok(over)
 }
 
 /// Takes streams out of a state that covers all streams.

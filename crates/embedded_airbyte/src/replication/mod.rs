@@ -8,6 +8,8 @@ mod feed;
 mod generations;
 mod log;
 mod plan;
+mod replicate;
+mod resume;
 mod source;
 mod tracker;
 mod write;

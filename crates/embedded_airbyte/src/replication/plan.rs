@@ -7,13 +7,16 @@ use airbyte_protocol::{
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json, value::RawValue};
+use uuid::Uuid;
 
 use super::generations;
+use super::resume::Marking;
 use crate::engine::Engine;
 use crate::fault::{Fault, stored, to_json};
 use crate::jobs::{Work, stream_key};
 use crate::mappers::{self, Mapper, Shape};
 use crate::notation::{StreamAndConfig, columns};
+use crate::state_epochs::Epochs;
 use crate::store::entities::{connection, connection_state, job};
 
 /// One stream on its way.
@@ -30,6 +33,11 @@ pub(super) struct PlannedStream {
     pub(super) makes_state: bool,
     /// Whether its next read is to begin where this one ends.
     pub(super) incremental: bool,
+    /// Whether a row that is read twice is there twice.
+    pub(super) appends: bool,
+    pub(super) generation: i64,
+    /// The epoch of its state.
+    pub(super) epoch: String,
 }
 
 /// Everything that is settled before the connectors start.
@@ -37,7 +45,8 @@ pub(super) struct Plan {
     pub(super) streams: Vec<PlannedStream>,
     pub(super) source_catalog: String,
     pub(super) destination_catalog: String,
-    pub(super) state: Option<String>,
+    /// What states are marked with for a destination that keeps them with its rows.
+    pub(super) marking: Option<Marking>,
     /// Whether the destination is told which streams are complete.
     pub(super) sends_complete: bool,
     /// Whether no source runs: the streams are emptied.
@@ -45,16 +54,19 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// The plan for an attempt whose generations have begun.
+    /// The plan for an attempt whose generations have begun. `keeps_states`: whether the destination
+    /// keeps them with its rows.
     pub(super) async fn new(
         engine: &Engine,
         job: &job::Model,
+        number: i32,
         connection: &connection::Model,
-        supports_refreshes: bool,
+        (supports_refreshes, keeps_states): (bool, bool),
     ) -> Result<Self, Fault> {
         let work = job.work()?;
         let naming = connection.naming();
         let generations = generations::current(engine.store.read(), connection.id).await?;
+        let epochs = Epochs::of(engine.store.read(), connection.id).await?;
         let mut entries = connection.catalog()?.streams;
         if let Work::Clear(cleared) = &work {
             entries.retain(|entry| cleared.contains(&entry.stream.descriptor()));
@@ -69,7 +81,8 @@ impl Plan {
         for entry in entries {
             let source = entry.stream.descriptor();
             let destination = naming.apply(&source);
-            let generation = generations.get(&stream_key(&source)).copied();
+            let key = stream_key(&source);
+            let generation = generations.get(&key).copied();
             let generation = generation.unwrap_or_default();
             let minimum = generations::minimum(&work, &source, &entry.config, generation);
             let base = configured(&entry, job.id, generation, minimum);
@@ -78,7 +91,10 @@ impl Plan {
                 true => None,
                 false => Some(Shape::of(&entry.stream.json_schema, &mappers)?),
             };
-            streams.push(planned(&entry, source, destination.clone(), mappers));
+            let mut planned = planned(&entry, source, destination.clone(), mappers);
+            planned.generation = generation;
+            planned.epoch = epochs.stream(&key);
+            streams.push(planned);
             for_source.streams.push(ConfiguredStream {
                 destination_sync_mode: mode_for_source(base.destination_sync_mode),
                 ..base.clone()
@@ -104,12 +120,12 @@ impl Plan {
             }
             for_destination.streams.push(base);
         }
-        let state = saved_state(engine, connection, &streams).await?;
+        let marking = Marking::of(job.id, number, &epochs);
         Ok(Self {
             streams,
             source_catalog: to_json(&for_source),
             destination_catalog: to_json(&for_destination),
-            state,
+            marking: keeps_states.then_some(marking),
             sends_complete: supports_refreshes,
             clears: matches!(work, Work::Clear(_)),
         })
@@ -154,6 +170,9 @@ fn planned(
         mappers,
         makes_state: !incremental && entry.stream.is_resumable != Some(true),
         incremental,
+        appends: incremental && !config.is_deduped(),
+        generation: 0,
+        epoch: String::new(),
     }
 }
 
@@ -179,13 +198,13 @@ fn mode_for_destination(mode: DestinationSyncMode, generations: bool) -> Destina
 }
 
 /// The content of `--state`, if anything was saved.
-async fn saved_state(
+pub(super) async fn saved_state(
     engine: &Engine,
-    connection: &connection::Model,
+    connection: Uuid,
     streams: &[PlannedStream],
 ) -> Result<Option<String>, Fault> {
     let rows = connection_state::Entity::find()
-        .filter(connection_state::Column::ConnectionId.eq(connection.id))
+        .filter(connection_state::Column::ConnectionId.eq(connection))
         .all(engine.store.read())
         .await?;
     let mut messages = Vec::new();

@@ -216,11 +216,16 @@ impl<'a> SourceLines<'a> {
         mut state: StateMessage,
         output: &mut Vec<u8>,
     ) -> Asked {
-        if let Err(fault) = self.tracker.state_emitted(stream, &mut state) {
-            return fail(fault.to_string());
+        let covered = match self.tracker.state_emitted(stream, &mut state) {
+            Ok(covered) => covered,
+            Err(fault) => return fail(fault.to_string()),
+        };
+        let mut text = to_json(&state);
+        if let Some(marking) = &self.plan.marking {
+            marking.mark(&mut text, state.kind, &covered, &self.plan.streams);
         }
         output.extend_from_slice(b"{\"type\":\"STATE\",\"state\":");
-        output.extend_from_slice(to_json(&state).as_bytes());
+        output.extend_from_slice(text.as_bytes());
         output.extend_from_slice(b"}\n");
         Asked::Nothing
     }
@@ -256,6 +261,12 @@ impl<'a> SourceLines<'a> {
             return Err(reason(format!(
                 "the source ended without a state for stream {name}, which is read incrementally: \
                  every sync would read its {records} records again"
+            )));
+        }
+        if stream.appends && self.plan.marking.is_some() {
+            return Err(reason(format!(
+                "the source ended with {records} records of stream {name} after its last state: \
+                 they are left out, since the next sync would read them again"
             )));
         }
         self.log.platform(&format!(

@@ -29,6 +29,38 @@ pub(crate) struct StreamStats {
     pub(crate) states_emitted: u64,
     pub(crate) estimated_records: Option<i64>,
     pub(crate) estimated_bytes: Option<i64>,
+    /// Whether a later attempt of the job read the stream from its beginning: what this one
+    /// committed does not count.
+    #[serde(default)]
+    pub(crate) superseded: bool,
+}
+
+impl StreamStats {
+    /// Nothing so far.
+    pub(crate) fn of(stream: StreamDescriptor) -> Self {
+        Self {
+            stream,
+            records_emitted: 0,
+            bytes_emitted: 0,
+            records_committed: 0,
+            bytes_committed: 0,
+            records_rejected: 0,
+            records_filtered: 0,
+            bytes_filtered: 0,
+            states_emitted: 0,
+            estimated_records: None,
+            estimated_bytes: None,
+            superseded: false,
+        }
+    }
+}
+
+/// How much of a stream a state and those before it cover in this attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Covered {
+    pub(crate) stream: usize,
+    pub(crate) records: u64,
+    pub(crate) bytes: u64,
 }
 
 /// A state to be kept: its kind and the text of its content.
@@ -59,6 +91,8 @@ struct Inner {
     /// Covers of global and legacy states, oldest first.
     whole: VecDeque<(i64, Vec<(usize, Cover)>)>,
     kept: BTreeMap<String, KeptState>,
+    /// Whether anything came since somebody asked.
+    changed: bool,
 }
 
 struct Stream {
@@ -67,6 +101,8 @@ struct Stream {
     own_state: bool,
     /// Since the last state.
     open: Cover,
+    /// Before it.
+    covered: Cover,
     /// Of states that were not echoed yet, oldest first.
     waiting: VecDeque<(i64, Cover)>,
 }
@@ -106,22 +142,11 @@ impl Tracker {
     pub(crate) fn new(streams: impl Iterator<Item = (StreamDescriptor, StreamDescriptor)>) -> Self {
         let streams = streams
             .map(|(source, destination)| Stream {
-                stats: StreamStats {
-                    stream: source,
-                    records_emitted: 0,
-                    bytes_emitted: 0,
-                    records_committed: 0,
-                    bytes_committed: 0,
-                    records_rejected: 0,
-                    records_filtered: 0,
-                    bytes_filtered: 0,
-                    states_emitted: 0,
-                    estimated_records: None,
-                    estimated_bytes: None,
-                },
+                stats: StreamStats::of(source),
                 destination,
                 own_state: false,
                 open: Cover::default(),
+                covered: Cover::default(),
                 waiting: VecDeque::new(),
             })
             .collect();
@@ -132,6 +157,7 @@ impl Tracker {
                 last_id: 0,
                 whole: VecDeque::new(),
                 kept: BTreeMap::new(),
+                changed: false,
             }),
         }
     }
@@ -143,6 +169,7 @@ impl Tracker {
     /// Counts a record of stream number `stream`.
     pub(crate) fn record(&self, stream: usize, bytes: usize) {
         let mut inner = self.inner();
+        inner.changed = true;
         let stream = &mut inner.streams[stream];
         let bytes = bytes as u64;
         stream.stats.records_emitted += 1;
@@ -174,13 +201,14 @@ impl Tracker {
     }
 
     /// Numbers a state of stream `stream` (none for global and legacy ones), completes its count
-    /// and renames it for the destination.
+    /// and renames it for the destination. Answers how much of its streams is covered then.
     pub(crate) fn state_emitted(
         &self,
         stream: Option<usize>,
         state: &mut StateMessage,
-    ) -> Result<(), StateFault> {
+    ) -> Result<Vec<Covered>, StateFault> {
         let mut inner = self.inner();
+        inner.changed = true;
         match inner.kind {
             Some(kind) if kind != state.kind => return Err(StateFault::MixedKinds),
             _ => inner.kind = Some(state.kind),
@@ -191,6 +219,7 @@ impl Tracker {
             (StateType::Stream, Some(number)) => {
                 let entry = &mut inner.streams[number];
                 let cover = std::mem::take(&mut entry.open);
+                entry.covered.add(cover);
                 entry.waiting.push_back((id, cover));
                 entry.own_state = true;
                 entry.stats.states_emitted += 1;
@@ -208,7 +237,10 @@ impl Tracker {
                     .filter(|(_, cover)| cover.records + cover.filtered > 0)
                     .collect();
                 let mut sum = Cover::default();
-                covers.iter().for_each(|(_, cover)| sum.add(*cover));
+                for (number, cover) in &covers {
+                    sum.add(*cover);
+                    inner.streams[*number].covered.add(*cover);
+                }
                 inner.whole.push_back((id, covers));
                 sum
             }
@@ -221,7 +253,14 @@ impl Tracker {
             Some(counted) => *counted = (*counted - cover.filtered as f64).max(0.0),
             none => *none = Some(cover.records as f64),
         }
-        Ok(())
+        let streams = inner.streams.iter().enumerate();
+        let of_it = streams.filter(|(number, _)| stream.is_none_or(|one| one == *number));
+        let covered = of_it.map(|(number, stream)| Covered {
+            stream: number,
+            records: stream.covered.records,
+            bytes: stream.covered.bytes,
+        });
+        Ok(covered.collect())
     }
 
     /// Takes an echoed state: commits what it covers and keeps it under the source's name.
@@ -287,6 +326,7 @@ impl Tracker {
             }
         };
         inner.kept.insert(kept.0, kept.1);
+        inner.changed = true;
         true
     }
 
@@ -298,9 +338,22 @@ impl Tracker {
     /// Gives back states that could not be written; newer ones win.
     pub(crate) fn keep_again(&self, states: BTreeMap<String, KeptState>) {
         let mut inner = self.inner();
+        inner.changed = true;
         for (stream, state) in states {
             inner.kept.entry(stream).or_insert(state);
         }
+    }
+
+    /// Whether anything came since the last call.
+    pub(crate) fn take_changed(&self) -> bool {
+        std::mem::take(&mut self.inner().changed)
+    }
+
+    /// States that the destination has not acknowledged.
+    pub(crate) fn unacknowledged(&self) -> usize {
+        let inner = self.inner();
+        let of_streams = inner.streams.iter().map(|stream| stream.waiting.len());
+        of_streams.sum::<usize>() + inner.whole.len()
     }
 
     /// Records of a stream that no state covers.

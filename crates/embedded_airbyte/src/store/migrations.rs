@@ -7,7 +7,12 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(First), Box::new(Second), Box::new(Third)]
+        vec![
+            Box::new(First),
+            Box::new(Second),
+            Box::new(Third),
+            Box::new(Fourth),
+        ]
     }
 }
 
@@ -70,6 +75,36 @@ impl MigrationTrait for Third {
         Ok(())
     }
 }
+
+struct Fourth;
+
+impl MigrationName for Fourth {
+    fn name(&self) -> &str {
+        "m0004_epochs_of_states"
+    }
+}
+
+#[async_trait::async_trait]
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait's own signature elides it, and async_trait compares them"
+)]
+impl MigrationTrait for Fourth {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(FOURTH).await?;
+        Ok(())
+    }
+}
+
+/// A state that was changed by anything but a sync has another epoch: what a destination has
+/// committed before is no longer gone on from. `stream` is empty for states of all streams, and `*`
+/// for all states of a connection.
+const FOURTH: &str = r"
+CREATE TABLE state_epoch (
+    connection_id BLOB NOT NULL REFERENCES connection (id), stream TEXT NOT NULL,
+    epoch TEXT NOT NULL, PRIMARY KEY (connection_id, stream)
+);
+";
 
 /// Members that clients set and read back and that mean nothing on one machine, as JSON.
 const THIRD: &str = "ALTER TABLE connection ADD COLUMN shown TEXT NOT NULL DEFAULT '{}'";

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Engine, alive, eventually, left, text};
+use crate::harness::{Api, Engine, alive, eventually, left, text};
 
 fn reason(info: &Value, attempt: usize) -> &Value {
     &info["attempts"][attempt]["attempt"]["failureSummary"]["failures"][0]
@@ -137,6 +137,114 @@ async fn a_destination_that_ends_early_fails_the_attempt_as_its_own() {
         assert_eq!(reason(&info, 0)["externalMessage"], message);
         assert_eq!(info["job"]["aggregatedStats"]["recordsCommitted"], 0);
     }
+    engine.stop().await;
+}
+
+/// A job that fails once its only attempt has ended; its first failure and what it committed.
+async fn fails_once(api: &Api, job: i64) -> (String, Value) {
+    let info = api.ended(job).await;
+    assert_eq!(info["job"]["status"], "failed", "{info:#}");
+    let failure = reason(&info, 0);
+    assert_eq!(failure["failureOrigin"], "destination", "{info:#}");
+    let committed = info["job"]["aggregatedStats"]["recordsCommitted"].clone();
+    (text(&failure["externalMessage"]), committed)
+}
+
+async fn emitted(api: &Api, job: i64, records: u64) {
+    eventually("the source has sent its records", async || {
+        let info = api.config_ok("/jobs/get", json!({"id": job})).await;
+        let stats = &info["job"]["aggregatedStats"];
+        match stats["recordsEmitted"].as_u64() >= Some(records) {
+            true => Ok(()),
+            false => Err(stats.to_string()),
+        }
+    })
+    .await;
+}
+
+async fn unrepeated() -> Engine {
+    Engine::start_with(|options| options.retry.complete_in_a_row = 1).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_reads_nothing_of_a_small_input_fails_the_attempt() {
+    let engine = unrepeated().await;
+    let api = &engine.api;
+    let connection = api.accounts("recorder").await;
+    engine.place.set("exit_whole", "");
+    let job = api.start_sync(&connection).await;
+    left(&engine.place, "not_reading").await;
+    emitted(api, job, 3).await;
+    let reader = left(&engine.place, "reader").await;
+    eventually("the source has ended", async || match alive(&reader) {
+        true => Err("it runs".to_owned()),
+        false => Ok(()),
+    })
+    .await;
+    engine.place.set("leave", "");
+    let (message, committed) = fails_once(api, job).await;
+    assert_eq!(message, "the destination ended before its input did");
+    assert_eq!(committed, 0);
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_closes_its_input_and_ends_later_fails_the_attempt() {
+    let engine = unrepeated().await;
+    let api = &engine.api;
+    let connection = api.accounts("recorder").await;
+    engine.place.set("records", "100000");
+    engine.place.set("close_stdin", "");
+    let job = api.start_sync(&connection).await;
+    let reader = left(&engine.place, "reader").await;
+    eventually("the source is stopped", async || match alive(&reader) {
+        true => Err("it runs".to_owned()),
+        false => Ok(()),
+    })
+    .await;
+    engine.place.set("leave", "");
+    let (message, committed) = fails_once(api, job).await;
+    assert_eq!(message, "the destination ended before its input did");
+    assert_eq!(committed, 0);
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_acknowledges_no_state_fails_the_attempt() {
+    let engine = unrepeated().await;
+    let api = &engine.api;
+    let connection = api.accounts("recorder").await;
+    engine.place.set("skip_states", "");
+    let job = api.start_sync(&connection).await;
+    let (message, committed) = fails_once(api, job).await;
+    assert_eq!(
+        message,
+        "the destination ended without acknowledging 2 states"
+    );
+    assert_eq!(committed, 0);
+    assert_eq!(engine.place.written_ids().len(), 3, "it was given all");
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_lets_the_destination_read_its_input_to_the_end() {
+    let engine = Engine::start_with(|options| {
+        options.timing.kill_grace = std::time::Duration::from_secs(10);
+    })
+    .await;
+    let api = &engine.api;
+    let connection = api.accounts("recorder").await;
+    engine.place.set("gate", "");
+    let job = api.start_sync(&connection).await;
+    api.state_at(&connection, 2).await;
+    let path = format!("/api/public/v1/jobs/{job}");
+    let (status, cancelled) = api.send(Method::DELETE, &path, None).await;
+    assert_eq!(
+        (status.as_u16(), &cancelled["status"]),
+        (200, &json!("cancelled"))
+    );
+    assert!(engine.place.left("input_ended").is_some());
+    assert_eq!(engine.place.written_ids().len(), 2);
     engine.stop().await;
 }
 

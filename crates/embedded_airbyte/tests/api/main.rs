@@ -10,6 +10,7 @@ mod config_calls;
 mod connections;
 mod crashes;
 mod definitions;
+mod delivery;
 mod docker;
 mod drift;
 mod failures;

@@ -6,13 +6,13 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use crate::harness::{Api, Engine, text};
 
 /// A database of the test's own.
-struct Database {
+pub(crate) struct Database {
     server: String,
     name: String,
 }
 
 impl Database {
-    async fn new(statements: &str) -> Self {
+    pub(crate) async fn new(statements: &str) -> Self {
         let server = std::env::var("AAM_TEST_POSTGRES_URL").unwrap_or_else(|_| {
             panic!("AAM_TEST_POSTGRES_URL is not set; scripts/test.sh starts a server and sets it")
         });
@@ -27,11 +27,11 @@ impl Database {
         format!("{}/{}", self.server.rsplit_once('/').unwrap().0, self.name)
     }
 
-    async fn sql(&self, statements: &str) {
+    pub(crate) async fn sql(&self, statements: &str) {
         run(&self.url(), statements).await;
     }
 
-    async fn rows(&self, query: &str) -> Vec<String> {
+    pub(crate) async fn rows(&self, query: &str) -> Vec<String> {
         let mut connection = PgConnection::connect(&self.url()).await.unwrap();
         let rows = sqlx::query_scalar(AssertSqlSafe(format!("SELECT q::text FROM ({query}) AS q")))
             .fetch_all(&mut connection)
@@ -41,7 +41,7 @@ impl Database {
         rows
     }
 
-    async fn drop(self) {
+    pub(crate) async fn drop(self) {
         self.sql(
             "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots \
              WHERE database = current_database()",
@@ -54,7 +54,7 @@ impl Database {
         .await;
     }
 
-    fn configuration(&self) -> Value {
+    pub(crate) fn configuration(&self) -> Value {
         let (credentials, address) = self
             .server
             .split_once("://")

@@ -84,8 +84,18 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// As a service manager does; waits for its end.
+    pub(crate) fn terminate(&mut self) {
+        let pid = nix::unistd::Pid::from_raw(self.child.id().cast_signed());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        self.child.wait().unwrap();
+    }
+
     pub(crate) async fn start(place: &Arc<Place>) -> Self {
-        Self::start_by(place, Command::new(env!("CARGO_BIN_EXE_embedded_airbyte"))).await
+        let own = env!("CARGO_BIN_EXE_embedded_airbyte").into();
+        // Another build of it, to see what that one does.
+        let program = std::env::var_os("AAM_TEST_ENGINE").unwrap_or(own);
+        Self::start_by(place, Command::new(program)).await
     }
 
     /// With a data directory on a disk of its own, of so many kilobytes, which only it sees.

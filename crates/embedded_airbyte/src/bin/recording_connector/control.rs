@@ -10,7 +10,8 @@
 //! | `garbage_discover` | a catalog that is none |
 //! | `extra_column`, `extra_stream` | discover finds one more |
 //! | `lost_cursor`, `lost_stream` | discover finds no cursor column in `Account`, no `Contact` |
-//! | `records` | records per stream, 3 without |
+//! | `records`, `records.Contact` | records per stream, 3 without, and of that stream |
+//! | `states_every`, `pace` | a state after every so many records, and so many milliseconds' rest |
 //! | `gate` | read stops until a file `open` appears: half-way, or by the text before the `first`
 //! record, after the last one (`last`), at the `end`, or `unstated`: half-way before the state |
 //! | `no_state` | no state is sent |
@@ -29,6 +30,10 @@
 //! | `leave_child` | starts a process of its own that outlives it; its id goes to `child` |
 //! | `say_secret` | logs its secrets |
 //! | `exit_write` | the destination exits with the named code after its first record |
+//! | `exit_whole` | the destination exits with code 0 once the file `leave` is there, having read nothing |
+//! | `close_stdin` | the destination closes its input after its first record, and exits with code 0
+//! once the file `leave` is there |
+//! | `skip_states` | the destination acknowledges no state |
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -64,6 +69,11 @@ impl Control {
             // A test that waits for the file says that it is missing.
             let _ = std::fs::write(directory.join(name), text);
         }
+    }
+
+    /// The number in a file, if it is there.
+    pub(crate) fn number(&self, name: &str) -> Option<u32> {
+        self.text(name)?.parse().ok()
     }
 
     /// Waits until a file is gone.

@@ -40,6 +40,11 @@ fn write(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let catalog: Value = serde_json::from_slice(&std::fs::read(catalog)?)?;
         writeln!(file, "{}", json!({"catalog": catalog}))?;
     }
+    if arguments.control.has("exit_whole") {
+        arguments.control.leave("not_reading", "");
+        arguments.control.wait_for("leave");
+        return Ok(ExitCode::SUCCESS);
+    }
     for line in std::io::stdin().lock().lines() {
         let message: Value = serde_json::from_str(&line?)?;
         writeln!(file, "{message}")?;
@@ -48,14 +53,22 @@ fn write(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 if let Some(code) = arguments.control.text("exit_write") {
                     return Ok(ExitCode::from(code.parse::<u8>()?));
                 }
+                if arguments.control.has("close_stdin") {
+                    nix::unistd::close(0)?;
+                    arguments.control.wait_for("leave");
+                    return Ok(ExitCode::SUCCESS);
+                }
                 arguments.control.wait_without("stop_reading");
             }
             Some("STATE") => {
                 file.sync_data()?;
-                say(&message);
+                if !arguments.control.has("skip_states") {
+                    say(&message);
+                }
             }
             _ => {}
         }
     }
+    arguments.control.leave("input_ended", "");
     Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -176,6 +177,7 @@ fn read(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         None => json!([]),
     };
     control.leave("state_given", &saved.to_string());
+    control.leave("reader", &std::process::id().to_string());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;
@@ -222,10 +224,7 @@ fn read(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if control.has("foreign_record") {
         say(&record("Stranger", 1));
     }
-    let count: u32 = control
-        .text("records")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(3);
+    let count = control.number("records").unwrap_or(3);
     let streams = catalog["streams"].as_array().cloned().unwrap_or_default();
     for stream in &streams {
         if let Some(code) = read_stream(arguments, stream, &saved, count) {
@@ -256,6 +255,7 @@ fn garbage() -> std::io::Result<()> {
 fn read_stream(arguments: &Arguments, stream: &Value, saved: &Value, count: u32) -> Option<u8> {
     let control = &arguments.control;
     let name = stream["stream"]["name"].as_str().unwrap_or_default();
+    let count = control.number(&format!("records.{name}")).unwrap_or(count);
     let incremental = stream["sync_mode"] == "incremental";
     let from = saved
         .as_array()
@@ -274,6 +274,8 @@ fn read_stream(arguments: &Arguments, stream: &Value, saved: &Value, count: u32)
     gate(control, "first");
     let half = from + (count - from.min(count)).div_ceil(2);
     let states = incremental && !control.has("no_state");
+    let states_every = control.number("states_every");
+    let pace = Duration::from_millis(control.number("pace").unwrap_or(0).into());
     for index in from + 1..=count {
         if control.has("torn_record") {
             let whole = record(name, index).to_string();
@@ -283,6 +285,12 @@ fn read_stream(arguments: &Arguments, stream: &Value, saved: &Value, count: u32)
             continue;
         }
         say(&misshapen(control, record(name, index)));
+        if states_every.is_some_and(|every| index % every == 0) {
+            if states {
+                say(&state(name, index));
+            }
+            std::thread::sleep(pace);
+        }
         if index == half {
             gate(control, "unstated");
             if states {
