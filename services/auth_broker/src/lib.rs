@@ -7,4 +7,5 @@ mod startup;
 mod state;
 mod store;
 
-pub use startup::Application;
+pub use startup::{Application, check_key};
+pub use store::KeyError;

@@ -51,7 +51,12 @@ async fn look(settings: &Settings) -> Vec<Finding> {
         said: format!("data directory {}", settings.home.path().display()),
     }];
     findings.push(keys(settings));
-    findings.push(registry(settings).await);
+    let registry = registry(settings).await;
+    let is_there = registry.ok;
+    findings.push(registry);
+    if is_there {
+        findings.push(secret_key(settings).await);
+    }
     findings.extend(airbyte(settings).await);
     if let Some(url) = &settings.redis_url {
         findings.push(finding("redis", shared::redis::ping(url).await, "answers"));
@@ -109,6 +114,19 @@ fn keys(settings: &Settings) -> Finding {
     }
 }
 
+async fn secret_key(settings: &Settings) -> Finding {
+    let checked = match stack::check_key(settings).await {
+        // Tables that are not there yet hold nothing.
+        Err(stack::KeyError::Registry(_)) => Ok(()),
+        checked => checked,
+    };
+    let fine = match settings.secret_key_at_hand() {
+        Ok(Some(_)) => "opens what is stored",
+        _ => "not here; the auth broker has it",
+    };
+    finding("secret key", checked, fine)
+}
+
 async fn registry(settings: &Settings) -> Finding {
     let check = "registry";
     let opened = match Registry::connect(&settings.database, settings.pooler) {
@@ -139,7 +157,7 @@ async fn registry(settings: &Settings) -> Finding {
 }
 
 async fn airbyte(settings: &Settings) -> Vec<Finding> {
-    let (client, http) = match (settings.airbyte_client(), shared::http::client::build()) {
+    let (client, http) = match (settings.airbyte_client(), settings.airbyte.http()) {
         (Ok(client), Ok(http)) => (client, http),
         (Err(error), _) => return vec![finding("airbyte", Err(error), "")],
         (_, Err(error)) => return vec![finding("airbyte", Err(error), "")],

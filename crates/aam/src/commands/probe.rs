@@ -8,14 +8,10 @@ use anyhow::Context as _;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(crate) async fn run(url: reqwest::Url) -> anyhow::Result<ExitCode> {
-    // Past any proxy: it is this machine that is asked.
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(PATIENCE)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()?;
+    let client = shared::http::client::build()?;
     let answer = client
         .get(url.clone())
+        .timeout(PATIENCE)
         .send()
         .await
         .with_context(|| format!("no answer from {url}"))?;

@@ -19,7 +19,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::home::{self, Home};
-use crate::http::client::DEFAULT_TIMEOUT;
+use crate::http::client::{self, DEFAULT_TIMEOUT};
 use crate::telemetry::{Format, LogSettings};
 
 pub use airbyte_urls::AirbyteUrls;
@@ -89,6 +89,8 @@ pub struct AirbyteSettings {
     pub urls: AirbyteUrls,
     /// Whether no URL was given, so that the embedded Airbyte is meant.
     pub embedded: bool,
+    /// A proxy on the way to it; may hold a password.
+    pub proxy: Option<SecretString>,
     /// OAuth2 client id; absent with an Airbyte whose authentication is switched off.
     pub client_id: Option<String>,
     /// OAuth2 client secret.
@@ -97,6 +99,20 @@ pub struct AirbyteSettings {
     pub workspace_id: Option<Uuid>,
     /// Destination to use where a request names none.
     pub destination_id: Option<Uuid>,
+}
+
+impl AirbyteSettings {
+    /// A client for this Airbyte: through the proxy that is set, or straight to it.
+    ///
+    /// # Errors
+    /// When the TLS provider, the system's certificates or the proxy cannot be used.
+    pub fn http(&self) -> Result<reqwest::Client, reqwest::Error> {
+        let proxy = self.proxy.as_ref().filter(|_| !self.embedded);
+        match proxy.and_then(|url| Url::parse(url.expose_secret()).ok()) {
+            Some(proxy) => client::through(&proxy),
+            None => client::build(),
+        }
+    }
 }
 
 /// Ports the services listen on.
@@ -376,6 +392,17 @@ impl Settings {
         self.secret_key
             .clone()
             .map_or_else(|| self.home.secret_key(), Ok)
+    }
+
+    /// The broker's root key where there is one already; none is made.
+    ///
+    /// # Errors
+    /// When the data directory cannot be read.
+    pub fn secret_key_at_hand(&self) -> Result<Option<SecretString>, home::Error> {
+        if self.secret_key.is_some() || self.home.has_secret_key() {
+            return self.secret_key().map(Some);
+        }
+        Ok(None)
     }
 
     /// The key that signs service tokens: given, or kept in the data directory.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use contracts::DriftPolicy;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 use uuid::Uuid;
 
@@ -249,6 +249,17 @@ impl Reader<'_> {
         self.url(variable).unwrap_or_else(|| loopback(port))
     }
 
+    /// A proxy's URL, which may hold a password and is never shown.
+    fn proxy(&mut self, variable: &'static str) -> Option<SecretString> {
+        let text = self.secret(variable)?;
+        let url = Url::parse(text.expose_secret());
+        if url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+            return Some(text);
+        }
+        self.fault(variable, "is not an http or https URL");
+        None
+    }
+
     fn id(&mut self, variable: &'static str) -> Option<Uuid> {
         let text = self.text(variable)?;
         let id = Uuid::parse_str(&text).ok();
@@ -319,6 +330,7 @@ impl Reader<'_> {
         AirbyteSettings {
             urls,
             embedded,
+            proxy: self.proxy(variables::AIRBYTE_PROXY_URL),
             client_id,
             client_secret,
             workspace_id: self.id(variables::AIRBYTE_WORKSPACE_ID),
