@@ -2,11 +2,13 @@
 
 pub mod airbyte;
 pub mod clients;
+mod container;
 pub mod drift_policy;
 pub mod flow;
 pub mod home;
 pub mod http;
 pub mod metrics;
+pub mod open_files;
 pub mod operation;
 pub mod process;
 pub mod random;

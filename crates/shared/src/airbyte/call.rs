@@ -392,8 +392,10 @@ pub(super) fn from_transport(
     error: &reqwest::Error,
 ) -> Error {
     let kind = if error.is_connect() {
+        let parsed = url::Url::parse(url).ok();
+        let host = parsed.as_ref().and_then(|url| url.host_str());
         ErrorKind::Unreachable {
-            url: url.to_owned(),
+            url: format!("{url}{}", host.map_or("", crate::container::hint)),
         }
     } else if error.is_timeout() {
         ErrorKind::TimedOut {

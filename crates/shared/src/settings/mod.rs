@@ -224,11 +224,24 @@ impl Settings {
         Self::from_source(&Source::process()?)
     }
 
+    /// The same for the embedded Airbyte as a process of its own, which has a client's credentials
+    /// instead of an admin key: where connectors run there should be none.
+    ///
+    /// # Errors
+    /// Every variable that cannot be used, together.
+    pub fn load_for_airbyte() -> Result<Self, Error> {
+        Self::read(&Source::process()?, false)
+    }
+
     /// Reads the settings from `source`.
     ///
     /// # Errors
     /// Every variable that cannot be used, together.
     pub fn from_source(source: &Source) -> Result<Self, Error> {
+        Self::read(source, true)
+    }
+
+    fn read(source: &Source, wants_api_key: bool) -> Result<Self, Error> {
         let mut reader = source.reader();
         let environment = reader.choice(
             variables::ENVIRONMENT,
@@ -284,7 +297,7 @@ impl Settings {
         );
         let airbyte = reader.airbyte(ports.embedded_airbyte);
         let redis_url = reader.secret(variables::REDIS_URL);
-        let api_key = reader.secret(variables::AAM_API_KEY);
+        let api_key = reader.key(variables::AAM_API_KEY);
         if let Some(key) = &api_key {
             let key = key.expose_secret();
             if key.len() < 16 || key.contains(char::is_whitespace) {
@@ -293,13 +306,13 @@ impl Settings {
                     "must be at least 16 characters without blanks",
                 );
             }
-        } else if production {
+        } else if production && wants_api_key {
             reader.fault(
                 variables::AAM_API_KEY,
                 "is required with ENVIRONMENT=production",
             );
         }
-        let secret_key = reader.secret(variables::SECRET_KEY);
+        let secret_key = reader.key(variables::SECRET_KEY);
         if secret_key
             .as_ref()
             .is_some_and(|key| key.expose_secret().len() < 32)
@@ -309,7 +322,7 @@ impl Settings {
                 "must hold at least 32 bytes of randomness",
             );
         }
-        let service_token_key = reader.secret(variables::SERVICE_TOKEN_KEY);
+        let service_token_key = reader.key(variables::SERVICE_TOKEN_KEY);
         if service_token_key
             .as_ref()
             .is_some_and(|key| key.expose_secret().len() < 32)
@@ -319,7 +332,7 @@ impl Settings {
                 "must hold at least 32 bytes of randomness",
             );
         }
-        let airbyte_secret_key = reader.secret(variables::AIRBYTE_SECRET_KEY);
+        let airbyte_secret_key = reader.key(variables::AIRBYTE_SECRET_KEY);
         let bind_address = reader
             .text(variables::BIND_ADDRESS)
             .unwrap_or_else(|| "127.0.0.1".to_owned());

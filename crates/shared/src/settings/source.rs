@@ -148,14 +148,28 @@ impl Reader<'_> {
             .unwrap_or_default()
     }
 
-    /// A secret: the variable itself, else the file its `_FILE` twin names.
+    /// A secret without which something else would be used: an empty file is a mistake.
+    pub(super) fn key(&mut self, variable: &'static str) -> Option<SecretString> {
+        let secret = self.secret(variable);
+        if secret.is_none()
+            && self.source.get(&format!("{variable}_FILE")).is_some()
+            && !self.faults.iter().any(|fault| fault.variable == variable)
+        {
+            self.fault(variable, format!("{variable}_FILE names an empty file"));
+        }
+        secret
+    }
+
+    /// A secret: the variable itself, else what the file holds that its `_FILE` twin names.
     pub(super) fn secret(&mut self, variable: &'static str) -> Option<SecretString> {
         if let Some(value) = self.source.get(variable) {
             return Some(value.to_owned().into());
         }
         let path = self.source.get(&format!("{variable}_FILE"))?.to_owned();
         match std::fs::read_to_string(&path) {
-            Ok(text) => Some(text.trim().to_owned().into()),
+            Ok(text) => Some(text.trim().to_owned())
+                .filter(|text| !text.is_empty())
+                .map(Into::into),
             Err(error) => {
                 self.fault(
                     variable,
@@ -285,7 +299,7 @@ impl Reader<'_> {
         let variable = *variables.iter().find(|name| {
             self.source.get(name).is_some() || self.source.get(&format!("{name}_FILE")).is_some()
         })?;
-        let text = self.secret(variable)?;
+        let text = self.key(variable)?;
         match DatabaseTarget::parse(&text, self.source.working_directory()) {
             Ok(target) => Some(target),
             Err(error) => {
