@@ -54,15 +54,18 @@ FROM without-python AS with-python
 RUN python3 -c 'import venv, ensurepip' 2>/dev/null \
  || { apt-get update && apt-get install -y --no-install-recommends python3 python3-venv && rm -rf /var/lib/apt/lists/*; }
 
-FROM without-python AS slim
-# From the build image, so that this target needs no package index.
+FROM with-python AS full
+# From the build image, so that `slim` needs no package index.
 COPY --from=programs /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=programs /programs/ /usr/local/bin/
 COPY deploy/compose_init.sh /usr/local/lib/aam/compose_init.sh
 USER 10001:10001
 
-FROM with-python AS full
+FROM without-python AS slim
 COPY --from=programs /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=programs /programs/ /usr/local/bin/
 COPY deploy/compose_init.sh /usr/local/lib/aam/compose_init.sh
 USER 10001:10001
+
+# What is built where no target is named.
+FROM full
