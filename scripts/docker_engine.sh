@@ -71,6 +71,9 @@ case $what in
     ip addr add 10.255.254.1/24 dev outside
     ip link set outside up
     ip route add default dev outside
+    # Names are not known here, and whoever asks is told so at once.
+    echo 'nameserver 10.255.254.1' >"$folder/resolv.conf"
+    mount --bind "$folder/resolv.conf" "$(realpath /etc/resolv.conf)"
     # The engine needs one hierarchy of control groups: the second kind is hidden from it.
     mountpoint -q /sys/fs/cgroup/unified && umount /sys/fs/cgroup/unified
     # Not in the group of who started this: its limits are no business of the engine's.

@@ -78,7 +78,12 @@ mod tests {
         let work = tempfile::tempdir().unwrap();
         let paths = readable(work.path(), &[], work.path());
         let inside = |secret: &str| paths.iter().any(|path| Path::new(secret).starts_with(path));
-        for secret in ["/run/aam/keys/api/api_key", "/run/secrets/key", "/run/user/0/bus", "/var/lib/aam"] {
+        for secret in [
+            "/run/aam/keys/api/api_key",
+            "/run/secrets/key",
+            "/run/user/0/bus",
+            "/var/lib/aam",
+        ] {
             assert!(!inside(secret), "{secret} is readable: {paths:?}");
         }
         assert!(inside("/etc/resolv.conf") && inside("/usr/bin/python3"));

@@ -162,6 +162,7 @@ impl Reader<'_> {
 
     /// A secret: the variable itself, else what the file holds that its `_FILE` twin names.
     pub(super) fn secret(&mut self, variable: &'static str) -> Option<SecretString> {
+        debug_assert!(variables::SECRETS.contains(&variable), "{variable}");
         if let Some(value) = self.source.get(variable) {
             return Some(value.to_owned().into());
         }

@@ -54,6 +54,22 @@ variables! {
     ENVIRONMENT = "development", "`development` or `production`.";
 }
 
+/// Those that hold secrets; each may be given as a file instead, by `NAME_FILE`.
+pub const SECRETS: &[&str] = &[
+    AIRBYTE_CLIENT_SECRET,
+    AIRBYTE_PROXY_URL,
+    DATABASE_URL,
+    SUPABASE_DB_URL,
+    AUTH_BROKER_DATABASE_URL,
+    REDIS_URL,
+    SECRET_KEY,
+    SERVICE_TOKEN_KEY,
+    AIRBYTE_SECRET_KEY,
+    AAM_API_KEY,
+    SALESFORCE_CLIENT_SECRET,
+    SALESFORCE_REFRESH_TOKEN,
+];
+
 /// A value of `variable` that works.
 pub fn example(variable: &str) -> &'static str {
     ALL.iter()
