@@ -72,7 +72,7 @@ case $what in
     ip link set outside up
     ip route add default dev outside
     # Names are not known here, and whoever asks is told so at once.
-    echo 'nameserver 10.255.254.1' >"$folder/resolv.conf"
+    printf 'nameserver 10.255.254.1\noptions timeout:1 attempts:1\n' >"$folder/resolv.conf"
     mount --bind "$folder/resolv.conf" "$(realpath /etc/resolv.conf)"
     # The engine needs one hierarchy of control groups: the second kind is hidden from it.
     mountpoint -q /sys/fs/cgroup/unified && umount /sys/fs/cgroup/unified

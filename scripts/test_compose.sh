@@ -6,8 +6,8 @@
 # Where no Docker engine answers it starts one (docker_engine.sh), as root. The image takes the programs
 # of this tree's debug build; images of the databases that are not here are made on this machine's Debian.
 #
-#   --image   builds the whole Dockerfile instead, which takes 11 to 19 minutes on two cores and wants
-#             BUILD_IMAGE and RUNTIME_IMAGE
+#   --image   builds the whole Dockerfile instead: 11 to 19 minutes on two cores, with an engine that
+#             answers and reaches the registries of images and crates
 #   BUILD_PROFILE, BUILD_IMAGE, RUNTIME_IMAGE, POSTGRES_IMAGE, REDIS_IMAGE   as in .env.example
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -25,6 +25,9 @@ if [ ! -e "$wheels/complete" ]; then
   python3 -m pip download -q -d "$wheels" --python-version 3.11 --implementation cp --platform manylinux2014_x86_64 \
     --platform manylinux_2_17_x86_64 --platform manylinux_2_28_x86_64 --only-binary :all: "$faker"
   touch "$wheels/complete"
+fi
+if [ "${1:-}" = --image ]; then
+  timeout 20 docker info >/dev/null 2>&1 || die "--image wants a Docker engine that reaches the registries"
 fi
 with_engine scripts/test_compose.sh "$@"
 
@@ -114,7 +117,7 @@ export DOCKER_CONFIG=$scratch/docker
 cat >docker-compose.override.yml <<OVERRIDE
 services:
   embedded_airbyte:
-    environment: {PIP_NO_INDEX: "1", PIP_FIND_LINKS: /wheels}
+    environment: {PIP_NO_INDEX: "1", PIP_FIND_LINKS: /wheels, PIP_NO_COMPILE: "1"}
     volumes: ["$wheels:/wheels:ro"]
 OVERRIDE
 
@@ -134,7 +137,19 @@ grep -q 'countries.*ACTIVE' "$scratch/walk.log" || { tail -n 40 "$scratch/walk.l
 say "Health"
 ./scripts/test_health.sh
 
-inside() { compose exec -T "$@" </dev/null; }
+# By the engine itself, which is quicker than compose; ids change with each `up`.
+declare -A container
+find_containers() {
+  for service in orchestrator auth_broker drift_repair_agent embedded_airbyte postgres redis; do
+    container[$service]=$(compose ps -q "$service")
+  done
+}
+inside() { # SERVICE COMMAND…
+  local service=$1
+  shift
+  docker exec "${container[$service]}" "$@" </dev/null
+}
+find_containers
 say "Who can read which key"
 reads() { # SERVICE KEY
   inside "$1" test -s "/run/aam/keys/$2" || die "$1 cannot read $2"
@@ -159,27 +174,31 @@ made=$(inside auth_broker cat /run/aam/keys/broker/secret_key)
 echo "as it should be"
 
 say "Who reaches whom"
-reach() { # SERVICE:PORT, from where connectors run
-  inside embedded_airbyte python3 -c "import socket; socket.create_connection(('${1%:*}', ${1#*:}), 3)" >/dev/null 2>&1
-}
+# By name, and by address where the name is not known, from where connectors run.
+asked=""
 for address in postgres:5432 redis:6379 auth_broker:8002; do
-  ! reach "$address" || die "connectors reach $address"
-done
-reach orchestrator:8001 || die "the check of what is reached does not work"
-# By address as well, where the name is not known.
-for service in postgres redis auth_broker; do
-  port=$(case $service in postgres) echo 5432 ;; redis) echo 6379 ;; *) echo 8002 ;; esac)
-  for address in $(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}' "$(compose ps -q $service)"); do
-    ! reach "$address:$port" || die "connectors reach $service at $address"
+  asked="$asked $address"
+  for network in $(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}' "${container[${address%:*}]}"); do
+    asked="$asked $network:${address#*:}"
   done
 done
+reached=$(inside embedded_airbyte python3 -c '
+import socket, sys
+for address in sys.argv[1:]:
+    host, port = address.split(":")
+    try:
+        socket.create_connection((host, int(port)), 2).close()
+        print(address)
+    except OSError:
+        pass' orchestrator:8001 $asked)
+[ "$reached" = orchestrator:8001 ] || die "of orchestrator:8001$asked connectors should reach the first alone, and reach: $reached"
 [[ "$(inside redis redis-cli ping 2>&1)" == *NOAUTH* ]] || die "Redis wants no password"
 echo "as it should be"
 
 say "Nobody runs as root, everybody is confined, nobody is let in without the key"
 for service in orchestrator auth_broker drift_repair_agent embedded_airbyte postgres redis; do
   [ "$(inside "$service" id -u)" != 0 ] || die "$service runs as root"
-  found=$(docker inspect "$(compose ps -q "$service")" | jq -c '.[0].HostConfig |
+  found=$(docker inspect "${container[$service]}" | jq -c '.[0].HostConfig |
     [.CapDrop == ["ALL"], (.SecurityOpt // [] | any(startswith("no-new-privileges"))), .ReadonlyRootfs, .Memory > 0,
      .PidsLimit > 0, .LogConfig.Config["max-size"] == "10m", .Init]')
   [ "$found" = '[true,true,true,true,true,true,true]' ] ||
@@ -208,7 +227,7 @@ say "The database restarts under load"
 export KEY
 KEY=$(api_key)
 python3 "$root/scripts/restart_under_load.py" "$orchestrator" "http://127.0.0.1:$SERVICE_PORT_AUTH_BROKER" \
-  docker restart --time 10 "$(compose ps -q postgres)"
+  docker restart --time 10 "${container[postgres]}"
 
 say "What was onboarded, the keys and the events outlive the containers"
 count() { curl -sS -H "Authorization: Bearer $(api_key)" "$orchestrator/connections" | jq length; }
@@ -221,6 +240,7 @@ say "A key that .env gives as a file"
 (umask 077; echo "aam_given_$(od -An -N16 -tx4 /dev/urandom | tr -d ' ')" >"$scratch/given")
 echo "AAM_API_KEY_FILE=$scratch/given" >>.env
 compose up -d >/dev/null 2>&1
+find_containers
 ./scripts/test_health.sh
 [ "$(api_key)" = "$(cat "$scratch/given")" ] || die "the scripts take another key than the file's"
 [ "$(count)" = "$before" ] || die "$before connections before, $(count) after"

@@ -179,7 +179,7 @@ impl Registry {
             // Whoever writes waits for its turn, for as long as its pool says.
             return Ok(self.inner.write.begin_with_options(options).await?);
         }
-        let mut begun = self.begin(options.clone()).await;
+        let mut begun = self.begin(options).await;
         if self.inner.trust.again(&begun) {
             begun = self.begin(options).await;
         }
