@@ -247,6 +247,15 @@ find_containers
 [ "$(events)" -ge "$told" ] || die "$told events before, $(events) after"
 [ "$(inside auth_broker cat /run/aam/keys/broker/secret_key)" = "$made" ] || die "another secret key after the restart"
 [ ! -s "$scratch/seen" ] || { cat "$scratch/seen"; die "calls went through the proxy"; }
+# One that obeys the variables does reach it.
+inside embedded_airbyte env NO_PROXY= no_proxy= python3 -c '
+import os, urllib.request
+assert os.environ["HTTP_PROXY"], "the proxy is not in the environment"
+try:
+    urllib.request.urlopen("http://orchestrator:8001/health", timeout=5)
+except OSError:
+    pass'
+[ -s "$scratch/seen" ] || die "the check of the proxy does not work"
 
 echo
 echo "The compose stack works."
