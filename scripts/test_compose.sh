@@ -105,12 +105,15 @@ for service in ORCHESTRATOR AUTH_BROKER DRIFT_REPAIR EMBEDDED_AIRBYTE; do
 done
 orchestrator=http://127.0.0.1:$SERVICE_PORT_ORCHESTRATOR
 # As a company's laptop has it: a proxy in the Docker client's settings, which every container is given.
-gateway=$(docker network inspect bridge -f '{{(index .IPAM.Config 0).Gateway}}')
+gateway=$(docker run --rm "$AAM_IMAGE" python3 -c '
+import socket, struct
+routes = [line.split() for line in open("/proc/net/route")]
+print(next(socket.inet_ntoa(struct.pack("<L", int(route[2], 16))) for route in routes if route[1] == "00000000"))')
 free_port
 python3 "$root/scripts/record_connections.py" "${handed_out##* }" "$scratch/seen" &
 recorder=$!
 mkdir "$scratch/docker"
-jq -n --arg proxy "http://${gateway:-127.0.0.1}:${handed_out##* }" \
+jq -n --arg proxy "http://$gateway:${handed_out##* }" \
   '{proxies: {default: {httpProxy: $proxy, httpsProxy: $proxy}}}' >"$scratch/docker/config.json"
 export DOCKER_CONFIG=$scratch/docker
 # The connector's packages come from a folder instead of the index.
