@@ -1,22 +1,42 @@
 #!/bin/sh
 # Makes what the compose stack needs before its services start: keys, each in a volume of its own
-# that only the services which may read it mount, and the sample database. Keeps what is there.
+# that only the services which may read it mount, and the sample database. Keeps what it made before.
+# A secret that .env gives as a file (NAME_FILE) is mounted here alone, and takes the made one's place.
 set -eu
 KEYS=/run/aam/keys
+GIVEN=/run/aam/given
 HOME_DIRECTORY=/var/lib/aam/.aam
 OWNER=10001:10001
+umask 077
 
-# key FILE [PREFIX]: 48 random bytes, readable by the services' user alone; whole or not at all.
-key() {
-  file=$KEYS/$1
-  [ -s "$file" ] && return
-  umask 077
-  random=$(head -c 48 /dev/urandom | base64 -w 0 | tr '+/' '-_')
-  [ ${#random} -eq 64 ]
-  printf '%s%s\n' "${2:-}" "$random" >"$file.new"
-  chown "$OWNER" "$file.new"
-  mv "$file.new" "$file"
-  echo "made $1"
+# put FILE TEXT: for the services' user alone; whole or not at all.
+put() {
+  printf '%s\n' "$2" >"$KEYS/$1.new"
+  chown "$OWNER" "$KEYS/$1.new"
+  mv "$KEYS/$1.new" "$KEYS/$1"
+}
+
+# made FILE [PREFIX]: 48 random bytes, made once.
+made() {
+  file=$1.made
+  # One of a version that kept it under the other name.
+  if [ ! -s "$KEYS/$file" ] && [ -s "$KEYS/$1" ]; then put "$file" "$(cat "$KEYS/$1")"; fi
+  if [ ! -s "$KEYS/$file" ]; then
+    random=$(head -c 48 /dev/urandom | base64 -w 0 | tr '+/' '-_')
+    [ ${#random} -eq 64 ]
+    put "$file" "${2:-}$random"
+    echo "made $1" >&2
+  fi
+  cat "$KEYS/$file"
+}
+
+# given NAME: what the file holds that NAME_FILE names; nothing where it names none.
+given() { cat "$GIVEN/$1" 2>/dev/null || true; }
+
+# secret FILE NAME DEFAULT: what is given, else the default.
+secret() {
+  text=$(given "$2")
+  put "$1" "${text:-$3}"
 }
 
 for volume in "$KEYS"/*/; do
@@ -24,22 +44,38 @@ for volume in "$KEYS"/*/; do
   chmod 0711 "$volume"
 done
 
-key api/api_key aam_
-key services/service_token_key
-key airbyte_client/client_secret
-key airbyte/secret_key
-key broker/secret_key
+secret api/api_key AAM_API_KEY "$(made api/api_key aam_)"
+secret services/service_token_key SERVICE_TOKEN_KEY "$(made services/service_token_key)"
+secret airbyte/secret_key AIRBYTE_SECRET_KEY "$(made airbyte/secret_key)"
+secret broker/secret_key SECRET_KEY "$(made broker/secret_key)"
+secret broker/salesforce_client_secret SALESFORCE_CLIENT_SECRET ""
+secret broker/salesforce_refresh_token SALESFORCE_REFRESH_TOKEN ""
 
-# The database's image reads its password with a user of its own; nobody else mounts the volume but
-# the services, which have the password in their URL anyway.
-key database/password
+# The embedded Airbyte always has a client. An Airbyte without authentication has none:
+# AIRBYTE_CLIENT_ID is there, and empty.
+client=$(made airbyte_client/client_secret)
+secret airbyte/client_secret AIRBYTE_CLIENT_SECRET "$client"
+[ -n "${AIRBYTE_CLIENT_ID-unset}" ] || client=""
+secret airbyte_client/client_secret AIRBYTE_CLIENT_SECRET "$client"
+secret airbyte_client/proxy_url AIRBYTE_PROXY_URL ""
+
+# The databases' images read their passwords with users of their own; nobody else mounts the volumes
+# but the services, which have the passwords in their URLs anyway.
+password=$(made database/password)
+put database/password "$password"
 chmod 0444 "$KEYS/database/password"
-if [ ! -s "$KEYS/database/url" ]; then
-  umask 077
-  printf 'postgresql://aam:%s@postgres:5432/aam\n' "$(cat "$KEYS/database/password")" >"$KEYS/database/url.new"
-  chown "$OWNER" "$KEYS/database/url.new"
-  mv "$KEYS/database/url.new" "$KEYS/database/url"
-fi
+url=$(given DATABASE_URL)
+[ -n "$url" ] || url=$(given SUPABASE_DB_URL)
+[ -n "$url" ] || url="postgresql://aam:$password@postgres:5432/aam"
+put database/url "$url"
+# A URL that .env gives as it is wins over any file, for the broker too.
+secret broker/database_url AUTH_BROKER_DATABASE_URL "${DATABASE_URL:-${SUPABASE_DB_URL:-$url}}"
+
+password=$(made redis/password)
+put redis/redis.conf "dir /data
+requirepass $password"
+chmod 0444 "$KEYS/redis/redis.conf"
+secret redis/url REDIS_URL "redis://:$password@redis:6379"
 
 mkdir -p "$HOME_DIRECTORY"
 chmod 0700 "$HOME_DIRECTORY"

@@ -89,6 +89,10 @@ def free_port():
         return str(listener.getsockname()[1])
 
 
+# Past any proxy that the environment names.
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
 def aam(*args):
     ran = subprocess.run([AAM, "--output", "json", *args], capture_output=True, text=True)
     if ran.returncode != 0:
@@ -102,7 +106,7 @@ def call(method, url, body, token=None):
         headers["Authorization"] = f"Bearer {token}"
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, headers=headers, method=method)
-    with urllib.request.urlopen(request, timeout=600) as answer:
+    with OPENER.open(request, timeout=600) as answer:
         return json.load(answer)
 
 

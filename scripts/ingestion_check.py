@@ -30,6 +30,8 @@ from ingestion_rows import ROWS, TABLES, TOTAL, UTC, Database, Writer, checksum,
 
 ORCHESTRATOR, AIRBYTE, KEY = (os.environ[name] for name in ("ORCHESTRATOR", "AIRBYTE", "AAM_API_KEY"))
 SYNCS_DURING_WRITES = 3
+# Past any proxy that the environment names.
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 SYNC_SECONDS = 120
 STREAMS = [
     {"name": "orders", "syncMode": "incremental", "destinationSyncMode": "append", "cursorField": ["updated_at"], "primaryKey": [["id"]]},
@@ -69,7 +71,7 @@ def request(method, url, body, token):
         headers["Authorization"] = f"Bearer {token}"
     data = None if body is None else json.dumps(body).encode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data=data, headers=headers, method=method), timeout=120) as answer:
+        with OPENER.open(urllib.request.Request(url, data=data, headers=headers, method=method), timeout=120) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refused:
         return refused.code, refused.read().decode()

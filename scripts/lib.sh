@@ -10,6 +10,12 @@ need() {
   done
 }
 
+# Keys and tokens go to the address that is asked, past every proxy that the environment or a .curlrc
+# names; whatever else is started here asks this machine directly too.
+curl() { command curl --noproxy '*' "$@"; }
+export NO_PROXY="127.0.0.1,localhost,::1${NO_PROXY:+,$NO_PROXY}"
+export no_proxy=$NO_PROXY
+
 # A variable of .env, unless the environment has it.
 from_env_file() {
   [ -n "${!1:-}" ] && { printf '%s' "${!1}"; return; }

@@ -36,12 +36,22 @@ wants jq jq
 wants sqlite3 sqlite3
 wants openssl openssl
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+# The stages with a Docker engine start one where none answers.
+wants busybox busybox-static
+if ! timeout 20 docker info >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+  for program in docker dockerd containerd runc; do wants "$program" docker.io; done
+  wants iptables iptables
+  wants ip iproute2
+  wants debootstrap debootstrap
+  compose version >/dev/null 2>&1 || missing+=(docker-compose)
+fi
 if [ ${#missing[@]} -gt 0 ]; then
   mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
   command="apt-get install -y --no-install-recommends ${missing[*]}"
   if [ "$INSTALL" = yes ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     say "Installing ${missing[*]}"
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive $command -qq >/dev/null
+    # Nothing of it is started: at run level 1 packages start no services.
+    apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive $command -qq >/dev/null
   else
     die "missing: ${missing[*]}. Install them: sudo apt-get update && sudo $command"
   fi

@@ -1,28 +1,26 @@
 #!/usr/bin/env bash
 # Connectors that are Docker images, with a real engine: by hand, in a sync, cancelled, and when the
 # engine of the sync is killed. The image is made here; nothing is pulled.
-# Prints SKIPPED and the reason, and succeeds, where no Docker engine answers.
+# Where no Docker engine answers it starts one (docker_engine.sh), as root.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-skip() { echo "SKIPPED: $*"; exit 0; }
-
-command -v docker >/dev/null || skip "docker is not installed"
-docker info >/dev/null 2>&1 || skip "no Docker engine answers"
-busybox=$(command -v busybox || true)
-[ -n "$busybox" ] || skip "busybox is not installed, of which the image is made"
-ldd "$busybox" >/dev/null 2>&1 && skip "busybox is not the static one (busybox-static)"
-need cargo curl jq
+. scripts/containers.sh
+need cargo curl jq busybox
+busybox=$(command -v busybox)
+! ldd "$busybox" >/dev/null 2>&1 || die "busybox is not the static one, of which images are made (busybox-static)"
+cargo build --locked --workspace --bins --quiet
+with_engine scripts/test_docker.sh
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/aam-docker.XXXXXX")
 image=aam-test/source-shell:$$
 target=aam-test/destination-shell:$$
 cleanup() {
   [ -n "${engine:-}" ] && kill -9 "$engine" 2>/dev/null
   [ -n "${installation:-}" ] && docker ps -aq --filter "label=aam.installation=$installation" | xargs -r docker rm -f >/dev/null
-  docker image rm -f "$image" "$target" >/dev/null 2>&1
+  docker image ls --format '{{.Repository}}:{{.Tag}}' | grep -E "^aam-test/(source|destination)-shell:$$" |
+    xargs -r docker image rm -f >/dev/null 2>&1
   rm -rf "$scratch"
 }
 trap cleanup EXIT
-cargo build --locked --workspace --bins --quiet
 bin=$(realpath "${CARGO_TARGET_DIR:-target}/debug")
 cd "$scratch"
 export AAM_HOME=$scratch/home
@@ -49,6 +47,7 @@ case $1 in
   read)
     for id in 1 2 3 4 5; do echo '{"type":"RECORD","record":{"stream":"t","data":{"id":'$id'},"emitted_at":1}}'; done
     # Asked to stop, it does not.
+    case $config in *endless*) while :; do sleep 1; done ;; esac
     case $config in *forever*) trap '' TERM; while :; do sleep 1; done ;; esac ;;
   write) while read -r line; do case $line in *'"type":"STATE"'*) echo "$line" ;; esac; done ;;
 esac
@@ -136,6 +135,21 @@ limits=$(docker inspect -f '{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}} {{.
 api DELETE "/jobs/$job" >/dev/null
 await "the job is cancelled" is "$job" cancelled
 await "its containers are gone" none
+
+say "Cancelled at any moment"
+# From before its image was looked at to after both ends ran; each time an image of which nothing is known.
+for pause in 0 0.05 0.1 0.2 0.3 0.4 0.6 0.9 1.5; do
+  echo "$pause" >root/tmp/pause
+  tar -C root -c . | docker import -c 'ENTRYPOINT ["/airbyte/connector"]' -c 'USER airbyte' - "$image-$pause" >/dev/null
+  again=$(define sources "$image-$pause")
+  again=$(api POST /sources "{\"name\":\"$pause\",\"workspaceId\":\"$workspace\",\"definitionId\":\"$again\",\"configuration\":{\"mode\":\"endless\"}}" | jq -r .sourceId)
+  again=$(api POST /connections "{\"sourceId\":\"$again\",\"destinationId\":\"$to\",\"prefix\":\"p$pause\",\"configurations\":{\"streams\":[{\"name\":\"t\",\"syncMode\":\"full_refresh_append\"}]}}" | jq -r .connectionId)
+  job=$(sync "$again")
+  sleep "$pause"
+  api DELETE "/jobs/$job" >/dev/null
+  await "the job is cancelled" is "$job" cancelled
+  await "no container is left after $pause s" none
+done
 
 say "Its engine killed"
 job=$(sync "$forever")

@@ -6,4 +6,6 @@ say "Format"
 cargo fmt --all --check
 say "Lints"
 cargo clippy --locked --workspace --all-targets -- -D warnings
+say "Dependencies"
+scripts/test_dependencies.sh
 scripts/test.sh "$@"

@@ -30,6 +30,9 @@ class Airbyte:
         self.client = {"client_id": client_id, "client_secret": client_secret}
         self.token = None
         self.answers = {}
+        # Past the environment's proxies, as AAM itself.
+        proxy = os.environ.get("AIRBYTE_PROXY_URL") if who != "embedded" else None
+        self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": proxy, "https": proxy} if proxy else {}))
 
     def send(self, method, url, body=None, form=False, token=True):
         data, headers = None, {"accept": "application/json"}
@@ -42,7 +45,7 @@ class Airbyte:
         for wait in (0, 2, 10):
             time.sleep(wait)
             try:
-                with urllib.request.urlopen(request, timeout=600) as answer:
+                with self.opener.open(request, timeout=600) as answer:
                     status, text = answer.status, answer.read().decode()
             except urllib.error.HTTPError as error:
                 status, text = error.code, error.read().decode()

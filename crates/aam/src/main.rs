@@ -103,8 +103,8 @@ enum Command {
     /// Succeeds when a GET of the URL answers 2xx within 3 s; what containers are probed with.
     #[command(hide = true)]
     Probe {
-        /// For instance `http://127.0.0.1:8001/health`.
-        url: reqwest::Url,
+        /// For instance `http://127.0.0.1:8001/health`; default: whatever of AAM runs on this machine.
+        url: Option<reqwest::Url>,
     },
     /// Runs a native connector: `aam connector source-sqlite discover --config FILE`.
     #[command(disable_help_flag = true)]

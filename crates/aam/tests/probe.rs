@@ -42,6 +42,24 @@ fn an_answer_of_2xx_succeeds_silently() {
 }
 
 #[test]
+fn without_a_url_what_runs_here_is_asked() {
+    let probe = |orchestrator: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aam"));
+        command.arg("probe");
+        for variable in ["AUTH_BROKER", "DRIFT_REPAIR", "EMBEDDED_AIRBYTE"] {
+            // Nobody may listen on port 1.
+            command.env(format!("SERVICE_PORT_{variable}"), "1");
+        }
+        command.env("SERVICE_PORT_ORCHESTRATOR", orchestrator);
+        command.output().unwrap().status.success()
+    };
+    let port = |url: &str| url.split([':', '/']).nth(4).unwrap().to_owned();
+    assert!(probe(&port(&answering("200 OK"))));
+    assert!(!probe(&port(&answering("503 Service Unavailable"))));
+    assert!(!probe("1"), "nothing runs");
+}
+
+#[test]
 fn another_answer_fails_and_is_named() {
     let output = probe(&answering("503 Service Unavailable"));
     assert!(!output.status.success());

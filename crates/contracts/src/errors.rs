@@ -139,6 +139,8 @@ codes! {
     RateLimited = "rate_limited", 429, "Too many requests";
     /// A defect of ours; the log tells more.
     Internal = "internal", 500, "An internal error";
+    /// It was sealed with another key than the broker has now.
+    SecretKeyChanged = "secret_key_changed", 500, "SECRET_KEY is not the key it was sealed with";
     /// Airbyte failed or refused.
     AirbyteFailed = "airbyte_failed", 502, "Airbyte failed";
     /// Airbyte refused our credentials.

@@ -38,7 +38,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The stored signing key was sealed with another key.
-    #[error("airbyte.db was sealed with another key: restore the key, or move airbyte.db away")]
+    #[error(
+        "airbyte.db was sealed with another AIRBYTE_SECRET_KEY: give the former key back; where it is lost, move airbyte.db away and start anew"
+    )]
     SealKey,
     /// The HTTP server failed.
     #[error("serving HTTP")]

@@ -59,7 +59,8 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn serve(local_connectors: Option<PathBuf>) -> anyhow::Result<()> {
     shared::install_tls_provider();
-    let settings = Settings::load()?;
+    shared::open_files::raise()?;
+    let settings = Settings::load_for_airbyte()?;
     shared::telemetry::init(&settings.log)?;
     let application = Application::build(options(&settings, local_connectors)?).await?;
     let address = application.address();

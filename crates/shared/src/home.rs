@@ -124,6 +124,11 @@ impl Home {
         self.key("secret_key", "SECRET_KEY")
     }
 
+    /// Whether the broker's root key was made already.
+    pub fn has_secret_key(&self) -> bool {
+        self.path.join("keys/secret_key").exists()
+    }
+
     /// The key that signs service tokens.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 pub mod airbyte;
 pub mod clients;
+mod container;
 pub mod destination_streams;
 pub mod disk;
 pub mod drift_policy;
@@ -10,6 +11,7 @@ pub mod home;
 pub mod http;
 pub mod java_time;
 pub mod metrics;
+pub mod open_files;
 pub mod operation;
 pub mod process;
 pub mod random;

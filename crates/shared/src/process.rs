@@ -31,6 +31,7 @@ async fn start<F>(serve: F) -> Result<(), Failure>
 where
     F: AsyncFnOnce(Settings, CancellationToken) -> Result<(), Failure>,
 {
+    crate::open_files::raise()?;
     let settings = Settings::load()?;
     crate::telemetry::init(&settings.log)?;
     let stopping = CancellationToken::new();

@@ -61,6 +61,11 @@ impl SealingKey {
         }
     }
 
+    /// What sealed values name their key by: the start of a digest of it.
+    pub fn id(&self) -> &[u8] {
+        &self.id
+    }
+
     fn cipher(&self) -> XChaCha20Poly1305 {
         let key = Key::try_from(self.key.expose_secret()).expect("the key was made 32 bytes long");
         XChaCha20Poly1305::new(&key)

@@ -12,6 +12,13 @@ impl From<&str> for ShownUrl {
     }
 }
 
+impl ShownUrl {
+    /// The URL, with a note after it.
+    pub fn noted(text: &str, note: &str) -> Self {
+        Self(format!("{}{note}", shown_text(text)))
+    }
+}
+
 impl std::fmt::Display for ShownUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)

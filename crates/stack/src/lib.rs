@@ -2,6 +2,8 @@
 
 pub mod sample;
 
+pub use auth_broker::{KeyError, check_key};
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

@@ -1,6 +1,7 @@
 //! A proxy before the embedded Airbyte that fails on demand: before a call has its effect, or after.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use actix_web::web::{Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
@@ -58,7 +59,10 @@ impl Proxy {
         let rules = Arc::new(Mutex::new(Vec::new()));
         let state = Data::new(State {
             upstream: upstream.to_owned(),
-            http: reqwest::Client::builder().build().unwrap(),
+            http: shared::http::client::builder()
+                .timeout(Duration::from_secs(3600))
+                .build()
+                .unwrap(),
             rules: Arc::clone(&rules),
         });
         let server = HttpServer::new(move || {

@@ -7,7 +7,8 @@ mod startup;
 mod state;
 mod store;
 
-pub use startup::Application;
+pub use startup::{Application, check_key};
+pub use store::KeyError;
 
 /// Every route of the service, and what it asks of its caller.
 pub fn route_table() -> Vec<shared::http::routes::Declared<shared::http::policy::Policy>> {

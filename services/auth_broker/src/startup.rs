@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{Data, ServiceConfig};
+use contracts::ErrorCode;
 use futures::FutureExt as _;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use shared::http::server::{self, Listening, Service, StartError};
 use shared::http::{Gate, Runtime, health};
 use shared::registry::Registry;
@@ -17,8 +18,8 @@ use utoipa::OpenApi as _;
 
 use crate::domain::environment::EnvironmentCredentials;
 use crate::state::State;
-use crate::store::Vault;
-use crate::{openapi, routes};
+use crate::store::{KeyError, Vault};
+use crate::{openapi, routes, store};
 
 /// How long flows under way may take to end when the service stops.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -39,10 +40,14 @@ impl Application {
         registry: Registry,
         stopping: CancellationToken,
     ) -> Result<Self, StartError> {
-        let root = settings.secret_key()?;
-        let key = SealingKey::derive(root.expose_secret().as_bytes(), "aam/credentials/v1");
+        let vault = Vault::new(registry.clone(), sealing_key(&settings.secret_key()?));
+        // Started all the same: what the lost key sealed can be removed only through this service.
+        if let Err(error @ KeyError::Changed { .. }) = vault.check_key().await {
+            tracing::error!(code = ErrorCode::SecretKeyChanged.as_str(), "{error}");
+        }
+        let probed = vault.clone();
         let state = State {
-            vault: Vault::new(registry.clone(), key),
+            vault,
             environment: Arc::new(EnvironmentCredentials::new(settings.salesforce.clone())),
             runtime: Runtime::current(stopping),
         };
@@ -56,10 +61,15 @@ impl Application {
             gate: Gate::new(settings, "auth_broker", &registry).await?,
             openapi: openapi::Document::openapi(),
             ready: Arc::new(move || {
-                let registry = registry.clone();
+                let (registry, vault) = (registry.clone(), probed.clone());
                 let database = database.clone();
                 async move {
-                    let mut all = vec![health::probe("registry", true, registry.ping()).await];
+                    let registry = health::probe("registry", true, registry.ping()).await;
+                    // One fault is told once.
+                    let mut all = vec![registry];
+                    if all[0].ready {
+                        all.push(health::probe("secret_key", true, vault.check_key()).await);
+                    }
                     all.extend(health::probe_disk(&database).await);
                     all
                 }
@@ -87,4 +97,23 @@ impl Application {
         server::serve(listening, &state.runtime, DRAIN).await?;
         Ok(())
     }
+}
+
+/// Whether the SECRET_KEY of `settings` is the one that the registry's secrets were sealed with; fine
+/// where no key is at hand.
+///
+/// # Errors
+/// [`KeyError`] says what was sealed with another, or why that cannot be found out.
+pub async fn check_key(settings: &Settings) -> Result<(), KeyError> {
+    let Ok(Some(root)) = settings.secret_key_at_hand() else {
+        return Ok(());
+    };
+    let registry = Registry::connect(&settings.broker_database, settings.pooler)?;
+    let checked = store::check_key(&registry, &sealing_key(&root)).await;
+    registry.close().await;
+    checked
+}
+
+fn sealing_key(root: &SecretString) -> SealingKey {
+    SealingKey::derive(root.expose_secret().as_bytes(), "aam/credentials/v1")
 }

@@ -8,7 +8,7 @@ use actix_web::web::{Data, ServiceConfig};
 use futures::FutureExt as _;
 use shared::airbyte::Airbyte;
 use shared::http::server::{self, Listening, Service, StartError};
-use shared::http::{Gate, Runtime, client, health};
+use shared::http::{Gate, Runtime, health};
 use shared::registry::Registry;
 use shared::settings::{Settings, variables};
 use tokio_util::sync::CancellationToken;
@@ -37,11 +37,10 @@ impl Application {
         registry: Registry,
         stopping: CancellationToken,
     ) -> Result<Self, StartError> {
-        let http = client::build()?;
         let airbyte = Airbyte::with_timeout(
             settings.airbyte.urls.clone(),
             settings.airbyte_client()?,
-            http,
+            settings.airbyte.http()?,
             settings.http_timeout,
         );
         let state = State {

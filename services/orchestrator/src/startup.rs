@@ -52,7 +52,7 @@ impl Application {
         let airbyte = Airbyte::with_timeout(
             settings.airbyte.urls.clone(),
             settings.airbyte_client()?,
-            http.clone(),
+            settings.airbyte.http()?,
             settings.http_timeout,
         );
         let urls = &settings.service_urls;

@@ -4,23 +4,57 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use reqwest::Url;
+use shared::settings::variables;
 use shared::shown_url::shown;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
-pub(crate) async fn run(url: reqwest::Url) -> anyhow::Result<ExitCode> {
-    // Past any proxy: it is this machine that is asked.
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(PATIENCE)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()?;
-    let answer = client
-        .get(url.clone())
-        .send()
-        .await
-        .with_context(|| format!("no answer from {}", shown(&url)))?;
+/// Where each program of AAM says whether it is alive: the variable of its port, the usual port, the
+/// path.
+const PROGRAMS: [(&str, &str, &str); 4] = [
+    (variables::SERVICE_PORT_ORCHESTRATOR, "8001", "health"),
+    (variables::SERVICE_PORT_AUTH_BROKER, "8002", "health"),
+    (variables::SERVICE_PORT_DRIFT_REPAIR, "8003", "health"),
+    (
+        variables::SERVICE_PORT_EMBEDDED_AIRBYTE,
+        "8000",
+        "api/public/v1/health",
+    ),
+];
+
+pub(crate) async fn run(url: Option<Url>) -> anyhow::Result<ExitCode> {
+    let client = shared::http::client::build()?;
+    match url {
+        Some(url) => ask(&client, url).await?,
+        None => {
+            let mut answers = 0;
+            for (variable, port, path) in PROGRAMS {
+                let port = std::env::var(variable).unwrap_or_else(|_| port.to_owned());
+                let url = Url::parse(&format!("http://127.0.0.1:{port}/{path}"))?;
+                match ask(&client, url).await {
+                    Ok(()) => answers += 1,
+                    Err(error) if is_absent(&error) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            anyhow::ensure!(answers > 0, "nothing of AAM answers on this machine");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn ask(client: &reqwest::Client, url: Url) -> anyhow::Result<()> {
+    let asked = client.get(url.clone()).timeout(PATIENCE).send().await;
+    let answer = asked.with_context(|| format!("no answer from {}", shown(&url)))?;
     let status = answer.status();
     anyhow::ensure!(status.is_success(), "{} answered {status}", shown(&url));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
+}
+
+/// Whether nobody listens there.
+fn is_absent(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<reqwest::Error>()
+        .is_some_and(reqwest::Error::is_connect)
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use contracts::Readiness;
-use shared::settings::Settings;
+use shared::settings::{Settings, variables};
 use shared::shown_url::shown;
 use url::Url;
 
@@ -17,10 +17,18 @@ async fn all(
     let urls = &settings.service_urls;
     let http = shared::http::client::build()?;
     let mut all = Vec::new();
-    for (name, url) in [
-        ("orchestrator", &urls.orchestrator),
-        ("auth_broker", &urls.auth_broker),
-        ("drift_repair_agent", &urls.drift_repair),
+    for (name, url, variable) in [
+        (
+            "orchestrator",
+            &urls.orchestrator,
+            variables::ORCHESTRATOR_URL,
+        ),
+        ("auth_broker", &urls.auth_broker, variables::AUTH_BROKER_URL),
+        (
+            "drift_repair_agent",
+            &urls.drift_repair,
+            variables::DRIFT_REPAIR_URL,
+        ),
     ] {
         let answer = match http.get(url.join("/ready")?).send().await {
             // Not ready is an answer too.
@@ -28,7 +36,7 @@ async fn all(
                 .json::<Readiness>()
                 .await
                 .map_err(|_| "answers like something else".to_owned()),
-            Err(_) => Err("does not answer".to_owned()),
+            Err(_) => Err(format!("does not answer; {variable} says where it is")),
         };
         all.push((name, url.clone(), answer));
     }

@@ -26,6 +26,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
+    shared::open_files::raise()?;
     // Listened for from here on: a signal that comes while the stack starts is not lost.
     let told_to_stop = tokio::spawn(stop_signal());
     let mut log = settings.log.clone();

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::path::Path;
 
 use crate::given::{FREE_PORTS, Folder, Up, free_port};
 
@@ -137,6 +138,21 @@ fn a_database_that_cannot_be_used_is_told_with_its_variable() {
         assert!(looked.out.contains("check DATABASE_URL"), "{looked:?}");
         assert!(looked.out.contains(cause), "{looked:?}");
     }
+}
+
+#[test]
+fn a_limit_on_open_files_that_cannot_carry_the_stack_is_told_with_one_that_can() {
+    let folder = Folder::new();
+    let program = env!("CARGO_BIN_EXE_aam");
+    let ran = folder.shell(&format!("ulimit -n 64 && exec {program} up"), FREE_PORTS);
+    let said = ran.failed(1);
+    assert!(said.contains("at most 64 files"), "{said}");
+    assert!(said.contains("ulimit -n 256"), "{said}");
+    // A low soft limit is raised as far as the hard one allows.
+    let line = format!("ulimit -Sn 64 && exec {program} up");
+    let mut command = folder.command(Path::new("sh"), FREE_PORTS);
+    let up = Up::of(command.args(["-c", &line]), &folder);
+    up.aam(&folder, &["status"]).fine();
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod destinations;
 mod failures;
 mod given;
 mod ingestion;
+mod keys;
 mod operations;
 mod policy;
+mod proxies;
 mod stack;

@@ -6,10 +6,24 @@ use std::path::{Path, PathBuf};
 
 use connectors::own_files::OwnFiles;
 
-/// Where programs, libraries and the system's settings are.
-const SYSTEM: [&str; 13] = [
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix", "/run",
-    "/proc", "/sys",
+/// Where programs, libraries and the system's settings are. Of `/run`, where other services keep their
+/// secrets, what `/etc/resolv.conf` may be a link into.
+const SYSTEM: [&str; 15] = [
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/etc",
+    "/opt",
+    "/nix",
+    "/proc",
+    "/sys",
+    "/run/systemd/resolve",
+    "/run/resolvconf",
+    "/run/NetworkManager/resolv.conf",
 ];
 /// Deeper than any data directory is below a root.
 const DEPTH_MAX: usize = 32;
@@ -70,6 +84,22 @@ fn without(directory: &Path, excluded: &[PathBuf], depth: usize, paths: &mut Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_run_only_what_names_need_is_readable() {
+        let work = tempfile::tempdir().unwrap();
+        let paths = readable(work.path(), &[], &OwnFiles::default());
+        let inside = |secret: &str| paths.iter().any(|path| Path::new(secret).starts_with(path));
+        for secret in [
+            "/run/aam/keys/api/api_key",
+            "/run/secrets/key",
+            "/run/user/0/bus",
+            "/var/lib/aam",
+        ] {
+            assert!(!inside(secret), "{secret} is readable: {paths:?}");
+        }
+        assert!(inside("/etc/resolv.conf") && inside("/usr/bin/python3"));
+    }
 
     #[test]
     fn a_root_around_the_data_directory_is_readable_but_for_it() {

@@ -218,7 +218,7 @@ pub(crate) type Answer = (StatusCode, Value);
 impl Api {
     pub(crate) async fn connect(root: String) -> Self {
         shared::install_tls_provider();
-        let client = reqwest::Client::builder()
+        let client = shared::http::client::builder()
             .timeout(DEADLINE)
             .build()
             .unwrap();

@@ -14,6 +14,7 @@ use crate::http::client::DEFAULT_TIMEOUT;
 use crate::http::outgoing::{self, Again, Lane, ReadError, Refusal, budget};
 use crate::http::request_id;
 use crate::redaction;
+use crate::shown_url::ShownUrl;
 use crate::telemetry::{CALLS, TRACEPARENT, traceparent};
 
 /// Whether a call may be made twice.
@@ -394,7 +395,12 @@ pub(super) fn from_transport(
     error: &reqwest::Error,
 ) -> Error {
     let kind = if error.is_connect() {
-        ErrorKind::Unreachable { url: url.into() }
+        let parsed = url::Url::parse(url).ok();
+        let host = parsed.as_ref().and_then(|url| url.host_str());
+        let hint = host.map_or("", crate::container::hint);
+        ErrorKind::Unreachable {
+            url: ShownUrl::noted(url, hint),
+        }
     } else if error.is_timeout() {
         ErrorKind::TimedOut {
             seconds: timeout.as_secs(),

@@ -1,19 +1,24 @@
 //! Opening the registry's database.
 
+use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+use url::Url;
 
+use super::lost::Trust;
 use super::{Error, Inner, Registry};
 use crate::settings::{DatabaseTarget, Pooler};
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection idle for longer is pinged before use; younger ones are trusted, which saves a
-/// round trip per query.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long testing a connection may take.
+const TEST_PATIENCE: Duration = Duration::from_secs(2);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+/// PostgreSQL's own port.
+const PORT: u16 = 5432;
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a lease lasts without being renewed.
 const LEASE: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
@@ -26,9 +31,10 @@ impl Registry {
     /// # Errors
     /// When the URL or the file cannot be used.
     pub fn connect(target: &DatabaseTarget, pooler: Pooler) -> Result<Self, Error> {
+        let trust = Arc::new(Trust::default());
         let (write, read) = match target {
             DatabaseTarget::Postgres { url } => {
-                let pool = postgres(url.expose_secret(), pooler)?;
+                let pool = postgres(url.expose_secret(), pooler, &trust)?;
                 (pool.clone().into(), pool.into())
             }
             DatabaseTarget::Sqlite { path } => {
@@ -54,6 +60,7 @@ impl Registry {
                 target: target.clone(),
                 pooler,
                 lease: LEASE,
+                trust,
             }),
         })
     }
@@ -67,6 +74,7 @@ impl Registry {
             read,
             target,
             pooler,
+            trust,
             ..
         } = self.inner.as_ref();
         Self {
@@ -76,6 +84,7 @@ impl Registry {
                 target: target.clone(),
                 pooler: *pooler,
                 lease: chrono::TimeDelta::from_std(lease).unwrap_or(LEASE),
+                trust: Arc::clone(trust),
             }),
         }
     }
@@ -86,6 +95,27 @@ pub(super) fn postgres_options(url: &str, pooler: Pooler) -> Result<PgConnectOpt
     let mut options = PgConnectOptions::from_str(url)
         .map_err(|error| Error::Url(error.to_string()))?
         .application_name("aam");
+    // What the URL leaves open sqlx takes from PGHOST, PGPORT and PGSSLMODE, which another program's
+    // user may have set; the password goes nowhere but where the URL says.
+    let parsed = Url::parse(url).map_err(|error| Error::Url(error.to_string()))?;
+    let says = |names: &[&str]| {
+        let mut pairs = parsed.query_pairs();
+        pairs.any(|(name, _)| names.contains(&name.as_ref()))
+    };
+    if parsed.host_str().is_none_or(str::is_empty) && !says(&["host", "hostaddr"]) {
+        let sockets = ["/run/postgresql", "/var/run/postgresql", "/tmp"];
+        let file = format!(".s.PGSQL.{}", parsed.port().unwrap_or(PORT));
+        options = match sockets.iter().find(|at| Path::new(at).join(&file).exists()) {
+            Some(socket) => options.socket(socket),
+            None => options.host("localhost"),
+        };
+    }
+    if parsed.port().is_none() && !says(&["port"]) {
+        options = options.port(PORT);
+    }
+    if !says(&["sslmode", "ssl-mode"]) {
+        options = options.ssl_mode(PgSslMode::Prefer);
+    }
     if pooler == Pooler::Transaction {
         // Poolers refuse start-up parameters they do not track.
         options = options.statement_cache_capacity(0).extra_float_digits(None);
@@ -93,20 +123,27 @@ pub(super) fn postgres_options(url: &str, pooler: Pooler) -> Result<PgConnectOpt
     Ok(options)
 }
 
-fn postgres(url: &str, pooler: Pooler) -> Result<sqlx::PgPool, Error> {
+fn postgres(url: &str, pooler: Pooler, trust: &Arc<Trust>) -> Result<sqlx::PgPool, Error> {
     let options = postgres_options(url, pooler)?;
+    let trust = Arc::clone(trust);
     Ok(PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .idle_timeout(IDLE_TIMEOUT * 10)
+        .idle_timeout(IDLE_TIMEOUT)
         .test_before_acquire(false)
-        .before_acquire(|connection, idle| {
+        .before_acquire(move |connection, idle| {
+            let trust = Arc::clone(&trust);
             Box::pin(async move {
                 use sqlx::Connection as _;
-                if idle.idle_for < IDLE_TIMEOUT {
+                if trust.covers(idle.idle_for) {
                     return Ok(true);
                 }
-                Ok(connection.ping().await.is_ok())
+                let ping = tokio::time::timeout(TEST_PATIENCE, connection.ping()).await;
+                let is_alive = matches!(ping, Ok(Ok(())));
+                if !is_alive {
+                    trust.lose();
+                }
+                Ok(is_alive)
             })
         })
         .connect_lazy_with(options))

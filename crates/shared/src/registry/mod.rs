@@ -20,6 +20,7 @@ pub mod jobs;
 pub mod keeper;
 pub mod keys;
 pub mod leases;
+mod lost;
 pub mod migrate;
 pub mod onboarding;
 pub mod operations;
@@ -42,6 +43,7 @@ use sea_orm::{
 
 use crate::settings::Pooler;
 
+use self::lost::Trust;
 use self::reader::within;
 
 pub use self::reader::Reader;
@@ -127,22 +129,11 @@ impl Error {
 
     /// Whether the database could not be reached, so that trying later may help.
     pub fn is_unavailable(&self) -> bool {
-        matches!(
-            self,
-            Self::Unreachable { .. } | Self::Database(DbErr::Conn(_) | DbErr::ConnectionAcquire(_))
-        ) || matches!(self, Self::Database(error) if {
-            let text = error.to_string();
-            text.contains("Connection refused")
-                || text.contains("expected to read")
-                || text.contains("Broken pipe")
-                || text.contains("terminating connection")
-                || text.contains("database is locked")
-                || text.contains("database or disk is full")
-                || text.contains("Connection reset")
-                || text.contains("unexpected end of file")
-                || text.contains("No space left on device")
-                || text.contains("timed out")
-        })
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Database(error) => lost::is_unavailable(error),
+            _ => false,
+        }
     }
 }
 
@@ -159,6 +150,7 @@ struct Inner {
     target: crate::settings::DatabaseTarget,
     pooler: Pooler,
     lease: chrono::TimeDelta,
+    trust: Arc<Trust>,
 }
 
 /// The moment, in the precision both databases keep (microseconds).
@@ -183,12 +175,20 @@ impl Registry {
             sqlite_transaction_mode: (self.backend() == DbBackend::Sqlite)
                 .then_some(SqliteTransactionMode::Immediate),
         };
-        let begin = self.inner.write.begin_with_options(options);
-        let transaction = match self.backend() {
+        if self.backend() == DbBackend::Sqlite {
             // Whoever writes waits for its turn, for as long as its pool says.
-            DbBackend::Sqlite => begin.await?,
-            _ => within(begin).await?,
-        };
+            return Ok(self.inner.write.begin_with_options(options).await?);
+        }
+        let mut begun = self.begin(options).await;
+        if self.inner.trust.again(&begun) {
+            begun = self.begin(options).await;
+        }
+        Ok(begun?)
+    }
+
+    /// Begins a transaction on PostgreSQL. Nothing was changed when it fails.
+    async fn begin(&self, options: TransactionOptions) -> Result<DatabaseTransaction, DbErr> {
+        let transaction = within(self.inner.write.begin_with_options(options)).await?;
         self.forget_statements(&transaction).await?;
         Ok(transaction)
     }
@@ -196,9 +196,9 @@ impl Registry {
     /// Behind a transaction-mode pooler a transaction begins on a server connection that others
     /// prepared statements on. sqlx names its statements by a counter of its own, closes none when
     /// it caches none, and would meet names that are taken.
-    async fn forget_statements(&self, transaction: &DatabaseTransaction) -> Result<(), Error> {
+    async fn forget_statements(&self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
         if self.inner.pooler == Pooler::Transaction {
-            transaction.execute_unprepared("DEALLOCATE ALL").await?;
+            within(transaction.execute_unprepared("DEALLOCATE ALL")).await?;
         }
         Ok(())
     }
@@ -209,15 +209,23 @@ impl Registry {
     /// When the database cannot be reached in time.
     pub async fn reader(&self) -> Result<Reader<'_>, Error> {
         if self.inner.pooler == Pooler::Session {
-            return Ok(Reader::new(DatabaseExecutor::Connection(&self.inner.read)));
+            let executor = DatabaseExecutor::Connection(&self.inner.read);
+            return Ok(Reader::new(executor, &self.inner.trust));
         }
+        let mut begun = self.begin_read().await;
+        if self.inner.trust.again(&begun) {
+            begun = self.begin_read().await;
+        }
+        let executor = DatabaseExecutor::OwnedTransaction(begun?);
+        Ok(Reader::new(executor, &self.inner.trust))
+    }
+
+    async fn begin_read(&self) -> Result<DatabaseTransaction, DbErr> {
         let transaction = within(self.inner.read.begin()).await?;
         self.forget_statements(&transaction).await?;
         // Not by the options of `begin`: those would be set by a prepared statement.
-        transaction
-            .execute_unprepared("SET TRANSACTION READ ONLY")
-            .await?;
-        Ok(Reader::new(DatabaseExecutor::OwnedTransaction(transaction)))
+        within(transaction.execute_unprepared("SET TRANSACTION READ ONLY")).await?;
+        Ok(transaction)
     }
 
     /// Connections that are open and idle, of each pool.

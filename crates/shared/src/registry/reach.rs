@@ -30,12 +30,13 @@ impl Registry {
         };
         let options = postgres_options(url.expose_secret(), self.inner.pooler)?;
         let place = format!(
-            "{}:{}/{}",
+            "{}:{}/{}{}",
             options.get_host(),
             options.get_port(),
             options
                 .get_database()
-                .unwrap_or_else(|| options.get_username())
+                .unwrap_or_else(|| options.get_username()),
+            crate::container::hint(options.get_host())
         );
         let opened = tokio::time::timeout(PATIENCE, PgConnection::connect_with(&options)).await;
         let opened = opened.unwrap_or_else(|_| {

@@ -21,7 +21,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::home::{self, Home};
-use crate::http::client::DEFAULT_TIMEOUT;
+use crate::http::client::{self, DEFAULT_TIMEOUT};
 use crate::telemetry::{Format, LogSettings};
 
 pub use airbyte_urls::AirbyteUrls;
@@ -91,6 +91,8 @@ pub struct AirbyteSettings {
     pub urls: AirbyteUrls,
     /// Whether no URL was given, so that the embedded Airbyte is meant.
     pub embedded: bool,
+    /// A proxy on the way to it; may hold a password.
+    pub proxy: Option<SecretString>,
     /// OAuth2 client id; absent with an Airbyte whose authentication is switched off.
     pub client_id: Option<String>,
     /// OAuth2 client secret.
@@ -99,6 +101,20 @@ pub struct AirbyteSettings {
     pub workspace_id: Option<Uuid>,
     /// Destination to use where a request names none.
     pub destination_id: Option<Uuid>,
+}
+
+impl AirbyteSettings {
+    /// A client for this Airbyte: through the proxy that is set, or straight to it.
+    ///
+    /// # Errors
+    /// When the TLS provider, the system's certificates or the proxy cannot be used.
+    pub fn http(&self) -> Result<reqwest::Client, reqwest::Error> {
+        let proxy = self.proxy.as_ref().filter(|_| !self.embedded);
+        match proxy.and_then(|url| Url::parse(url.expose_secret()).ok()) {
+            Some(proxy) => client::through(&proxy),
+            None => client::build(),
+        }
+    }
 }
 
 /// Ports the services listen on.
@@ -213,11 +229,24 @@ impl Settings {
         Self::from_source(&Source::process()?)
     }
 
+    /// The same for the embedded Airbyte as a process of its own, which has a client's credentials
+    /// instead of an admin key: where connectors run there should be none.
+    ///
+    /// # Errors
+    /// Every variable that cannot be used, together.
+    pub fn load_for_airbyte() -> Result<Self, Error> {
+        Self::read(&Source::process()?, false)
+    }
+
     /// Reads the settings from `source`.
     ///
     /// # Errors
     /// Every variable that cannot be used, together.
     pub fn from_source(source: &Source) -> Result<Self, Error> {
+        Self::read(source, true)
+    }
+
+    fn read(source: &Source, wants_api_key: bool) -> Result<Self, Error> {
         let mut reader = source.reader();
         let environment = reader.choice(
             variables::ENVIRONMENT,
@@ -273,7 +302,7 @@ impl Settings {
         );
         let airbyte = reader.airbyte(ports.embedded_airbyte);
         let redis_url = reader.secret(variables::REDIS_URL);
-        let api_key = reader.secret(variables::AAM_API_KEY);
+        let api_key = reader.key(variables::AAM_API_KEY);
         if let Some(key) = &api_key {
             let key = key.expose_secret();
             if key.len() < 16 || key.contains(char::is_whitespace) {
@@ -282,13 +311,13 @@ impl Settings {
                     "must be at least 16 characters without blanks",
                 );
             }
-        } else if production {
+        } else if production && wants_api_key {
             reader.fault(
                 variables::AAM_API_KEY,
                 "is required with ENVIRONMENT=production",
             );
         }
-        let secret_key = reader.secret(variables::SECRET_KEY);
+        let secret_key = reader.key(variables::SECRET_KEY);
         if secret_key
             .as_ref()
             .is_some_and(|key| key.expose_secret().len() < 32)
@@ -298,7 +327,7 @@ impl Settings {
                 "must hold at least 32 bytes of randomness",
             );
         }
-        let service_token_key = reader.secret(variables::SERVICE_TOKEN_KEY);
+        let service_token_key = reader.key(variables::SERVICE_TOKEN_KEY);
         if service_token_key
             .as_ref()
             .is_some_and(|key| key.expose_secret().len() < 32)
@@ -308,7 +337,7 @@ impl Settings {
                 "must hold at least 32 bytes of randomness",
             );
         }
-        let airbyte_secret_key = reader.secret(variables::AIRBYTE_SECRET_KEY);
+        let airbyte_secret_key = reader.key(variables::AIRBYTE_SECRET_KEY);
         let bind_address = reader
             .text(variables::BIND_ADDRESS)
             .unwrap_or_else(|| "127.0.0.1".to_owned());
@@ -383,6 +412,17 @@ impl Settings {
         self.secret_key
             .clone()
             .map_or_else(|| self.home.secret_key(), Ok)
+    }
+
+    /// The broker's root key where there is one already; none is made.
+    ///
+    /// # Errors
+    /// When the data directory cannot be read.
+    pub fn secret_key_at_hand(&self) -> Result<Option<SecretString>, home::Error> {
+        if self.secret_key.is_some() || self.home.has_secret_key() {
+            return self.secret_key().map(Some);
+        }
+        Ok(None)
     }
 
     /// The key that signs service tokens: given, or kept in the data directory.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use contracts::DriftPolicy;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 use uuid::Uuid;
 
@@ -131,14 +131,29 @@ impl Reader<'_> {
             .unwrap_or_default()
     }
 
-    /// A secret: the variable itself, else the file its `_FILE` twin names.
+    /// A secret without which something else would be used: an empty file is a mistake.
+    pub(super) fn key(&mut self, variable: &'static str) -> Option<SecretString> {
+        let secret = self.secret(variable);
+        if secret.is_none()
+            && self.source.get(&format!("{variable}_FILE")).is_some()
+            && !self.faults.iter().any(|fault| fault.variable == variable)
+        {
+            self.fault(variable, format!("{variable}_FILE names an empty file"));
+        }
+        secret
+    }
+
+    /// A secret: the variable itself, else what the file holds that its `_FILE` twin names.
     pub(super) fn secret(&mut self, variable: &'static str) -> Option<SecretString> {
+        debug_assert!(variables::SECRETS.contains(&variable), "{variable}");
         if let Some(value) = self.source.get(variable) {
             return Some(value.to_owned().into());
         }
         let path = self.source.get(&format!("{variable}_FILE"))?.to_owned();
         match std::fs::read_to_string(&path) {
-            Ok(text) => Some(text.trim().to_owned().into()),
+            Ok(text) => Some(text.trim().to_owned())
+                .filter(|text| !text.is_empty())
+                .map(Into::into),
             Err(error) => {
                 self.fault(
                     variable,
@@ -232,6 +247,17 @@ impl Reader<'_> {
         self.url(variable).unwrap_or_else(|| loopback(port))
     }
 
+    /// A proxy's URL, which may hold a password and is never shown.
+    fn proxy(&mut self, variable: &'static str) -> Option<SecretString> {
+        let text = self.secret(variable)?;
+        let url = Url::parse(text.expose_secret());
+        if url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+            return Some(text);
+        }
+        self.fault(variable, "is not an http or https URL");
+        None
+    }
+
     fn id(&mut self, variable: &'static str) -> Option<Uuid> {
         let text = self.text(variable)?;
         let id = Uuid::parse_str(&text).ok();
@@ -257,7 +283,7 @@ impl Reader<'_> {
         let variable = *variables.iter().find(|name| {
             self.source.get(name).is_some() || self.source.get(&format!("{name}_FILE")).is_some()
         })?;
-        let text = self.secret(variable)?;
+        let text = self.key(variable)?;
         match DatabaseTarget::parse(&text, self.source.working_directory()) {
             Ok(target) => Some(target),
             Err(error) => {
@@ -302,6 +328,7 @@ impl Reader<'_> {
         AirbyteSettings {
             urls,
             embedded,
+            proxy: self.proxy(variables::AIRBYTE_PROXY_URL),
             client_id,
             client_secret,
             workspace_id: self.id(variables::AIRBYTE_WORKSPACE_ID),

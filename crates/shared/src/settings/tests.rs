@@ -142,3 +142,29 @@ fn the_drift_policy_is_a_word_or_a_file() {
         "{refused}"
     );
 }
+
+#[test]
+fn an_empty_file_of_a_key_is_a_mistake_and_of_another_secret_means_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty");
+    std::fs::write(&empty, "\n").unwrap();
+    let empty = empty.to_str().unwrap();
+    for key in [
+        "AAM_API_KEY",
+        "SECRET_KEY",
+        "SERVICE_TOKEN_KEY",
+        "AIRBYTE_SECRET_KEY",
+        "DATABASE_URL",
+    ] {
+        let variable = format!("{key}_FILE");
+        let error = load(&[(&variable, empty)]).unwrap_err().to_string();
+        assert!(error.contains("names an empty file"), "{error}");
+    }
+    let settings = load(&[
+        ("REDIS_URL_FILE", empty),
+        ("AIRBYTE_CLIENT_SECRET_FILE", empty),
+        ("SALESFORCE_CLIENT_SECRET_FILE", empty),
+    ])
+    .unwrap();
+    assert!(settings.redis_url.is_none() && settings.airbyte.client_secret.is_none());
+}

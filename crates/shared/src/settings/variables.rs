@@ -15,6 +15,7 @@ variables! {
     AIRBYTE_CONFIG_API_URL = "http://localhost:8000/api/v1", "Base URL of Airbyte's Config API where it does not follow from AIRBYTE_API_URL.";
     AIRBYTE_CLIENT_ID = "5b2e0c9f-0000-4000-8000-000000000000", "OAuth2 client id for Airbyte.";
     AIRBYTE_CLIENT_SECRET = "the secret that abctl local credentials prints", "OAuth2 client secret for Airbyte.";
+    AIRBYTE_PROXY_URL = "http://proxy.example.com:3128", "Proxy on the way to Airbyte; HTTP_PROXY and its kin count for connectors alone.";
     AIRBYTE_WORKSPACE_ID = "9924bcd0-99be-453d-ba47-c2c9766f7da5", "Airbyte workspace to use where a request names none.";
     AIRBYTE_DESTINATION_ID = "9924bcd0-99be-453d-ba47-c2c9766f7da5", "Airbyte destination to use where a request names none.";
     DATABASE_URL = "postgresql://aam:password@localhost:5432/aam", "The registry; unset: SQLite in the data directory.";
@@ -52,6 +53,22 @@ variables! {
     LOG_FORMAT = "json", "`pretty` or `json`.";
     ENVIRONMENT = "development", "`development` or `production`.";
 }
+
+/// Those that hold secrets; each may be given as a file instead, by `NAME_FILE`.
+pub const SECRETS: &[&str] = &[
+    AIRBYTE_CLIENT_SECRET,
+    AIRBYTE_PROXY_URL,
+    DATABASE_URL,
+    SUPABASE_DB_URL,
+    AUTH_BROKER_DATABASE_URL,
+    REDIS_URL,
+    SECRET_KEY,
+    SERVICE_TOKEN_KEY,
+    AIRBYTE_SECRET_KEY,
+    AAM_API_KEY,
+    SALESFORCE_CLIENT_SECRET,
+    SALESFORCE_REFRESH_TOKEN,
+];
 
 /// A value of `variable` that works.
 pub fn example(variable: &str) -> &'static str {

@@ -51,7 +51,7 @@ fn exporter(
 ) -> Result<BatchSpanProcessor<Tokio>, Box<dyn std::error::Error + Send + Sync>> {
     let exporter = SpanExporter::builder()
         .with_http()
-        .with_http_client(crate::http::client::build()?)
+        .with_http_client(crate::http::client::for_public(&endpoint.parse()?)?)
         .with_protocol(Protocol::HttpBinary)
         .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
         .with_timeout(Duration::from_secs(10))

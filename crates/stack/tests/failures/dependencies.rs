@@ -344,3 +344,19 @@ async fn calls_that_hang_hold_no_connection_to_the_registry_and_no_other_caller_
         onboarding.await.unwrap().expect(201);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_a_connector_cannot_run_reaches_the_caller() {
+    let stack = StackBuilder::one_process()
+        .with("PATH", "/nonexistent")
+        .start()
+        .await;
+    let body = json!({"source_type": "Faker", "connection_name": "people", "source_config": {"count": 10}});
+    let refused = stack.api.post("/connections/onboard", &body).await;
+    assert!(refused.status >= 400, "{}", refused.text);
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(
+        detail.contains("there is no Python on the PATH"),
+        "{detail}"
+    );
+}

@@ -3,4 +3,5 @@
 
 mod bad_input;
 mod crashes;
+mod dead_connections;
 mod dependencies;

@@ -13,6 +13,12 @@ const COMPOSE_ALONE: &[&str] = &[
     "REDIS_IMAGE",
     "BUILD_PROFILE",
     "AAM_IMAGE",
+    "BUILD_TARGET",
+    "NO_PROXY",
+    "SERVICE_MEMORY",
+    "EMBEDDED_AIRBYTE_MEMORY",
+    "POSTGRES_MEMORY",
+    "REDIS_MEMORY",
 ];
 
 fn file(name: &str) -> String {

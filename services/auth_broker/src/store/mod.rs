@@ -2,6 +2,7 @@
 //! they reach it.
 
 mod entity;
+mod key_check;
 mod sealed;
 
 use contracts::CredentialKind;
@@ -15,6 +16,9 @@ use shared::registry::audit::{self, Change};
 use shared::registry::{self, Registry};
 use shared::seal::SealingKey;
 
+pub use key_check::KeyError;
+pub(crate) use key_check::check as check_key;
+
 use crate::domain::credential::{Credential, Origin};
 
 /// Why the vault could not answer.
@@ -22,7 +26,9 @@ use crate::domain::credential::{Credential, Origin};
 pub(crate) enum Error {
     #[error(transparent)]
     Registry(#[from] registry::Error),
-    #[error("credential `{id}` does not open; was SECRET_KEY changed?")]
+    #[error("`{id}` was sealed with another SECRET_KEY: give the auth broker the former key back")]
+    OtherKey { id: String },
+    #[error("credential `{id}` does not open")]
     Sealed {
         id: String,
         #[source]
@@ -36,9 +42,22 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::Registry(error) => error.into(),
+            error @ Error::OtherKey { .. } => {
+                Self::new(contracts::ErrorCode::SecretKeyChanged, error.to_string())
+            }
             error @ (Error::Sealed { .. } | Error::Content(_)) => {
                 Self::caused(contracts::ErrorCode::Internal, &error)
             }
+        }
+    }
+}
+
+impl Error {
+    fn sealed(id: impl ToString, source: shared::seal::Error) -> Self {
+        let id = id.to_string();
+        match source {
+            shared::seal::Error::OtherKey { .. } => Self::OtherKey { id },
+            source => Self::Sealed { id, source },
         }
     }
 }
@@ -163,10 +182,7 @@ impl Vault {
         let opened = self
             .key
             .open(&row.sealed, &identity(&row.id))
-            .map_err(|source| Error::Sealed {
-                id: row.id.clone(),
-                source,
-            })?;
+            .map_err(|source| Error::sealed(&row.id, source))?;
         let content = |_| Error::Content(row.id.clone());
         let secret: Map<String, Value> =
             serde_json::from_slice(opened.expose_secret()).map_err(content)?;

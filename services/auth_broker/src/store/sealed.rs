@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Error, Vault};
 
 /// What nobody asked for in a day belongs to an operation that never began.
-const KEPT: chrono::TimeDelta = chrono::TimeDelta::days(1);
+pub(super) const KEPT: chrono::TimeDelta = chrono::TimeDelta::days(1);
 
 mod entity {
     use sea_orm::entity::prelude::*;
@@ -71,10 +71,7 @@ impl Vault {
         let opened = self
             .key
             .open(&row.sealed, &identity(operation))
-            .map_err(|source| Error::Sealed {
-                id: operation.to_string(),
-                source,
-            })?;
+            .map_err(|source| Error::sealed(operation, source))?;
         serde_json::from_slice(opened.expose_secret())
             .map(Some)
             .map_err(|_| Error::Content(operation.to_string()))

@@ -20,9 +20,10 @@ pub(super) fn response(fault: &Fault) -> HttpResponse {
         Fault::UnknownType(name) => (400, Some(name)),
         Fault::TryAgainLater(text) => (409, Some(text)),
         Fault::Unprocessable(text) => (422, Some(text)),
+        // Its text is for the caller: why a connector does not run, for instance.
+        Fault::Unexpected(text) => (500, Some(text)),
         // An illegal state is nobody's case in Airbyte.
         Fault::StateConflict(_)
-        | Fault::Unexpected(_)
         | Fault::Database(_)
         | Fault::File { .. }
         | Fault::Stored { .. }

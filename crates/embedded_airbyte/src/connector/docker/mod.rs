@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
@@ -95,7 +95,7 @@ impl Docker {
     ///
     /// # Errors
     /// Why it cannot; it is never pulled.
-    pub(crate) async fn image(&self, reference: &str) -> Result<Image, Unavailable> {
+    pub(crate) async fn image(self: &Arc<Self>, reference: &str) -> Result<Image, Unavailable> {
         if !is_reference(reference) {
             return Err(Unavailable::Name {
                 image: reference.to_owned(),
@@ -122,7 +122,7 @@ impl Docker {
     /// # Errors
     /// When no engine answers or the image cannot be pulled.
     pub(crate) async fn pull(
-        &self,
+        self: &Arc<Self>,
         reference: &str,
         tell: &(dyn Fn(&str) + Sync),
     ) -> Result<(), Unavailable> {

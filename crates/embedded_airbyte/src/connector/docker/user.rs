@@ -3,6 +3,9 @@
 
 use std::os::unix::fs::chown;
 use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+use uuid::Uuid;
 
 use super::{Docker, PATIENCE, Unavailable};
 
@@ -36,7 +39,7 @@ impl RunAs {
 impl Docker {
     /// As whom containers of an image run. `user` is what the image says.
     pub(super) async fn run_as(
-        &self,
+        self: &Arc<Self>,
         reference: &str,
         id: &str,
         user: &str,
@@ -72,43 +75,62 @@ impl Docker {
     }
 
     /// The number of a user whom the image names, by the image's own list.
-    async fn looked_up(&self, reference: &str, id: &str, name: &str) -> Result<u32, Unavailable> {
-        let known = |docker: &Self| {
-            let users = docker
-                .users
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            users.get(id).copied()
-        };
-        if let Some(user) = known(self) {
+    async fn looked_up(
+        self: &Arc<Self>,
+        reference: &str,
+        id: &str,
+        name: &str,
+    ) -> Result<u32, Unavailable> {
+        if let Some(user) = self.known_user(id) {
             return Ok(user);
         }
         let refused = |said: String| Unavailable::Refused {
             image: reference.to_owned(),
             said,
         };
+        // A task of its own: whoever asked may be gone before the container that this takes is.
+        let (docker, image) = (Arc::clone(self), reference.to_owned());
+        let copied = tokio::spawn(async move { docker.list_of_users(&image).await });
+        let copied = copied.await.map_err(|error| refused(error.to_string()))??;
+        let user = user_in(&copied, name)
+            .ok_or_else(|| refused(format!("it is to run as {name}, whom it does not know")))?;
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        users.insert(id.to_owned(), user);
+        Ok(user)
+    }
+
+    fn known_user(&self, id: &str) -> Option<u32> {
+        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        users.get(id).copied()
+    }
+
+    /// An image's `/etc/passwd` in an archive, out of a container that never runs and is removed
+    /// whatever happens.
+    async fn list_of_users(&self, reference: &str) -> Result<Vec<u8>, Unavailable> {
+        let refused = |said: String| Unavailable::Refused {
+            image: reference.to_owned(),
+            said,
+        };
+        // Named here: one whose making is given up may be made all the same.
+        let container = format!("aam-user-{}", Uuid::new_v4().simple());
         let labels = self.labels();
-        let mut args = vec!["create", "--pull", "never"];
+        let mut args = vec!["create", "--pull", "never", "--name", &container];
         for label in &labels {
             args.extend(["--label", label]);
         }
-        // The command is never run.
         args.extend(["--entrypoint", "/aam", "--", reference]);
-        let container = self.ask(&args, PATIENCE).await?.map_err(refused)?;
+        let made = self.ask(&args, PATIENCE).await;
         let from = format!("{container}:/etc/passwd");
-        let copied = self
-            .output(&["cp", "--follow-link", &from, "-"], PATIENCE)
-            .await;
+        let copied = match made {
+            Ok(Ok(_)) => {
+                let args = ["cp", "--follow-link", &from, "-"];
+                self.output(&args, PATIENCE).await
+            }
+            Ok(Err(said)) => Err(refused(said)),
+            Err(error) => Err(error),
+        };
         self.remove(&container).await;
-        let copied = copied?.map_err(refused)?;
-        let user = user_in(&copied, name)
-            .ok_or_else(|| refused(format!("it is to run as {name}, whom it does not know")))?;
-        let mut users = self
-            .users
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        users.insert(id.to_owned(), user);
-        Ok(user)
+        copied?.map_err(refused)
     }
 }
 

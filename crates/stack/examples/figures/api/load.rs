@@ -25,7 +25,8 @@ impl Client {
             base,
             key,
             // The services close what is idle for five seconds: a call must not meet that.
-            http: reqwest::Client::builder()
+            http: shared::http::client::builder()
+                .timeout(Duration::from_secs(3600))
                 .pool_idle_timeout(Duration::from_secs(2))
                 .build()?,
             runtime: tokio::runtime::Builder::new_multi_thread()

@@ -1,0 +1,106 @@
+# What the stages with a real Docker engine share. Sourced after lib.sh, not run.
+
+# Returns where a Docker engine answers. Where none does, starts one, runs the script once more inside
+# (docker_engine.sh), ends it and exits. Without root there is nothing to start: SKIPPED, and a failure
+# in CI, where nothing is skipped.
+with_engine() { # SCRIPT ARGUMENT…
+  command -v docker >/dev/null && timeout 20 docker info >/dev/null 2>&1 && return
+  if [ "$(id -u)" != 0 ] || [ "$(uname)" != Linux ]; then
+    [ -z "${CI:-}" ] || die "no Docker engine answers, and starting one needs root on Linux"
+    echo "SKIPPED: no Docker engine answers, and starting one needs root on Linux"
+    exit 0
+  fi
+  local script=$1 code=0 folder
+  shift
+  for program in docker dockerd containerd runc iptables unshare nsenter ip; do
+    command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ] ||
+      die "$program is not installed: apt-get install docker.io iptables iproute2 (scripts/test.sh --install does)"
+  done
+  export PATH="$PATH:/usr/sbin:/sbin"
+  folder=$(mktemp -d "${TMPDIR:-/tmp}/aam-engine.XXXXXX")
+  trap 'scripts/docker_engine.sh stop "$folder"' EXIT
+  say "No Docker engine answers: starting one"
+  scripts/docker_engine.sh start "$folder"
+  scripts/docker_engine.sh exec "$folder" "$script" "$@" || code=$?
+  [ "$code" = 0 ] || tail -n 20 "$folder/engine.log" >&2
+  exit "$code"
+}
+
+# Makes the image aam-test/base: this machine's Debian with Python, PostgreSQL and Redis. It is put
+# together once, outside the tree.
+base_image() {
+  docker image inspect aam-test/base >/dev/null 2>&1 && return
+  local codename cache root
+  codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+  command -v debootstrap >/dev/null || [ -x /usr/sbin/debootstrap ] ||
+    die "debootstrap is not installed, of which base images are made"
+  cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/aam/containers
+  mkdir -p "$cache"
+  exec 9>"$cache/lock"
+  flock 9
+  if [ ! -s "$cache/debian-$codename-1.tar" ]; then
+    say "Making a base image (once, kept in $cache)"
+    root=$(mktemp -d "$cache/.root.XXXXXX")
+    debootstrap --variant=minbase --include=ca-certificates "$codename" "$root" >"$cache/debootstrap.log" 2>&1 ||
+      { tail -n 20 "$cache/debootstrap.log"; rm -rf "$root"; die "debootstrap failed"; }
+    # Nothing that is installed in there is started.
+    printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+    chmod 755 "$root/usr/sbin/policy-rc.d"
+    cp /etc/resolv.conf "$root/etc/resolv.conf"
+    chroot "$root" env DEBIAN_FRONTEND=noninteractive sh -c '
+      apt-get update -qq
+      apt-get install -y -qq --no-install-recommends python3 python3-venv postgresql redis-server
+      apt-get clean
+      rm -rf /var/lib/apt/lists/* /var/lib/postgresql/*/main' >>"$cache/debootstrap.log" 2>&1 ||
+      { tail -n 20 "$cache/debootstrap.log"; rm -rf "$root"; die "installing into the base image failed"; }
+    tar -C "$root" -cf "$cache/.new" .
+    mv "$cache/.new" "$cache/debian-$codename-1.tar"
+    rm -rf "$root"
+  fi
+  docker import "$cache/debian-$codename-1.tar" aam-test/base >/dev/null
+  flock -u 9
+}
+
+# Builds NAME from a Dockerfile on stdin and the files of a folder; the classic builder needs no
+# further program and pulls nothing that is here.
+build() { # NAME FOLDER
+  DOCKER_BUILDKIT=0 docker build --quiet --tag "$1" --file - "$2" >/dev/null
+}
+
+# Images that behave as the official ones of PostgreSQL and Redis do where compose depends on it.
+database_images() { # FOLDER POSTGRES REDIS
+  cat >"$1/postgres.sh" <<'ENTRYPOINT'
+#!/bin/sh
+# Sets the database up on the first start, reachable by its socket alone meanwhile, then runs it.
+set -eu
+PATH=$(echo /usr/lib/postgresql/*/bin):$PATH
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+  chmod 700 "$PGDATA"
+  initdb -D "$PGDATA" -U "$POSTGRES_USER" --pwfile="$POSTGRES_PASSWORD_FILE" -A scram-sha-256 -E UTF8 --no-sync >/dev/null
+  echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
+  PGPASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
+  export PGPASSWORD
+  pg_ctl -D "$PGDATA" -w -o "-c listen_addresses=''" start >/dev/null
+  createdb -h /var/run/postgresql -U "$POSTGRES_USER" "$POSTGRES_DB"
+  pg_ctl -D "$PGDATA" -w -m fast stop >/dev/null
+fi
+exec postgres -c listen_addresses='*'
+ENTRYPOINT
+  build "$2" "$1" <<'DOCKERFILE'
+FROM aam-test/base
+COPY postgres.sh /usr/local/bin/
+RUN chmod 755 /usr/local/bin/postgres.sh && install -d -o postgres -g postgres -m 1777 /var/lib/postgresql/data \
+ && install -d -o postgres -g postgres -m 3777 /var/run/postgresql \
+ && ln -s /usr/lib/postgresql/*/bin/pg_isready /usr/local/bin/
+ENV PGDATA=/var/lib/postgresql/data
+VOLUME /var/lib/postgresql/data
+STOPSIGNAL SIGINT
+ENTRYPOINT ["postgres.sh"]
+DOCKERFILE
+  build "$3" "$1" <<'DOCKERFILE'
+FROM aam-test/base
+RUN install -d -o redis -g redis /data
+VOLUME /data
+WORKDIR /data
+DOCKERFILE
+}
