@@ -71,7 +71,7 @@ pub(crate) async fn run(
     let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
     let mut uncertain = false;
     let redactor = prepare::redactor(making.specification.as_ref(), &making.configuration);
-    let steps = making.steps(&lease, check, &mut uncertain);
+    let steps = Box::pin(making.steps(&lease, check, &mut uncertain));
     let made = redaction::scope(redactor, steps).await;
     drop(keeper);
     match made {

@@ -9,6 +9,7 @@ mod undo;
 use std::time::Duration;
 
 use contracts::{ErrorCode, FieldError, OnboardRequest};
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::airbyte::types::Actor;
@@ -272,7 +273,9 @@ async fn finish(mut making: Making<'_>, again: bool) -> Result<(), Error> {
     let made = match cleared {
         Ok(()) => {
             let redactor = making.redactor();
-            let make = outgoing::patiently(AIRBYTE_PATIENCE, making.make());
+            // On the heap: each scope around it would copy it otherwise.
+            let make: BoxFuture<'_, _> = Box::pin(making.make());
+            let make = outgoing::patiently(AIRBYTE_PATIENCE, make);
             redaction::scope(redactor, make).await
         }
         Err(error) => Err(error),
