@@ -76,14 +76,15 @@ pub(crate) async fn read<R: TableReader>(
     };
     let rest = format!("{from} WHERE {condition} ORDER BY {by}");
     let forward = |records: &mut Records<'_>, extras: &Extras| {
-        advance(&mut checkpoint, cursor, records, extras)?;
-        if records.state_is_due() {
+        // Rows that share a value are read again together, so a state among them would send some twice.
+        if records.state_is_due() && differs(&checkpoint, cursor, extras) {
             records.state(&checkpoint)?;
         }
-        Ok(())
+        advance(&mut checkpoint, cursor, records, extras)
     };
+    let cells = [cursor.cell()];
     let rows = reader
-        .pass(connection, &[cursor.cell()], &rest, Emission::Rows, forward)
+        .pass(connection, &cells, &rest, Emission::RowsLast, forward)
         .await?;
     if rows > 0
         && cursor.only_server_compares()
@@ -110,6 +111,24 @@ async fn digest<R: TableReader>(
     };
     reader.pass(connection, &[], rest, emission, add).await?;
     Ok(digest)
+}
+
+/// Whether a row's cursor is another value than that of the rows before, for the server as well.
+fn differs(checkpoint: &Checkpoint, column: &impl CursorColumn, extras: &Extras) -> bool {
+    let cell = extras.cells().next().flatten().unwrap_or_default();
+    let (Some(before), Ok(value)) = (&checkpoint.cursor, std::str::from_utf8(cell)) else {
+        return checkpoint.cursor.is_none();
+    };
+    if column.only_server_compares() {
+        return differ_in_any_collation(&before.cursor, value);
+    }
+    !column.same(&before.cursor, value)
+}
+
+/// Whether texts differ by more than a collation may overlook: case, blanks at the end, accents.
+pub(crate) fn differ_in_any_collation(a: &str, b: &str) -> bool {
+    let plain = |text: &str| text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    plain(a) && plain(b) && !a.trim_end().eq_ignore_ascii_case(b.trim_end())
 }
 
 /// Takes the row that was written last into account.

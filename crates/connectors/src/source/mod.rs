@@ -22,6 +22,7 @@ use serde_json::value::RawValue;
 pub(crate) use checkpoint::{Checkpoint, as_text};
 pub(crate) use digits::Digits;
 pub(crate) use extras::Extras;
+pub(crate) use incremental::differ_in_any_collation;
 pub(crate) use keyset::{Progress, pages};
 pub(crate) use outcomes::Outcomes;
 pub(crate) use records::{GONE, GlobalStates, LineBuilder, Records, UNFIT, quoted_json};

@@ -13,8 +13,10 @@ pub(crate) const SILENCE_MAX: std::time::Duration = std::time::Duration::from_se
 pub(crate) enum Emission {
     /// Nothing: the rows are only looked at.
     Nothing,
-    /// Records.
+    /// Records, each before what is to come after it.
     Rows,
+    /// Records, each after what is to come before it.
+    RowsLast,
 }
 
 /// Reads the columns of one stream.

@@ -90,6 +90,9 @@ impl TableReader for StreamReader<'_> {
                 self.records.send(self.rows.nulled())?;
             }
             after(&mut self.records, &extras)?;
+            if emission == Emission::RowsLast {
+                self.records.send(self.rows.nulled())?;
+            }
         }
         Ok(count)
     }

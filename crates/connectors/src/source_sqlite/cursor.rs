@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::rows::Stored;
-use crate::source::as_text;
+use crate::source::{as_text, differ_in_any_collation};
 
 /// A cursor's value. As text in the state, since JSON readers round numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,20 @@ impl CursorValue {
             Stored::Text(value) => Ok(Self::Text(value.to_owned())),
             Stored::Blob(_) => Err("a cursor value is binary"),
             Stored::Broken => Err("a cursor value is not UTF-8"),
+        }
+    }
+
+    /// Whether the database takes a value for another one, whatever collation the column has.
+    pub(super) fn differs(&self, value: Stored<'_>) -> bool {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "what is the same after rounding counts as the same"
+        )]
+        match (self, value) {
+            (Self::Text(mine), Stored::Text(value)) => differ_in_any_collation(mine, value),
+            (Self::Integer(mine), Stored::Real(value)) => *mine as f64 != value,
+            (Self::Real(mine), Stored::Integer(value)) => *mine != value as f64,
+            (mine, value) => !mine.is(value),
         }
     }
 

@@ -63,6 +63,14 @@ impl<'a> StreamReader<'a> {
             self.rows.write(&row, self.records.begin())?;
             if let Some(checkpoint) = checkpoint.as_deref_mut() {
                 let cursor = stored(&row, self.columns)?;
+                // Rows that share a value are read again together, so a state among them would send
+                // some twice.
+                if emission == Emission::RowsAndStates
+                    && self.records.state_is_due()
+                    && differs(checkpoint, cursor)
+                {
+                    self.records.state(&*checkpoint)?;
+                }
                 take(checkpoint, cursor, self.records.row()).map_err(|why| {
                     let name = &checkpoint.cursor_field;
                     let stream = self.records.stream();
@@ -75,12 +83,6 @@ impl<'a> StreamReader<'a> {
             let nulled = self.rows.nulled.iter();
             let names = nulled.map(|column| self.rows.column(*column));
             self.records.send(names)?;
-            if emission == Emission::RowsAndStates
-                && self.records.state_is_due()
-                && let Some(checkpoint) = checkpoint.as_deref()
-            {
-                self.state(checkpoint)?;
-            }
         }
         Ok(())
     }
@@ -88,6 +90,16 @@ impl<'a> StreamReader<'a> {
     /// Sends the checkpoint as the stream's state.
     pub(super) fn state(&mut self, checkpoint: &Checkpoint) -> Result<(), Failure> {
         self.records.state(checkpoint)
+    }
+}
+
+/// Whether a row's cursor is another value than that of the rows before, as the database compares them.
+fn differs(checkpoint: &Checkpoint, cursor: Stored<'_>) -> bool {
+    match (&checkpoint.cursor, cursor) {
+        // Those without a cursor come first, and are read again together.
+        (None, Stored::Null) => false,
+        (None, _) => true,
+        (Some(before), cursor) => before.differs(cursor),
     }
 }
 

@@ -212,3 +212,22 @@ fn a_cursor_that_is_missing_or_has_no_order_is_refused() {
         assert_eq!(run.statuses().last().unwrap(), "t INCOMPLETE");
     }
 }
+
+#[test]
+fn no_state_comes_between_rows_that_share_a_cursor_value() {
+    let orders = Orders::new("(0, '0', '')");
+    // Groups of seven, so that no multiple of the rows between two states ends one.
+    orders.sql(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) \
+         INSERT INTO orders SELECT i, printf('%06d', i / 7), '' FROM n",
+    );
+    let first = orders.read(None);
+    let states = first.states();
+    assert!(states.len() >= 3, "{} states", states.len());
+    let mut covered = 0.0;
+    for state in &states {
+        covered += state["sourceStats"]["recordCount"].as_f64().unwrap();
+        let rest = orders.read(Some(state)).records().len();
+        assert_eq!(covered + rest as f64, 25_001.0, "{state}");
+    }
+}

@@ -169,3 +169,21 @@ fn a_cursor_of_another_type_starts_anew() {
     let second = database.read(&streams, Some(&last(&first))).ok();
     assert_eq!(sorted(&second), [1, 2]);
 }
+
+#[test]
+fn no_state_comes_between_rows_that_share_a_cursor_value() {
+    let database = Database::new(
+        "CREATE TABLE t (id int PRIMARY KEY, at timestamptz); \
+         INSERT INTO t SELECT n, '2024-01-01'::timestamptz + (n / 7) * interval '1 second' \
+         FROM generate_series(1, 25000) AS n",
+    );
+    let streams = by(&database, "at");
+    let states = database.read(&streams, None).ok().states();
+    assert!(states.len() >= 3, "{} states", states.len());
+    let mut covered = 0.0;
+    for state in &states {
+        covered += state["sourceStats"]["recordCount"].as_f64().unwrap();
+        let rest = integers(&database.read(&streams, Some(state)).ok(), "id").len();
+        assert_eq!(covered + rest as f64, 25_000.0, "{state}");
+    }
+}
