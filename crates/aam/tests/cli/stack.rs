@@ -287,6 +287,7 @@ fn status_and_doctor_tell_of_a_stack_that_is_well() {
             "settings",
             "keys",
             "registry",
+            "secret key",
             "disk",
             "airbyte",
             "airbyte credentials",

@@ -138,7 +138,7 @@ fn files_outside_of_the_roots_are_refused_in_words() {
         let message = |connector, path| message(connector, &whole(path));
         assert_eq!(message(connector, "data/ok.db"), "");
         assert_eq!(message(connector, "home/sample.db"), "");
-        assert!(message(connector, "home/registry.db").contains("AAM's own folder"));
+        assert!(message(connector, "home/registry.db").contains("AAM's own files"));
         assert!(message(connector, "outside.db").contains("AAM_DATA_ROOTS"));
         assert!(message(connector, "data/link.db").contains("AAM_DATA_ROOTS"));
         assert!(message(connector, "data/../outside.db").contains("AAM_DATA_ROOTS"));

@@ -37,7 +37,7 @@ pub struct Policy {
 const KB: usize = 1024;
 
 /// Answers probes.
-pub(crate) const PROBE: Policy = Policy::new(Access::Probe, 0);
+pub(crate) const PROBE: Policy = Policy::new(Access::Probe, 16 * KB);
 /// Issues tokens.
 pub(crate) const TOKEN: Policy = Policy::new(Access::Token, 16 * KB);
 /// Shows the web app's page.
