@@ -8,7 +8,7 @@ use serde::Serialize;
 use shared::airbyte::Airbyte;
 use shared::home;
 use shared::registry::Registry;
-use shared::settings::{Settings, Source};
+use shared::settings::{DatabaseTarget, Settings, Source};
 
 use crate::client::Client;
 use crate::output::{self, Format};
@@ -60,7 +60,7 @@ async fn look(settings: &Settings) -> Vec<Finding> {
     if is_there {
         findings.push(secret_key(settings).await);
     }
-    findings.push(disk(settings));
+    findings.extend(disk(settings));
     findings.extend(airbyte(settings).await);
     findings.extend(services(settings).await);
     if let Some(url) = &settings.redis_url {
@@ -197,8 +197,11 @@ async fn airbyte(settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-fn disk(settings: &Settings) -> Finding {
-    finding("disk", shared::disk::room(settings.home.path()), "has room")
+/// The data directory's disk, where something is written there.
+fn disk(settings: &Settings) -> Option<Finding> {
+    let is_used =
+        settings.airbyte.embedded || matches!(settings.database, DatabaseTarget::Sqlite { .. });
+    is_used.then(|| finding("disk", shared::disk::room(settings.home.path()), "has room"))
 }
 
 /// Each service: whether it answers, is ready, and takes the key that commands send.
