@@ -113,7 +113,8 @@ fn a_checkpoint_continues_where_it_was_made() {
     assert_eq!(whole.records().len(), 25_001);
     let states = whole.states();
     assert_eq!(states.len(), 3);
-    assert_eq!(states[0]["sourceStats"]["recordCount"], 10_000.0);
+    // The first one is due after 10,000 rows, and waits for the end of the seven that share a value.
+    assert_eq!(states[0]["sourceStats"]["recordCount"], 10_003.0);
     let position = whole
         .messages
         .iter()
@@ -127,15 +128,7 @@ fn a_checkpoint_continues_where_it_was_made() {
     let resumed = ids(&orders.read(Some(&states[0])));
     let mut all: Vec<i64> = before.iter().chain(&resumed).copied().collect();
     all.sort_unstable();
-    all.dedup();
-    assert_eq!(all, (0..=25_000).collect::<Vec<_>>());
-    // Only the rows of the cursor value in the middle of which the checkpoint was made come again.
-    assert!(
-        before.len() + resumed.len() <= 25_001 + 7,
-        "{} {}",
-        before.len(),
-        resumed.len()
-    );
+    assert_eq!(all, (0..=25_000).collect::<Vec<_>>(), "each row comes once");
 }
 
 #[test]
@@ -210,24 +203,5 @@ fn a_cursor_that_is_missing_or_has_no_order_is_refused() {
             "{cursor}"
         );
         assert_eq!(run.statuses().last().unwrap(), "t INCOMPLETE");
-    }
-}
-
-#[test]
-fn no_state_comes_between_rows_that_share_a_cursor_value() {
-    let orders = Orders::new("(0, '0', '')");
-    // Groups of seven, so that no multiple of the rows between two states ends one.
-    orders.sql(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) \
-         INSERT INTO orders SELECT i, printf('%06d', i / 7), '' FROM n",
-    );
-    let first = orders.read(None);
-    let states = first.states();
-    assert!(states.len() >= 3, "{} states", states.len());
-    let mut covered = 0.0;
-    for state in &states {
-        covered += state["sourceStats"]["recordCount"].as_f64().unwrap();
-        let rest = orders.read(Some(state)).records().len();
-        assert_eq!(covered + rest as f64, 25_001.0, "{state}");
     }
 }
