@@ -199,8 +199,8 @@ async fn airbyte(settings: &Settings) -> Vec<Finding> {
 
 /// The data directory's disk, where something is written there.
 fn disk(settings: &Settings) -> Option<Finding> {
-    let is_used =
-        settings.airbyte.embedded || matches!(settings.database, DatabaseTarget::Sqlite { .. });
+    let is_used = matches!(settings.database, DatabaseTarget::Sqlite { .. })
+        || settings.home.airbyte_db().exists();
     is_used.then(|| finding("disk", shared::disk::room(settings.home.path()), "has room"))
 }
 
