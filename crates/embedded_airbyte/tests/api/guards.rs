@@ -5,7 +5,11 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Api, CLIENT_ID, CLIENT_SECRET, Engine, eventually};
+use embedded_airbyte::{Application, Error};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::harness::{Api, CLIENT_ID, CLIENT_SECRET, Engine, Place, eventually};
 
 const TOKENS: [&str; 4] = [
     "/api/public/v1/applications/token",
@@ -223,5 +227,66 @@ async fn bodies_that_are_not_json_have_another_shape_or_are_too_large_are_refuse
         let large = format!("\"{}\"", "x".repeat(33 * 1024 * 1024));
         assert_eq!(send(path, large).await, 413, "{path}");
     }
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_key_it_listens_on_loopback_alone() {
+    let place = Place::new();
+    let beyond = |has_key: bool| {
+        let mut options = place.options();
+        options.bind = ("0.0.0.0".to_owned(), 0);
+        options.has_key = has_key;
+        Application::build(options)
+    };
+    let refused = beyond(false).await.unwrap_err();
+    assert!(matches!(refused, Error::Open(_)), "{refused:?}");
+    let said = refused.to_string();
+    for name in ["BIND_ADDRESS", "AIRBYTE_CLIENT_SECRET", "AAM_API_KEY"] {
+        assert!(said.contains(name), "{said}");
+    }
+    beyond(true).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_do_not_come_are_given_up_and_too_many_bytes_are_refused_beforehand() {
+    let engine = Engine::start().await;
+    let address = engine.api.root.trim_start_matches("http://").to_owned();
+    let announce = async |path: &str, token: &str, bytes: usize| {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {bytes}\r\n\r\n{{"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    };
+    let answer = async |mut stream: TcpStream| {
+        let mut text = String::new();
+        let read = stream.read_to_string(&mut text);
+        let limit = Duration::from_secs(30);
+        tokio::time::timeout(limit, read).await.unwrap().unwrap();
+        text
+    };
+    let token = engine.api.token.clone();
+    // Nobody needs a token for this one, and it takes little.
+    let large = announce(TOKENS[0], "", 17 * 1024).await;
+    assert!(answer(large).await.starts_with("HTTP/1.1 413"));
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(announce("/api/v1/connections/update", &token, 32 * 1024 * 1024).await);
+    }
+    eventually("the bytes of all bodies are taken", async || {
+        let asked = json!({"id": 1});
+        let (status, _) = engine.api.config("/jobs/get", asked).await;
+        match status.as_u16() {
+            503 => Ok(()),
+            other => Err(other.to_string()),
+        }
+    })
+    .await;
+    drop(held);
+    let slow = announce(TOKENS[0], "", 100).await;
+    assert!(answer(slow).await.starts_with("HTTP/1.1 408"));
     engine.stop().await;
 }
