@@ -277,8 +277,11 @@ def check_files(base, workspace, token):
                 fail(f"the second sync of {name}: {ended}")
             compare_things(name, read[name](), second)
         store.put_object(Bucket="lake", Key="others", Body=b"stays")
-        if len(objects(store, "")) != 3:
-            fail(f"objects were left behind: {list(objects(store, ''))}")
+        left = list(objects(store, ""))
+        # What the destination keeps for itself: the newest of which states the rows belong to.
+        own = [key for key in left if "/_aam/" in key]
+        if len(left) - len(own) != 3 or len(own) != 2:
+            fail(f"objects were left behind: {left}")
     finally:
         moto.terminate()
         moto.wait(10)
