@@ -31,6 +31,33 @@ async fn whatever_a_full_disk_stops_goes_on_once_there_is_room() {
     table::print(&rows);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_on_a_full_disk_is_not_ready_until_there_is_room() {
+    let Some(builder) = StackBuilder::one_process().on_disk(DISK_KB) else {
+        eprintln!("skipped: no mount namespaces for this user, so no small disk");
+        return;
+    };
+    let stack = builder.start().await;
+    let services = [&stack.api, &stack.broker_api, &stack.agent_api];
+    for service in services {
+        service.anonymous().get("/ready").await.expect(200);
+    }
+    let ballast = stack.home().join("ballast");
+    let filled = std::fs::write(&ballast, vec![0; usize::try_from(DISK_KB).unwrap() * 1024]);
+    assert!(filled.is_err(), "the disk is larger than it should be");
+    for service in services {
+        let ready = service.anonymous().get("/ready").await.expect(503);
+        let all = ready["dependencies"].as_array().unwrap();
+        let disk = all.iter().find(|dependency| dependency["name"] == "disk");
+        let said = disk.unwrap()["error"].as_str().unwrap();
+        assert!(said.contains("is full"), "{ready}");
+    }
+    std::fs::remove_file(&ballast).unwrap();
+    for service in services {
+        service.anonymous().get("/ready").await.expect(200);
+    }
+}
+
 /// What PostgreSQL answers to a write when its disk is full.
 const FULL: &str = "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     RAISE EXCEPTION 'could not extend file \"base/1/2\": No space left on device'
