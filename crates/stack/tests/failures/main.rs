@@ -5,3 +5,4 @@ mod bad_input;
 mod crashes;
 mod dead_connections;
 mod dependencies;
+mod leaky;
