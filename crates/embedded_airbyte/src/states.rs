@@ -85,19 +85,12 @@ impl Engine {
             }
             NewState::Legacy(state) => {
                 renew_whole(&transaction, connection).await?;
-                upsert(
-                    &transaction,
-                    connection,
-                    String::new(),
-                    "legacy",
-                    state.get(),
-                )
-                .await?;
+                keep(&transaction, connection, "", "legacy", state.get()).await?;
             }
             NewState::Global(state) => {
                 renew_whole(&transaction, connection).await?;
                 let text = to_json(&state);
-                upsert(&transaction, connection, String::new(), "global", &text).await?;
+                keep(&transaction, connection, "", "global", &text).await?;
             }
             NewState::Streams(streams) => {
                 for (stream, state) in streams {
@@ -105,7 +98,7 @@ impl Engine {
                     renew(&transaction, connection, &key).await?;
                     match state {
                         Some(state) => {
-                            upsert(&transaction, connection, key, "stream", state.get()).await?;
+                            keep(&transaction, connection, &key, "stream", state.get()).await?;
                         }
                         None => {
                             connection_state::Entity::delete_by_id((connection, key))
@@ -129,16 +122,17 @@ async fn delete_all(transaction: &DatabaseTransaction, connection: Uuid) -> Resu
     Ok(())
 }
 
-async fn upsert(
+/// Keeps a state, by its stream's key.
+pub(crate) async fn keep(
     transaction: &DatabaseTransaction,
     connection: Uuid,
-    stream: String,
+    stream: &str,
     kind: &str,
     state: &str,
 ) -> Result<(), Fault> {
     connection_state::Entity::insert(connection_state::ActiveModel {
         connection_id: Set(connection),
-        stream: Set(stream),
+        stream: Set(stream.to_owned()),
         kind: Set(kind.to_owned()),
         state: Set(state.to_owned()),
     })

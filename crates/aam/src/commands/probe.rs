@@ -52,7 +52,7 @@ async fn ask(client: &reqwest::Client, url: Url) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether nobody listens there.
+/// Whether the connection was refused: no program listens at the address.
 fn is_absent(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<reqwest::Error>()

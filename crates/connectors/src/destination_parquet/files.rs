@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::failure::Failure;
 use crate::spool::unwritable;
 
-/// Renames files and syncs the folders that have them then. A file that is no longer there was
-/// renamed before.
+/// Renames files, then syncs the folders they were moved to. A missing file was renamed by an earlier
+/// attempt.
 pub(super) fn carry_out(moves: &[(PathBuf, PathBuf)]) -> Result<(), Failure> {
     let mut folders = BTreeSet::new();
     for (from, to) in moves {
@@ -29,7 +29,7 @@ pub(super) fn make(folder: &Path) -> Result<(), Failure> {
     match fs::symlink_metadata(folder) {
         Ok(there) if there.is_dir() => Ok(()),
         Ok(_) => Err(Failure::config(format!(
-            "{} is no folder",
+            "{} is not a folder",
             folder.display()
         ))),
         Err(_) => match fs::create_dir(folder) {
@@ -55,7 +55,7 @@ pub(super) fn lock(path: &Path, busy: impl FnOnce() -> String) -> Result<File, F
     }
 }
 
-/// Names in a folder; none where there is no folder.
+/// Names in a folder; empty if the folder does not exist.
 pub(super) fn files(folder: &Path) -> Result<Vec<String>, Failure> {
     let entries = match fs::read_dir(folder) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -58,7 +58,7 @@ impl Config {
         let limits = paths::Limits::from_environment();
         let base = limits.resolve(&self.path).map_err(Failure::config)?;
         if base.exists() && !base.is_dir() {
-            return Err(Failure::config(format!("{} is no folder", self.path)));
+            return Err(Failure::config(format!("{} is not a folder", self.path)));
         }
         Ok(base)
     }

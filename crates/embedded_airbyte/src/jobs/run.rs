@@ -222,20 +222,17 @@ async fn supersede(
     attempt: attempt::Model,
     over: &[StreamDescriptor],
 ) -> Result<(), Fault> {
-    let mut stats: Vec<StreamStats> = stored("attempt", &attempt.stats)?;
-    let mut changed = false;
-    for stream in &mut stats {
-        if over.contains(&stream.stream) && !stream.superseded {
-            stream.superseded = true;
-            changed = true;
+    let mark = |stats: &mut Vec<StreamStats>| {
+        let mut changed = false;
+        for stream in stats {
+            if over.contains(&stream.stream) && !stream.superseded {
+                stream.superseded = true;
+                changed = true;
+            }
         }
-    }
-    if changed {
-        let mut attempt = attempt.into_active_model();
-        attempt.stats = Set(to_json(&stats));
-        attempt.update(transaction).await?;
-    }
-    Ok(())
+        changed
+    };
+    replication::change_stats(transaction, attempt, mark).await
 }
 
 /// Records how an attempt ended and answers the delay before the next one, if there is one.

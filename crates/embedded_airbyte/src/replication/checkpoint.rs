@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, Set,
-    sea_query::{Expr, OnConflict},
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
+    Set, sea_query::Expr,
 };
-use uuid::Uuid;
 
-use super::tracker::{KeptState, Tracker};
+use super::tracker::{KeptState, StreamStats, Tracker};
 use crate::engine::Engine;
-use crate::fault::{Fault, to_json};
-use crate::store::entities::{attempt, connection_state, job};
+use crate::fault::{Fault, stored, to_json};
+use crate::states::keep;
+use crate::store::entities::{attempt, job};
 use crate::time::now_ms;
 
 /// Writes what was echoed since the last call that succeeded, and the counts so far.
@@ -61,32 +61,17 @@ async fn write_in(
     Ok(())
 }
 
-/// Keeps a state, by its stream's key.
-pub(super) async fn keep(
+/// Changes the counts that an attempt left; `change` says whether it changed any.
+pub(crate) async fn change_stats(
     transaction: &DatabaseTransaction,
-    connection: Uuid,
-    stream: &str,
-    kind: &str,
-    state: &str,
+    attempt: attempt::Model,
+    change: impl FnOnce(&mut Vec<StreamStats>) -> bool,
 ) -> Result<(), Fault> {
-    connection_state::Entity::insert(connection_state::ActiveModel {
-        connection_id: Set(connection),
-        stream: Set(stream.to_owned()),
-        kind: Set(kind.to_owned()),
-        state: Set(state.to_owned()),
-    })
-    .on_conflict(
-        OnConflict::columns([
-            connection_state::Column::ConnectionId,
-            connection_state::Column::Stream,
-        ])
-        .update_columns([
-            connection_state::Column::Kind,
-            connection_state::Column::State,
-        ])
-        .to_owned(),
-    )
-    .exec(transaction)
-    .await?;
+    let mut stats: Vec<StreamStats> = stored("attempt", &attempt.stats)?;
+    if change(&mut stats) {
+        let mut attempt = attempt.into_active_model();
+        attempt.stats = Set(to_json(&stats));
+        attempt.update(transaction).await?;
+    }
     Ok(())
 }

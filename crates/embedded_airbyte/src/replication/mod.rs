@@ -15,6 +15,7 @@ mod tracker;
 mod write;
 
 pub(crate) use attempt::attempt;
+pub(crate) use checkpoint::change_stats;
 pub(crate) use generations::begin as begin_generations;
 pub(crate) use log::{lines as log_lines, note as log_note};
 pub(crate) use tracker::{StreamStats, Tracker};

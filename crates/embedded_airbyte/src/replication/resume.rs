@@ -4,18 +4,19 @@
 //! next attempt's source starts.
 
 use airbyte_protocol::{GlobalState, StateMessage, StateType, StreamDescriptor};
-use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Set};
+use sea_orm::{DatabaseTransaction, EntityTrait};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::checkpoint::keep;
+use super::checkpoint::change_stats;
 use super::plan::PlannedStream;
 use super::tracker::{Covered, StreamStats};
 use crate::engine::Engine;
-use crate::fault::{Fault, stored, to_json};
+use crate::fault::{Fault, to_json};
 use crate::jobs::stream_key;
 use crate::state_epochs::Epochs;
+use crate::states::keep;
 use crate::store::entities::{attempt, connection_state, job};
 
 /// The member of a state that is the platform's own.
@@ -197,27 +198,24 @@ async fn credit(
     if job.connection_id != connection {
         return Ok(());
     }
-    let mut stats: Vec<StreamStats> = stored("attempt", &attempt.stats)?;
-    let mut changed = false;
-    for of in mark.streams {
-        let known = stats.iter().position(|stats| stats.stream == of.stream);
-        let place = known.unwrap_or_else(|| {
-            stats.push(StreamStats::of(of.stream.clone()));
-            stats.len() - 1
-        });
-        let stats = &mut stats[place];
-        if stats.records_committed + stats.records_rejected < of.records {
-            stats.records_committed = of.records - stats.records_rejected;
-            stats.bytes_committed = of.bytes;
-            stats.records_emitted = stats.records_emitted.max(of.records);
-            stats.bytes_emitted = stats.bytes_emitted.max(of.bytes);
-            changed = true;
+    let credit = |stats: &mut Vec<StreamStats>| {
+        let mut changed = false;
+        for of in mark.streams {
+            let known = stats.iter().position(|stats| stats.stream == of.stream);
+            let place = known.unwrap_or_else(|| {
+                stats.push(StreamStats::of(of.stream.clone()));
+                stats.len() - 1
+            });
+            let stats = &mut stats[place];
+            if stats.records_committed + stats.records_rejected < of.records {
+                stats.records_committed = of.records - stats.records_rejected;
+                stats.bytes_committed = of.bytes;
+                stats.records_emitted = stats.records_emitted.max(of.records);
+                stats.bytes_emitted = stats.bytes_emitted.max(of.bytes);
+                changed = true;
+            }
         }
-    }
-    if changed {
-        let mut attempt = attempt.into_active_model();
-        attempt.stats = Set(to_json(&stats));
-        attempt.update(transaction).await?;
-    }
-    Ok(())
+        changed
+    };
+    change_stats(transaction, attempt, credit).await
 }

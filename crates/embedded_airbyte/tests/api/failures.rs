@@ -166,6 +166,20 @@ async fn unrepeated() -> Engine {
     Engine::start_with(|options| options.retry.complete_in_a_row = 1).await
 }
 
+/// Lets the destination leave once the source has ended; its attempt fails, with nothing committed.
+async fn leaves_its_input_unread(engine: &Engine, job: i64) {
+    let reader = left(&engine.place, "reader").await;
+    eventually("the source has ended", async || match alive(&reader) {
+        true => Err("it runs".to_owned()),
+        false => Ok(()),
+    })
+    .await;
+    engine.place.set("leave", "");
+    let (message, committed) = fails_once(&engine.api, job).await;
+    assert_eq!(message, "the destination ended before its input did");
+    assert_eq!(committed, 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destination_that_reads_nothing_of_a_small_input_fails_the_attempt() {
     let engine = unrepeated().await;
@@ -175,16 +189,7 @@ async fn a_destination_that_reads_nothing_of_a_small_input_fails_the_attempt() {
     let job = api.start_sync(&connection).await;
     left(&engine.place, "not_reading").await;
     emitted(api, job, 3).await;
-    let reader = left(&engine.place, "reader").await;
-    eventually("the source has ended", async || match alive(&reader) {
-        true => Err("it runs".to_owned()),
-        false => Ok(()),
-    })
-    .await;
-    engine.place.set("leave", "");
-    let (message, committed) = fails_once(api, job).await;
-    assert_eq!(message, "the destination ended before its input did");
-    assert_eq!(committed, 0);
+    leaves_its_input_unread(&engine, job).await;
     engine.stop().await;
 }
 
@@ -196,16 +201,7 @@ async fn a_destination_that_closes_its_input_and_ends_later_fails_the_attempt() 
     engine.place.set("records", "100000");
     engine.place.set("close_stdin", "");
     let job = api.start_sync(&connection).await;
-    let reader = left(&engine.place, "reader").await;
-    eventually("the source is stopped", async || match alive(&reader) {
-        true => Err("it runs".to_owned()),
-        false => Ok(()),
-    })
-    .await;
-    engine.place.set("leave", "");
-    let (message, committed) = fails_once(api, job).await;
-    assert_eq!(message, "the destination ended before its input did");
-    assert_eq!(committed, 0);
+    leaves_its_input_unread(&engine, job).await;
     engine.stop().await;
 }
 

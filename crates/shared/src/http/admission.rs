@@ -55,7 +55,7 @@ pub(super) async fn admission(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let gate = request
         .app_data::<Data<Gate>>()
-        .map(|gate| gate.get_ref().clone())
+        .cloned()
         .expect("the server installs the gate's state beside the routes");
     request.extensions_mut().insert(Route {
         pattern: matched.pattern.clone(),

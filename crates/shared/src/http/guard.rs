@@ -27,9 +27,9 @@ pub(super) async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let gate = request
+    let service = request
         .app_data::<Data<Gate>>()
-        .map(|gate| gate.get_ref().clone())
+        .map(|gate| gate.service)
         .expect("the server installs the guard's state beside the guard");
     let sent = request
         .headers()
@@ -38,18 +38,22 @@ pub(super) async fn guard(
     let id = request_id::accept(sent);
     let span = tracing::info_span!(
         "request",
-        service = gate.service,
+        service,
         request_id = %id,
         method = %request.method(),
         path = request.path()
     );
     let traceparent = request.headers().get(crate::telemetry::TRACEPARENT);
     crate::telemetry::continue_trace(&span, traceparent.and_then(|value| value.to_str().ok()));
-    request_id::scope(id.clone(), pass(gate, id, request, next).instrument(span)).await
+    request_id::scope(
+        id.clone(),
+        pass(service, id, request, next).instrument(span),
+    )
+    .await
 }
 
 async fn pass(
-    gate: Gate,
+    service: &'static str,
     id: String,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -82,7 +86,7 @@ async fn pass(
     let elapsed = begun.elapsed();
     let pattern = route.as_ref().and_then(|route| route.pattern.as_deref());
     let pattern = pattern.unwrap_or("unmatched");
-    super::metrics::observe(gate.service, &method, pattern, status, elapsed);
+    super::metrics::observe(service, &method, pattern, status, elapsed);
     let duration_ms = elapsed.as_secs_f64() * 1000.0;
     let access = route
         .and_then(|route| route.policy)

@@ -1,9 +1,11 @@
 //! The one way a connection's catalog is changed in Airbyte: old and new written down first,
 //! updated, read back, compared, and the next version stored; or the old one put back.
 
+use std::collections::HashSet;
+
 use airbyte_protocol::StreamDescriptor;
-use catalog::SyncCatalog;
 use catalog::plan::RefreshMode;
+use catalog::{SyncCatalog, SyncStream};
 use contracts::{ErrorCode, Event, SyncRequest};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -108,8 +110,17 @@ pub(crate) struct Changed {
 async fn refuse_taken_tables(
     state: &State,
     target: &Repairable,
+    before: &ConnectionRead,
     next: &SyncCatalog,
 ) -> Result<(), Error> {
+    let before = observe::configured(before)?;
+    let known: HashSet<StreamDescriptor> = before.selected().map(SyncStream::descriptor).collect();
+    if next
+        .selected()
+        .all(|entry| known.contains(&entry.descriptor()))
+    {
+        return Ok(());
+    }
     let Some(workspace) = target.row.workspace_id else {
         return Ok(());
     };
@@ -138,7 +149,7 @@ pub(crate) async fn put(
     before: &ConnectionRead,
     next: Next<'_>,
 ) -> Result<Changed, Error> {
-    refuse_taken_tables(state, target, next.catalog).await?;
+    refuse_taken_tables(state, target, before, next.catalog).await?;
     let intent = Intent {
         previous: before.sync_catalog.clone(),
         previous_source_catalog_id: before.source_catalog_id,
