@@ -28,11 +28,13 @@ pub(crate) struct NewConnection {
     pub(crate) destination_id: Uuid,
     pub(crate) status: String,
     pub(crate) catalog: SyncCatalog,
-    pub(crate) source_catalog_id: Uuid,
+    pub(crate) source_catalog_id: Option<Uuid>,
     pub(crate) naming: Naming,
     pub(crate) schedule: Schedule,
     pub(crate) non_breaking_preference: String,
     pub(crate) tags: Vec<Uuid>,
+    /// Settings that only the Config API's `connections/create` takes.
+    pub(crate) further: ConnectionChange,
 }
 
 /// What a connection becomes; `None` stays as it is.
@@ -150,7 +152,7 @@ impl Engine {
             schedule_data: Set(new.schedule.data.map(|data| data.to_string())),
             non_breaking_preference: Set(new.non_breaking_preference),
             backfill_preference: Set("disabled".to_owned()),
-            source_catalog_id: Set(Some(new.source_catalog_id)),
+            source_catalog_id: Set(new.source_catalog_id),
             breaking_change: Set(false),
             notify_schema_changes: Set(false),
             notify_schema_changes_by_email: Set(false),
@@ -161,6 +163,7 @@ impl Engine {
         .insert(&transaction)
         .await?;
         tags::replace(&transaction, id, row.workspace_id, &new.tags).await?;
+        let row = update_in(&transaction, id, new.further).await?;
         transaction.commit().await?;
         self.scheduler.poke();
         Ok(row)

@@ -7,6 +7,7 @@ mod bad_connectors;
 mod community;
 mod concurrency;
 mod config_calls;
+mod config_connections;
 mod connections;
 mod crashes;
 mod definitions;

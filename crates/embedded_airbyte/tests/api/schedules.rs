@@ -16,7 +16,7 @@ async fn jobs(api: &Api, connection: &str) -> Vec<Value> {
 }
 
 /// Waits until a connection has this many jobs, all of them ended.
-async fn ended(api: &Api, connection: &str, count: usize) {
+pub(crate) async fn ended(api: &Api, connection: &str, count: usize) {
     eventually(&format!("{count} jobs have ended"), async || {
         let jobs = jobs(api, connection).await;
         let good = jobs.iter().all(|job| job["job"]["status"] == "succeeded");

@@ -81,6 +81,17 @@ async fn tags(engine: &Engine, connection: Uuid) -> Result<Vec<Value>, Fault> {
     Ok(tags.remove(&connection).unwrap_or_default())
 }
 
+/// How the newest catalog of the source differs from the one that the connection accepted.
+pub(super) fn schema_change(row: &connection::Model, latest: Option<Uuid>) -> SchemaChange {
+    if row.breaking_change {
+        SchemaChange::Breaking
+    } else if latest.is_some() && latest != row.source_catalog_id {
+        SchemaChange::NonBreaking
+    } else {
+        SchemaChange::NoChange
+    }
+}
+
 /// `WebBackendConnectionRead`: all discovered streams. `fresh` is a catalog that was discovered
 /// just now, with its id and what it changes.
 pub(super) async fn web_backend_read(
@@ -93,9 +104,7 @@ pub(super) async fn web_backend_read(
     let latest = latest.map(|latest| latest.id);
     let change = match &fresh {
         Some((_, _, diff)) => diff.schema_change(),
-        None if row.breaking_change => SchemaChange::Breaking,
-        None if latest.is_some() && latest != row.source_catalog_id => SchemaChange::NonBreaking,
-        None => SchemaChange::NoChange,
+        None => schema_change(row, latest),
     };
     members.insert("schemaChange".into(), json!(change));
     members.insert("createdAt".into(), json!(seconds(row.created_at)));

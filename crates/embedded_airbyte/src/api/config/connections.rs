@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use actix_web::{HttpResponse, web};
 use airbyte_protocol::StreamDescriptor;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use shared::http::routes::Routes;
 use uuid::Uuid;
@@ -15,10 +16,11 @@ use super::jobs::job_info;
 use crate::actors::Page;
 use crate::api::policy::{BEARER, LARGE, Policy};
 use crate::api::{Reply, Shared, body};
-use crate::connections::ConnectionChange;
+use crate::connections::{ConnectionChange, NewConnection};
 use crate::engine::Engine;
 use crate::fault::Fault;
 use crate::jobs::{Refresh, RefreshMode, Work};
+use crate::naming::Naming;
 use crate::notation::{SelectedField, SyncCatalog};
 use crate::options::ConnectorKind;
 use crate::schedule::Schedule;
@@ -26,6 +28,7 @@ use crate::selection::{checked_mappers, missing_columns};
 
 pub(super) fn configure(routes: &mut Routes<Policy>) {
     routes
+        .post("/connections/create", LARGE.making_something(), create)
         .post("/connections/get", BEARER, get)
         .post("/connections/list", BEARER, list)
         .post("/connections/update", LARGE, update)
@@ -67,11 +70,11 @@ struct ConnectionStream {
     stream_namespace: Option<String>,
 }
 
-/// `ConnectionUpdate`. Unknown members are tolerated, as Airbyte tolerates them.
+/// The members that `ConnectionUpdate` and `ConnectionCreate` share. Unknown members are ignored, as
+/// Airbyte ignores them.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Update {
-    pub(super) connection_id: Uuid,
+pub(super) struct Settings {
     name: Option<String>,
     namespace_definition: Option<String>,
     namespace_format: Option<String>,
@@ -95,7 +98,7 @@ pub(super) struct Update {
     on_demand_enabled: Option<bool>,
 }
 
-impl Update {
+impl Settings {
     /// What is kept to be read back and means nothing on one machine.
     fn shown(&mut self) -> Map<String, Value> {
         let all = [
@@ -120,6 +123,65 @@ impl Update {
 #[serde(rename_all = "camelCase")]
 struct TagRef {
     tag_id: Uuid,
+}
+
+/// The members that only `ConnectionCreate` has.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Create {
+    source_id: Uuid,
+    destination_id: Uuid,
+    status: String,
+    /// `ConnectionSchedule`, the notation before `scheduleType` and `scheduleData`.
+    schedule: Option<Value>,
+}
+
+async fn create(engine: Shared, bytes: web::Bytes) -> HttpResponse {
+    answer(engine, |engine| async move {
+        let (new, mut settings): (Create, Settings) = (body(&bytes)?, body(&bytes)?);
+        if let Some(schedule) = new.schedule.filter(|schedule| !schedule.is_null()) {
+            if settings.schedule_type.is_some() {
+                return Err(Fault::Unprocessable(
+                    "supply either schedule or scheduleType, not both".to_owned(),
+                ));
+            }
+            settings.schedule = None;
+            settings.schedule_type = Some("basic".to_owned());
+            settings.schedule_data = Some(json!({ "basicSchedule": schedule }));
+        }
+        engine.actor(ConnectorKind::Source, new.source_id).await?;
+        let mut change = change(&engine, settings, new.destination_id).await?;
+        let catalog = change.catalog.take();
+        let row = engine
+            .connection_create(NewConnection {
+                name: change.name.take(),
+                source_id: new.source_id,
+                destination_id: new.destination_id,
+                status: change.status.take().unwrap_or(new.status),
+                catalog: catalog.unwrap_or_else(|| SyncCatalog {
+                    streams: Vec::new(),
+                }),
+                source_catalog_id: change.source_catalog_id.take(),
+                naming: Naming {
+                    definition: change
+                        .namespace_definition
+                        .take()
+                        .unwrap_or_else(|| "source".to_owned()),
+                    format: change.namespace_format.take(),
+                    prefix: change.prefix.take(),
+                },
+                schedule: change.schedule.take().unwrap_or_else(Schedule::manual),
+                non_breaking_preference: change
+                    .non_breaking_preference
+                    .take()
+                    .unwrap_or_else(|| "ignore".to_owned()),
+                tags: change.tags.take().unwrap_or_default(),
+                further: change,
+            })
+            .await?;
+        Ok(Reply::json(&one(&engine, &row).await?))
+    })
+    .await
 }
 
 async fn get(engine: Shared, bytes: web::Bytes) -> HttpResponse {
@@ -162,32 +224,31 @@ async fn list(engine: Shared, bytes: web::Bytes) -> HttpResponse {
 
 async fn update(engine: Shared, bytes: web::Bytes) -> HttpResponse {
     answer(engine, |engine| async move {
-        let asked: Update = body(&bytes)?;
-        let id = asked.connection_id;
-        let row = engine.connection(id).await?;
-        let change = change(&engine, asked, row.destination_id).await?;
-        let row = engine.connection_update(id, change).await?;
-        Ok(Reply::json(&one(&engine, &row).await?))
+        apply_update(&engine, &bytes).await
     })
     .await
+}
+
+async fn apply_update(engine: &Engine, bytes: &[u8]) -> Result<Reply, Fault> {
+    let (target, settings): (ConnectionId, Settings) = (body(bytes)?, body(bytes)?);
+    let id = target.connection_id;
+    let row = engine.connection(id).await?;
+    let change = change(engine, settings, row.destination_id).await?;
+    let row = engine.connection_update(id, change).await?;
+    Ok(Reply::json(&one(engine, &row).await?))
 }
 
 /// The reason goes to a timeline that only the web app shows.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct UpdateWithReason {
-    connection_update: Update,
+    connection_update: Box<RawValue>,
 }
 
 async fn update_with_reason(engine: Shared, bytes: web::Bytes) -> HttpResponse {
     answer(engine, |engine| async move {
         let asked: UpdateWithReason = body(&bytes)?;
-        let asked = asked.connection_update;
-        let id = asked.connection_id;
-        let row = engine.connection(id).await?;
-        let change = change(&engine, asked, row.destination_id).await?;
-        let row = engine.connection_update(id, change).await?;
-        Ok(Reply::json(&one(&engine, &row).await?))
+        apply_update(&engine, asked.connection_update.get().as_bytes()).await
     })
     .await
 }
@@ -204,7 +265,7 @@ fn one_of(what: &str, value: Option<String>, known: &[&str]) -> Result<Option<St
 
 pub(super) async fn change(
     engine: &Engine,
-    mut asked: Update,
+    mut asked: Settings,
     destination: Uuid,
 ) -> Result<ConnectionChange, Fault> {
     let shown = asked.shown();

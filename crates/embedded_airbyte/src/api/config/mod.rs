@@ -2,6 +2,7 @@
 
 mod actor_calls;
 mod actors;
+mod connection_list;
 mod connection_status;
 mod connection_views;
 mod connections;
@@ -34,6 +35,7 @@ pub(super) fn configure(routes: &mut Routes<Policy>) {
         .configure(actor_calls::configure)
         .configure(installation::configure)
         .configure(connections::configure)
+        .configure(connection_list::configure)
         .configure(connection_status::configure)
         .configure(debug_info::configure)
         .configure(discover::configure)

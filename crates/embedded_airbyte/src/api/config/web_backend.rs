@@ -8,7 +8,7 @@ use shared::http::routes::Routes;
 
 use super::answer;
 use super::connection_views::web_backend_read;
-use super::connections::{ConnectionId, Update, change};
+use super::connections::{ConnectionId, Settings, change};
 use crate::api::policy::{BEARER, LARGE, Policy};
 use crate::api::{Reply, Shared, body};
 use crate::engine::Engine;
@@ -65,8 +65,9 @@ struct SkipReset {
 
 async fn update(engine: Shared, bytes: web::Bytes) -> HttpResponse {
     answer(engine, |engine| async move {
-        let (asked, skip): (Update, SkipReset) = (body(&bytes)?, body(&bytes)?);
-        let id = asked.connection_id;
+        let (target, skip): (ConnectionId, SkipReset) = (body(&bytes)?, body(&bytes)?);
+        let asked: Settings = body(&bytes)?;
+        let id = target.connection_id;
         let before = engine.connection(id).await?;
         let mut change = change(&engine, asked, before.destination_id).await?;
         let mut stale = Vec::new();

@@ -238,7 +238,7 @@ async fn create(engine: Shared, bytes: web::Bytes) -> HttpResponse {
                 destination_id,
                 status,
                 catalog,
-                source_catalog_id,
+                source_catalog_id: Some(source_catalog_id),
                 naming: Naming {
                     definition: definition.unwrap_or_else(|| "destination".to_owned()),
                     format: common.namespace_format,
@@ -247,6 +247,7 @@ async fn create(engine: Shared, bytes: web::Bytes) -> HttpResponse {
                 schedule,
                 non_breaking_preference: preference,
                 tags,
+                further: ConnectionChange::default(),
             })
             .await?;
         one(&engine, &row).await
