@@ -1,14 +1,13 @@
 # What the stages with a real Docker engine share. Sourced after lib.sh, not run.
 
 # Returns where a Docker engine answers. Where none does, starts one, runs the script once more inside
-# (docker_engine.sh), ends it and exits. Without root there is nothing to start: SKIPPED, and a failure
-# in CI, where nothing is skipped.
-with_engine() { # SCRIPT ARGUMENT…
+# (docker_engine.sh), ends it and exits. Without root on Linux it cannot start one: the stage is skipped.
+with_engine() { # STAGE SCRIPT ARGUMENT…
+  local stage=$1
+  shift
   command -v docker >/dev/null && timeout 20 docker info >/dev/null 2>&1 && return
   if [ "$(id -u)" != 0 ] || [ "$(uname)" != Linux ]; then
-    [ -z "${CI:-}" ] || die "no Docker engine answers, and starting one needs root on Linux"
-    echo "SKIPPED: no Docker engine answers, and starting one needs root on Linux"
-    exit 0
+    skip "$stage" "no Docker engine answers, and starting one needs root on Linux"
   fi
   local script=$1 code=0 folder
   shift

@@ -4,6 +4,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 say() { printf '\n== %s\n' "$*"; }
 die() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
+# Ends a test script that cannot run here, and records why for scripts/test.sh.
+skip() { # NAME REASON…
+  local name=$1
+  shift
+  printf 'SKIPPED: %s\n' "$*"
+  [ -z "${AAM_TEST_SKIPS:-}" ] || printf '%s\t%s\n' "$name" "$*" >>"$AAM_TEST_SKIPS"
+  exit 77
+}
 need() {
   for program in "$@"; do
     command -v "$program" >/dev/null || die "$program is not installed"

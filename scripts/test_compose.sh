@@ -29,7 +29,7 @@ fi
 if [ "${1:-}" = --image ]; then
   timeout 20 docker info >/dev/null 2>&1 || die "--image wants a Docker engine that reaches the registries"
 fi
-with_engine scripts/test_compose.sh "$@"
+with_engine compose scripts/test_compose.sh "$@"
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/aam-compose.XXXXXX")
 # A copy of the checkout, so that neither a .env of the developer's nor a stack of theirs is touched.

@@ -2,14 +2,12 @@
 # Connectors that are Python packages, for real: each of the shipped table is installed and asks for
 # its specification, some are synced and compared cell by cell, and a half installed one is repaired. The
 # native file connectors are synced beside them, into files that DuckDB reads and a server of S3.
-# Prints SKIPPED and the reason, and succeeds, where there is no Python with venv or no package index
-# answers, or answers too slowly.
+# Skipped where there is no Python with venv, or no package index answers in time.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-skip() { echo "SKIPPED: $*"; exit 0; }
 
-command -v python3 >/dev/null || skip "python3 is not installed"
-python3 -c 'import venv, ensurepip' 2>/dev/null || skip "python3-venv is not installed"
+command -v python3 >/dev/null || skip connectors "python3 is not installed"
+python3 -c 'import venv, ensurepip' 2>/dev/null || skip connectors "python3-venv is not installed"
 need cargo jq
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/aam-connectors.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
@@ -17,12 +15,12 @@ trap 'rm -rf "$scratch"' EXIT
 python3 -m venv "$scratch/uv"
 if ! timeout 300 "$scratch/uv/bin/pip" install -q --disable-pip-version-check --retries 1 uv >"$scratch/pip.log" 2>&1; then
   tail -n 3 "$scratch/pip.log"
-  skip "no package index answers"
+  skip connectors "no package index answers"
 fi
 python3 -m venv "$scratch/tools"
 if ! timeout 600 "$scratch/uv/bin/uv" pip install -q --python "$scratch/tools/bin/python" 'moto[server]' boto3 duckdb pytz >"$scratch/pip.log" 2>&1; then
   tail -n 3 "$scratch/pip.log"
-  skip "the package index does not answer any more"
+  skip connectors "the package index does not answer any more"
 fi
 cargo build --locked --workspace --bins --quiet
 aam=$(realpath "${CARGO_TARGET_DIR:-target}/debug/aam")
@@ -37,8 +35,8 @@ try() {
   timeout 300 "$aam" "$@" >out.log 2>err.log || code=$?
   [ "$code" = 0 ] && return
   tail -n 5 err.log
-  [ "$code" = 124 ] && skip "the package index is too slow"
-  grep -q 'package index cannot be reached' err.log && skip "the package index does not answer any more"
+  [ "$code" = 124 ] && skip connectors "the package index is too slow"
+  grep -q 'package index cannot be reached' err.log && skip connectors "the package index does not answer any more"
   die "aam $*"
 }
 

@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
 # AAM's main job, and one of every call, through validating proxies between the caller and the embedded
 # Airbyte. Counts what breaks Airbyte's own OpenAPI documents, but for the differences that Airbyte's
-# server is known to have from them. Prints SKIPPED and the reason, and succeeds, without the documents.
+# server is known to have from them. Skipped without the documents.
 #
 #   AIRBYTE_PUBLIC_SPEC, AIRBYTE_CONFIG_SPEC   the documents; the Config API's paths begin with /v1
 #   PRISM   the proxy, @stoplight/prism-cli from npm: "prism" if installed, else by npx
 #   KEEP    set: leave the folder with all logs and say where it is
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-skip() { echo "SKIPPED: $*"; exit 0; }
 
 # Where Airbyte's server differs from its documents: a pattern of `METHOD path status: violation`,
 # and why it is none of ours.
@@ -21,14 +20,14 @@ KNOWN=(
 )
 
 [ -n "${AIRBYTE_PUBLIC_SPEC:-}" ] && [ -n "${AIRBYTE_CONFIG_SPEC:-}" ] ||
-  skip "AIRBYTE_PUBLIC_SPEC and AIRBYTE_CONFIG_SPEC do not name Airbyte's OpenAPI documents"
+  skip contract "AIRBYTE_PUBLIC_SPEC and AIRBYTE_CONFIG_SPEC do not name Airbyte's OpenAPI documents"
 need cargo curl jq sqlite3
 if [ -n "${PRISM:-}" ]; then prism=("$PRISM")
 elif command -v prism >/dev/null; then prism=(prism)
 elif command -v npx >/dev/null; then prism=(npx --yes @stoplight/prism-cli)
-else skip "neither prism nor npx is installed"
+else skip contract "neither prism nor npx is installed"
 fi
-timeout 300 "${prism[@]}" --version >/dev/null 2>&1 || skip "@stoplight/prism-cli cannot be had"
+timeout 300 "${prism[@]}" --version >/dev/null 2>&1 || skip contract "@stoplight/prism-cli cannot be had"
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/aam-contract.XXXXXX")
 pids=()

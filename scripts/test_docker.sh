@@ -9,7 +9,7 @@ need cargo curl jq busybox
 busybox=$(command -v busybox)
 ! ldd "$busybox" >/dev/null 2>&1 || die "busybox is not the static one, of which images are made (busybox-static)"
 cargo build --locked --workspace --bins --quiet
-with_engine scripts/test_docker.sh
+with_engine docker scripts/test_docker.sh
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/aam-docker.XXXXXX")
 image=aam-test/source-shell:$$
 target=aam-test/destination-shell:$$

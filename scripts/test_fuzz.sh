@@ -1,17 +1,16 @@
 #!/usr/bin/env bash
 # Requests that nobody would write, made from each service's own /openapi.json (schemathesis): no 500,
-# no answer that the document does not have. Prints SKIPPED and the reason, and succeeds, where there is
-# no Python with venv or no package index answers.
+# no answer that the document does not have. Skipped where there is no Python with venv or no package
+# index answers.
 #
 #   FUZZ_EXAMPLES   requests per operation and kind of data: 40
 #   FUZZ_SEED       a number that gives the same requests again: drawn and printed
 #   SCHEMATHESIS    the release to install: 4.32.5
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-skip() { echo "SKIPPED: $*"; exit 0; }
 
-command -v python3 >/dev/null || skip "python3 is not installed"
-python3 -c 'import venv, ensurepip' 2>/dev/null || skip "python3-venv is not installed"
+command -v python3 >/dev/null || skip fuzz "python3 is not installed"
+python3 -c 'import venv, ensurepip' 2>/dev/null || skip fuzz "python3-venv is not installed"
 need cargo curl jq sqlite3
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/aam-fuzz.XXXXXX")
 cleanup() {
@@ -23,7 +22,7 @@ trap cleanup EXIT
 python3 -m venv "$scratch/python"
 timeout 300 "$scratch/python/bin/pip" install -q --disable-pip-version-check --retries 1 \
   "schemathesis==${SCHEMATHESIS:-4.32.5}" >"$scratch/pip.log" 2>&1 ||
-  { tail -n 3 "$scratch/pip.log"; skip "no package index answers"; }
+  { tail -n 3 "$scratch/pip.log"; skip fuzz "no package index answers"; }
 
 cargo build --locked --workspace --bins --quiet
 target=${CARGO_TARGET_DIR:-target}/debug

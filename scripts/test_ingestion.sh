@@ -1,18 +1,16 @@
 #!/usr/bin/env bash
 # Real data through the ingestion API alone: PostgreSQL and MariaDB, written to all the while, into S3 as
-# Parquet and as JSONL, read back and compared cell by cell. The S3 server is moto's. Prints SKIPPED and
-# the reason, and succeeds, where no database is named, there is no Python with venv, or no package index
-# answers.
+# Parquet and as JSONL, read back and compared cell by cell. The S3 server is moto's. Skipped where no
+# database is named, there is no Python with venv, or no package index answers.
 #
 #   AAM_TEST_POSTGRES_URL, AAM_TEST_MYSQL_URL   servers whose user may make users and databases
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-skip() { echo "SKIPPED: $*"; exit 0; }
 
-[ -n "${AAM_TEST_POSTGRES_URL:-}" ] || skip "AAM_TEST_POSTGRES_URL names no PostgreSQL"
-[ -n "${AAM_TEST_MYSQL_URL:-}" ] || skip "AAM_TEST_MYSQL_URL names no MariaDB"
-command -v python3 >/dev/null || skip "python3 is not installed"
-python3 -c 'import venv, ensurepip' 2>/dev/null || skip "python3-venv is not installed"
+[ -n "${AAM_TEST_POSTGRES_URL:-}" ] || skip ingestion "AAM_TEST_POSTGRES_URL names no PostgreSQL"
+[ -n "${AAM_TEST_MYSQL_URL:-}" ] || skip ingestion "AAM_TEST_MYSQL_URL names no MariaDB"
+command -v python3 >/dev/null || skip ingestion "python3 is not installed"
+python3 -c 'import venv, ensurepip' 2>/dev/null || skip ingestion "python3-venv is not installed"
 need cargo
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/aam-ingestion.XXXXXX")
 cleanup() {
@@ -24,12 +22,12 @@ trap cleanup EXIT
 python3 -m venv "$scratch/python"
 if ! timeout 300 "$scratch/python/bin/pip" install -q --disable-pip-version-check --retries 1 uv >"$scratch/pip.log" 2>&1; then
   tail -n 3 "$scratch/pip.log"
-  skip "no package index answers"
+  skip ingestion "no package index answers"
 fi
 if ! timeout 600 "$scratch/python/bin/uv" pip install -q --python "$scratch/python/bin/python" \
   'moto[server]' boto3 duckdb pytz 'psycopg[binary]' 'pymysql[rsa]' >"$scratch/pip.log" 2>&1; then
   tail -n 3 "$scratch/pip.log"
-  skip "the package index does not answer any more"
+  skip ingestion "the package index does not answer any more"
 fi
 cargo build --locked --workspace --bins --quiet
 aam=$(realpath "${CARGO_TARGET_DIR:-target}/debug/aam")

@@ -25,7 +25,10 @@ fn namespaces_allowed() -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_fails_the_attempt_and_the_sync_goes_on_once_there_is_room() {
     if !namespaces_allowed() {
-        eprintln!("skipped: no mount namespaces for this user, so no small disk");
+        test_support::skip(
+            "disk",
+            "this user has no mount namespaces, so no small disk",
+        );
         return;
     }
     let place = Arc::new(Place::new());

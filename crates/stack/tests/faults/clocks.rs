@@ -1,7 +1,7 @@
 //! Clocks that are ten minutes apart: two orchestrators on one registry.
 
 use serde_json::json;
-use test_support::{Database, StackBuilder, eventually_within};
+use test_support::{Database, StackBuilder, eventually_within, skip};
 
 use std::path::Path;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn variables(offset: &'static str) -> [(&'static str, &'static str); 3] {
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_whose_clocks_differ_share_duties_and_tell_each_job_once() {
     if !Path::new(LIBRARY).is_file() {
-        eprintln!("skipped: {LIBRARY} is not there");
+        skip("clocks", &format!("{LIBRARY} is not installed"));
         return;
     }
     let mut stack = StackBuilder::four_processes(Database::postgres().await)
@@ -110,7 +110,7 @@ async fn replicas_whose_clocks_differ_share_duties_and_tell_each_job_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_the_clocks_of_its_services_say_each_flow_works() {
     if !Path::new(LIBRARY).is_file() {
-        eprintln!("skipped: {LIBRARY} is not there");
+        skip("clocks", &format!("{LIBRARY} is not installed"));
         return;
     }
     let stack = StackBuilder::four_processes(Database::postgres().await)

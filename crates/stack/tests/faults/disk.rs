@@ -1,6 +1,6 @@
 //! A full disk under the registry.
 
-use test_support::{Database, Stack, StackBuilder, eventually};
+use test_support::{Database, Stack, StackBuilder, eventually, skip};
 
 use crate::flows::{Flow, Shop};
 use crate::table;
@@ -11,7 +11,10 @@ const DISK_KB: u64 = 64 * 1024;
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_a_full_disk_stops_goes_on_once_there_is_room() {
     let Some(builder) = StackBuilder::one_process().on_disk(DISK_KB) else {
-        eprintln!("skipped: no mount namespaces for this user, so no small disk");
+        skip(
+            "disk",
+            "this user has no mount namespaces, so no small disk",
+        );
         return;
     };
     let mut shop = Shop::new(builder.start().await).await;
@@ -34,7 +37,10 @@ async fn whatever_a_full_disk_stops_goes_on_once_there_is_room() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_on_a_full_disk_is_not_ready_until_there_is_room() {
     let Some(builder) = StackBuilder::one_process().on_disk(DISK_KB) else {
-        eprintln!("skipped: no mount namespaces for this user, so no small disk");
+        skip(
+            "disk",
+            "this user has no mount namespaces, so no small disk",
+        );
         return;
     };
     let stack = builder.start().await;
