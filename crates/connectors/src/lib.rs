@@ -8,6 +8,7 @@ mod destination_postgres;
 mod destination_s3;
 mod destination_sqlite;
 mod failure;
+pub mod hosts;
 mod moments;
 mod output;
 pub mod own_files;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
+use connectors::hosts::AllowedHosts;
 use shared::http::connections::Connections;
 use shared::http::hosts::{self, Hosts};
 use shared::http::routes::{Routes, TrailingSlash};
@@ -47,6 +48,9 @@ impl Application {
         let (host, port) = options.bind.clone();
         if !options.has_key && !hosts::is_loopback(&host) {
             return Err(Error::Open(host));
+        }
+        if let Some(hosts) = &options.connector_hosts {
+            AllowedHosts::parse(hosts).map_err(Error::ConnectorHosts)?;
         }
         let engine = Engine::open(&options).await?;
         let known = Hosts::new(&host, &options.allowed_hosts);

@@ -16,7 +16,7 @@ use crate::definitions::{DESTINATION_SQLITE, Definitions};
 use crate::fault::Fault;
 use crate::hostility::Hostility;
 use crate::jobs::Supervisor;
-use crate::options::{ConnectorKind, Options, RetryPolicy, Timing};
+use crate::options::{ConnectorAccess, ConnectorKind, Options, RetryPolicy, Timing};
 use crate::scheduler::Scheduler;
 use crate::specs::Specs;
 use crate::store::Store;
@@ -63,10 +63,13 @@ impl Engine {
             home,
             home.join("runs"),
             program,
-            &options.data_roots,
+            &ConnectorAccess {
+                data_roots: &options.data_roots,
+                own: &options.own_files,
+                hosts: options.connector_hosts.as_deref(),
+            },
             options.connector_memory,
             &options.docker_program,
-            &options.own_files,
         )
         .map_err(failed(home))?;
         runner.sweep().map_err(failed(&home.join("runs")))?;

@@ -29,6 +29,9 @@ pub enum Error {
         "BIND_ADDRESS={0} is reachable from other machines, and no key is set: set AIRBYTE_CLIENT_ID and AIRBYTE_CLIENT_SECRET, or AAM_API_KEY, or bind to 127.0.0.1"
     )]
     Open(String),
+    /// An entry of the list of hosts is malformed.
+    #[error("AAM_CONNECTOR_HOSTS: {0:?} is not a host name, an address or a network")]
+    ConnectorHosts(String),
     /// The address is taken or not ours.
     #[error("listening on {address} (SERVICE_PORT_EMBEDDED_AIRBYTE, BIND_ADDRESS)")]
     Bind {

@@ -46,7 +46,9 @@ pub use definitions::{
     DESTINATION_SQLITE, SOURCE_LOCAL_FILES, SOURCE_POSTGRES, SOURCE_SQLITE,
 };
 pub use error::Error;
-pub use options::{ConnectorKind, LocalConnector, Options, RetryPolicy, Timing, own_files};
+pub use options::{
+    ConnectorAccess, ConnectorKind, LocalConnector, Options, RetryPolicy, Timing, own_files,
+};
 
 /// Makes a directory that only its owner may enter, parents included.
 fn private_directory(path: &std::path::Path) -> std::io::Result<()> {

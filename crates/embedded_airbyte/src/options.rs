@@ -41,6 +41,9 @@ pub struct Options {
     pub seal_key: SealingKey,
     /// Directories that native file connectors may use.
     pub data_roots: Vec<PathBuf>,
+    /// Hosts that native connectors may connect to, as [`AllowedHosts`](connectors::hosts::AllowedHosts)
+    /// reads them; all without.
+    pub connector_hosts: Option<String>,
     /// AAM's own files, which no connector may use; the data directory is among them anyway.
     pub own_files: OwnFiles,
     /// Program that answers `connector <name> …` and `connector-exec …`; usually this one.
@@ -86,6 +89,7 @@ impl Options {
             client_secret,
             seal_key,
             data_roots: Vec::new(),
+            connector_hosts: None,
             own_files: OwnFiles::default(),
             connector_program,
             local_connectors: Vec::new(),
@@ -132,9 +136,21 @@ impl Options {
         options.allowed_hosts = settings.allowed_hosts.clone();
         options.mode = settings.embedded_airbyte_mode;
         options.data_roots = settings.data_roots.clone();
+        options.connector_hosts = settings.connector_hosts.clone();
         options.own_files = own_files(settings);
         Ok(options)
     }
+}
+
+/// What connectors may use of this machine and its networks.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectorAccess<'a> {
+    /// Folders that file connectors may read and write.
+    pub data_roots: &'a [PathBuf],
+    /// AAM's own files, which no connector may touch.
+    pub own: &'a OwnFiles,
+    /// Hosts that native connectors may connect to; all without.
+    pub hosts: Option<&'a str>,
 }
 
 /// What the settings know to be AAM's own.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use airbyte_protocol::{Catalog, Stream};
 use anyhow::Context as _;
 use comfy_table::{ContentArrangement, Table, presets};
-use embedded_airbyte::{ConnectorInfo, Connectors, LocalConnector, Made, Records};
+use embedded_airbyte::{ConnectorAccess, ConnectorInfo, Connectors, LocalConnector, Made, Records};
 use serde_json::{Value, json};
 use shared::settings::Settings;
 
@@ -174,8 +174,11 @@ fn open(settings: &Settings, local: &Local) -> anyhow::Result<Connectors> {
     Ok(Connectors::open(
         home,
         program,
-        &settings.data_roots,
-        &embedded_airbyte::own_files(settings),
+        &ConnectorAccess {
+            data_roots: &settings.data_roots,
+            own: &embedded_airbyte::own_files(settings),
+            hosts: settings.connector_hosts.as_deref(),
+        },
         &local,
     )?)
 }

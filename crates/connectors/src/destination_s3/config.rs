@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::keys::{FileNames, Template};
 use crate::failure::Failure;
+use crate::hosts;
 use crate::parquet::Compression;
 
 /// How long connecting may take, and one request: a part of a large object on a slow line.
@@ -69,6 +70,8 @@ pub(super) enum Holds {
 pub(super) struct Config {
     pub(super) bucket: String,
     pub(super) store: AmazonS3,
+    /// The URL of the store.
+    endpoint: String,
     pub(super) template: Template,
     pub(super) names: FileNames,
     pub(super) holds: Holds,
@@ -95,9 +98,43 @@ impl Config {
             interval: Duration::from_secs(raw.commit_interval_seconds.unwrap_or(60)),
             file_bytes: raw.max_file_size_mb.unwrap_or(200).max(1) << 20,
             store: store(&raw)?,
+            endpoint: endpoint(&raw)
+                .unwrap_or_else(|| format!("https://s3.{}.amazonaws.com", region(&raw))),
             bucket: raw.s3_bucket_name,
         })
     }
+}
+
+impl Config {
+    /// Reads a configuration whose store this installation allows.
+    ///
+    /// # Errors
+    /// Those of [`Self::parse`], and a store whose host is not allowed.
+    pub(super) async fn permitted(config: &SecretString) -> Result<Self, Failure> {
+        let config = Self::parse(config)?;
+        hosts::permit_url("s3_endpoint", &config.endpoint).await?;
+        Ok(config)
+    }
+}
+
+fn region(raw: &Raw) -> &str {
+    match raw.s3_bucket_region.trim() {
+        "" => "us-east-1",
+        region => region,
+    }
+}
+
+/// The URL of a store that is not Amazon's.
+fn endpoint(raw: &Raw) -> Option<String> {
+    given(&raw.s3_endpoint).map(|endpoint| {
+        // Without a scheme, the one that keeps what is sent to itself.
+        let scheme = if endpoint.contains("://") {
+            ""
+        } else {
+            "https://"
+        };
+        format!("{scheme}{}", endpoint.trim_end_matches('/'))
+    })
 }
 
 fn given(text: &Option<String>) -> Option<&str> {
@@ -157,19 +194,7 @@ fn store(raw: &Raw) -> Result<AmazonS3, Failure> {
             "\"role_arn\" is not supported; give an access key",
         ));
     }
-    let region = match raw.s3_bucket_region.trim() {
-        "" => "us-east-1",
-        region => region,
-    };
-    let endpoint = given(&raw.s3_endpoint).map(|endpoint| {
-        // Without a scheme, the one that keeps what is sent to itself.
-        let scheme = if endpoint.contains("://") {
-            ""
-        } else {
-            "https://"
-        };
-        format!("{scheme}{}", endpoint.trim_end_matches('/'))
-    });
+    let endpoint = endpoint(raw);
     let is_http = endpoint
         .as_deref()
         .is_some_and(|e| e.starts_with("http://"));
@@ -184,7 +209,7 @@ fn store(raw: &Raw) -> Result<AmazonS3, Failure> {
     };
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(raw.s3_bucket_name.trim())
-        .with_region(region)
+        .with_region(region(raw))
         .with_virtual_hosted_style_request(false)
         .with_client_options(client)
         .with_retry(retry);

@@ -48,7 +48,7 @@ pub(crate) fn spec() -> ConnectorSpecification {
 
 /// Writes, reads, lists and deletes an object of its own.
 pub(crate) async fn check(config: &SecretString) -> Result<(), Failure> {
-    let config = Config::parse(config)?;
+    let config = Config::permitted(config).await?;
     let key = config.template.probe()?;
     let named = |mut failure: Failure| {
         failure.message = format!("bucket {}: {}", config.bucket, failure.message);
@@ -64,7 +64,7 @@ pub(crate) async fn write(
     written_for: Option<&str>,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let config = Config::parse(config)?;
+    let config = Config::permitted(config).await?;
     let catalog: ConfiguredCatalog = serde_json::from_str(catalog)
         .map_err(|e| Failure::config("the configured catalog cannot be understood").because(e))?;
     let held = Held::default();

@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgConnection};
 use super::config::{Config, SslMode};
 use super::failure::of_connecting;
 use crate::failure::Failure;
+use crate::hosts;
 
 /// Settings of the server, the database or the role that would change what values look like, or
 /// end a long sync.
@@ -17,6 +18,7 @@ const SESSION: &str = "SET standard_conforming_strings = on; SET bytea_output = 
 
 /// Opens a session; `setup` are further `SET`s.
 pub(crate) async fn connect(config: &Config, setup: &str) -> Result<PgConnection, Failure> {
+    hosts::permit("host", &config.host, config.port).await?;
     // The driver knows no `allow`: first without TLS, then, where the server insists, with.
     let modes: &[PgSslMode] = match config.ssl.mode {
         SslMode::Disable => &[PgSslMode::Disable],

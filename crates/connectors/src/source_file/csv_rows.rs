@@ -1,13 +1,14 @@
 //! CSV files, record by record.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::io::{Cursor, Read as _};
 use std::rc::Rc;
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use super::config::Options;
-use super::input::{self, Limited};
+use super::input::{self, COLUMNS_MAX, Limited};
 use super::locate::Found;
 use super::progress::Position;
 use crate::failure::Failure;
@@ -148,7 +149,14 @@ impl CsvRows {
 
 /// The columns' names: each once, none empty.
 fn header(record: &ByteRecord, named: bool, shown: &str) -> Result<Vec<String>, Failure> {
+    if record.len() > COLUMNS_MAX {
+        let count = record.len();
+        return Err(Failure::config(format!(
+            "{shown}, line 1: it has {count} columns; a stream may have {COLUMNS_MAX}"
+        )));
+    }
     let mut names: Vec<String> = Vec::with_capacity(record.len());
+    let mut taken: HashSet<String> = HashSet::with_capacity(record.len());
     for (at, field) in record.iter().enumerate() {
         let text = std::str::from_utf8(field).map_err(|_| {
             Failure::config(format!(
@@ -162,7 +170,7 @@ fn header(record: &ByteRecord, named: bool, shown: &str) -> Result<Vec<String>, 
         };
         let mut name = wanted.clone();
         let mut number = 0;
-        while names.contains(&name) {
+        while !taken.insert(name.clone()) {
             number += 1;
             name = format!("{wanted}_{number}");
         }

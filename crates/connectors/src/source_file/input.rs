@@ -16,6 +16,10 @@ use crate::failure::Failure;
 /// How long one record may be: what a quote that nobody closes takes before it is noticed.
 pub(super) const RECORD_BYTES_MAX: u64 = 64 << 20;
 
+/// Columns that a stream may have. More are names of a map that became columns; each of them makes the
+/// catalog larger, and everything that compares and stores it.
+pub(super) const COLUMNS_MAX: usize = 10_000;
+
 const BUFFER: usize = 1 << 17;
 
 /// Opens the file.

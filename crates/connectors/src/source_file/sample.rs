@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::config::{Format, Options};
 use super::csv_rows::CsvRows;
+use super::input::COLUMNS_MAX;
 use super::jsonl_rows::JsonlRows;
 use super::kinds::Kind;
 use super::locate::{Found, Located};
@@ -38,16 +39,24 @@ struct Columns {
 }
 
 impl Columns {
-    fn place(&mut self, name: &str) -> usize {
+    /// # Errors
+    /// What is wrong with one column more.
+    fn place(&mut self, name: &str) -> Result<usize, String> {
         if let Some(place) = self.places.get(name) {
-            return *place;
+            return Ok(*place);
+        }
+        if self.all.len() == COLUMNS_MAX {
+            return Err(format!(
+                "it brings the stream over {COLUMNS_MAX} columns; put values with changing names \
+                 into one object, which is one column"
+            ));
         }
         self.all.push(Sampled {
             name: name.to_owned(),
             kind: None,
         });
         self.places.insert(name.to_owned(), self.all.len() - 1);
-        self.all.len() - 1
+        Ok(self.all.len() - 1)
     }
 
     fn take(&mut self, place: usize, kind: Kind, otherwise: Kind) {
@@ -70,7 +79,9 @@ pub(super) fn columns(stream: &Located) -> Result<Vec<Sampled>, Failure> {
             Format::Jsonl => of_jsonl(file, &stream.options, budget, &mut columns)?,
             Format::Parquet => {
                 for column in ParquetRows::open(file)?.columns {
-                    let place = columns.place(&column.name);
+                    let place = columns
+                        .place(&column.name)
+                        .map_err(|what| Failure::config(format!("{}: {what}", file.shown)))?;
                     columns.take(place, column.kind, Kind::Any);
                 }
             }
@@ -90,7 +101,8 @@ fn of_csv(
         .header()
         .iter()
         .map(|name| columns.place(name))
-        .collect();
+        .collect::<Result<_, _>>()
+        .map_err(|what| rows.malformed(&what))?;
     if !options.infer_types {
         places
             .iter()
@@ -141,7 +153,7 @@ impl<'de> Visitor<'de> for Members<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key::<std::borrow::Cow<'_, str>>()? {
             let value: &RawValue = map.next_value()?;
-            let place = self.0.place(&name);
+            let place = self.0.place(&name).map_err(serde::de::Error::custom)?;
             if let Some(kind) = Kind::of_json(value.get()) {
                 self.0.take(place, kind, Kind::Any);
             }

@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, MySqlConnection};
 use super::failure::of_connecting;
 use super::settings::{SourceSettings, SslMode};
 use crate::failure::Failure;
+use crate::hosts;
 
 /// Settings of the server or the user that would change what values look like, what is compared,
 /// or end a long sync: the server waits `net_write_timeout` for a destination that is slow.
@@ -23,6 +24,7 @@ const NO_LIMITS: [&str; 2] = [
 
 /// Opens a session that cannot write.
 pub(super) async fn connect(settings: &SourceSettings) -> Result<MySqlConnection, Failure> {
+    hosts::permit("host", &settings.host, settings.port).await?;
     let mut options = MySqlConnectOptions::new()
         .host(&settings.host)
         .port(settings.port)

@@ -11,6 +11,7 @@ mod evolution;
 mod files;
 mod generations;
 mod given;
+mod hosts;
 mod incremental;
 mod interruption;
 mod mysql;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airbyte_protocol::{Catalog, CheckStatus, ConnectionStatus, ConnectorSpecification};
-use connectors::own_files::OwnFiles;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -20,7 +19,7 @@ use crate::connector::command::{self, Verb};
 use crate::connector::process::Prepared;
 use crate::connector::{NotReady, Runner};
 use crate::definitions::{Definition, Definitions, Launch};
-use crate::options::{CONNECTOR_MEMORY, ConnectorKind, LocalConnector};
+use crate::options::{CONNECTOR_MEMORY, ConnectorAccess, ConnectorKind, LocalConnector};
 use crate::secrets::Redactor;
 
 /// How long a spec, check or discover may take.
@@ -135,8 +134,7 @@ impl Connectors {
     pub fn open(
         home: &Path,
         program: PathBuf,
-        data_roots: &[PathBuf],
-        own: &OwnFiles,
+        access: &ConnectorAccess<'_>,
         local: &[LocalConnector],
     ) -> Result<Self, Failed> {
         let docker = Path::new("docker");
@@ -148,8 +146,7 @@ impl Connectors {
         let runs = tempfile::tempdir().map_err(failed)?;
         let memory = Some(CONNECTOR_MEMORY);
         let runs_in = runs.path().to_owned();
-        let runner =
-            Runner::new(home, runs_in, program, data_roots, memory, docker, own).map_err(failed)?;
+        let runner = Runner::new(home, runs_in, program, access, memory, docker).map_err(failed)?;
         Ok(Self {
             definitions,
             runner,

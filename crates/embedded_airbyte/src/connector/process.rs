@@ -8,6 +8,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use connectors::hosts;
 use connectors::own_files::{self, OwnFiles};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -19,6 +20,7 @@ use super::python::{Installer, NotInstalled};
 use super::sweep;
 use crate::definitions::Launch;
 use crate::exec::Limits;
+use crate::options::ConnectorAccess;
 
 /// Variables that connectors get from the engine's own environment.
 const INHERITED: [&str; 12] = [
@@ -51,6 +53,8 @@ pub(crate) struct Runner {
     runs: PathBuf,
     roots: Vec<PathBuf>,
     data_roots: OsString,
+    /// Hosts that native connectors may connect to; all without.
+    hosts: Option<String>,
     memory: Option<u64>,
     home_files: OsString,
     own: OwnFiles,
@@ -111,10 +115,9 @@ impl Runner {
         home: &Path,
         runs: PathBuf,
         program: PathBuf,
-        data_roots: &[PathBuf],
+        access: &ConnectorAccess<'_>,
         memory: Option<u64>,
         docker: &Path,
-        own: &OwnFiles,
     ) -> std::io::Result<Self> {
         let join = |paths: &[PathBuf]| {
             std::env::join_paths(paths)
@@ -122,6 +125,11 @@ impl Runner {
         };
         crate::private_directory(&runs)?;
         let python = Installer::new(program.clone(), home.join("connectors"));
+        let ConnectorAccess {
+            data_roots,
+            own,
+            hosts,
+        } = *access;
         let mut folders = own.folders().to_vec();
         folders.push(home.to_owned());
         let own = OwnFiles::new(own.files().to_vec(), folders);
@@ -135,6 +143,7 @@ impl Runner {
             home: home.canonicalize().unwrap_or_else(|_| home.to_owned()),
             data_roots: join(data_roots)?,
             roots: data_roots.to_owned(),
+            hosts: hosts.map(str::to_owned),
             memory,
             home_files: join(&[home.join("warehouse.db"), home.join("sample.db")])?,
             runs,
@@ -264,6 +273,7 @@ impl Runner {
             .env("AAM_HOME_FILES", &self.home_files)
             .env(own_files::FILES_VARIABLE, &self.own_files)
             .env(own_files::FOLDERS_VARIABLE, &self.own_folders)
+            .envs(self.hosts.iter().map(|hosts| (hosts::VARIABLE, hosts)))
             .env("HOME", path)
             .envs(variables)
             .env("AIRBYTE_STAGING_DIRECTORY", path)

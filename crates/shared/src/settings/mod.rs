@@ -202,6 +202,8 @@ pub struct Settings {
     pub salesforce: SalesforceSettings,
     /// Where native file and database connectors may read and write.
     pub data_roots: Vec<PathBuf>,
+    /// Hosts that native connectors may connect to, a list with commas; all without.
+    pub connector_hosts: Option<String>,
     /// What is logged and how.
     pub log: LogSettings,
     /// How the embedded Airbyte treats its clients.
@@ -351,6 +353,7 @@ impl Settings {
             .text(variables::AAM_DATA_ROOTS)
             .map(|roots| std::env::split_paths(&roots).collect())
             .unwrap_or_else(|| vec![source.working_directory().to_owned()]);
+        let connector_hosts = reader.text(variables::AAM_CONNECTOR_HOSTS);
         let drift_policy = reader.drift_policy();
         let lease = reader.seconds(variables::AAM_LEASE_SECONDS, 1..=3600, 30);
         let rate_limit = reader.rate_limit();
@@ -393,6 +396,7 @@ impl Settings {
             service_urls,
             salesforce,
             data_roots,
+            connector_hosts,
             log,
             embedded_airbyte_mode,
             drift_policy,

@@ -44,6 +44,7 @@ variables! {
     EMBEDDED_AIRBYTE_MODE = "lenient", "How the embedded Airbyte treats its clients: `lenient`, `strict` or `hostile`.";
     AAM_HOME = "/var/lib/aam", "The data directory; unset: `.aam`, searched upwards from the working directory.";
     AAM_DATA_ROOTS = "/srv/data:/srv/exports", "Where native file and SQLite connectors may read and write.";
+    AAM_CONNECTOR_HOSTS = "db.example.com,*.warehouse.example.com,10.1.0.0/16", "Hosts that native connectors may connect to: names, addresses, networks; unset: all.";
     AAM_DRIFT_POLICY = "auto", "What is done about drift of connections that are onboarded without a policy: a word, or the path of a JSON file; unset: `propose`.";
     AAM_LEASE_SECONDS = "30", "How long a process holds an operation without renewing it, in seconds: so long after a process died another goes on with what it did.";
     AAM_HTTP_TIMEOUT_SECONDS = "30", "How long a call to Airbyte may take that waits for no connector; the time of those that do is in proportion, 22 times as long.";

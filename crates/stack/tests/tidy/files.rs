@@ -108,7 +108,7 @@ fn shell_scripts_parse_and_say_what_they_are_for() {
                 path.display()
             ));
         }
-        let is_sourced = path.ends_with("lib.sh");
+        let is_sourced = opening.is_some_and(|line| line.contains("Sourced"));
         if !is_sourced && !source.lines().any(|line| line.starts_with("set -e")) {
             faults.push(format!(
                 "{} does not stop at errors: set -eu",

@@ -388,3 +388,39 @@ fn a_full_refresh_of_no_files_is_no_success() {
     assert_eq!(run.code, 1);
     read(&folder, &config, &[incremental(&stream)], None).ok();
 }
+
+#[test]
+fn a_stream_has_ten_thousand_columns_at_most() {
+    let folder = Folder::new();
+    let jsonl = |count: usize| {
+        let members: Vec<String> = (0..count).map(|at| format!("\"c{at}\":1")).collect();
+        format!("{{\"id\":1}}\n{{{}}}\n", members.join(","))
+    };
+    let csv = |count: usize| {
+        let names: Vec<String> = (0..count).map(|at| format!("c{at}")).collect();
+        format!("{}\n", names.join(","))
+    };
+    folder.file("most.jsonl", &jsonl(9_999));
+    folder.file("more.jsonl", &jsonl(10_000));
+    folder.file("most.csv", &csv(10_000));
+    folder.file("more.csv", &csv(10_001));
+    for name in ["most.jsonl", "most.csv"] {
+        let streams = discover(&folder, &json!({ "path": name }));
+        let columns = streams[0]["json_schema"]["properties"].as_object().unwrap();
+        // Beside the file's own two.
+        let file = ["_ab_source_file_url", "_ab_source_file_last_modified"];
+        let own = columns.keys().filter(|name| !file.contains(&name.as_str()));
+        assert_eq!(own.count(), 10_000, "{name}");
+    }
+    for (name, place) in [
+        ("more.jsonl", "more.jsonl, line 2"),
+        ("more.csv", "more.csv, line 1"),
+    ] {
+        folder.file("config.json", &json!({ "path": name }).to_string());
+        let run = folder.run("source-file", &["discover", "--config=config.json"]);
+        assert_eq!(run.code, 1, "{name}");
+        let message = run.error()["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(place), "{message}");
+        assert!(message.contains("10000"), "{message}");
+    }
+}
