@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use contracts::{ConnectionView, OperationView, Problem, Readiness};
+use redaction::shown_url::shown;
 use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::settings::{Settings, variables};
-use shared::shown_url::shown;
 use url::Url;
 use uuid::Uuid;
 

@@ -129,7 +129,7 @@ fn main() -> ExitCode {
     if let Command::Connector { name, args } = arguments.command {
         return connectors::run(&name, args);
     }
-    shared::install_tls_provider();
+    local::install_tls_provider();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod catalog;
+pub mod java_time;
 mod line;
 mod message;
 mod narrow;

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use local::seal::SealingKey;
 use sea_orm::{ActiveModelTrait, EntityTrait, PaginatorTrait, Set};
 use secrecy::ExposeSecret;
 use serde_json::json;
-use shared::seal::SealingKey;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -171,7 +171,7 @@ async fn signing_key(store: &Store, seal: &SealingKey) -> Result<Vec<u8>, Error>
         return Ok(key.expose_secret().to_vec());
     }
     let mut key = vec![0; 32];
-    shared::random::fill(&mut key);
+    local::random::fill(&mut key);
     setting::ActiveModel {
         name: Set(NAME.to_owned()),
         value: Set(seal.seal(&key, NAME.as_bytes())),

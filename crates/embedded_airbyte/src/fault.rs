@@ -61,7 +61,7 @@ pub(crate) enum Fault {
     },
     /// A sealed secret does not open.
     #[error("opening a sealed secret")]
-    Sealed(#[source] shared::seal::Error),
+    Sealed(#[source] local::seal::Error),
     /// The task that did the work died.
     #[error("the request's task ended early")]
     Task(#[source] tokio::task::JoinError),

@@ -58,8 +58,8 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn serve(local_connectors: Option<PathBuf>) -> anyhow::Result<()> {
-    shared::install_tls_provider();
-    shared::open_files::raise()?;
+    local::install_tls_provider();
+    local::open_files::raise()?;
     let settings = Settings::load_for_airbyte()?;
     shared::telemetry::init(&settings.log)?;
     let application = Application::build(options(&settings, local_connectors)?).await?;

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use connectors::own_files::OwnFiles;
+use local::seal::SealingKey;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
-use shared::seal::SealingKey;
 use shared::settings::{AirbyteMode, Settings};
 use uuid::Uuid;
 
@@ -113,7 +113,7 @@ impl Options {
     pub fn from_settings(
         settings: &Settings,
         connector_program: PathBuf,
-    ) -> Result<Self, shared::home::Error> {
+    ) -> Result<Self, local::home::Error> {
         let given = settings
             .airbyte
             .client_id

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use local::seal::SealingKey;
+use redaction::pointers;
+pub(crate) use redaction::{MASK, Redactor};
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use shared::redaction::pointers;
-pub(crate) use shared::redaction::{MASK, Redactor};
-use shared::seal::SealingKey;
 use uuid::Uuid;
 
 use crate::fault::Fault;

@@ -1,7 +1,7 @@
 //! The engine's times: milliseconds since the epoch inside, Airbyte's three spellings outside.
 
+use airbyte_protocol::java_time;
 use chrono::{DateTime, Timelike as _, Utc};
-use shared::java_time;
 
 /// Now, in milliseconds since the epoch.
 pub(crate) fn now_ms() -> i64 {

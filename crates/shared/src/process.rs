@@ -17,7 +17,7 @@ pub async fn run<F>(service: &'static str, serve: F) -> ExitCode
 where
     F: AsyncFnOnce(Settings, CancellationToken) -> Result<(), Failure>,
 {
-    crate::install_tls_provider();
+    local::install_tls_provider();
     match start(serve).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -31,7 +31,7 @@ async fn start<F>(serve: F) -> Result<(), Failure>
 where
     F: AsyncFnOnce(Settings, CancellationToken) -> Result<(), Failure>,
 {
-    crate::open_files::raise()?;
+    local::open_files::raise()?;
     let settings = Settings::load()?;
     crate::telemetry::init(&settings.log)?;
     let stopping = CancellationToken::new();

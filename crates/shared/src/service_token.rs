@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     fn tokens(key: &str, service: &'static str) -> ServiceTokens {
-        crate::install_tls_provider();
+        local::install_tls_provider();
         ServiceTokens::new(key.to_owned().into(), service)
     }
 
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn an_old_long_lived_or_future_token_is_stale() {
-        crate::install_tls_provider();
+        local::install_tls_provider();
         let key = EncodingKey::from_secret(b"k");
         let now = Utc::now().timestamp();
         for (iat, exp) in [

@@ -7,7 +7,7 @@ pub use auth_broker::{KeyError, check_key};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use shared::home::StackLock;
+use local::home::StackLock;
 use shared::http::server::StartError;
 use shared::registry::{self, Registry};
 use shared::settings::{AirbyteUrls, Settings};
@@ -20,7 +20,7 @@ use url::Url;
 pub enum Error {
     /// The data directory cannot be used, or another stack uses it.
     #[error(transparent)]
-    Home(#[from] shared::home::Error),
+    Home(#[from] local::home::Error),
     /// The registry cannot be opened or brought up to date.
     #[error("the registry cannot be opened")]
     Registry(#[from] registry::Error),

@@ -64,7 +64,7 @@ impl Answer {
 impl Api {
     /// A client for the service at `base`, with a key where one is configured.
     pub fn new(base: &str, key: Option<&str>) -> Self {
-        shared::install_tls_provider();
+        local::install_tls_provider();
         let http = shared::http::client::builder()
             .timeout(Duration::from_secs(120))
             .build()

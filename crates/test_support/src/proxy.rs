@@ -55,7 +55,7 @@ struct State {
 impl Proxy {
     /// Starts a proxy before `upstream`.
     pub async fn start(upstream: &str) -> Self {
-        shared::install_tls_provider();
+        local::install_tls_provider();
         let rules = Arc::new(Mutex::new(Vec::new()));
         let state = Data::new(State {
             upstream: upstream.to_owned(),

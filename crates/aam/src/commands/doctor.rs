@@ -4,9 +4,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::ExitCode;
 
 use contracts::{Caller, DependencyState};
+use local::home;
 use serde::Serialize;
 use shared::airbyte::Airbyte;
-use shared::home;
 use shared::registry::Registry;
 use shared::settings::{DatabaseTarget, Settings, Source};
 
@@ -201,7 +201,7 @@ async fn airbyte(settings: &Settings) -> Vec<Finding> {
 fn disk(settings: &Settings) -> Option<Finding> {
     let is_used = matches!(settings.database, DatabaseTarget::Sqlite { .. })
         || settings.home.airbyte_db().exists();
-    is_used.then(|| finding("disk", shared::disk::room(settings.home.path()), "has room"))
+    is_used.then(|| finding("disk", local::disk::room(settings.home.path()), "has room"))
 }
 
 /// Each service: whether it answers, is ready, and takes the key that commands send.

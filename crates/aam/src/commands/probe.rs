@@ -4,9 +4,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use redaction::shown_url::shown;
 use reqwest::Url;
 use shared::settings::variables;
-use shared::shown_url::shown;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 

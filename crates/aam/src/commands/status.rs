@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use contracts::Readiness;
+use redaction::shown_url::shown;
 use shared::settings::{Settings, variables};
-use shared::shown_url::shown;
 use url::Url;
 
 use crate::client::place;

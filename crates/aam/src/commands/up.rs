@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context as _;
+use redaction::shown_url::shown_text;
 use shared::http::server::stop_signal;
 use shared::settings::Settings;
-use shared::shown_url::shown_text;
 use stack::{Options, Stack};
 
 use crate::client::place;
@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
-    shared::open_files::raise()?;
+    local::open_files::raise()?;
     // Listened for from here on: a signal that comes while the stack starts is not lost.
     let told_to_stop = tokio::spawn(stop_signal());
     let mut log = settings.log.clone();

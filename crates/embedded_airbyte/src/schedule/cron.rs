@@ -1,7 +1,7 @@
 //! What Airbyte says about a cron that it does not take.
 
+use schedule::Quartz;
 use serde_json::json;
-use shared::schedule::Quartz;
 
 use crate::fault::Fault;
 

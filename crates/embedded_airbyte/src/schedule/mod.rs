@@ -5,8 +5,8 @@ mod cron;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use cron::{check_cron, cron_fault};
+use schedule::Quartz;
 use serde_json::{Value, json};
-use shared::schedule::Quartz;
 
 use crate::fault::Fault;
 

@@ -36,9 +36,9 @@ impl Store {
             path: path.clone(),
             source,
         })?;
-        let writer = DatabaseConnection::from(shared::sqlite::writer(&path));
+        let writer = DatabaseConnection::from(local::sqlite::writer(&path));
         migrations::Migrator::up(&writer, None).await?;
-        let reader = shared::sqlite::readers(&path, READERS_MAX).into();
+        let reader = local::sqlite::readers(&path, READERS_MAX).into();
         Ok(Self {
             reader,
             writer,

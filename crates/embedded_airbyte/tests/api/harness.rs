@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use embedded_airbyte::{Application, ConnectorKind, LocalConnector, Options};
+use local::seal::SealingKey;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use shared::seal::SealingKey;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -217,7 +217,7 @@ pub(crate) type Answer = (StatusCode, Value);
 
 impl Api {
     pub(crate) async fn connect(root: String) -> Self {
-        shared::install_tls_provider();
+        local::install_tls_provider();
         let client = shared::http::client::builder()
             .timeout(DEADLINE)
             .build()

@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use embedded_airbyte::{Application, Error};
+use local::seal::SealingKey;
 use serde_json::json;
-use shared::seal::SealingKey;
 
 use crate::harness::{Api, CLIENT_ID, CLIENT_SECRET, Engine, Place, alive, eventually, left};
 

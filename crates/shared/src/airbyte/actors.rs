@@ -8,7 +8,6 @@ use super::call::Repeat;
 use super::types::{Actor, CheckAnswer, Definition, Page, SpecificationAnswer};
 use super::{Airbyte, CONNECTOR_TIMEOUT, Error, ErrorKind};
 use crate::http::client::DEFAULT_TIMEOUT;
-use crate::redaction;
 
 /// Which of the two an actor is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

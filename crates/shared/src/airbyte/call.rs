@@ -13,9 +13,8 @@ use super::{Airbyte, CONNECTOR_TIMEOUT, Inner};
 use crate::http::client::DEFAULT_TIMEOUT;
 use crate::http::outgoing::{self, Again, Lane, ReadError, Refusal, budget};
 use crate::http::request_id;
-use crate::redaction;
-use crate::shown_url::ShownUrl;
 use crate::telemetry::{CALLS, TRACEPARENT, traceparent};
+use redaction::shown_url::ShownUrl;
 
 /// Whether a call may be made twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -397,7 +396,7 @@ pub(super) fn from_transport(
     let kind = if error.is_connect() {
         let parsed = url::Url::parse(url).ok();
         let host = parsed.as_ref().and_then(|url| url.host_str());
-        let hint = host.map_or("", crate::container::hint);
+        let hint = host.map_or("", local::container::hint);
         ErrorKind::Unreachable {
             url: ShownUrl::noted(url, hint),
         }

@@ -10,7 +10,6 @@ use super::types::{ConnectionRead, DiscoverAnswer, Discovered, RefreshAnswer};
 use super::{Airbyte, CONNECTOR_TIMEOUT, Error, ErrorKind};
 use crate::http::client::DEFAULT_TIMEOUT;
 use crate::http::outgoing::{self, Again};
-use crate::redaction;
 
 /// What is changed about a connection; absent members stay.
 #[derive(Debug, Serialize)]

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::redaction;
-use crate::shown_url::ShownUrl;
+use redaction::shown_url::ShownUrl;
 
 /// A call to Airbyte that failed.
 #[derive(Debug, thiserror::Error)]

@@ -20,7 +20,7 @@ use secrecy::SecretString;
 use crate::http::client::DEFAULT_TIMEOUT;
 use crate::http::outgoing::Dependency;
 use crate::settings::AirbyteUrls;
-use crate::shown_url;
+use redaction::shown_url;
 
 pub use actors::ActorKind;
 pub use config_api::{ConnectionUpdate, RefreshMode};

@@ -12,7 +12,7 @@ use super::*;
 use crate::settings::AirbyteUrls;
 
 async fn airbyte(server: &MockServer) -> Airbyte {
-    crate::install_tls_provider();
+    local::install_tls_provider();
     let urls = AirbyteUrls::of_instance(&server.uri().parse().unwrap());
     let client = Some(("id".to_owned(), "secret".to_owned().into()));
     Airbyte::new(urls, client, crate::http::client::build().unwrap())
@@ -189,7 +189,7 @@ async fn a_read_is_repeated_and_a_create_is_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_there_is_told_as_such() {
-    crate::install_tls_provider();
+    local::install_tls_provider();
     let urls = AirbyteUrls::of_instance(&"http://127.0.0.1:1".parse().unwrap());
     let airbyte = Airbyte::new(urls, None, crate::http::client::build().unwrap());
     let error = airbyte.workspace_list().await.unwrap_err();

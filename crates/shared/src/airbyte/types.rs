@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::java_time;
+use airbyte_protocol::java_time;
 
 /// A workspace.
 #[derive(Debug, Clone, Deserialize)]

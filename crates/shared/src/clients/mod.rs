@@ -22,8 +22,8 @@ use crate::airbyte::CONNECTOR_TIMEOUT;
 use crate::http::outgoing::{self, Again, Dependency, Lane, ReadError, Refusal, budget};
 use crate::http::{ApiError, request_id};
 use crate::service_token::ServiceTokens;
-use crate::shown_url::ShownUrl;
 use crate::telemetry::{CALLS, TRACEPARENT, traceparent};
+use redaction::shown_url::ShownUrl;
 
 /// Why a call to another service of ours failed.
 #[derive(Debug, thiserror::Error)]

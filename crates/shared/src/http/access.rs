@@ -102,7 +102,7 @@ pub enum AccessError {
     Registry(#[from] crate::registry::Error),
     /// The data directory cannot provide the service token key.
     #[error(transparent)]
-    Home(#[from] crate::home::Error),
+    Home(#[from] local::home::Error),
 }
 
 /// What a service accepts.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use chrono::{SubsecRound as _, Utc};
 use contracts::{Circuit, DependencyState, Health, HealthStatus};
 
-use crate::disk;
 use crate::settings::DatabaseTarget;
+use local::disk;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 

@@ -55,7 +55,7 @@ pub enum StartError {
     Access(#[from] super::AccessError),
     /// A key cannot be had.
     #[error("a key of the data directory cannot be had")]
-    Home(#[from] crate::home::Error),
+    Home(#[from] local::home::Error),
     /// The HTTP client cannot be made.
     #[error("the HTTP client cannot be made")]
     Client(#[from] reqwest::Error),

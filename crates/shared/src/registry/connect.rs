@@ -44,8 +44,8 @@ impl Registry {
                         source,
                     })?;
                 }
-                let readers = crate::sqlite::readers(path, SQLITE_READERS);
-                (crate::sqlite::writer(path).into(), readers.into())
+                let readers = local::sqlite::readers(path, SQLITE_READERS);
+                (local::sqlite::writer(path).into(), readers.into())
             }
         };
         let pooler = if matches!(target, DatabaseTarget::Sqlite { .. }) {

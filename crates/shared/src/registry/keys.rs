@@ -190,6 +190,6 @@ async fn one_at_a_time(writer: &DatabaseTransaction) -> Result<(), Error> {
 
 fn generate() -> SecretString {
     let mut bytes = [0_u8; 32];
-    crate::random::fill(&mut bytes);
+    local::random::fill(&mut bytes);
     format!("{SCHEME}{}", hex::encode(bytes)).into()
 }

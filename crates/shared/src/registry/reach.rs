@@ -36,7 +36,7 @@ impl Registry {
             options
                 .get_database()
                 .unwrap_or_else(|| options.get_username()),
-            crate::container::hint(options.get_host())
+            local::container::hint(options.get_host())
         );
         let opened = tokio::time::timeout(PATIENCE, PgConnection::connect_with(&options)).await;
         let opened = opened.unwrap_or_else(|_| {

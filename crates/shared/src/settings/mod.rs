@@ -20,9 +20,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 use uuid::Uuid;
 
-use crate::home::{self, Home};
 use crate::http::client::{self, DEFAULT_TIMEOUT};
 use crate::telemetry::{Format, LogSettings};
+use local::home::{self, Home};
 
 pub use airbyte_urls::AirbyteUrls;
 pub use database_url::{DatabaseTarget, DatabaseUrlError};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::database_url::DatabaseTarget;
 use super::source::{SETTINGS_FILES, Source};
 use super::variables;
-use crate::home::Home;
+use local::home::Home;
 
 /// A folder of this name around a key file holds keys and nothing else.
 const KEYS: &str = "keys";

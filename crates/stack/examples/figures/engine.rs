@@ -43,7 +43,7 @@ impl Engine {
         let running = Running::start("embedded_airbyte", &args, &[], folder, "\"listening\"")?;
         let line: Value = serde_json::from_str(running.said.lines().last().unwrap_or_default())?;
         let address = line["address"].as_str().context("it tells no address")?;
-        shared::install_tls_provider();
+        local::install_tls_provider();
         let mut engine = Self {
             root: format!("http://{address}/api/public/v1"),
             running,

@@ -1,9 +1,9 @@
 //! Whether SECRET_KEY is the key that the vault was sealed with. Every sealed value names its key, so
 //! nothing has to be opened to find that out.
 
+use local::seal::SealingKey;
 use sea_orm::{ConnectionTrait as _, Statement};
 use shared::registry::{self, Registry};
-use shared::seal::SealingKey;
 
 use super::Vault;
 

@@ -6,6 +6,7 @@ mod key_check;
 mod sealed;
 
 use contracts::CredentialKind;
+use local::seal::SealingKey;
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{EntityTrait as _, QueryOrder as _, QuerySelect as _};
@@ -14,7 +15,6 @@ use serde_json::{Map, Value, json};
 use shared::http::ApiError;
 use shared::registry::audit::{self, Change};
 use shared::registry::{self, Registry};
-use shared::seal::SealingKey;
 
 pub use key_check::KeyError;
 pub(crate) use key_check::check as check_key;
@@ -32,7 +32,7 @@ pub(crate) enum Error {
     Sealed {
         id: String,
         #[source]
-        source: shared::seal::Error,
+        source: local::seal::Error,
     },
     #[error("credential `{0}` holds something that is not a configuration")]
     Content(String),
@@ -53,10 +53,10 @@ impl From<Error> for ApiError {
 }
 
 impl Error {
-    fn sealed(id: impl ToString, source: shared::seal::Error) -> Self {
+    fn sealed(id: impl ToString, source: local::seal::Error) -> Self {
         let id = id.to_string();
         match source {
-            shared::seal::Error::OtherKey { .. } => Self::OtherKey { id },
+            local::seal::Error::OtherKey { .. } => Self::OtherKey { id },
             source => Self::Sealed { id, source },
         }
     }

@@ -5,6 +5,7 @@ pub(crate) mod mark;
 mod members;
 pub(crate) mod polling;
 pub(crate) mod request;
+pub(crate) mod schedule;
 pub(crate) mod short_config;
 pub(crate) mod source_types;
 pub(crate) mod view;

@@ -25,7 +25,11 @@ pub(crate) fn faults(request: &OnboardRequest) -> Vec<FieldError> {
     if request.source_type.trim().is_empty() {
         fault("source_type", "name a source type, for instance `postgres`");
     }
-    if let Some(Err(wrong)) = request.schedule.as_ref().map(shared::schedule::parse) {
+    if let Some(Err(wrong)) = request
+        .schedule
+        .as_ref()
+        .map(crate::domain::schedule::parse)
+    {
         for wrong in wrong {
             fault(&wrong.field, &wrong.message);
         }

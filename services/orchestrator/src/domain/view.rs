@@ -1,10 +1,10 @@
 //! Rows as they are shown.
 
+use crate::domain::schedule;
 use chrono::{DateTime, Utc};
 use contracts::{ConnectionView, DriftPolicy, JobView, OperationView, Schedule, StepView};
 use shared::registry::entities::{connection, job, operation, operation_step};
 use shared::registry::status::ConnectionStatus;
-use shared::schedule;
 
 /// A connection; `instance` is the Airbyte that is configured.
 pub(crate) fn connection(row: &connection::Model, instance: &str) -> ConnectionView {

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use contracts::{ErrorCode, FieldError, OnboardRequest};
+use redaction::Redactor;
 use serde_json::{Map, Value};
 use shared::airbyte::ActorKind;
 use shared::airbyte::types::{Actor, Definition};
 use shared::clients;
-use shared::redaction::Redactor;
 use uuid::Uuid;
 
 use super::Error;

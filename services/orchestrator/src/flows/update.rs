@@ -1,6 +1,7 @@
 //! Changing a connection's name, schedule, drift policy or status: in Airbyte first, then in the
 //! registry, as one operation.
 
+use crate::domain::schedule;
 use contracts::{ConnectionPatch, DesiredStatus, DriftPolicy, ErrorCode, FieldError, Schedule};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -14,7 +15,6 @@ use shared::registry::keeper::LeaseKeeper;
 use shared::registry::operations::{Ending, Lease, NewOperation};
 use shared::registry::status::{ConnectionStatus, OperationKind, StepStatus};
 use shared::registry::{self, Conflict};
-use shared::schedule;
 use uuid::Uuid;
 
 use super::Error;

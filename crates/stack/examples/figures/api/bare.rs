@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// Serves `/one/{id}`, a SELECT to JSON, and `/many`, a SELECT of a thousand rows and then the bytes
 /// that were given, until it is killed.
 pub(crate) fn serve(database: &Path, bytes: &Path) -> anyhow::Result<()> {
-    shared::install_tls_provider();
+    local::install_tls_provider();
     let target = DatabaseTarget::Sqlite {
         path: database.to_owned(),
     };

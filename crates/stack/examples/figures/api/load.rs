@@ -20,7 +20,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(base: String, key: Option<&'static str>) -> anyhow::Result<Self> {
-        shared::install_tls_provider();
+        local::install_tls_provider();
         Ok(Self {
             base,
             key,

@@ -91,7 +91,7 @@ pub(crate) fn from_connection(schedule: &Schedule) -> IngestionSchedule {
         ..IngestionSchedule::default()
     };
     if schedule.kind == ScheduleType::Interval
-        && let Some(data) = shared::schedule::parse(schedule)
+        && let Some(data) = crate::domain::schedule::parse(schedule)
             .ok()
             .and_then(|parsed| parsed.airbyte_data())
     {

@@ -9,7 +9,6 @@ use shared::airbyte::{self, ActorKind, ErrorKind};
 use shared::http::problem::chain;
 use shared::operation::steps::create_actor as step;
 use shared::operation::{Acted, Run};
-use shared::redaction;
 use shared::registry::actors::NewActor;
 use shared::registry::entities::operation;
 use shared::registry::keeper::LeaseKeeper;

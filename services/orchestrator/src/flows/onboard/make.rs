@@ -3,21 +3,21 @@
 
 use std::sync::Arc;
 
+use crate::domain::schedule;
 use catalog::SyncCatalog;
 use contracts::{ErrorCode, FieldError, OnboardRequest, ScheduleType};
+use redaction::Redactor;
 use serde_json::Value;
 use shared::airbyte::{self, ActorKind, ErrorKind};
 use shared::destination_streams;
 use shared::operation::steps::onboard as step;
 use shared::operation::{Acted, Run, Step};
-use shared::redaction::Redactor;
 use shared::registry::entities::operation_step;
 use shared::registry::now;
 use shared::registry::onboarding::Made;
 use shared::registry::operations::Lease;
 use shared::registry::status::StepStatus;
 use shared::registry::versions::{NewVersion, Origin};
-use shared::schedule;
 use uuid::Uuid;
 
 use super::super::discover::{self, Offer};

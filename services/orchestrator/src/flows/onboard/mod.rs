@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use shared::airbyte::types::Actor;
 use shared::http::outgoing;
 use shared::http::problem::chain;
-use shared::redaction;
 use shared::registry::connections::NewConnection;
 use shared::registry::entities::connection;
 use shared::registry::keeper::LeaseKeeper;

@@ -1,11 +1,8 @@
-//! Text that others wrote, without the secrets that we know.
-//!
-//! A connector, or an Airbyte, prints what it was given in forms of its own: a key line by line, a
-//! member of a service account, a password inside a URL or a JSON document, credentials in base64. Each
-//! is found in each of these forms, alone and one inside the other.
+#![doc = include_str!("../README.md")]
 
 mod forms;
 mod secrets;
+pub mod shown_url;
 mod views;
 
 use std::sync::{Arc, RwLock};

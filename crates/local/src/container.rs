@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// What to add to "cannot be reached" for an address on this host.
-pub(crate) fn hint(host: &str) -> &'static str {
+pub fn hint(host: &str) -> &'static str {
     let name = host.trim_start_matches('[').trim_end_matches(']');
     let is_loopback = name.eq_ignore_ascii_case("localhost")
         || name

@@ -22,10 +22,10 @@ pub struct Quartz {
 
 /// Runs in a row that show whether an expression is due too often.
 const RUNS: usize = 8;
-pub(super) const MONTHS: [&str; 12] = [
+pub(crate) const MONTHS: [&str; 12] = [
     "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
 ];
-pub(super) const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+pub(crate) const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 /// The least and the greatest number of each field.
 const RANGES: [(u32, u32); 7] = [
     (0, 59),

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::quartz::{DAYS, MONTHS};
+use crate::quartz::{DAYS, MONTHS};
 
 struct Field {
     name: &'static str,
@@ -59,7 +59,7 @@ const SUNDAY: u32 = 0;
 const SUNDAY_TOO: u32 = 7;
 
 /// The five fields that a word stands for.
-pub(super) fn word(text: &str) -> Result<&'static str, String> {
+pub fn word(text: &str) -> Result<&'static str, String> {
     Ok(match text.to_lowercase().as_str() {
         "@hourly" => "0 * * * *",
         "@daily" | "@midnight" => "0 0 * * *",
@@ -76,7 +76,7 @@ pub(super) fn word(text: &str) -> Result<&'static str, String> {
 }
 
 /// The Quartz expression that means the same as these five fields.
-pub(super) fn to_quartz(fields: [&str; 5]) -> Result<String, String> {
+pub fn to_quartz(fields: [&str; 5]) -> Result<String, String> {
     let mut sets = Vec::with_capacity(fields.len());
     for (text, field) in fields.iter().zip(&FIELDS) {
         sets.push(field.set(text)?);

@@ -1,22 +1,18 @@
 //! When a connection syncs: schedules as people write them, as Airbyte takes them, and when they
 //! are due next. Knows no clock.
 
-mod quartz;
-mod unix;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use contracts::{FieldError, Schedule, ScheduleType};
+use schedule::{Quartz, unix};
 use serde_json::{Value, json};
-
-pub use quartz::{Quartz, QuartzError};
 
 /// The longest interval.
 const INTERVAL_MAX: TimeDelta = TimeDelta::days(366);
 
 /// A schedule that was understood.
 #[derive(Debug, Clone)]
-pub struct Parsed(When);
+pub(crate) struct Parsed(When);
 
 #[derive(Debug, Clone)]
 enum When {
@@ -65,7 +61,7 @@ impl Unit {
 ///
 /// # Errors
 /// Every member that is not usable, under `schedule.`.
-pub fn parse(schedule: &Schedule) -> Result<Parsed, Vec<FieldError>> {
+pub(crate) fn parse(schedule: &Schedule) -> Result<Parsed, Vec<FieldError>> {
     let mut errors = Vec::new();
     let mut fault = |member: &str, message: String| {
         errors.push(FieldError {
@@ -183,7 +179,7 @@ fn interval(given: &str) -> Result<(u32, Unit), String> {
 
 impl Parsed {
     /// Airbyte's `scheduleType`.
-    pub fn airbyte_type(&self) -> &'static str {
+    pub(crate) fn airbyte_type(&self) -> &'static str {
         match self.0 {
             When::Manual => "manual",
             When::Cron { .. } => "cron",
@@ -192,7 +188,7 @@ impl Parsed {
     }
 
     /// Airbyte's `scheduleData`; `manual` goes without.
-    pub fn airbyte_data(&self) -> Option<Value> {
+    pub(crate) fn airbyte_data(&self) -> Option<Value> {
         match &self.0 {
             When::Manual => None,
             When::Cron {
@@ -208,7 +204,7 @@ impl Parsed {
 
     /// The next `count` times it is due after `now`; fewer when it ends before. An interval counts
     /// from `last_job`, when the newest job was made, and is due at once where there is none.
-    pub fn next_runs(
+    pub(crate) fn next_runs(
         &self,
         now: DateTime<Utc>,
         last_job: Option<DateTime<Utc>>,

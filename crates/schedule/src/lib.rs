@@ -1,0 +1,6 @@
+#![doc = include_str!("../README.md")]
+
+mod quartz;
+pub mod unix;
+
+pub use quartz::{Quartz, QuartzError};
