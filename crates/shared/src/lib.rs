@@ -28,8 +28,8 @@ pub mod source_type;
 pub mod sqlite;
 pub mod telemetry;
 
-/// Installs the one TLS provider of the process. Call it first thing in `main`.
+/// Installs the TLS provider of the process. Call it first in `main`.
 pub fn install_tls_provider() {
-    // A second call finds the provider in place, which is what it wanted.
+    // A second call finds the provider in place, which is fine.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }

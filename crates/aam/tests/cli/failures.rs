@@ -175,7 +175,7 @@ fn rejects_a_second_stack_on_the_same_data_directory() {
     let folder = Folder::new();
     let up = Up::start(&folder);
     let said = folder.aam_with(&["up"], FREE_PORTS, "").failed(1);
-    assert!(said.contains("another stack already uses"), "{said}");
+    assert!(said.contains("another stack is using"), "{said}");
     assert!(said.contains("AAM_HOME"), "{said}");
     // The first stack is unaffected.
     up.aam(&folder, &["status"]).fine();

@@ -230,7 +230,7 @@ fn status(format: Format, status: &IngestionStatus) -> anyhow::Result<()> {
     let time = |at: Option<_>, else_: &str| at.map_or_else(|| else_.to_owned(), output::time);
     println!("status     {}", status.status);
     println!("last sync  {}", time(status.last_sync, "never"));
-    println!("on request", time(status.next_sync, "when asked to"));
+    println!("next sync  {}", time(status.next_sync, "on request"));
     if let Some(job) = &status.last_job {
         let rows = job.rows.unwrap_or(0);
         let error = job.error.as_ref().map(|error| format!("; {error}"));
