@@ -1,5 +1,5 @@
-//! A client for the services, as a person's: with the operator's key, and the services' problems as
-//! errors.
+//! HTTP client for the AAM services: sends the operator's key and turns the services' problem
+//! responses into errors.
 
 use std::time::Duration;
 
@@ -14,24 +14,24 @@ use shared::settings::{Settings, variables};
 use url::Url;
 use uuid::Uuid;
 
-/// A discover and a wait for a job may be part of a call.
+/// A call may include a schema discovery and a wait for a job.
 const TIMEOUT: Duration = Duration::from_secs(13 * 60);
-/// What has no end of its own; whoever reads it notices when it falls silent.
+/// Timeout of a stream without an end. The reader detects a silent stream itself.
 const ENDLESS: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// A service asks what it depends on before it says whether it is ready.
+/// A service checks its dependencies before it reports whether it is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A service answered with a problem.
+/// A service responded with a problem.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.detail)]
 pub(crate) struct Refused(pub(crate) Problem);
 
-/// What a POST that need not be waited for was answered.
+/// Response to a POST that does not have to wait for completion.
 pub(crate) enum Early<T> {
-    /// It goes on by itself.
+    /// The operation continues in the background.
     Begun(Box<OperationView>),
-    /// It was done.
+    /// The request is complete.
     Done(T),
 }
 
@@ -39,7 +39,7 @@ pub(crate) enum Early<T> {
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     base: Url,
-    /// The variable that says where the service is.
+    /// Environment variable that configures the service's address.
     variable: &'static str,
     key: Option<SecretString>,
     http: reqwest::Client,
@@ -65,7 +65,7 @@ impl Client {
     }
 
     fn new(settings: &Settings, base: Url, variable: &'static str) -> anyhow::Result<Self> {
-        let http = shared::http::client::build().context("making an HTTP client")?;
+        let http = shared::http::client::build().context("creating an HTTP client")?;
         Ok(Self {
             base,
             variable,
@@ -86,7 +86,7 @@ impl Client {
         self.call(Method::POST, path, Some(body)).await
     }
 
-    /// What the service says about itself and what it depends on, whether it is ready or not.
+    /// Returns the status of the service and its dependencies, whether it is ready or not.
     pub(crate) async fn readiness(&self) -> anyhow::Result<Readiness> {
         let place = place(&self.base);
         let url = self.base.join("ready").context("building a URL")?;
@@ -94,15 +94,15 @@ impl Client {
         let answer = match asked {
             Ok(answer) => answer,
             Err(_) => anyhow::bail!(
-                "nothing answers at {place}; `aam up` starts the stack, {} says where it is",
+                "nothing answers at {place}; `aam up` starts the stack, {} configures the address",
                 self.variable
             ),
         };
         let read = answer.json().await;
-        read.map_err(|_| anyhow::anyhow!("{place} answers like something else"))
+        read.map_err(|_| anyhow::anyhow!("{place} returned an unexpected response"))
     }
 
-    /// A POST that would rather be answered with an operation than be waited for.
+    /// Sends a POST that prefers an operation in the response over waiting for completion.
     pub(crate) async fn post_early<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -114,7 +114,7 @@ impl Client {
         let request = request.header("prefer", "respond-async").json(body);
         let answer = self.sent(request).await?;
         let is_begun = answer.status() == reqwest::StatusCode::ACCEPTED;
-        let bytes = answer.bytes().await.context("reading the answer")?;
+        let bytes = answer.bytes().await.context("reading the response")?;
         let read = if is_begun {
             serde_json::from_slice(&bytes)
                 .map(Box::new)
@@ -122,7 +122,7 @@ impl Client {
         } else {
             serde_json::from_slice(&bytes).map(Early::Done)
         };
-        read.with_context(|| format!("{place} answers like something else"))
+        read.with_context(|| format!("{place} returned an unexpected response"))
     }
 
     pub(crate) async fn call<T: DeserializeOwned>(
@@ -133,13 +133,13 @@ impl Client {
     ) -> anyhow::Result<T> {
         let place = place(&self.base);
         let answer = self.send(method, path, body, None, TIMEOUT).await?;
-        let bytes = answer.bytes().await.context("reading the answer")?;
+        let bytes = answer.bytes().await.context("reading the response")?;
         let bytes: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
         serde_json::from_slice(bytes)
-            .with_context(|| format!("{place} answers like something else"))
+            .with_context(|| format!("{place} returned an unexpected response"))
     }
 
-    /// A GET whose answer is read as it comes, for as long as it takes.
+    /// Sends a GET whose response is streamed for as long as it takes.
     pub(crate) async fn stream(&self, path: &str, kind: &str) -> anyhow::Result<reqwest::Response> {
         self.send(Method::GET, path, None::<&()>, Some(kind), ENDLESS)
             .await
@@ -166,7 +166,7 @@ impl Client {
         self.sent(request).await
     }
 
-    /// The answer to a request, or the service's problem with it.
+    /// Returns the response to a request, or the service's problem as an error.
     async fn sent(
         &self,
         mut request: reqwest::RequestBuilder,
@@ -177,28 +177,28 @@ impl Client {
         let place = place(&self.base);
         let answer = match request.send().await {
             Ok(answer) => answer,
-            // What the operating system says about it would tell nothing more.
+            // The operating system's message would add nothing.
             Err(error) if error.is_connect() => anyhow::bail!(
-                "nothing answers at {place}; `aam up` starts the stack, {} says where it is",
+                "nothing answers at {place}; `aam up` starts the stack, {} configures the address",
                 self.variable
             ),
-            Err(error) => return Err(error).with_context(|| format!("asking {place}")),
+            Err(error) => return Err(error).with_context(|| format!("calling {place}")),
         };
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);
         }
-        let bytes = answer.bytes().await.context("reading the answer")?;
+        let bytes = answer.bytes().await.context("reading the response")?;
         match serde_json::from_slice::<Problem>(&bytes) {
             Ok(problem) => Err(Refused(problem).into()),
             Err(_) => anyhow::bail!(
-                "{place} answered {status} and is no service of AAM's; {} says where it is",
+                "{place} answered {status} and is not an AAM service; {} configures the address",
                 self.variable
             ),
         }
     }
 
-    /// The connection a person means: by id or by name.
+    /// Finds a connection by id or name.
     pub(crate) async fn connection(&self, text: &str) -> anyhow::Result<ConnectionView> {
         if Uuid::parse_str(text).is_ok() {
             return self.get(&format!("/connections/{text}")).await;
@@ -208,17 +208,17 @@ impl Client {
             .finish();
         let found: Vec<ConnectionView> = self.get(&format!("/connections?{query}")).await?;
         found.into_iter().next().with_context(|| {
-            format!("no connection is called `{text}`; `aam connections` lists them")
+            format!("no connection is named `{text}`; `aam connections` lists them")
         })
     }
 }
 
-/// A base URL as people write it.
+/// A base URL without its trailing slash, as people write it.
 pub(crate) fn place(url: &Url) -> String {
     shown(url).trim_end_matches('/').to_owned()
 }
 
-/// A path that ends in `last`, whatever characters that has.
+/// A path that ends in `last`, with its special characters escaped.
 pub(crate) fn path_to(collection: &str, last: &str) -> String {
     let mut path = format!("/{collection}/");
     for byte in last.bytes() {

@@ -22,7 +22,7 @@ struct Arguments {
     /// The data directory (AAM_HOME); default: `.aam`, searched upwards.
     #[arg(long, global = true)]
     home: Option<PathBuf>,
-    /// How answers are printed.
+    /// The output format.
     #[arg(long, global = true, value_enum, default_value_t)]
     output: Format,
     #[command(subcommand)]
@@ -33,77 +33,77 @@ struct Arguments {
 enum Command {
     /// Starts the whole stack in this process.
     Up(commands::up::Arguments),
-    /// Onboards, syncs, drifts, heals and compares, in a folder of its own.
+    /// Onboards, syncs, drifts, heals and compares, in a separate folder.
     Demo(commands::demo::Arguments),
-    /// Makes a connection.
+    /// Creates a connection.
     Onboard(commands::onboard::Arguments),
-    /// Lists connections, or shows one, or how two of its versions differ.
+    /// Lists connections, shows one, or compares two of its versions.
     Connections(commands::connections::Arguments),
     /// Starts a sync.
     Sync(commands::sync::Arguments),
-    /// Shows what a job's attempts said.
+    /// Shows the log of a job's attempts.
     Logs(commands::jobs::LogArguments),
-    /// Stops a job.
+    /// Cancels a job.
     Cancel(commands::jobs::CancelArguments),
-    /// Shows what happened, or what happens.
+    /// Shows past events or follows new ones.
     Events(commands::events::Arguments),
     /// Compares a connection with its source and repairs it.
     Heal(commands::heal::Arguments),
-    /// Puts an earlier catalog version in force again.
+    /// Rolls a connection back to an earlier catalog version.
     Rollback(commands::rollback::Arguments),
     /// Changes a connection's name, drift policy or status.
     Update(commands::update::Arguments),
     /// Deletes a connection.
     Delete(commands::delete::Arguments),
-    /// Shows what is under way, and what came of what was, step by step.
+    /// Shows running and finished operations, step by step.
     Operations(commands::operations::Arguments),
-    /// Lists what was left behind in Airbyte, and removes it.
+    /// Lists and removes leftover objects in Airbyte.
     Gc(commands::gc::Arguments),
     /// Lists, installs and tries connectors, without a connection.
     #[command(subcommand)]
     Connectors(commands::connectors::Command),
-    /// Looks at catalogs.
+    /// Compares, plans, converts and fingerprints catalogs offline.
     #[command(subcommand)]
     Catalog(commands::catalog::Command),
-    /// Checks policies about drift and tells what they mean.
+    /// Checks drift policies and explains them.
     #[command(subcommand)]
     Policy(commands::policy::Command),
     /// Stores, lists and removes credentials.
     #[command(subcommand)]
     Credentials(commands::credentials::Command),
-    /// Says when connections sync by themselves.
+    /// Manages sync schedules.
     #[command(subcommand)]
     Schedule(commands::schedule::Command),
-    /// Makes, lists, shows and removes datasources: sources that ingestions share.
+    /// Manages datasources: sources that ingestions share.
     #[command(subcommand)]
     Datasource(commands::ingestion::endpoint::Command),
-    /// Makes, lists, shows and removes sinks: destinations.
+    /// Manages sinks: destinations that ingestions share.
     #[command(subcommand)]
     Sink(commands::ingestion::endpoint::Command),
-    /// Makes ingestions from datasources and sinks, and tells how they are doing.
+    /// Manages ingestions, each from a datasource to a sink.
     #[command(subcommand)]
     Ingestion(commands::ingestion::ingestions::Command),
-    /// Makes, lists and revokes API keys.
+    /// Creates, lists and revokes API keys.
     #[command(subcommand)]
     Keys(commands::keys::Command),
-    /// Tells who changed what.
+    /// Shows who changed what.
     Audit(commands::audit::Arguments),
     /// Shows every service and its dependencies.
     Status,
-    /// Looks for what is wrong with this installation.
+    /// Diagnoses this installation.
     Doctor,
-    /// Brings the registry's database up to date.
+    /// Migrates the registry's database to the current schema.
     #[command(subcommand)]
     Migrate(commands::migrate::Command),
-    /// Makes the sample database that `aam up` makes on its first start.
+    /// Creates the sample database that `aam up` creates on its first start.
     Sample {
-        /// Where; default: `sample.db` in the data directory.
+        /// Path of the file; default: `sample.db` in the data directory.
         path: Option<PathBuf>,
     },
-    /// Succeeds when a GET of the URL answers 2xx within 3 s; what containers are probed with.
+    /// Succeeds if a GET of the URL returns 2xx within 3 s; used for container health checks.
     #[command(hide = true)]
     Probe {
-        /// For instance `http://127.0.0.1:8001/health`; default: whatever of AAM runs on this machine.
+        /// For example `http://127.0.0.1:8001/health`; default: every AAM service on this machine.
         url: Option<reqwest::Url>,
     },
     /// Runs a native connector: `aam connector source-sqlite discover --config FILE`.
@@ -136,7 +136,7 @@ fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: no runtime: {error}");
+            eprintln!("error: cannot start the runtime: {error}");
             return ExitCode::FAILURE;
         }
     };
@@ -188,7 +188,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Connectors(command) => {
             commands::connectors::run(&settings()?, output, command).await
         }
-        // As `diff` does it: 1 says that they differ, 2 that there was trouble.
+        // Like `diff`: 1 means that the catalogs differ, 2 means an error.
         Command::Catalog(command) => Ok(commands::catalog::run(command, output).unwrap_or_else(
             |error| {
                 output::error(&error);

@@ -1,4 +1,4 @@
-//! How answers and errors are printed.
+//! Prints responses and errors.
 
 use catalog::plan::Style;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -8,23 +8,23 @@ use shared::settings;
 
 use crate::client::Refused;
 
-/// How answers are printed.
+/// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(crate) enum Format {
     /// For people.
     #[default]
     Table,
-    /// For programs: what the services answered.
+    /// For programs: the services' responses.
     Json,
 }
 
-/// Prints an answer as JSON.
+/// Prints a response as JSON.
 pub(crate) fn json(answer: &impl Serialize) -> anyhow::Result<()> {
     println!("{}", serde_json::to_string_pretty(answer)?);
     Ok(())
 }
 
-/// Colours where somebody looks at a terminal and has not asked for none (`NO_COLOR`).
+/// Uses colors if stdout is a terminal and `NO_COLOR` is not set.
 pub(crate) fn style() -> Style {
     use std::io::IsTerminal as _;
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -51,12 +51,12 @@ pub(crate) fn table<const N: usize>(
     println!("{}", table.trim_fmt());
 }
 
-/// A point in time, to the second.
+/// A timestamp, to the second.
 pub(crate) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// A number of bytes, in the unit that suits it.
+/// A size in bytes, in a suitable unit.
 pub(crate) fn size(bytes: i64) -> String {
     let mut value = bytes as f64;
     for unit in ["B", "kB", "MB", "GB"] {
@@ -74,7 +74,7 @@ pub(crate) fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Prints an error with everything that caused it, and a service's problem with its fields.
+/// Prints an error with its causes, and a service's problem with its field errors.
 pub(crate) fn error(error: &anyhow::Error) {
     if let Some(settings::Error::Invalid(faults)) = error.downcast_ref::<settings::Error>() {
         eprintln!(
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_told_in_the_unit_that_suits_them() {
+    fn formats_sizes_in_a_suitable_unit() {
         assert_eq!(size(0), "0 B");
         assert_eq!(size(999), "999 B");
         assert_eq!(size(1_250), "1.2 kB");
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_told_as_one() {
+    fn one_is_singular() {
         assert_eq!(counted(1, "change"), "1 change");
         assert_eq!(counted(0, "change"), "0 changes");
     }

@@ -1,11 +1,11 @@
-//! `aam probe`: what answers 2xx succeeds, anything else fails and says why.
+//! `aam probe` succeeds on 2xx; on any other response it fails and reports why.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Command, Output};
 
-/// Answers one request with `status`, and gives its address.
+/// Answers one request with `status` and returns the address.
 fn answering(status: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -28,26 +28,26 @@ fn answering(status: &'static str) -> String {
 fn probe(url: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_aam"))
         .args(["probe", url])
-        // A proxy that is not there: the probe asks the address itself.
+        // A nonexistent proxy: the probe connects to the address directly.
         .env("http_proxy", "http://127.0.0.1:1")
         .output()
         .unwrap()
 }
 
 #[test]
-fn an_answer_of_2xx_succeeds_silently() {
+fn a_2xx_response_succeeds_silently() {
     let output = probe(&answering("200 OK"));
     assert!(output.status.success(), "{output:?}");
     assert!(output.stdout.is_empty() && output.stderr.is_empty());
 }
 
 #[test]
-fn without_a_url_what_runs_here_is_asked() {
+fn without_a_url_probes_the_programs_on_this_machine() {
     let probe = |orchestrator: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_aam"));
         command.arg("probe");
         for variable in ["AUTH_BROKER", "DRIFT_REPAIR", "EMBEDDED_AIRBYTE"] {
-            // Nobody may listen on port 1.
+            // No program may listen on port 1.
             command.env(format!("SERVICE_PORT_{variable}"), "1");
         }
         command.env("SERVICE_PORT_ORCHESTRATOR", orchestrator);
@@ -60,7 +60,7 @@ fn without_a_url_what_runs_here_is_asked() {
 }
 
 #[test]
-fn another_answer_fails_and_is_named() {
+fn another_status_fails_and_is_reported() {
     let output = probe(&answering("503 Service Unavailable"));
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -68,7 +68,7 @@ fn another_answer_fails_and_is_named() {
 }
 
 #[test]
-fn nobody_there_fails() {
+fn fails_if_nothing_listens() {
     let free = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

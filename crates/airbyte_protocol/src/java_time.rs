@@ -1,9 +1,9 @@
-//! Times as Java's `OffsetDateTime` writes and reads them, which is what Airbyte sends: seconds that are
-//! zero may be left out, and an offset may have no minutes.
+//! Timestamps in the format of Java's `OffsetDateTime`, which Airbyte sends: zero seconds may be
+//! omitted, and an offset may have no minutes.
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta, Utc};
 
-/// The moment of a text such as `2026-11-30T23:30Z`, `2026-11-30T23:30:01.5+02:00`.
+/// Parses a timestamp such as `2026-11-30T23:30Z` or `2026-11-30T23:30:01.5+02:00`.
 pub fn parse(text: &str) -> Option<DateTime<Utc>> {
     let time_at = text.find(['T', 't'])? + 1;
     let offset_at = time_at + text[time_at..].find(['Z', 'z', '+', '-'])?;
@@ -15,7 +15,7 @@ pub fn parse(text: &str) -> Option<DateTime<Utc>> {
     Some(seconds.checked_sub_signed(offset)?.and_utc())
 }
 
-/// `Z`, `+02`, `+02:00`, `+02:00:30`.
+/// Parses `Z`, `+02`, `+02:00` or `+02:00:30`.
 fn offset_seconds(text: &str) -> Option<FixedOffset> {
     if text.eq_ignore_ascii_case("z") {
         return FixedOffset::east_opt(0);
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_that_java_writes_is_read() {
+    fn parses_every_form_that_java_writes() {
         for (text, expected) in [
             ("2026-11-30T23:30Z", "2026-11-30T23:30:00Z"),
             ("2026-11-30T23:30:36Z", "2026-11-30T23:30:36Z"),

@@ -1,7 +1,8 @@
-//! The data directory: `.aam`, searched upwards from the working directory, else made there.
+//! The data directory: `.aam`, searched upwards from the working directory; created there if not
+//! found.
 //!
-//! Keys are made by whichever process comes first, under a lock of their own, and are readable by
-//! their owner alone. Where a key must already exist, a missing one is an error instead.
+//! The first process that needs a key creates it, under a separate lock; key files are readable by
+//! their owner only. Where a key must already exist, a missing one is an error instead.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -20,27 +21,28 @@ pub enum Error {
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// The operating system's words.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// A key is required to exist and does not.
+    /// A required key does not exist.
     #[error(
-        "{path} is missing, and ENVIRONMENT=production does not make keys: put it there, or give the value with {variable}"
+        "{path} is missing, and keys are not generated with ENVIRONMENT=production: create the \
+         file, or set {variable}"
     )]
     MissingKey {
-        /// Where it was looked for.
+        /// The expected path.
         path: PathBuf,
-        /// The variable that may give it instead.
+        /// The variable that can provide the key instead.
         variable: &'static str,
     },
-    /// A key file holds something else.
-    #[error("{path} is not a key this version understands")]
+    /// A key file has unexpected content.
+    #[error("{path} does not contain a key that this version supports")]
     Malformed {
         /// The file.
         path: PathBuf,
     },
-    /// Another process holds the stack lock.
-    #[error("another stack already uses {path}; stop it, or set AAM_HOME to another directory")]
+    /// Another process holds the stack's lock.
+    #[error("another stack is using {path}; stop it, or set AAM_HOME to another directory")]
     Locked {
         /// The lock file.
         path: PathBuf,
@@ -68,11 +70,11 @@ pub struct Home {
 }
 
 impl Home {
-    /// Finds the data directory: `explicit` when given, else the nearest `.aam` at or above
-    /// `working_directory`, else `.aam` in it; makes it (mode 0700) when it is not there.
+    /// Locates the data directory: `explicit` if given, else the nearest `.aam` at or above
+    /// `working_directory`, else `.aam` in it; creates it (mode 0700) if it does not exist.
     ///
     /// # Errors
-    /// When the directory can be neither found nor made.
+    /// Returns an error if the directory can be neither found nor created.
     pub fn locate(
         explicit: Option<&Path>,
         working_directory: &Path,
@@ -101,12 +103,12 @@ impl Home {
         self.path.join("registry.db")
     }
 
-    /// The embedded Airbyte's own state.
+    /// The embedded Airbyte's database.
     pub fn airbyte_db(&self) -> PathBuf {
         self.path.join("airbyte.db")
     }
 
-    /// Where the embedded Airbyte's first destination writes.
+    /// The file that the embedded Airbyte's first destination writes to.
     pub fn warehouse_db(&self) -> PathBuf {
         self.path.join("warehouse.db")
     }
@@ -116,15 +118,15 @@ impl Home {
         self.path.join("sample.db")
     }
 
-    /// The broker's root key.
+    /// The auth broker's root key.
     ///
     /// # Errors
-    /// When it cannot be read or made.
+    /// Returns an error if it cannot be read or created.
     pub fn secret_key(&self) -> Result<SecretString, Error> {
         self.key("secret_key", "SECRET_KEY")
     }
 
-    /// Whether the broker's root key was made already.
+    /// Whether the auth broker's root key exists.
     pub fn has_secret_key(&self) -> bool {
         self.path.join("keys/secret_key").exists()
     }
@@ -132,15 +134,15 @@ impl Home {
     /// The key that signs service tokens.
     ///
     /// # Errors
-    /// When it cannot be read or made.
+    /// Returns an error if it cannot be read or created.
     pub fn service_token_key(&self) -> Result<SecretString, Error> {
         self.key("service_token_key", "SERVICE_TOKEN_KEY")
     }
 
-    /// The key the embedded Airbyte seals connector secrets with.
+    /// The root key with which the embedded Airbyte seals connector secrets.
     ///
     /// # Errors
-    /// When it cannot be read or made.
+    /// Returns an error if it cannot be read or created.
     pub fn airbyte_seal_root(&self) -> Result<SecretString, Error> {
         self.key("airbyte_secret_key", "AIRBYTE_SECRET_KEY")
     }
@@ -148,7 +150,7 @@ impl Home {
     /// The embedded Airbyte's client id and client secret.
     ///
     /// # Errors
-    /// When they cannot be read or made.
+    /// Returns an error if they cannot be read or created.
     pub fn airbyte_client(&self) -> Result<(String, SecretString), Error> {
         let made = || {
             let secret = random::secret();
@@ -200,7 +202,8 @@ impl Home {
         if let Some(found) = read_if_there(&path)? {
             return Ok(found);
         }
-        // Written beside and renamed, so that a reader without the lock never sees half a key.
+        // Write to a temporary file and rename it, so that a reader without the lock never sees
+        // half a key.
         let text = make();
         let unfinished = keys.join(format!(".{name}.new"));
         let mut file = private_file(&unfinished)?;
@@ -212,10 +215,10 @@ impl Home {
         Ok(text.into())
     }
 
-    /// Takes the lock that keeps a second stack off the directory.
+    /// Takes the lock that prevents a second stack from using the directory.
     ///
     /// # Errors
-    /// `Error::Locked` when another process holds it.
+    /// Returns `Error::Locked` if another process holds the lock.
     pub fn lock_stack(&self) -> Result<StackLock, Error> {
         let path = self.path.join("stack.lock");
         let file = private_file(&path)?;
@@ -264,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_data_directory_above_is_used() {
+    fn uses_the_nearest_data_directory_above() {
         let top = tempfile::tempdir().unwrap();
         let nested = top.path().join("a/b");
         fs::create_dir_all(&nested).unwrap();
@@ -295,14 +298,14 @@ mod tests {
     }
 
     #[test]
-    fn production_does_not_make_keys() {
+    fn production_does_not_generate_keys() {
         let top = tempfile::tempdir().unwrap();
         let home = Home::locate(None, top.path(), false).unwrap();
         assert!(matches!(home.secret_key(), Err(Error::MissingKey { .. })));
     }
 
     #[test]
-    fn a_second_stack_is_refused() {
+    fn rejects_a_second_stack() {
         let top = tempfile::tempdir().unwrap();
         let home = Home::locate(None, top.path(), true).unwrap();
         let held = home.lock_stack().unwrap();

@@ -1,27 +1,29 @@
-//! How many files the process may have open: each connection is one, and a process that has run out
-//! accepts nobody and asks nobody.
+//! The limit on open files: each connection needs one, and a process at the limit can neither
+//! accept nor open connections.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// With fewer the stack starts and then fails at random.
 pub const LEAST: u64 = 256;
-/// As many as serve any number of callers that one process can.
+/// Enough for as many callers as one process can serve.
 const WANTED: u64 = 65_536;
 
-/// The limit cannot carry the stack.
+/// The limit is too low for the stack.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "at most {found} files may be open, and AAM needs {LEAST}: run `ulimit -n {LEAST}` first, or raise the hard limit (LimitNOFILE= of a systemd unit, `ulimits` of a container)"
+    "the limit on open files is {found}, but AAM requires at least {LEAST}: run `ulimit -n \
+     {LEAST}` first, or raise the hard limit (LimitNOFILE= of a systemd unit, `ulimits` of a \
+     container)"
 )]
 pub struct TooFew {
-    /// What the system allows at most.
+    /// The highest limit that the system permits.
     pub found: u64,
 }
 
-/// Raises the limit as far as the system allows and there is use for it.
+/// Raises the limit as far as the system permits and AAM can use.
 ///
 /// # Errors
-/// When even then it cannot carry the stack.
+/// Returns an error if the raised limit is still too low for the stack.
 pub fn raise() -> Result<(), TooFew> {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return Ok(());

@@ -1,6 +1,7 @@
-//! Sealing secrets at rest: XChaCha20-Poly1305 over `version‖key_id‖nonce‖ciphertext`.
+//! Encrypts secrets at rest: XChaCha20-Poly1305 over `version‖key_id‖nonce‖ciphertext`.
 //!
-//! The associated data is the row's identity, so a sealed value moved to another row does not open.
+//! The associated data is the row's identity, so a sealed value that was moved to another row
+//! cannot be opened.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
@@ -13,7 +14,7 @@ const KEY_ID_LEN: usize = 4;
 const NONCE_LEN: usize = 24;
 const HEADER_LEN: usize = 1 + KEY_ID_LEN + NONCE_LEN;
 
-/// Why a sealed value does not open.
+/// Why a sealed value cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The bytes are not a sealed value of a known version.
@@ -22,9 +23,9 @@ pub enum Error {
     /// It was sealed with another key.
     #[error("sealed with another key (key id {found}, this key is {expected})")]
     OtherKey {
-        /// The key the value names.
+        /// The key id in the value.
         found: String,
-        /// The key at hand.
+        /// The current key's id.
         expected: String,
     },
     /// It was changed, or belongs to another row.
@@ -61,7 +62,7 @@ impl SealingKey {
         }
     }
 
-    /// What sealed values name their key by: the start of a digest of it.
+    /// The key id in sealed values: the start of the key's hash.
     pub fn id(&self) -> &[u8] {
         &self.id
     }
@@ -71,7 +72,7 @@ impl SealingKey {
         XChaCha20Poly1305::new(&key)
     }
 
-    /// Seals `plaintext` for the row named by `associated`.
+    /// Seals `plaintext` for the row identified by `associated`.
     pub fn seal(&self, plaintext: &[u8], associated: &[u8]) -> Vec<u8> {
         let mut nonce = [0_u8; NONCE_LEN];
         crate::random::fill(&mut nonce);
@@ -93,10 +94,11 @@ impl SealingKey {
         sealed
     }
 
-    /// Opens what `seal` made for the same row.
+    /// Opens a value that `seal` produced for the same row.
     ///
     /// # Errors
-    /// When the bytes are no sealed value, name another key, or do not authenticate.
+    /// Returns an error if the bytes are not a sealed value, name another key, or fail
+    /// authentication.
     pub fn open(&self, sealed: &[u8], associated: &[u8]) -> Result<SecretSlice<u8>, Error> {
         if sealed.len() < HEADER_LEN || sealed[0] != VERSION {
             return Err(Error::Format);
@@ -130,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_sealed_opens_for_its_own_row_only() {
+    fn a_sealed_value_opens_only_for_its_row() {
         let key = SealingKey::derive(&[7; 32], "vault");
         let sealed = key.seal(b"refresh-token", b"credentials/a");
         assert_eq!(

@@ -1,5 +1,5 @@
-//! Pools of connections to SQLite files, set up as a control plane needs them: a write-ahead log,
-//! one writer, and no connection used again whose transactions are out of step.
+//! Connection pools for SQLite files, configured for a control plane: a write-ahead log, one
+//! writer, and no reuse of a connection whose transaction state is inconsistent.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,12 +15,12 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const WRITER_TIMEOUT: Duration = Duration::from_secs(30);
 const READER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The pool of one connection that writes. Nothing is opened yet.
+/// The pool with one connection for writing. Nothing is opened yet.
 pub fn writer(path: &Path) -> sqlx::SqlitePool {
     pool(1, WRITER_TIMEOUT).connect_lazy_with(options(path))
 }
 
-/// A pool of connections that read. Nothing is opened yet.
+/// A pool of connections for reading. Nothing is opened yet.
 pub fn readers(path: &Path, connections: u32) -> sqlx::SqlitePool {
     pool(connections, READER_TIMEOUT).connect_lazy_with(options(path))
 }
@@ -33,14 +33,14 @@ fn pool(connections: u32, patience: Duration) -> SqlitePoolOptions {
         .before_acquire(|connection, _| Box::pin(async { usable(connection).await }))
 }
 
-/// Whether a connection is outside of a transaction. When a commit fails, on a full disk for
-/// instance, SQLite may have rolled back already; the driver's rollback fails then, and every later
-/// "commit" of this connection only ends a savepoint of a transaction that never commits.
+/// Whether a connection is outside a transaction. If a commit fails, for example on a full disk,
+/// SQLite may have rolled back already; the driver's rollback then fails, and every later "commit"
+/// of this connection only ends a savepoint of a transaction that never commits.
 async fn usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     if !connection.is_in_transaction() {
         return Ok(true);
     }
-    // A rollback may only be waiting for its turn.
+    // A rollback may still be pending.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())
 }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn after_a_commit_that_failed_the_next_one_commits() {
+    async fn the_commit_after_a_failed_one_succeeds() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("small.db");
         let (writer, reader) = (writer(&path), readers(&path, 1));

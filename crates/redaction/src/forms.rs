@@ -1,19 +1,20 @@
-//! What is looked for: a secret as a whole, each of its lines, and its base64 and hexadecimal forms.
+//! The forms of a secret to search for: the whole secret, each of its lines, and its base64 and
+//! hexadecimal forms.
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// Shorter secrets garble every line that happens to contain them; they are looked for only where a
-/// value stands.
+/// Shorter secrets would garble every line that happens to contain them; they are only redacted
+/// where a value is expected.
 const ANYWHERE_LEN_MIN: usize = 4;
-/// Shorter lines of a long secret say little, and stand in other texts as well.
+/// Shorter lines of a long secret reveal little, and occur in other texts too.
 const LINE_LEN_MIN: usize = 8;
-/// Shorter pieces of base64 stand in other texts as well.
+/// Shorter pieces of base64 occur in other texts too.
 const ENCODED_LEN_MIN: usize = 6;
 
-/// Forms of secrets, ready to be looked for.
+/// Compiled search patterns for secrets.
 #[derive(Debug, Default)]
 pub(super) struct Patterns {
     anywhere: Option<AhoCorasick>,
@@ -32,7 +33,7 @@ impl Patterns {
             }
             for whole in [text, text.trim()] {
                 anywhere.push(whole.into());
-                // What is encoded is often more than the secret: `user:password`.
+                // The encoded text often contains more than the secret: `user:password`.
                 base64_forms(whole.as_bytes(), &mut anywhere);
                 let hexadecimal = hex::encode(whole);
                 anywhere.push(hexadecimal.to_uppercase().into());
@@ -50,13 +51,13 @@ impl Patterns {
             .match_kind(MatchKind::Standard)
             .build(&anywhere);
         Self {
-            // Only patterns without end do not make one.
+            // Fails only for an unbounded number of patterns.
             anywhere: anywhere.ok(),
             short,
         }
     }
 
-    /// Where a secret stands, by its first byte and the one after its last.
+    /// Finds secrets; returns the index of the first byte and of the one after the last.
     pub(super) fn find(&self, bytes: &[u8]) -> Vec<(usize, usize)> {
         let mut found: Vec<(usize, usize)> = Vec::new();
         if let Some(anywhere) = &self.anywhere {
@@ -73,7 +74,8 @@ impl Patterns {
     }
 }
 
-/// Whether a place is where a value stands: after `=`, `:`, a bracket or a quote, up to the next word.
+/// Whether a value is expected at this place: after `=`, `:`, a bracket or a quote, up to the next
+/// word.
 fn is_value(bytes: &[u8], start: usize, end: usize) -> bool {
     let before = bytes[..start].trim_ascii_end();
     let is_begun = before.last().is_some_and(|byte| {
@@ -88,14 +90,15 @@ fn is_value(bytes: &[u8], start: usize, end: usize) -> bool {
     is_begun && is_ended
 }
 
-/// The parts of base64 that are the same whatever stands before and after the secret.
+/// The parts of the secret's base64 that are independent of the text before and after it.
 fn base64_forms(secret: &[u8], forms: &mut Vec<Vec<u8>>) {
     for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
         for before in 0..3_usize {
             let mut text = vec![0; before];
             text.extend_from_slice(secret);
             let encoded = engine.encode(&text);
-            // Six bits a character: those with a bit of what stands around the secret are left out.
+            // Each character has six bits: leave out those that contain a bit of the surrounding
+            // text.
             let start = (before * 8).div_ceil(6);
             let end = text.len() * 8 / 6;
             if let Some(stable) = encoded.get(start..end)

@@ -15,7 +15,7 @@ use self::views::View;
 
 pub use secrets::pointers;
 
-/// What stands in place of a secret.
+/// Replacement for a secret.
 pub const MASK: &str = "**********";
 
 tokio::task_local! {
@@ -35,14 +35,15 @@ struct Known {
 }
 
 impl Redactor {
-    /// One that knows the secrets of a configuration: what its specification marks `airbyte_secret`.
+    /// Creates a redactor for the secrets of a configuration: the values that its specification
+    /// marks `airbyte_secret`.
     pub fn of(specification: &Value, configuration: &Value) -> Self {
         let redactor = Self::default();
         redactor.learn(specification, configuration);
         redactor
     }
 
-    /// Learns the secrets of a configuration as well.
+    /// Adds the secrets of another configuration.
     pub fn learn(&self, specification: &Value, configuration: &Value) {
         let mut texts = Vec::new();
         for pointer in pointers(specification, configuration) {
@@ -51,7 +52,7 @@ impl Redactor {
         self.learn_texts(texts);
     }
 
-    /// Learns every text of a document: where no specification says which are secret.
+    /// Adds every text of a document, for use without a specification that marks secrets.
     pub fn learn_all(&self, document: &Value) {
         let mut texts = Vec::new();
         secrets::leaves(Some(document), &mut texts);
@@ -75,7 +76,7 @@ impl Redactor {
         }
     }
 
-    /// The text without any known secret.
+    /// Returns the text without any known secret.
     pub fn clean(&self, text: &str) -> String {
         let known = self.known.read().unwrap_or_else(|e| e.into_inner());
         if known.secrets.is_empty() {
@@ -91,7 +92,7 @@ impl Redactor {
     }
 }
 
-/// The text with a mask for each span; spans may overlap.
+/// Replaces each span with a mask; spans may overlap.
 fn replaced(text: &str, mut spans: Vec<(usize, usize)>) -> String {
     if spans.is_empty() {
         return text.to_owned();
@@ -118,12 +119,12 @@ fn replaced(text: &str, mut spans: Vec<(usize, usize)>) -> String {
     clean
 }
 
-/// Runs `future` so that [`clean`] knows the redactor's secrets.
+/// Runs `future` with [`clean`] removing the redactor's secrets.
 pub async fn scope<F: Future>(redactor: Arc<Redactor>, future: F) -> F::Output {
     CURRENT.scope(redactor, future).await
 }
 
-/// The text without any secret that this task's work knows.
+/// Removes the secrets known to this task from the text.
 pub fn clean(text: String) -> String {
     CURRENT
         .try_with(|redactor| redactor.clean(&text))

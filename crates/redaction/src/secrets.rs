@@ -1,11 +1,11 @@
-//! Where the secrets of a configuration are, and which texts give them away.
+//! Finds the secrets in a configuration, and the texts that would reveal them.
 
 use serde_json::Value;
 
-/// Schemas may refer to themselves; configurations are never this deep.
+/// Schemas may be recursive; configurations are never this deep.
 const DEPTH_MAX: usize = 64;
 
-/// JSON pointers of all values in `configuration` that `specification` marks `airbyte_secret`.
+/// JSON pointers to all values in `configuration` that `specification` marks `airbyte_secret`.
 pub fn pointers(specification: &Value, configuration: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let at = String::new();
@@ -76,7 +76,7 @@ fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// Every text and number in a value; of a text that is JSON itself, those inside as well.
+/// All texts and numbers in a value, including those inside a text that is JSON.
 pub(super) fn leaves(value: Option<&Value>, texts: &mut Vec<String>) {
     match value {
         Some(Value::String(text)) => {
@@ -94,7 +94,7 @@ pub(super) fn leaves(value: Option<&Value>, texts: &mut Vec<String>) {
     }
 }
 
-/// Texts inside a JSON document that is a secret as a whole. Short ones are words, not secrets.
+/// Texts within a JSON document that is secret as a whole. Short ones are words, not secrets.
 const INNER_LEN_MIN: usize = 8;
 
 fn inner_leaves(value: &Value, texts: &mut Vec<String>) {

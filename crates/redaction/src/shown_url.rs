@@ -1,8 +1,8 @@
-//! URLs as they are shown: without user information, which is a secret.
+//! URLs for display, without user information, which is secret.
 
 use url::Url;
 
-/// A URL that holds no user information.
+/// A URL without user information.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShownUrl(String);
 
@@ -13,7 +13,7 @@ impl From<&str> for ShownUrl {
 }
 
 impl ShownUrl {
-    /// The URL, with a note after it.
+    /// The URL, followed by a note.
     pub fn noted(text: &str, note: &str) -> Self {
         Self(format!("{}{note}", shown_text(text)))
     }
@@ -28,13 +28,13 @@ impl std::fmt::Display for ShownUrl {
 /// The URL without its user information.
 pub fn shown(url: &Url) -> String {
     let mut url = url.clone();
-    // Neither can fail where there is something to remove.
+    // Neither can fail if there is something to remove.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.into()
 }
 
-/// The same for a URL as text, whatever it is.
+/// As [`shown`], for a URL as text, valid or not.
 pub fn shown_text(text: &str) -> String {
     if let Ok(url) = Url::parse(text) {
         let shown = shown(&url);
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn user_information_is_not_shown() {
+    fn hides_user_information() {
         for (text, expected) in [
             ("http://u:p@host:1/api", "http://host:1/api"),
             ("http://u@host", "http://host"),

@@ -24,7 +24,7 @@ fn of(secret: &str) -> Redactor {
 }
 
 #[test]
-fn secrets_are_found_in_branches_lists_and_references() {
+fn finds_secrets_in_branches_lists_and_references() {
     let configuration = json!({"host": "h", "password": "p", "tunnel": {"key": "k"},
         "keys": [{"a/b": "first"}, {"a/b": {"inner": "second"}}]});
     assert_eq!(
@@ -34,7 +34,7 @@ fn secrets_are_found_in_branches_lists_and_references() {
 }
 
 #[test]
-fn every_line_of_a_key_is_cleaned_of_each_line_and_of_the_whole() {
+fn redacts_a_key_as_a_whole_and_line_by_line() {
     let key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASCBKcwggSjAgEAAoIB\n-----END PRIVATE KEY-----\n";
     let redactor = of(key);
     for line in key.lines().filter(|line| !line.starts_with("-----")) {
@@ -56,7 +56,7 @@ fn every_line_of_a_key_is_cleaned_of_each_line_and_of_the_whole() {
 }
 
 #[test]
-fn what_is_inside_a_json_secret_is_cleaned() {
+fn redacts_texts_inside_a_json_secret() {
     let account = json!({"type": "service_account", "private_key_id": "0123456789abcdef",
         "private_key": "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\n-----END PRIVATE KEY-----\n"});
     let redactor = of(&account.to_string());
@@ -74,7 +74,7 @@ fn what_is_inside_a_json_secret_is_cleaned() {
 }
 
 #[test]
-fn short_secrets_are_cleaned_where_a_value_stands() {
+fn redacts_short_secrets_where_a_value_is_expected() {
     let redactor = of("abc");
     for (line, clean) in [
         ("password=abc", "password=**********"),
@@ -93,14 +93,14 @@ fn short_secrets_are_cleaned_where_a_value_stands() {
 }
 
 #[test]
-fn nothing_known_changes_nothing_and_masks_are_no_secrets() {
+fn without_secrets_changes_nothing_and_masks_are_not_secrets() {
     assert_eq!(Redactor::default().clean("a\\u0062"), "a\\u0062");
     assert_eq!(of(MASK).clean(MASK), MASK);
     assert_eq!(of("  ").clean("a  b"), "a  b");
 }
 
 #[test]
-fn a_longer_secret_leaves_no_tail_of_its_own() {
+fn a_longer_secret_leaves_no_tail() {
     let redactor = of("hunter2");
     redactor.learn_all(&json!(["hunter2hunter"]));
     assert_eq!(redactor.clean("x hunter2hunter y"), format!("x {MASK} y"));
@@ -142,7 +142,7 @@ fn unicode_only(text: &str) -> String {
 
 proptest! {
     #[test]
-    fn a_planted_secret_is_found_in_every_form(
+    fn finds_a_planted_secret_in_every_form(
         secret in "[ -~äöß€😀]{6,40}",
         before in "[a-z]{0,5}",
         after in "[a-z]{0,5}",
@@ -173,13 +173,13 @@ proptest! {
             STANDARD.encode(format!("{before}:{secret}{after}")),
         ] {
             let shown = redactor.clean(&format!("Authorization: Basic {encoded}"));
-            // At most the characters that the secret shares with what stands around it are left.
+            // Only the characters that the secret shares with the surrounding text may remain.
             prop_assert!(shown.contains(MASK), "{} in {}", encoded, shown);
         }
     }
 
     #[test]
-    fn cleaning_breaks_no_text(secret in "\\PC{4,12}", text in "\\PC{0,60}") {
+    fn redaction_keeps_the_text_valid(secret in "\\PC{4,12}", text in "\\PC{0,60}") {
         let redactor = of(&secret);
         let shown = redactor.clean(&format!("{text}{secret}{text}"));
         prop_assert!(!shown.contains(&secret) || MASK.contains(&secret) || secret.contains('*'));

@@ -1,36 +1,36 @@
-//! A text as it reads once its escapes are undone, each byte with the place it came from.
+//! A text after decoding its escapes, with the origin of each byte.
 
-/// How often escapes are undone: JSON inside JSON inside a URL is as far as it goes.
+/// Maximum nesting of escapes: JSON inside JSON inside a URL.
 const LEVELS: usize = 3;
 
-/// A text with some of its escapes undone.
+/// A text with some of its escapes decoded.
 pub(super) struct View {
     bytes: Vec<u8>,
-    /// For each byte, where in the text it comes from; empty where that is its own place.
+    /// For each byte, its origin in the text; empty if the bytes are in their original places.
     origins: Vec<(u32, u32)>,
 }
 
-/// What a step of undoing knows.
+/// A kind of escapes to decode.
 #[derive(Clone, Copy)]
 enum Escapes {
     /// `\n`, `\"`, `\u00e9`, `\xe9`.
     Backslash,
     /// `%C3%A9`.
     Percent,
-    /// The same, with `+` for a blank.
+    /// As `Percent`, with `+` for a space.
     Form,
     /// `&amp;`, `&#39;`.
     Entity,
 }
 
 impl View {
-    /// The text itself and every way to undo its escapes.
+    /// The text itself and every way to decode its escapes.
     pub(super) fn all(text: &str) -> Vec<Self> {
         let mut all = vec![Self {
             bytes: text.as_bytes().to_vec(),
             origins: Vec::new(),
         }];
-        // A place in the text takes four bytes; no line that is logged is longer.
+        // Offsets have four bytes; no log line is longer.
         if u32::try_from(text.len()).is_err() {
             return all;
         }
@@ -60,7 +60,7 @@ impl View {
         &self.bytes
     }
 
-    /// Where in the text a part of the view comes from.
+    /// The origin in the text of a range of the view.
     pub(super) fn origin(&self, (start, end): (usize, usize)) -> (usize, usize) {
         if self.origins.is_empty() || start >= end {
             return (start, end);
@@ -74,7 +74,7 @@ impl View {
         (start as u32, end as u32)
     }
 
-    /// The view with one kind of escapes undone; none where it has none.
+    /// The view with one kind of escapes decoded; none if it contains none.
     fn undone(&self, escapes: Escapes) -> Option<Self> {
         let first = |byte: &u8| match escapes {
             Escapes::Backslash => *byte == b'\\',
@@ -124,7 +124,7 @@ fn percent(rest: &[u8]) -> Option<(Vec<u8>, usize)> {
     Some((vec![value as u8], 3))
 }
 
-/// The escapes of JSON, and of Python's and Rust's ways to show a text.
+/// The escapes of JSON, and of Python's and Rust's debug formats.
 fn backslash(rest: &[u8]) -> Option<(Vec<u8>, usize)> {
     let rest = rest.strip_prefix(b"\\")?;
     let plain = match rest.first()? {
@@ -153,7 +153,7 @@ fn backslash(rest: &[u8]) -> Option<(Vec<u8>, usize)> {
     Some((vec![plain], 2))
 }
 
-/// `uXXXX`, or two of them that make one character.
+/// `uXXXX`, or a surrogate pair.
 fn utf16(rest: &[u8]) -> Option<(Vec<u8>, usize)> {
     let high = hex(rest.get(1..5)?)?;
     if let Some(character) = char::from_u32(high) {

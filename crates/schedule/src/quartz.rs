@@ -1,5 +1,5 @@
-//! Quartz expressions: whether they are valid, and when they match. Seconds, minutes, hours, day of
-//! month, month, day of week and perhaps a year; exactly one of the two day fields is `?`.
+//! Quartz expressions: validation, and when they match. Seconds, minutes, hours, day of month,
+//! month, day of week and optionally a year; exactly one of the two day fields is `?`.
 
 use chrono::{DateTime, Datelike, TimeDelta, TimeZone};
 use croner::Cron;
@@ -11,22 +11,22 @@ use croner::parser::{CronParser, Seconds};
 #[error("{0}")]
 pub struct QuartzError(pub String);
 
-/// A Quartz expression that was read.
+/// A parsed Quartz expression.
 #[derive(Debug, Clone)]
 pub struct Quartz {
     cron: Cron,
-    /// For `L-3` as day of month: how many days before the last one. The parser does not know it,
-    /// so it gets the range that such days fall into.
+    /// For `L-3` as day of month: how many days before the last one. The parser does not support
+    /// it, so it gets the range that contains such days.
     before_last: Option<u32>,
 }
 
-/// Runs in a row that show whether an expression is due too often.
+/// Number of consecutive runs that are checked for being too frequent.
 const RUNS: usize = 8;
 pub(crate) const MONTHS: [&str; 12] = [
     "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
 ];
 pub(crate) const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
-/// The least and the greatest number of each field.
+/// The minimum and the maximum of each field.
 const RANGES: [(u32, u32); 7] = [
     (0, 59),
     (0, 59),
@@ -38,11 +38,11 @@ const RANGES: [(u32, u32); 7] = [
 ];
 
 impl Quartz {
-    /// Reads an expression and checks it as Airbyte does.
+    /// Parses an expression and validates it as Airbyte does.
     ///
     /// # Errors
-    /// What is wrong with it: its form, a value, that it never matches, or that it is due more
-    /// often than once a minute.
+    /// Returns what is wrong: the syntax, a value, an expression that never matches, or one that is
+    /// due more often than once a minute.
     pub fn parse(expression: &str) -> Result<Self, QuartzError> {
         check_form(expression)?;
         let quartz = Self::read(expression).map_err(|error| QuartzError(error.to_string()))?;
@@ -81,7 +81,7 @@ impl Quartz {
         Ok(Self { cron, before_last })
     }
 
-    /// The first match after a time; none when there will never be one.
+    /// The first match after a time; none if there is no further match.
     pub fn next<Z: TimeZone>(&self, after: &DateTime<Z>) -> Option<DateTime<Z>> {
         let mut next = self.cron.find_next_occurrence(after, false).ok()?;
         if let Some(days) = self.before_last {
@@ -97,7 +97,7 @@ fn check_form(expression: &str) -> Result<(), QuartzError> {
     let fields: Vec<&str> = expression.split_whitespace().collect();
     if !(6..=7).contains(&fields.len()) {
         return Err(QuartzError(format!(
-            "a Quartz expression has 6 or 7 fields, this one has {}",
+            "a Quartz expression has 6 or 7 fields; this one has {}",
             fields.len()
         )));
     }

@@ -1,8 +1,8 @@
-//! Unix cron (five fields, or `@daily` and its like) as the Quartz expression that means the same.
+//! Converts Unix cron (five fields, or `@daily` and the like) to the equivalent Quartz expression.
 //!
-//! Days of the week are numbered differently (Unix: Sunday is 0 and 7; Quartz: Sunday is 1), so they
-//! are written as names. When both day fields say something, Unix means either day; Quartz has no
-//! words for that.
+//! Days of the week are numbered differently (Unix: Sunday is 0 and 7; Quartz: Sunday is 1), so
+//! they are written as names. If both day fields are restricted, Unix means either day; Quartz
+//! cannot express that.
 
 use std::collections::BTreeSet;
 
@@ -58,7 +58,7 @@ const FIELDS: [Field; 5] = [
 const SUNDAY: u32 = 0;
 const SUNDAY_TOO: u32 = 7;
 
-/// The five fields that a word stands for.
+/// The five fields that a keyword such as `@daily` stands for.
 pub fn word(text: &str) -> Result<&'static str, String> {
     Ok(match text.to_lowercase().as_str() {
         "@hourly" => "0 * * * *",
@@ -66,16 +66,18 @@ pub fn word(text: &str) -> Result<&'static str, String> {
         "@weekly" => "0 0 * * 0",
         "@monthly" => "0 0 1 * *",
         "@yearly" | "@annually" => "0 0 1 1 *",
-        "@reboot" => return Err("a connection is never booted; use a time or `manual`".to_owned()),
+        "@reboot" => {
+            return Err("a connection has no boot event; use a time or `manual`".to_owned());
+        }
         _ => {
             return Err(format!(
-                "{text} is none of @hourly, @daily, @weekly, @monthly and @yearly"
+                "{text} is not one of @hourly, @daily, @weekly, @monthly and @yearly"
             ));
         }
     })
 }
 
-/// The Quartz expression that means the same as these five fields.
+/// The Quartz expression that is equivalent to these five fields.
 pub fn to_quartz(fields: [&str; 5]) -> Result<String, String> {
     let mut sets = Vec::with_capacity(fields.len());
     for (text, field) in fields.iter().zip(&FIELDS) {
@@ -87,7 +89,7 @@ pub fn to_quartz(fields: [&str; 5]) -> Result<String, String> {
         .collect();
     let any_day = sets[2].len() == 31;
     let any_weekday = weekdays.len() == 7;
-    // As cron itself has it: a field that begins with a star narrows the other one down.
+    // As in cron itself: a field that starts with a star restricts the other one.
     let both = fields[2].starts_with('*') || fields[4].starts_with('*');
     let (day, weekday) = match (any_day, any_weekday) {
         (true, true) => ("*".to_owned(), "?".to_owned()),
@@ -102,8 +104,8 @@ pub fn to_quartz(fields: [&str; 5]) -> Result<String, String> {
                 "days that are either"
             };
             return Err(format!(
-                "day of month `{}` and day of week `{}` together mean {means}, which Airbyte's schedules (Quartz) cannot say; \
-                 give one of them and `*` for the other",
+                "day of month `{}` and day of week `{}` together mean {means}, which Airbyte's \
+                 schedules (Quartz) cannot express; set one of them and `*` for the other",
                 fields[2], fields[4]
             ));
         }
@@ -116,7 +118,7 @@ pub fn to_quartz(fields: [&str; 5]) -> Result<String, String> {
 }
 
 impl Field {
-    /// The numbers that a field stands for.
+    /// The numbers that match a field.
     fn set(&self, text: &str) -> Result<BTreeSet<u32>, String> {
         let mut all = BTreeSet::new();
         for part in text.split(',') {
@@ -128,7 +130,7 @@ impl Field {
                 None => 1,
                 Some(step) => match step.parse::<usize>() {
                     Ok(step) if step > 0 && step as u64 <= u64::from(self.high) => step,
-                    _ => return Err(self.fault(part, "has a step that is none")),
+                    _ => return Err(self.fault(part, "has an invalid step")),
                 },
             };
             let (from, to) = match range.split_once('-') {
@@ -156,7 +158,7 @@ impl Field {
                 }
             };
             if from > to {
-                return Err(self.fault(part, "ends before it begins"));
+                return Err(self.fault(part, "ends before it starts"));
             }
             all.extend((from..=to).step_by(step));
         }
@@ -177,7 +179,7 @@ impl Field {
         let named = self.names.iter().position(|name| *name == upper);
         let number = match named.and_then(|index| u32::try_from(index).ok()) {
             Some(index) => Some(index + self.first_name),
-            // Not `+5`, which parses.
+            // Rejects `+5`, which `parse` accepts.
             None if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
             None => None,
         };
@@ -198,7 +200,7 @@ impl Field {
     }
 }
 
-/// Days of the week as Quartz names them, neighbours as ranges.
+/// Days of the week by Quartz' names, adjacent ones as ranges.
 fn names(weekdays: &BTreeSet<u32>) -> String {
     let name = |day: u32| DAYS[day as usize];
     let mut ranges: Vec<(u32, u32)> = Vec::new();

@@ -1,5 +1,6 @@
-//! Which tables of a destination connections write. Two that write one table overwrite one another:
-//! Airbyte lets them, unless a flag is set, and AAM refuses the second.
+//! The destination tables that connections write. Two connections that write the same table
+//! overwrite each other's data: Airbyte permits it unless a flag is set, and AAM rejects the
+//! second.
 
 use std::collections::HashSet;
 
@@ -12,19 +13,19 @@ use crate::flow::Error;
 /// How stream names become table names at the destination (Airbyte's rules for namespaces).
 #[derive(Debug, Clone)]
 pub struct Naming {
-    /// Where namespaces come from.
+    /// The source of namespaces.
     pub definition: NamespaceDefinition,
-    /// The namespaces' format, with `custom_format`.
+    /// The namespace format, for `custom_format`.
     pub format: Option<String>,
-    /// Put before every table's name.
+    /// Prefix of every table's name.
     pub prefix: String,
 }
 
-/// Where a stream is written: namespace and name.
+/// The table of a stream: namespace and name.
 pub type Target = (Option<String>, String);
 
 impl Naming {
-    /// Where a stream is written.
+    /// The table that a stream is written to.
     pub fn target(&self, name: &str, namespace: Option<&str>) -> Target {
         let namespace = match self.definition {
             NamespaceDefinition::Source => namespace.map(str::to_owned),
@@ -38,7 +39,7 @@ impl Naming {
         (namespace, format!("{}{name}", self.prefix.trim()))
     }
 
-    /// Where the selected streams of a catalog are written.
+    /// The tables that the selected streams of a catalog are written to.
     pub fn targets(&self, catalog: &SyncCatalog) -> HashSet<Target> {
         catalog
             .selected()
@@ -61,7 +62,7 @@ impl Naming {
         }
     }
 
-    /// Where streams of a connection are written.
+    /// The tables that streams of a connection are written to.
     pub fn written(&self, streams: &ConnectionStreams) -> HashSet<Target> {
         let streams = streams.streams.iter();
         streams
@@ -70,11 +71,11 @@ impl Naming {
     }
 }
 
-/// Refuses tables that one of `others`, connections into the same destination, writes already.
-/// `name_of` says how people know it.
+/// Rejects tables that one of `others`, connections to the same destination, already writes.
+/// `name_of` returns the name under which AAM knows a connection.
 ///
 /// # Errors
-/// `destination_stream_conflict`, with the tables and who writes them.
+/// Returns `destination_stream_conflict` with the tables and the connections that write them.
 pub fn refuse_taken<'a>(
     mine: &HashSet<Target>,
     others: impl IntoIterator<Item = &'a Connection>,
@@ -100,7 +101,8 @@ pub fn conflict(which: &str) -> Error {
     Error::refused(
         ErrorCode::DestinationStreamConflict,
         format!(
-            "the destination's tables are already written: {which}; give this connection a `prefix` or a destination of its own, or leave those streams out"
+            "other connections already write these destination tables: {which}; give this \
+             connection a `prefix` or another destination, or leave those streams out"
         ),
     )
 }

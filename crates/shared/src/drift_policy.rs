@@ -1,4 +1,4 @@
-//! A policy about drift that an operator names: a word, or a file with a document.
+//! Reads the drift policy that an operator configured: a keyword, or a file with a document.
 
 use std::path::Path;
 
@@ -6,27 +6,27 @@ use catalog::Faults;
 use catalog::policy::Word;
 use contracts::DriftPolicy;
 
-/// Longer files are no policies.
+/// Longer files cannot be policies.
 const BYTES_MAX: u64 = 1 << 20;
 
-/// Why there is no policy.
+/// Why a policy cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No such word, and no such file.
-    #[error("`{given}` is none of {words}, and no file that can be read", words = Word::ALL.map(Word::as_str).join(", "))]
+    /// Neither a keyword nor an existing file.
+    #[error("`{given}` is neither one of {words} nor a readable file", words = Word::ALL.map(Word::as_str).join(", "))]
     Unreadable {
-        /// What was named.
+        /// The configured value.
         given: String,
         /// Why the file cannot be read.
         source: std::io::Error,
     },
     /// The file is too long.
-    #[error("{0} has more than a megabyte")]
+    #[error("{0} is larger than 1 MB")]
     TooLong(String),
-    /// The file holds no policy that can be followed: every fault, with its place.
+    /// The file does not contain a valid policy; lists every fault with its path.
     #[error("{given}: {faults}")]
     Bad {
-        /// What was named.
+        /// The configured value.
         given: String,
         /// The faults.
         faults: Faults,
@@ -36,7 +36,7 @@ pub enum Error {
 /// Reads the policy that `given` names; a path is relative to `directory`.
 ///
 /// # Errors
-/// When it names none, or one that cannot be followed.
+/// Returns an error if it does not name a policy, or the policy is invalid.
 pub fn read(given: &str, directory: &Path) -> Result<DriftPolicy, Error> {
     if let Ok(word) = given.parse::<Word>() {
         return Ok(word.into());
@@ -56,6 +56,6 @@ pub fn read(given: &str, directory: &Path) -> Result<DriftPolicy, Error> {
     };
     catalog::policy::Policy::parse(&text).map_err(bad)?;
     let stated: Option<serde_json::Value> = serde_json::from_str(&text).ok();
-    // A file may also hold a bare word.
+    // A file may also contain just a keyword.
     Ok(stated.map_or_else(|| DriftPolicy::from_stored(text.trim()), DriftPolicy::from))
 }

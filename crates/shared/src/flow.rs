@@ -1,4 +1,4 @@
-//! What the flows of every service can fail with, and the checks they share.
+//! The errors of every service's flows, and the checks that flows share.
 
 use contracts::{ErrorCode, FieldError};
 use uuid::Uuid;
@@ -8,42 +8,42 @@ use crate::clients;
 use crate::registry::entities::connection;
 use crate::registry::{self, Registry};
 
-/// Why a flow failed. Knows no HTTP; [`crate::http::ApiError`] says what it means to a caller.
+/// Why a flow failed. Independent of HTTP; [`crate::http::ApiError`] maps it to a response.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The registry failed, or a guarded write found somebody else first.
+    /// The registry failed, or a guarded write lost a race.
     #[error(transparent)]
     Registry(#[from] registry::Error),
-    /// Airbyte failed or refused.
+    /// Airbyte failed or rejected the call.
     #[error(transparent)]
     Airbyte(#[from] airbyte::Error),
-    /// Another service of ours failed.
+    /// Another AAM service failed.
     #[error(transparent)]
     Service(#[from] clients::Error),
-    /// Airbyte sent a catalog that does not read.
-    #[error("Airbyte sent a catalog that does not read")]
+    /// Airbyte returned a malformed catalog.
+    #[error("Airbyte returned a malformed catalog")]
     Catalog(#[source] catalog::Faults),
-    /// The request cannot be done as it stands.
+    /// The request cannot be carried out as it stands.
     #[error("{detail}")]
     Refused {
-        /// Which kind of refusal.
+        /// The error code.
         code: ErrorCode,
-        /// What to do about it.
+        /// The fault and the remedy.
         detail: String,
-        /// The offending fields.
+        /// The invalid fields.
         fields: Vec<FieldError>,
-        /// What else the caller needs, by name.
+        /// Further problem members, by name.
         members: Vec<(&'static str, serde_json::Value)>,
     },
 }
 
 impl Error {
-    /// Whether what failed may have had its effect all the same.
+    /// Whether the failed work may have taken effect anyway.
     pub fn is_ambiguous(&self) -> bool {
         matches!(self, Self::Airbyte(error) if error.is_ambiguous())
     }
 
-    /// Whether trying again later may help: something could not be reached or was too busy.
+    /// Whether a later retry may help: something was unreachable or too busy.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Airbyte(error) => error.is_transient() || error.is_ambiguous(),
@@ -53,7 +53,7 @@ impl Error {
         }
     }
 
-    /// A refusal in words.
+    /// An error with a detail text.
     pub fn refused(code: ErrorCode, detail: impl Into<String>) -> Self {
         Self::Refused {
             code,
@@ -63,7 +63,7 @@ impl Error {
         }
     }
 
-    /// A refusal of fields.
+    /// An error about several fields.
     pub fn fields(code: ErrorCode, fields: Vec<FieldError>) -> Self {
         Self::Refused {
             code,
@@ -73,7 +73,7 @@ impl Error {
         }
     }
 
-    /// A refusal of one field.
+    /// An error about one field.
     pub fn field(code: ErrorCode, field: &str, message: impl Into<String>) -> Self {
         Self::fields(
             code,
@@ -85,7 +85,7 @@ impl Error {
     }
 }
 
-/// Offending fields as one line of text.
+/// Joins field errors into one line of text.
 pub fn in_words(fields: &[FieldError]) -> String {
     fields
         .iter()
@@ -94,23 +94,23 @@ pub fn in_words(fields: &[FieldError]) -> String {
         .join("; ")
 }
 
-/// The connection of that id.
+/// Returns the connection with that id.
 ///
 /// # Errors
-/// `connection_not_found`, or the registry's.
+/// Returns `connection_not_found`, or the registry's error.
 pub async fn connection(registry: &Registry, id: Uuid) -> Result<connection::Model, Error> {
     registry.connection_get(id).await?.ok_or_else(|| {
         Error::refused(
             ErrorCode::ConnectionNotFound,
-            format!("no connection {id}; GET /connections lists them"),
+            format!("no connection has the id {id}; GET /connections lists them"),
         )
     })
 }
 
-/// The same, if it belongs to the Airbyte that is configured.
+/// As [`connection`], but requires that it belongs to the configured Airbyte.
 ///
 /// # Errors
-/// `other_instance` when it does not.
+/// Returns `other_instance` if it does not, or the errors of [`connection`].
 pub async fn own_connection(
     registry: &Registry,
     airbyte: &Airbyte,
@@ -123,7 +123,7 @@ pub async fn own_connection(
     Err(Error::refused(
         ErrorCode::OtherInstance,
         format!(
-            "the connection was made on {}, and {} is configured",
+            "the connection was created on {}, but {} is configured",
             row.airbyte_instance,
             airbyte.instance()
         ),

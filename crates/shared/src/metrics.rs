@@ -1,5 +1,5 @@
-//! What is counted beyond requests: calls to Airbyte, operations, jobs, circuits, leases, events.
-//! Names and labels are described here, and nowhere is a label without bound.
+//! Metrics beyond those of HTTP requests: calls to Airbyte, operations, jobs, circuits, leases,
+//! events. Names and labels are described here; no label has unbounded values.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 
-/// Says what each metric is, for whoever reads `/metrics`.
+/// Registers the description of each metric, for readers of `/metrics`.
 pub(crate) fn describe() {
     describe_counter!(
         "aam_http_requests_total",
@@ -17,30 +17,28 @@ pub(crate) fn describe() {
     describe_histogram!(
         "aam_http_request_seconds",
         Unit::Seconds,
-        "Time from a request's head to its answer's."
+        "Time from a request's head to its response's head."
     );
     describe_counter!(
         "aam_airbyte_calls_total",
-        "Calls to Airbyte, each try, by operation and code: the HTTP status, or why there is none."
+        "Calls to Airbyte, each attempt, by operation and code: the HTTP status, or why there is \
+         none."
     );
     describe_histogram!(
         "aam_airbyte_call_seconds",
         Unit::Seconds,
-        "Time of a call to Airbyte, each try."
+        "Duration of a call to Airbyte, each attempt."
     );
     describe_counter!(
         "aam_service_calls_total",
-        "Calls between services, by the service that is called and code."
+        "Calls between services, by called service and code."
     );
     describe_counter!(
         "aam_operation_steps_total",
         "Steps of operations, by kind of operation, step and outcome."
     );
-    describe_counter!("aam_jobs_total", "Jobs that ended, by type and outcome.");
-    describe_gauge!(
-        "aam_jobs_open",
-        "Jobs that have not ended, as far as is known."
-    );
+    describe_counter!("aam_jobs_total", "Finished jobs, by type and outcome.");
+    describe_gauge!("aam_jobs_open", "Jobs that are not known to have finished.");
     describe_gauge!(
         "aam_circuit_state",
         "State of a dependency's circuit: 0 closed, 1 half open, 2 open."
@@ -48,21 +46,21 @@ pub(crate) fn describe() {
     describe_gauge!(
         "aam_lease_age_seconds",
         Unit::Seconds,
-        "Time since whoever has a duty renewed it; beyond 10 nobody has it."
+        "Time since the leader of a task renewed its lease; above 10 the task has no leader."
     );
     describe_gauge!(
         "aam_outbox_lag_seconds",
         Unit::Seconds,
-        "Age of the oldest event that has no sequence yet; 0 where none waits."
+        "Age of the oldest event without a sequence number; 0 if there is none."
     );
-    describe_gauge!("aam_outbox_redis_lag", "Events that Redis has not got yet.");
+    describe_gauge!("aam_outbox_redis_lag", "Events not yet published to Redis.");
     describe_gauge!(
         "aam_database_connections",
         "Connections of the registry's pools, by pool and state."
     );
 }
 
-/// Counts a try of a call to Airbyte.
+/// Counts an attempt of a call to Airbyte.
 pub(crate) fn airbyte_call(operation: &'static str, code: &str, elapsed: Duration) {
     let operation = operation.replace(' ', "_").replace('\'', "");
     counter!("aam_airbyte_calls_total", "operation" => operation.clone(), "code" => code.to_owned())
@@ -82,25 +80,26 @@ pub fn operation_step(kind: &'static str, step: &'static str, outcome: &'static 
         .increment(1);
 }
 
-/// Counts a job that ended.
+/// Counts a finished job.
 pub fn job_ended(job_type: &str, outcome: &'static str) {
     let job_type = match job_type {
         "sync" => "sync",
         "refresh" => "refresh",
         "reset" => "reset",
         "clear" => "clear",
-        // Whatever Airbyte may call a job one day has no label of its own.
+        // New job types of Airbyte share one label.
         _ => "other",
     };
     counter!("aam_jobs_total", "type" => job_type, "outcome" => outcome).increment(1);
 }
 
-/// States how long ago a duty was renewed.
+/// Sets how long ago a leader's lease was renewed.
 pub fn lease_age(name: &str, age: Duration) {
     gauge!("aam_lease_age_seconds", "name" => name.to_owned()).set(age.as_secs_f64());
 }
 
-/// States how long the oldest event has been waiting for its sequence, and how many Redis lacks.
+/// Sets how long the oldest event has been waiting for its sequence number, and how many events
+/// Redis lacks.
 pub fn outbox_lag(waiting: Duration, redis: Option<i64>) {
     gauge!("aam_outbox_lag_seconds").set(waiting.as_secs_f64());
     if let Some(events) = redis {
@@ -108,18 +107,18 @@ pub fn outbox_lag(waiting: Duration, redis: Option<i64>) {
     }
 }
 
-/// States how many connections a pool has open, and how many of them nobody uses.
+/// Sets how many connections a pool has open, and how many of them are idle.
 pub fn database_pool(pool: &'static str, open: u32, idle: usize) {
     gauge!("aam_database_connections", "pool" => pool, "state" => "open").set(f64::from(open));
     gauge!("aam_database_connections", "pool" => pool, "state" => "idle").set(idle as f64);
 }
 
-/// States how many jobs are open.
+/// Sets how many jobs are open.
 pub fn jobs_open(count: usize) {
     gauge!("aam_jobs_open").set(count as f64);
 }
 
-/// States a circuit.
+/// Sets a circuit's state.
 pub(crate) fn circuit(dependency: &'static str, circuit: Circuit) {
     let value = match circuit {
         Circuit::Closed => 0.0,

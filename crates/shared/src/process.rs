@@ -1,4 +1,4 @@
-//! What the `main` of every service does: settings, logs, signals, and one message when it fails.
+//! The common `main` of all services: settings, logs, signals, and one message on failure.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 use crate::registry::{self, Registry};
 use crate::settings::Settings;
 
-/// What a service's life may end with.
+/// The error that a service exits with.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Runs a service as a process of its own: reads the settings, starts logging, calls `serve`, and
+/// Runs a service as a separate process: reads the settings, starts logging, calls `serve`, and
 /// stops it on SIGTERM or SIGINT.
 pub async fn run<F>(service: &'static str, serve: F) -> ExitCode
 where
@@ -48,19 +48,19 @@ where
     served
 }
 
-/// The registry, brought up to date. Waits a while for a database that is still starting.
+/// Opens and migrates the registry. Waits a while for a database that is still starting.
 ///
 /// # Errors
-/// When it cannot be reached or migrated.
+/// Returns an error if the database is unreachable or cannot be migrated.
 pub async fn registry(settings: &Settings) -> Result<Registry, registry::Error> {
     let registry = Registry::connect(&settings.database, settings.pooler)?;
     migrated(registry.with_lease(settings.lease)).await
 }
 
-/// The same through the broker's own way into the database.
+/// As [`registry`], with the auth broker's own database credentials.
 ///
 /// # Errors
-/// When it cannot be reached or migrated.
+/// Returns an error if the database is unreachable or cannot be migrated.
 pub async fn broker_registry(settings: &Settings) -> Result<Registry, registry::Error> {
     migrated(Registry::connect(
         &settings.broker_database,

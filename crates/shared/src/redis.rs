@@ -1,4 +1,4 @@
-//! Redis: whether it answers, and the stream of events.
+//! Redis: a health check, and the stream of events.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ pub use redis::RedisError;
 
 /// The stream's key.
 pub const STREAM: &str = "aam:events";
-/// About how many events the stream keeps.
+/// Approximate number of events that the stream keeps.
 const STREAM_LENGTH: usize = 100_000;
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Answers when Redis does.
+/// Checks that Redis responds.
 ///
 /// # Errors
-/// When it cannot be reached or refuses.
+/// Returns an error if Redis is unreachable or rejects the connection.
 pub async fn ping(url: &SecretString) -> Result<(), RedisError> {
     let mut connection = connect(url).await?;
     redis::cmd("PING").query_async::<()>(&mut connection).await
@@ -43,17 +43,18 @@ impl EventStream {
     /// Connects, for at most 2 s.
     ///
     /// # Errors
-    /// When Redis cannot be reached or refuses.
+    /// Returns an error if Redis is unreachable or rejects the connection.
     pub async fn connect(url: &SecretString) -> Result<Self, RedisError> {
         Ok(Self(connect(url).await?))
     }
 
-    /// Appends events in their order, and trims the stream to about 100,000.
+    /// Appends events in order, and trims the stream to about 100,000.
     ///
     /// # Errors
-    /// When Redis fails; some of them may have been appended all the same.
+    /// Returns an error if Redis fails; some of the events may have been appended anyway.
     pub async fn append(&mut self, events: &[Told]) -> Result<(), RedisError> {
-        // As one transaction: half of a batch would look complete to whoever skips repeated sequences.
+        // As one transaction: half a batch would look complete to a reader that skips repeated
+        // sequence numbers.
         let mut pipeline = redis::pipe();
         pipeline.atomic();
         for event in events {

@@ -1,5 +1,6 @@
-//! The tokens services show one another: signed with a key that every service has (HS256 and
-//! nothing else), for one audience, for at most 60 s. They say for whom the service calls.
+//! The tokens with which services authenticate to one another: signed with a shared key (HS256
+//! only), for one audience, valid for at most 60 s. They name the caller on whose behalf the
+//! service calls.
 
 use chrono::Utc;
 use contracts::Role;
@@ -20,33 +21,33 @@ struct Claims {
     aud: String,
     iat: i64,
     exp: i64,
-    /// Who asked the service, and what they may do.
+    /// The original caller and their role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     act: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     role: Option<Role>,
 }
 
-/// What a genuine token says.
+/// The content of a valid token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
-    /// The service that made it.
+    /// The service that issued it.
     pub service: String,
-    /// For whom it calls, where somebody asked it.
+    /// The caller on whose behalf it calls, if any.
     pub on_behalf_of: Option<(String, Role)>,
 }
 
-/// Why a token does not let its holder in.
+/// Why a token was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotVerified {
-    /// Signed with this installation's key, but not good at this moment, for this audience or for so
-    /// long. Clocks that differ make such tokens.
+    /// Signed with this installation's key, but not valid at this moment, for this audience or for
+    /// this long. Clock differences cause such tokens.
     Stale,
-    /// Not a token of this installation's services at all.
+    /// Not a token of this installation's services.
     Foreign,
 }
 
-/// Makes tokens of one service for others, and checks those meant for it.
+/// Issues a service's tokens for others, and verifies those sent to it.
 #[derive(Clone)]
 pub struct ServiceTokens {
     key: SecretString,
@@ -60,16 +61,16 @@ impl std::fmt::Debug for ServiceTokens {
 }
 
 impl ServiceTokens {
-    /// The tokens of `service`.
+    /// Creates the tokens of `service`.
     pub fn new(key: SecretString, service: &'static str) -> Self {
         Self { key, service }
     }
 
-    /// A token for calls to `audience`, whose clock is `ahead` seconds ahead of ours, on behalf of
-    /// whoever this task works for.
+    /// Issues a token for calls to `audience`, whose clock is `ahead` seconds ahead of ours, on
+    /// behalf of this task's caller.
     ///
     /// # Errors
-    /// When signing fails.
+    /// Returns an error if signing fails.
     pub fn issue(
         &self,
         audience: &str,
@@ -89,10 +90,10 @@ impl ServiceTokens {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).map(Into::into)
     }
 
-    /// What the token says, when it is genuine, fresh and meant for this service.
+    /// Returns the token's content if it is genuine, current and meant for this service.
     ///
     /// # Errors
-    /// Why it does not let its holder in.
+    /// Returns the reason if the token is rejected.
     pub fn verify(&self, token: &str) -> Result<Verified, NotVerified> {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_audience(&[self.service]);
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_says_for_whom_the_service_calls() {
+    async fn a_token_names_the_original_caller() {
         let alice = actor::Actor {
             service: "orchestrator",
             name: "alice".into(),

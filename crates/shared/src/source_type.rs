@@ -1,5 +1,5 @@
-//! Source types as people write them: `Salesforce`, `salesforce`, `source-salesforce`,
-//! `airbyte/source-salesforce` all mean the same.
+//! Source types as people write them: `Salesforce`, `salesforce`, `source-salesforce` and
+//! `airbyte/source-salesforce` are equivalent.
 
 /// The type in lower case, without image owner, tag and `source-`.
 pub fn normalised(text: &str) -> String {
@@ -18,7 +18,7 @@ mod tests {
     use super::normalised;
 
     #[test]
-    fn every_spelling_is_the_same_type() {
+    fn normalizes_every_spelling() {
         for text in [
             "Salesforce",
             "salesforce",

@@ -10,22 +10,22 @@ use shared::settings::Settings;
 use crate::client::Client;
 use crate::output::{self, Format};
 
-/// Tells who changed what, newest first.
+/// Shows who changed what, newest first
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Only changes of this connection, by id or name.
+    /// Only changes of this connection, by id or name
     #[arg(long)]
     connection: Option<String>,
-    /// Only what this key's holder asked for.
+    /// Only actions of this caller, by the name of its key
     #[arg(long)]
     actor: Option<String>,
-    /// Only this action, for instance `key.create`.
+    /// Only this action, for example `key.create`
     #[arg(long)]
     action: Option<String>,
-    /// Only changes from this time on (RFC 3339).
+    /// Only changes since this time (RFC 3339)
     #[arg(long)]
     since: Option<String>,
-    /// At most so many, up to 1,000.
+    /// Maximum number of entries, up to 1,000
     #[arg(long, default_value_t = 50)]
     limit: u64,
 }
@@ -40,16 +40,19 @@ pub(crate) async fn run(
     query.append_pair("limit", &arguments.limit.to_string());
     if let Some(connection) = &arguments.connection {
         let id = match uuid::Uuid::parse_str(connection) {
-            // It may be gone; its changes are not.
+            // The connection may be deleted; its audit entries remain.
             Ok(id) => id,
             Err(_) => client.connection(connection).await?.id,
         };
         query.append_pair("connection_id", &id.to_string());
     }
     if let Some(since) = &arguments.since {
-        let since: DateTime<Utc> = since
-            .parse()
-            .with_context(|| format!("--since {since}: give a time like 2027-01-01T00:00:00Z"))?;
+        let since: DateTime<Utc> = since.parse().with_context(|| {
+            format!(
+                "--since {since}: expected a time such as \
+                                      2027-01-01T00:00:00Z"
+            )
+        })?;
         query.append_pair("since", &since.to_rfc3339());
     }
     for (name, value) in [("actor", &arguments.actor), ("action", &arguments.action)] {

@@ -8,17 +8,17 @@ use serde_json::{Map, Value};
 /// `--config` and `--set`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Configuration {
-    /// The connector's configuration as JSON, or `@FILE`. Secrets belong into a credential, or at
-    /// least into a file: a command line is kept in the shell's history.
+    /// The connector's configuration as JSON, or `@FILE`. Keep secrets in a credential, or at least
+    /// in a file: the shell's history records the command line.
     #[arg(long)]
     config: Option<String>,
-    /// One member of the configuration; a value that is JSON is read as such.
+    /// Sets one member of the configuration; a value that is valid JSON is parsed as JSON.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     set: Vec<String>,
 }
 
 impl Configuration {
-    /// What was given, `--set` over `--config`.
+    /// Merges the options; `--set` takes precedence over `--config`.
     pub(crate) fn read(&self) -> anyhow::Result<Map<String, Value>> {
         let mut config: Map<String, Value> = match self.config.as_deref() {
             None => Map::new(),
@@ -32,7 +32,7 @@ impl Configuration {
             }
         };
         for pair in &self.set {
-            let (name, value) = pair.split_once('=').context("--set wants NAME=VALUE")?;
+            let (name, value) = pair.split_once('=').context("--set requires NAME=VALUE")?;
             let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
             config.insert(name.to_owned(), value);
         }

@@ -9,13 +9,14 @@ use shared::settings::Settings;
 use crate::client::Client;
 use crate::output::{self, Format};
 
-/// Lists connections, or shows one with its catalog versions and jobs, or how two versions differ.
+/// Lists connections, shows one with its catalog versions and jobs, or compares two of its
+/// versions.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// A connection's id or name.
     connection: Option<String>,
-    /// Instead compares two of its catalog versions; without a range the current one with the one
-    /// before.
+    /// Compares two of its catalog versions; without a range, the current version with the previous
+    /// one.
     #[arg(
         long,
         value_name = "FROM..TO",
@@ -26,7 +27,7 @@ pub(crate) struct Arguments {
     diff: Option<Range>,
 }
 
-/// Two versions; an end that is left out is the service's choice.
+/// Two versions; the service chooses an end that is omitted.
 #[derive(Debug, Clone, Copy)]
 struct Range {
     from: Option<i32>,
@@ -37,7 +38,7 @@ impl std::str::FromStr for Range {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refused = || format!("{text:?} is no range of versions such as 1..2");
+        let refused = || format!("{text:?} is not a range of versions such as 1..2");
         let number = |text: &str| match text {
             "" => Ok(None),
             number => number.parse().map(Some).map_err(|_| refused()),
@@ -69,7 +70,7 @@ async fn list(client: &Client, format: Format) -> anyhow::Result<()> {
     match format {
         Format::Json => output::json(&all),
         Format::Table if all.is_empty() => {
-            println!("No connections yet; `aam onboard` makes one.");
+            println!("No connections yet; `aam onboard` creates one.");
             Ok(())
         }
         Format::Table => {

@@ -13,10 +13,10 @@ use shared::settings::Settings;
 use crate::commands::configuration::Configuration;
 use crate::output::{self, Format};
 
-/// Characters of a value that a table shows.
+/// Maximum number of characters of a value that a table shows.
 const CELL: usize = 40;
 
-/// What is done with connectors.
+/// Lists, installs and tries connectors, without a connection.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Lists the connectors that this machine can run.
@@ -24,41 +24,43 @@ pub(crate) enum Command {
         #[command(flatten)]
         local: Local,
     },
-    /// Installs connectors that are packages, for instance `source-faker`, which any use does too,
-    /// or Docker images, for instance `airbyte/source-mysql:3.51.5`, which nothing else pulls.
+    /// Installs connectors: Python packages, for example `source-faker`, which are also installed
+    /// on first use, or Docker images, for example `airbyte/source-mysql:3.51.5`, which no other
+    /// command pulls.
     Install {
         /// The connectors' names.
         #[arg(required = true)]
         connectors: Vec<String>,
     },
-    /// Shows what configuration a connector takes.
+    /// Shows the configuration that a connector accepts.
     Spec {
         /// The connector's name.
         connector: String,
         #[command(flatten)]
         local: Local,
     },
-    /// Tries whether a configuration works.
+    /// Tests a connector's configuration.
     Check(Use),
-    /// Shows the streams that a source offers.
+    /// Lists the streams that a source offers.
     Discover(Use),
-    /// Shows some records of a source.
+    /// Shows sample records from a source.
     Read {
         #[command(flatten)]
         what: Use,
         /// The streams to read; default: all.
         #[arg(long = "stream")]
         streams: Vec<String>,
-        /// Records of each stream.
+        /// Maximum number of records per stream.
         #[arg(long, default_value_t = 10)]
         limit: usize,
     },
 }
 
-/// Connectors that are executables of this machine.
+/// Connectors that are executables on this machine.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Local {
-    /// A JSON array of executables of this machine, offered as connectors beside the others.
+    /// A JSON array of executables on this machine, offered as connectors in addition to the
+    /// others.
     #[arg(long, value_name = "FILE")]
     local_connectors: Option<PathBuf>,
 }
@@ -100,7 +102,7 @@ pub(crate) async fn run(
         }
         Command::Spec { connector, local } => {
             let spec = open(settings, &local)?.spec(&connector).await?;
-            // As a value, so that what the connector wrote on one line is printed on many.
+            // As a `Value`, so that a specification on one line is pretty-printed.
             output::json(&serde_json::to_value(spec)?)?;
         }
         Command::Check(what) => {
@@ -165,11 +167,12 @@ fn open(settings: &Settings, local: &Local) -> anyhow::Result<Connectors> {
         Some(path) => {
             let text =
                 std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-            serde_json::from_slice(&text)
-                .with_context(|| format!("{} is no array of local connectors", path.display()))?
+            serde_json::from_slice(&text).with_context(|| {
+                format!("{} is not an array of local connectors", path.display())
+            })?
         }
     };
-    let program = std::env::current_exe().context("finding this program")?;
+    let program = std::env::current_exe().context("finding this executable")?;
     let home = settings.home.path();
     Ok(Connectors::open(
         home,

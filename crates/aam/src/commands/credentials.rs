@@ -15,11 +15,12 @@ use crate::output::{self, Format};
 /// Stores, lists and removes credentials.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Stores one. Its secret members are read from a file or stdin, never from the command line.
+    /// Stores a credential. Reads its secret members from a file or stdin, never from the command
+    /// line.
     Put {
         /// Its id.
         id: String,
-        /// The source type it may be used for.
+        /// The source type that it may be used for.
         #[arg(long = "source-type", short = 't')]
         source_type: String,
         /// A file with the secret members as a JSON object; `-` reads stdin.
@@ -29,9 +30,9 @@ pub(crate) enum Command {
         #[arg(long)]
         config: Option<String>,
     },
-    /// Lists all, secrets starred.
+    /// Lists all credentials, with masked secrets.
     List,
-    /// Removes one.
+    /// Removes a credential.
     Rm {
         /// Its id.
         id: String,

@@ -10,12 +10,12 @@ use super::operations;
 use crate::client::Client;
 use crate::output::{self, Format};
 
-/// Deletes a connection and what was made for it in Airbyte; the destination's data stays.
+/// Deletes a connection and its Airbyte objects; the destination's data stays.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// A connection's id or name.
     connection: String,
-    /// Waits until it is gone, also when Airbyte cannot be reached now.
+    /// Waits for the deletion to complete, even if Airbyte is unreachable now.
     #[arg(long)]
     wait: bool,
 }
@@ -36,7 +36,8 @@ pub(crate) async fn run(
         Some(operation) => match format {
             Format::Json => output::json(&operation)?,
             Format::Table => println!(
-                "Airbyte cannot be reached; the deletion goes on by itself: aam operations {} --watch",
+                "Airbyte cannot be reached; the deletion continues in the background: aam \
+                 operations {} --watch",
                 operation.id
             ),
         },

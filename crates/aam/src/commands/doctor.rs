@@ -1,4 +1,4 @@
-//! `aam doctor`: looks for what is wrong with this installation, and says what to do.
+//! `aam doctor`: finds what is wrong with this installation and suggests remedies.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::ExitCode;
@@ -105,11 +105,11 @@ fn keys(settings: &Settings) -> Finding {
         return Finding {
             check: "keys",
             ok: true,
-            said: "readable by their owner alone".to_owned(),
+            said: "readable by their owner only".to_owned(),
         };
     }
     let said = format!(
-        "others can read {}: chmod 600 them, and replace them if others may have",
+        "others can read {}: run chmod 600 on them, and replace them if they may have been read",
         loose.join(", ")
     );
     Finding {
@@ -121,13 +121,13 @@ fn keys(settings: &Settings) -> Finding {
 
 async fn secret_key(settings: &Settings) -> Finding {
     let checked = match stack::check_key(settings).await {
-        // Tables that are not there yet hold nothing.
+        // Tables that do not exist yet hold nothing.
         Err(stack::KeyError::Registry(_)) => Ok(()),
         checked => checked,
     };
     let fine = match settings.secret_key_at_hand() {
-        Ok(Some(_)) => "opens what is stored",
-        _ => "not here; the auth broker has it",
+        Ok(Some(_)) => "opens the stored secrets",
+        _ => "not available here; the auth broker has it",
     };
     finding("secret key", checked, fine)
 }
@@ -147,9 +147,10 @@ async fn registry(settings: &Settings) -> Finding {
         Ok(states) => {
             let missing = states.iter().filter(|state| !state.applied).count();
             let said = match missing {
-                0 => "answers and is up to date".to_owned(),
+                0 => "reachable and up to date".to_owned(),
                 n => format!(
-                    "{n} migrations are missing; services apply them when they start, or: aam migrate up"
+                    "{n} migrations are missing; services apply them at startup, or run: aam \
+                     migrate up"
                 ),
             };
             Finding {
@@ -164,9 +165,10 @@ async fn registry(settings: &Settings) -> Finding {
 async fn airbyte(settings: &Settings) -> Vec<Finding> {
     let (client, http) = match (settings.airbyte_client(), settings.airbyte.http()) {
         (Ok(client), Ok(http)) => (client, http),
-        // The auth broker of a production stack, for instance, never calls Airbyte.
+        // The auth broker of a production stack, for example, never calls Airbyte.
         (Err(home::Error::MissingKey { .. }), _) if settings.airbyte.embedded => {
-            let said = "no Airbyte is set here, and the embedded one's keys are elsewhere";
+            let said = "no Airbyte is configured here, and the keys of the embedded one are \
+                        elsewhere";
             return vec![Finding {
                 check: "airbyte",
                 ok: true,
@@ -183,7 +185,7 @@ async fn airbyte(settings: &Settings) -> Vec<Finding> {
             check: "airbyte",
             ok: false,
             said: format!(
-                "no embedded one answers at {}; `aam up` starts it",
+                "no embedded Airbyte answers at {}; `aam up` starts it",
                 airbyte.instance()
             ),
         }];
@@ -197,14 +199,20 @@ async fn airbyte(settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-/// The data directory's disk, where something is written there.
+/// Checks the free space of the data directory's disk, if anything is written there.
 fn disk(settings: &Settings) -> Option<Finding> {
     let is_used = matches!(settings.database, DatabaseTarget::Sqlite { .. })
         || settings.home.airbyte_db().exists();
-    is_used.then(|| finding("disk", local::disk::room(settings.home.path()), "has room"))
+    is_used.then(|| {
+        finding(
+            "disk",
+            local::disk::room(settings.home.path()),
+            "has free space",
+        )
+    })
 }
 
-/// Each service: whether it answers, is ready, and takes the key that commands send.
+/// Checks whether each service responds, is ready, and accepts the key that commands send.
 async fn services(settings: &Settings) -> Vec<Finding> {
     let clients = [
         ("orchestrator", Client::orchestrator(settings)),
@@ -234,21 +242,21 @@ async fn service(check: &'static str, client: &Client) -> Finding {
         })
         .collect();
     if !missing.is_empty() {
-        return problem(check, format!("answers, but {}", missing.join("; ")));
+        return problem(check, format!("responds, but {}", missing.join("; ")));
     }
     match client.get::<Caller>("whoami").await {
         Ok(caller) => Finding {
             check,
             ok: true,
             said: format!(
-                "ready; takes you for `{}` ({})",
+                "ready; authenticates you as `{}` ({})",
                 caller.name,
                 caller.role.as_str()
             ),
         },
         Err(error) => problem(
             check,
-            format!("refuses the key of AAM_API_KEY, or that none is set: {error:#}"),
+            format!("rejects the key in AAM_API_KEY, or requires one that is not set: {error:#}"),
         ),
     }
 }

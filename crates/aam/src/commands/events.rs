@@ -13,25 +13,25 @@ use shared::settings::Settings;
 use crate::client::Client;
 use crate::output::{self, Format};
 
-/// Longer than the services' heartbeat: a stream silent for so long is dead.
+/// Longer than the services' heartbeat interval: a stream that is silent for so long is dead.
 const SILENCE: Duration = Duration::from_secs(45);
 const RECONNECT: Duration = Duration::from_secs(2);
 const PAGE: usize = 1000;
 
-/// Shows what happened, or what happens.
+/// Shows past events or follows new ones.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Goes on as events happen; Ctrl-C ends it.
+    /// Prints new events as they happen; Ctrl-C stops.
     #[arg(long)]
     follow: bool,
-    /// Begins after the event with this sequence; default: with the oldest that is kept, and with
-    /// --follow from now on.
+    /// Starts after the event with this sequence number; default: with the oldest event that is
+    /// kept, or with new events if `--follow` is set.
     #[arg(long, value_name = "SEQUENCE")]
     after: Option<i64>,
-    /// Only events of these names, with commas between, for instance `sync.failed`.
+    /// Only events of these kinds, separated by commas, for example `sync.failed`.
     #[arg(long = "type", value_name = "NAMES")]
     kind: Option<String>,
-    /// Only those about this connection, by id or name.
+    /// Only events of this connection, by id or name.
     #[arg(long)]
     connection: Option<String>,
 }
@@ -70,7 +70,7 @@ pub(crate) async fn run(
     }
 }
 
-/// Listens until interrupted, and comes back after the last event when the stream breaks.
+/// Listens until interrupted; resumes after the last event if the stream breaks.
 async fn follow(
     client: &Client,
     format: Format,
@@ -88,7 +88,7 @@ async fn follow(
                     return Ok(ExitCode::SUCCESS);
                 }
             }
-            // A service that restarts is waited for; one that refuses is not.
+            // Retries while a service restarts, but not after a rejection.
             Err(error) if is_first || error.is::<crate::client::Refused>() => return Err(error),
             Err(_) => {}
         }
@@ -96,7 +96,7 @@ async fn follow(
     }
 }
 
-/// Shows events until the stream ends or falls silent; answers whether somebody still reads.
+/// Prints events until the stream ends or falls silent; returns whether stdout is still open.
 async fn listen(
     answer: reqwest::Response,
     format: Format,
@@ -121,11 +121,11 @@ async fn listen(
     Ok(true)
 }
 
-/// Prints an event; answers false when nobody reads any more, for instance `head`.
+/// Prints an event; returns false if stdout is closed, for example by `head`.
 fn show(format: Format, event: &EventView) -> anyhow::Result<bool> {
     let written = serde_json::to_value(event)?;
     let line = match format {
-        // One document per line: a stream has no end to close a list at.
+        // One document per line: a stream has no end at which to close a list.
         Format::Json => written.to_string(),
         Format::Table => {
             let connection = event
@@ -143,7 +143,7 @@ fn show(format: Format, event: &EventView) -> anyhow::Result<bool> {
     Ok(writeln!(std::io::stdout(), "{line}").is_ok())
 }
 
-/// A payload in one line.
+/// A payload on one line.
 fn details(data: &Value) -> String {
     let Some(members) = data.as_object() else {
         return String::new();

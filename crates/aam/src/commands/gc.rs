@@ -9,13 +9,13 @@ use shared::settings::Settings;
 use crate::client::Client;
 use crate::output::{self, Format, counted};
 
-/// Lists what this installation made in Airbyte and no connection or operation owns.
+/// Lists objects in Airbyte that this installation created and no connection or operation owns.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Removes it, connections before their sources.
+    /// Deletes them, connections before their sources.
     #[arg(long)]
     apply: bool,
-    /// Only what is older, in seconds; younger things may still be claimed.
+    /// Only objects older than this, in seconds; a running operation may still claim newer ones.
     #[arg(long, default_value_t = 900)]
     older_than: u32,
 }
@@ -50,7 +50,7 @@ pub(crate) async fn run(
         if arguments.apply {
             " removed"
         } else {
-            "; --apply removes them"
+            "; --apply deletes them"
         }
     );
     Ok(ExitCode::SUCCESS)

@@ -10,14 +10,15 @@ use super::catalog::Chosen;
 use crate::client::Client;
 use crate::output::{self, Format, counted};
 
-/// Compares a connection with its source, applies what is harmless or accepted, and shows the rest.
+/// Compares a connection with its source, applies harmless and accepted changes, and shows the
+/// rest.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// A connection's id or name.
     connection: String,
     #[command(flatten)]
     chosen: Chosen,
-    /// Only if this is still the plan.
+    /// Heals only if the plan still has this hash.
     #[arg(long)]
     plan_hash: Option<String>,
 }
@@ -74,8 +75,8 @@ fn print(connection: &str, answer: &HealAnswer) {
             answer.new_version.unwrap_or_default()
         ),
         HealOutcome::Proposed => println!("Nothing was changed."),
-        HealOutcome::Paused => println!("The connection was switched off."),
-        HealOutcome::Waiting => println!("A job is running; the heal goes on when it has ended."),
+        HealOutcome::Paused => println!("The connection was deactivated."),
+        HealOutcome::Waiting => println!("A job is running; the heal continues when it has ended."),
     }
     if !answer.pending.is_empty() {
         let waits = if answer.pending.len() == 1 {

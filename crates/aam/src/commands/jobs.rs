@@ -13,17 +13,17 @@ use super::sync::summary;
 use crate::client::{Client, path_to};
 use crate::output::{self, Format};
 
-/// Shows what a job's attempts said.
+/// Shows the log of a job's attempts.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LogArguments {
     /// The job's id.
     job: String,
-    /// Goes on until the job ends.
+    /// Follows the log until the job ends.
     #[arg(long)]
     follow: bool,
 }
 
-/// Stops a job.
+/// Cancels a job.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CancelArguments {
     /// The job's id.
@@ -42,7 +42,7 @@ pub(crate) async fn logs(settings: &Settings, arguments: LogArguments) -> anyhow
         let chunk = chunk.context("reading the log")?;
         let mut out = std::io::stdout().lock();
         if out.write_all(&chunk).and_then(|()| out.flush()).is_err() {
-            // Whoever read it has gone, for instance `head`.
+            // The reader has closed stdout, for example `head`.
             break;
         }
     }

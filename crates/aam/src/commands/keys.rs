@@ -12,37 +12,37 @@ use shared::settings::Settings;
 use crate::client::{Client, path_to};
 use crate::output::{self, Format};
 
-/// Makes, lists and revokes API keys.
+/// Creates, lists and revokes API keys.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Makes one and prints it, once.
+    /// Creates a key and prints it, once.
     Create {
-        /// What it is called in the audit log, for instance whose it is.
+        /// Its name in the audit log, for example its owner's.
         name: String,
-        /// What its holder may do.
+        /// What the key permits.
         #[arg(long, value_enum)]
         role: Grant,
-        /// When it ends by itself: after days or hours (`30d`, `12h`), or a time (RFC 3339).
+        /// When it expires: after days or hours (`30d`, `12h`), or at a time (RFC 3339).
         #[arg(long)]
         expires: Option<String>,
     },
-    /// Lists all, revoked ones too.
+    /// Lists all keys, including revoked ones.
     List,
-    /// Revokes one; services notice within 5 s.
+    /// Revokes a key; services notice within 5 s.
     Revoke {
         /// Its id or its name.
         key: String,
     },
 }
 
-/// What the holder of a key may do.
+/// What a key permits.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(crate) enum Grant {
     /// Reads.
     Viewer,
     /// Also onboards, syncs, heals, changes and deletes connections.
     Operator,
-    /// Also keys, credentials and the audit log.
+    /// Also manages keys and credentials and reads the audit log.
     Admin,
 }
 
@@ -80,7 +80,8 @@ pub(crate) async fn run(
                 Format::Table => {
                     println!("{}", made.key);
                     eprintln!(
-                        "Keep it now: it is not shown again. It is `{}` with the role {}; AAM_API_KEY is where `aam` looks for it.",
+                        "Store it now: it is not shown again. The key is named `{}` and has the \
+                         role {}; `aam` reads its key from AAM_API_KEY.",
                         made.view.name,
                         made.view.role.as_str()
                     );
@@ -92,7 +93,7 @@ pub(crate) async fn run(
             match format {
                 Format::Json => output::json(&all)?,
                 Format::Table if all.is_empty() => {
-                    println!("No keys yet; `aam keys create` makes one.");
+                    println!("No keys yet; `aam keys create` creates one.");
                 }
                 Format::Table => list(all),
             }
@@ -103,7 +104,7 @@ pub(crate) async fn run(
                 .into_iter()
                 .filter(|view| view.id.to_string() == key || view.name == key)
                 .min_by_key(|view| view.revoked_at.is_some())
-                .with_context(|| format!("no key is called `{key}`; `aam keys list` lists them"))?;
+                .with_context(|| format!("no key is named `{key}`; `aam keys list` lists them"))?;
             let path = path_to("keys", &found.id.to_string());
             client
                 .call::<Value>(Method::DELETE, &path, None::<&()>)
@@ -125,7 +126,7 @@ fn list(all: Vec<KeyView>) {
                 (Some(at), _) => format!("revoked {}", output::time(at)),
                 (None, Some(end)) if end <= Utc::now() => format!("expired {}", output::time(end)),
                 (None, Some(end)) => format!("until {}", output::time(end)),
-                (None, None) => "in force".to_owned(),
+                (None, None) => "active".to_owned(),
             };
             [
                 key.id.to_string(),
@@ -148,6 +149,9 @@ fn end(text: &str) -> anyhow::Result<DateTime<Utc>> {
         .or_else(|| span('h', TimeDelta::try_hours))
         .or_else(|| text.parse().ok())
         .with_context(|| {
-            format!("--expires {text}: give days or hours (`30d`, `12h`) or a time like 2027-01-01T00:00:00Z")
+            format!(
+                "--expires {text}: expected days or hours (`30d`, `12h`) or a time such as \
+                     2027-01-01T00:00:00Z"
+            )
         })
 }

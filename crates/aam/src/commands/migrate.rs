@@ -10,12 +10,12 @@ use shared::settings::Settings;
 
 use crate::output::{self, Format};
 
-/// Brings the registry's database up to date.
+/// Migrates the registry's database to the current schema.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Applies what is missing.
+    /// Applies missing migrations.
     Up,
-    /// Lists every migration and whether it is applied.
+    /// Lists all migrations and whether they are applied.
     Status,
     /// Adds an empty migration to this checkout of the project.
     New {
@@ -41,7 +41,7 @@ pub(crate) async fn run(
                 .context("migrating the registry")?;
             match format {
                 Format::Json => output::json(&json!({ "applied": applied }))?,
-                Format::Table if applied == 0 => println!("The registry was up to date."),
+                Format::Table if applied == 0 => println!("The registry is already up to date."),
                 Format::Table => println!(
                     "Applied {}; the registry is up to date.",
                     output::counted(applied, "migration")
@@ -52,7 +52,7 @@ pub(crate) async fn run(
             let states = registry()?
                 .migration_states()
                 .await
-                .context("asking the registry")?;
+                .context("querying the registry")?;
             match format {
                 Format::Json => {
                     let states: Vec<_> = states
@@ -80,20 +80,21 @@ fn add(name: &str) -> anyhow::Result<()> {
         && name
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    anyhow::ensure!(fits, "`{name}` is no snake_case name");
+    anyhow::ensure!(fits, "`{name}` is not a snake_case name");
     let list = Path::new("migrations/src/lib.rs");
     let text = std::fs::read_to_string(list)
-        .context("run it at the top of a checkout: migrations/src/lib.rs is not here")?;
+        .context("migrations/src/lib.rs does not exist here; run this at the top of a checkout")?;
     let module = format!("m{}_{name}", chrono::Utc::now().format("%Y%m%d_%H%M%S"));
-    let new = listed(&text, &module).context("migrations/src/lib.rs has an unknown shape")?;
+    let new =
+        listed(&text, &module).context("migrations/src/lib.rs has an unexpected structure")?;
     let path = format!("migrations/src/{module}.rs");
     std::fs::write(&path, TEMPLATE)?;
     std::fs::write(list, new)?;
-    println!("Made {path} and listed it in migrations/src/lib.rs.");
+    println!("Created {path} and listed it in migrations/src/lib.rs.");
     Ok(())
 }
 
-/// The list of migrations with one more at its end, as rustfmt writes it.
+/// The list of migrations with one appended, formatted like rustfmt's output.
 fn listed(text: &str, module: &str) -> Option<String> {
     let last_module = text.rfind("\nmod m")? + 1;
     let end_of_modules = last_module + text[last_module..].find('\n')?;

@@ -14,15 +14,15 @@ use crate::client::{Client, Early};
 use crate::commands::configuration::Configuration;
 use crate::output::{self, Format};
 
-/// Makes a connection: source, schema, connection, version 1.
+/// Creates a connection: source, schema, connection, version 1.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The connection's name, unique.
     name: String,
-    /// The source's type, for instance `sqlite` or `Salesforce`.
+    /// The source's type, for example `sqlite` or `Salesforce`.
     #[arg(long = "source-type", short = 't')]
     source_type: String,
-    /// A credential of the auth broker.
+    /// Id of a credential in the auth broker.
     #[arg(long)]
     credential: Option<String>,
     #[command(flatten)]
@@ -36,14 +36,14 @@ pub(crate) struct Arguments {
     /// The Airbyte workspace; default: the only one.
     #[arg(long)]
     workspace: Option<Uuid>,
-    /// Put before every table's name.
+    /// Prefix of all table names.
     #[arg(long)]
     prefix: Option<String>,
-    /// What is done about drift: a word, for instance `auto`, or a JSON file with rules; default: the
+    /// The drift policy: a keyword, for example `auto`, or a JSON file with rules; default: the
     /// installation's.
     #[arg(long, value_name = "WORD|FILE")]
     drift_policy: Option<String>,
-    /// Prints each step as it is made.
+    /// Prints each step as it completes.
     #[arg(long)]
     watch: bool,
 }

@@ -1,4 +1,4 @@
-//! `aam operations`, and following one to its end.
+//! `aam operations`, and following an operation until it ends.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use crate::output::{self, Format};
 
 const POLL: Duration = Duration::from_millis(300);
 
-/// Shows an operation step by step, or those of a connection, or whatever is under way.
+/// Shows running and finished operations, step by step.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// An operation's id, or a connection's id or name; without one, what is under way.
+    /// An operation's id, or a connection's id or name; without it, the running operations.
     of: Option<String>,
-    /// Waits for the operation's end and prints each step as it goes.
+    /// Waits for the operation to end and prints each step as it completes.
     #[arg(long, requires = "of")]
     watch: bool,
 }
@@ -31,7 +31,7 @@ pub(crate) async fn run(
     let Some(of) = &arguments.of else {
         let open: Vec<OperationView> = client.get("/operations").await?;
         if open.is_empty() && format == Format::Table {
-            println!("Nothing is under way.");
+            println!("No operation is running.");
             return Ok(ExitCode::SUCCESS);
         }
         return list(format, open);
@@ -55,7 +55,7 @@ pub(crate) async fn run(
         }
         return Ok(ExitCode::SUCCESS);
     }
-    // The operations of a connection that is gone are still there under its id.
+    // A deleted connection's operations are still available under its id.
     let id = match Uuid::parse_str(of) {
         Ok(id) => id,
         Err(_) => client.connection(of).await?.id,
@@ -81,7 +81,7 @@ fn list(format: Format, all: Vec<OperationView>) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints an operation's steps as they end, until it has ended.
+/// Prints an operation's steps as they complete, until the operation ends.
 pub(crate) async fn watch(client: &Client, format: Format, id: Uuid) -> anyhow::Result<ExitCode> {
     let mut told = 0;
     let operation = loop {
@@ -118,7 +118,7 @@ pub(crate) async fn watch(client: &Client, format: Format, id: Uuid) -> anyhow::
     })
 }
 
-/// Prints the connection that an onboarding made.
+/// Prints the connection that an onboarding created.
 pub(crate) async fn made(client: &Client, operation: Uuid) -> anyhow::Result<ConnectionView> {
     let operation: OperationView = client.get(&format!("/operations/{operation}")).await?;
     client
@@ -126,7 +126,7 @@ pub(crate) async fn made(client: &Client, operation: Uuid) -> anyhow::Result<Con
         .await
 }
 
-/// One that settles has its result already.
+/// A settling operation already has its result.
 fn has_ended(operation: &OperationView) -> bool {
     !matches!(operation.status.as_str(), "pending" | "running")
 }

@@ -1,4 +1,4 @@
-//! `aam policy`: policies about drift, looked at without any service.
+//! `aam policy`: works on drift policies without any service.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,20 +15,20 @@ use shared::drift_policy;
 
 use crate::output::{self, Format, counted};
 
-/// Checks policies about drift and tells what they mean.
+/// Checks drift policies and explains them.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Finds every fault of a policy; exit code 0 when it can be followed, 1 when not.
+    /// Validates a policy; exits with 0 if it is valid, with 1 otherwise.
     Check {
-        /// A word, for instance `propose`, or a JSON file.
+        /// A keyword, for example `propose`, or a JSON file.
         policy: String,
     },
-    /// Tells a policy in words, and with a plan, which rule decides each change.
+    /// Explains a policy and, given a plan, which rule decides each change.
     Explain {
-        /// A word, for instance `propose`, or a JSON file.
+        /// A keyword, for example `propose`, or a JSON file.
         policy: String,
-        /// A plan as JSON: what `aam catalog diff --format json`, `POST /repair/plan` or a heal
-        /// printed.
+        /// A plan as JSON: the output of `aam catalog diff --format json`, `POST /repair/plan` or a
+        /// heal.
         #[arg(long)]
         plan: Option<PathBuf>,
     },
@@ -41,7 +41,7 @@ pub(crate) fn run(format: Format, command: Command) -> anyhow::Result<ExitCode> 
     }
 }
 
-/// The policy as it was stated and as it is meant. Faults are kept apart from other troubles.
+/// Returns the policy as written and as parsed. Validation errors are kept apart from other errors.
 fn read(given: &str) -> anyhow::Result<Result<(DriftPolicy, Policy), Faults>> {
     match drift_policy::read(given, Path::new("")) {
         Ok(stated) => Ok(stated.policy().map(|policy| (stated, policy))),
@@ -69,12 +69,9 @@ fn check(format: Format, given: &str) -> anyhow::Result<ExitCode> {
                 println!("warning: {warning}");
             }
             if faults.is_empty() {
-                println!("{given} can be followed: {}.", counted(count, "rule"));
+                println!("{given} is valid: {}.", counted(count, "rule"));
             } else {
-                println!(
-                    "{given} cannot be followed: {}.",
-                    counted(faults.len(), "fault")
-                );
+                println!("{given} is invalid: {}.", counted(faults.len(), "fault"));
             }
         }
     }
@@ -89,7 +86,7 @@ fn exit_code(faults: &[Fault]) -> ExitCode {
     }
 }
 
-/// What the policy does about a change, and why.
+/// The policy's decision about a change, and the reason.
 #[derive(Debug, Serialize)]
 struct Decided {
     id: String,
@@ -98,7 +95,7 @@ struct Decided {
     path: Vec<String>,
     severity: Severity,
     action: Action,
-    /// Index of the rule; absent where `otherwise` decides.
+    /// Index of the rule; absent if `otherwise` decides.
     rule: Option<usize>,
     reason: String,
 }
@@ -106,7 +103,7 @@ struct Decided {
 fn explain(format: Format, given: &str, plan: Option<&Path>) -> anyhow::Result<ExitCode> {
     let policy = match read(given)? {
         Ok((_, policy)) => policy,
-        Err(faults) => anyhow::bail!("{given} cannot be followed: {faults}"),
+        Err(faults) => anyhow::bail!("{given} is invalid: {faults}"),
     };
     let decided = match plan {
         Some(path) => Some(decide(&policy, changes(path)?)),
@@ -128,7 +125,7 @@ fn explain(format: Format, given: &str, plan: Option<&Path>) -> anyhow::Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// The changes of a plan, which may stand inside an answer of the repair agent.
+/// Returns the changes of a plan, which may be part of a response of the repair agent.
 fn changes(path: &Path) -> anyhow::Result<Vec<Change>> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
@@ -140,7 +137,7 @@ fn changes(path: &Path) -> anyhow::Result<Vec<Change>> {
         let changes = document.get_mut("changes").context("it has no `changes`")?;
         Ok(serde_json::from_value(changes.take())?)
     };
-    read().with_context(|| format!("{} is no plan", path.display()))
+    read().with_context(|| format!("{} is not a plan", path.display()))
 }
 
 fn decide(policy: &Policy, changes: Vec<Change>) -> Vec<Decided> {
@@ -190,7 +187,7 @@ fn print_decided(policy: &Policy, decided: &[Decided]) {
     }
 }
 
-/// The word that documents use for the value.
+/// The JSON keyword of the value.
 fn word(value: &impl Serialize) -> String {
     let written = serde_json::to_value(value).unwrap_or_default();
     written.as_str().unwrap_or_default().to_owned()

@@ -1,4 +1,5 @@
-//! `aam probe`: whether something answers, as an exit code. It spares the image a client of its own.
+//! `aam probe`: reports as an exit code whether a service responds. The container image therefore
+//! needs no HTTP client.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,8 +11,7 @@ use shared::settings::variables;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Where each program of AAM says whether it is alive: the variable of its port, the usual port, the
-/// path.
+/// Liveness endpoint of each AAM program: the variable of its port, the default port, the path.
 const PROGRAMS: [(&str, &str, &str); 4] = [
     (variables::SERVICE_PORT_ORCHESTRATOR, "8001", "health"),
     (variables::SERVICE_PORT_AUTH_BROKER, "8002", "health"),
@@ -38,7 +38,7 @@ pub(crate) async fn run(url: Option<Url>) -> anyhow::Result<ExitCode> {
                     Err(error) => return Err(error),
                 }
             }
-            anyhow::ensure!(answers > 0, "nothing of AAM answers on this machine");
+            anyhow::ensure!(answers > 0, "no AAM service answers on this machine");
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -52,7 +52,7 @@ async fn ask(client: &reqwest::Client, url: Url) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the connection was refused: no program listens at the address.
+/// Whether the connection was refused, so that no program listens at the address.
 fn is_absent(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<reqwest::Error>()

@@ -8,15 +8,15 @@ use shared::settings::Settings;
 use crate::client::Client;
 use crate::output::{self, Format};
 
-/// Puts an earlier catalog version in force again, under a new number.
+/// Rolls a connection back to an earlier catalog version.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// A connection's id or name.
     connection: String,
-    /// The version whose catalog comes back; `aam connections NAME` lists them.
+    /// The version to roll back to; `aam connections NAME` lists them.
     #[arg(long)]
     to: i32,
-    /// Only if the connection is at this version.
+    /// Rolls back only if the connection is at this version.
     #[arg(long)]
     expected_version: Option<i32>,
 }

@@ -10,10 +10,10 @@ use shared::settings::Settings;
 use crate::client::Client;
 use crate::output::{self, Format};
 
-/// Says when connections sync by themselves.
+/// Manages sync schedules.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Gives a connection a schedule, in the place of the one it has.
+    /// Sets a connection's schedule, replacing its current one.
     Create {
         /// The connection, by id or name.
         #[arg(long)]
@@ -24,13 +24,13 @@ pub(crate) enum Command {
         #[arg(long, requires = "cron")]
         time_zone: Option<String>,
     },
-    /// Lists the connections that have one.
+    /// Lists the connections with a schedule.
     List {
-        /// Only this connection, by id or name, whether it has one or not.
+        /// Only this connection, by id or name, whether it has a schedule or not.
         #[arg(long)]
         connection: Option<String>,
     },
-    /// Takes a connection's schedule away: it syncs when asked to.
+    /// Removes a connection's schedule: it then syncs only on request.
     Delete {
         /// The connection, by id or name.
         #[arg(long)]
@@ -44,7 +44,7 @@ pub(crate) struct When {
     /// Unix cron (`0 6 * * 1-5`, `@daily`) or Quartz (`0 0 6 ? * MON-FRI`).
     #[arg(long)]
     cron: Option<String>,
-    /// So long after the newest job: `30m`, `6h`, `1d`, `2w`.
+    /// Interval after the newest job: `30m`, `6h`, `1d`, `2w`.
     #[arg(long)]
     every: Option<String>,
 }
@@ -110,9 +110,9 @@ async fn put(
     }
     match serde_json::from_value::<ConnectionView>(answer.clone()) {
         Ok(view) => told(&view),
-        // Airbyte did not answer; what was begun goes on.
+        // Airbyte is unreachable; the operation continues.
         Err(_) => println!(
-            "Airbyte did not answer; operation {} goes on with it.",
+            "Airbyte is unreachable; operation {} continues in the background.",
             answer["id"].as_str().unwrap_or_default()
         ),
     }
@@ -122,7 +122,7 @@ async fn put(
 fn told(view: &ConnectionView) {
     let name = &view.name;
     match view.schedule.kind {
-        ScheduleType::Manual => println!("{name} syncs when asked to."),
+        ScheduleType::Manual => println!("{name} syncs on request."),
         ScheduleType::Cron | ScheduleType::Interval => {
             println!("{name} syncs {}.", words(&view.schedule));
             for run in &view.next_runs {
@@ -135,7 +135,7 @@ fn told(view: &ConnectionView) {
 async fn list(client: &Client, format: Format, found: Vec<ConnectionView>) -> anyhow::Result<()> {
     let mut all = Vec::with_capacity(found.len());
     for one in found {
-        // Only a connection by itself is told with its next runs.
+        // Only the response for a single connection includes its next runs.
         let path = format!("/connections/{}", one.id);
         all.push(client.get::<ConnectionView>(&path).await?);
     }
@@ -143,7 +143,7 @@ async fn list(client: &Client, format: Format, found: Vec<ConnectionView>) -> an
         return output::json(&all);
     }
     if all.is_empty() {
-        println!("No schedules yet; `aam schedule create` makes one.");
+        println!("No schedules yet; `aam schedule create` creates one.");
         return Ok(());
     }
     output::table(
@@ -164,7 +164,7 @@ async fn list(client: &Client, format: Format, found: Vec<ConnectionView>) -> an
 fn words(schedule: &Schedule) -> String {
     let text = |given: &Option<String>| given.clone().unwrap_or_default();
     match schedule.kind {
-        ScheduleType::Manual => "when asked to".to_owned(),
+        ScheduleType::Manual => "on request".to_owned(),
         ScheduleType::Interval => format!("every {}", text(&schedule.every)),
         ScheduleType::Cron => {
             let zone = schedule.time_zone.as_deref().unwrap_or("UTC");

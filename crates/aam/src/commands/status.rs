@@ -10,7 +10,7 @@ use url::Url;
 use crate::client::place;
 use crate::output::{self, Format};
 
-/// Each service with what it answers, or why it does not.
+/// Each service with its status, or why it does not respond.
 async fn all(
     settings: &Settings,
 ) -> anyhow::Result<Vec<(&'static str, Url, Result<Readiness, String>)>> {
@@ -31,12 +31,14 @@ async fn all(
         ),
     ] {
         let answer = match http.get(url.join("/ready")?).send().await {
-            // Not ready is an answer too.
+            // Not being ready is a response too.
             Ok(answer) => answer
                 .json::<Readiness>()
                 .await
-                .map_err(|_| "answers like something else".to_owned()),
-            Err(_) => Err(format!("does not answer; {variable} says where it is")),
+                .map_err(|_| "returned an unexpected response".to_owned()),
+            Err(_) => Err(format!(
+                "does not respond; {variable} configures its address"
+            )),
         };
         all.push((name, url.clone(), answer));
     }
@@ -72,7 +74,7 @@ pub(crate) async fn run(settings: &Settings, format: Format) -> anyhow::Result<E
     })
 }
 
-/// The service, and under it what it depends on.
+/// Rows for the service and its dependencies.
 fn rows(name: &str, url: &Url, answer: &Result<Readiness, String>) -> Vec<[String; 6]> {
     let state = |ready| if ready { "ready" } else { "NOT READY" }.to_owned();
     let (ready, error, dependencies) = match answer {

@@ -15,12 +15,12 @@ use crate::output::{self, Format};
 
 const POLL: Duration = Duration::from_millis(300);
 
-/// Starts a sync, or attaches to the one that runs.
+/// Starts a sync, or attaches to the running one.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// A connection's id or name.
     connection: String,
-    /// Waits for its end; Ctrl-C detaches and leaves it running.
+    /// Waits for the sync to end; Ctrl-C detaches and leaves it running.
     #[arg(long)]
     wait: bool,
 }
@@ -32,14 +32,15 @@ pub(crate) async fn run(
 ) -> anyhow::Result<ExitCode> {
     let client = Client::orchestrator(settings)?;
     let connection = client.connection(&arguments.connection).await?;
-    // Listened for before the job starts: an interruption never leaves open what became of it.
+    // Installed before the job starts, so that an interruption always reports what became of the
+    // job.
     let mut interrupted = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
     let path = format!("/connections/{}/sync", connection.id);
     let body = json!({});
     let started: SyncTriggered = tokio::select! {
         started = client.post(&path, &body) => started?,
         _ = interrupted.recv() => {
-            eprintln!("Interrupted before the answer; a job may have been started all the same.");
+            eprintln!("Interrupted before the response; a job may have been started anyway.");
             return Ok(ExitCode::from(130));
         }
     };
@@ -63,7 +64,7 @@ pub(crate) async fn run(
         _ = interrupted.recv() => None,
     };
     let Some(job) = followed else {
-        eprintln!("Detached; job {} goes on.", started.job_id);
+        eprintln!("Detached; job {} continues.", started.job_id);
         return Ok(ExitCode::SUCCESS);
     };
     match format {
@@ -77,7 +78,7 @@ pub(crate) async fn run(
     })
 }
 
-/// A job in one line.
+/// A job on one line.
 pub(crate) fn summary(job: &JobView) -> String {
     let rows = job.rows_synced.unwrap_or(0);
     let mut text = format!(
@@ -93,7 +94,7 @@ pub(crate) fn summary(job: &JobView) -> String {
     text
 }
 
-/// Waits for a job's end and shows how far it is.
+/// Waits for a job to end and shows its progress.
 pub(crate) async fn follow(
     client: &Client,
     job_id: &str,

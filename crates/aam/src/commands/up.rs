@@ -12,14 +12,16 @@ use stack::{Options, Stack};
 
 use crate::client::place;
 
-/// `info` without what the greeting tells, a line for each answered request and libraries' own news.
+/// `info` without what the greeting shows, the line for each answered request, and libraries'
+/// messages.
 const QUIET: &str =
     "info,access=warn,shared::http::server=warn,actix_server=warn,sea_orm_migration=warn";
 
 /// Starts the whole stack in this process, on loopback, until Ctrl-C.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// A JSON array of executables of this machine, offered as connectors beside the native ones.
+    /// A JSON array of executables on this machine, offered as connectors in addition to the native
+    /// ones.
     #[arg(long, value_name = "FILE")]
     local_connectors: Option<PathBuf>,
 }
@@ -27,10 +29,10 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
     local::open_files::raise()?;
-    // Listened for from here on: a signal that comes while the stack starts is not lost.
+    // Installed first, so that a signal that arrives during startup is not lost.
     let told_to_stop = tokio::spawn(stop_signal());
     let mut log = settings.log.clone();
-    // One terminal for everything: what is done is told, each request that is answered is not.
+    // One terminal shows everything, so log what is done but not each answered request.
     if log.filter == "info" {
         log.filter = QUIET.to_owned();
     }
@@ -39,7 +41,7 @@ pub(crate) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Res
     if let Some(path) = &arguments.local_connectors {
         let text = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
         options.local_connectors = serde_json::from_slice(&text)
-            .with_context(|| format!("{} is no array of local connectors", path.display()))?;
+            .with_context(|| format!("{} is not an array of local connectors", path.display()))?;
     }
     let sample = settings.home.sample_db();
     let embedded = settings.airbyte.embedded;
@@ -65,7 +67,7 @@ pub(crate) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Res
         shown_text(&addresses.airbyte),
         if embedded { " (embedded)" } else { "" }
     );
-    made.await.context("making the sample database")??;
+    made.await.context("creating the sample database")??;
     if embedded {
         println!(
             "  sample database     {}",
@@ -78,7 +80,7 @@ pub(crate) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Res
         if !matches!(told_to_stop.await, Ok(Ok(()))) {
             return;
         }
-        println!("Stopping; Ctrl-C again does so at once.");
+        println!("Stopping; press Ctrl-C again to stop immediately.");
         stopping.cancel();
         if stop_signal().await.is_ok() {
             std::process::exit(130);

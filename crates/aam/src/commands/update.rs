@@ -20,10 +20,10 @@ pub(crate) struct Arguments {
     /// Its new name.
     #[arg(long)]
     name: Option<String>,
-    /// What is done about drift: a word, for instance `auto`, or a JSON file with rules.
+    /// The drift policy: a keyword, for example `auto`, or a JSON file with rules.
     #[arg(long, value_name = "WORD|FILE")]
     drift_policy: Option<String>,
-    /// Whether it syncs and heals at all.
+    /// Whether the connection syncs and heals at all.
     #[arg(long)]
     status: Option<Status>,
 }

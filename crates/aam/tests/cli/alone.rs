@@ -1,4 +1,4 @@
-//! Commands that need no stack: catalogs compared, the registry migrated, the sample made.
+//! Commands that need no stack: comparing catalogs, migrating the registry, creating the sample.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::given::{Folder, number, sqlite};
 
-/// What `discover` prints of a SQLite file, kept in a file.
+/// Saves the output of `discover` for a SQLite file.
 fn discovered(folder: &Folder, database: &Path, name: &str) -> String {
     let config = serde_json::json!({ "path": database }).to_string();
     let config = folder.write("config.json", &config);
@@ -18,7 +18,7 @@ fn discovered(folder: &Folder, database: &Path, name: &str) -> String {
 }
 
 #[test]
-fn two_catalogs_are_compared_in_three_formats() {
+fn compares_two_catalogs_in_three_formats() {
     let folder = Folder::new();
     let database = folder.path().join("shop.db");
     sqlite(
@@ -74,7 +74,7 @@ fn two_catalogs_are_compared_in_three_formats() {
 }
 
 #[test]
-fn a_plan_is_made_from_two_files() {
+fn plans_from_two_files() {
     let folder = Folder::new();
     let database = folder.path().join("shop.db");
     let table = "CREATE TABLE orders (id INTEGER PRIMARY KEY, cust_name TEXT, old_thing REAL)";
@@ -114,7 +114,7 @@ fn a_plan_is_made_from_two_files() {
         "Decided",
         "Steps",
         "update the definition of orders",
-        "Not undone by going back",
+        "Not restored by a rollback",
     ] {
         assert!(text.contains(expected), "{expected} is not in {text}");
     }
@@ -127,7 +127,7 @@ fn a_plan_is_made_from_two_files() {
 }
 
 #[test]
-fn what_is_not_configured_is_not_missed() {
+fn ignores_the_removal_of_an_unconfigured_stream() {
     let folder = Folder::new();
     let database = folder.path().join("shop.db");
     sqlite(
@@ -147,7 +147,7 @@ fn what_is_not_configured_is_not_missed() {
 }
 
 #[test]
-fn trouble_with_a_catalog_is_told_apart_from_a_difference() {
+fn distinguishes_a_catalog_error_from_a_difference() {
     let folder = Folder::new();
     let broken = folder.write("broken.json", "{");
     let broken = broken.to_str().unwrap();
@@ -160,7 +160,7 @@ fn trouble_with_a_catalog_is_told_apart_from_a_difference() {
 }
 
 #[test]
-fn the_registry_is_migrated_once() {
+fn migrates_the_registry_once() {
     let folder = Folder::new();
     let states = folder
         .aam(&["migrate", "status", "--output", "json"])
@@ -178,7 +178,7 @@ fn the_registry_is_migrated_once() {
     assert_eq!(first["applied"], count);
     assert_eq!(
         folder.aam(&["migrate", "up"]).fine(),
-        "The registry was up to date.\n"
+        "The registry is already up to date.\n"
     );
     let shown = folder.aam(&["migrate", "status"]).fine();
     assert!(shown.starts_with("MIGRATION "), "{shown}");
@@ -186,7 +186,7 @@ fn the_registry_is_migrated_once() {
 }
 
 #[test]
-fn a_new_migration_is_made_and_listed_last() {
+fn adds_a_new_migration_at_the_end_of_the_list() {
     let folder = Folder::new();
     let source = test_support::workspace_root().join("migrations/src");
     let copy = folder.path().join("migrations/src");
@@ -226,14 +226,14 @@ fn a_new_migration_is_made_and_listed_last() {
     }
 
     let said = folder.aam(&["migrate", "new", "Add Notes"]).failed(1);
-    assert!(said.contains("is no snake_case name"), "{said}");
+    assert!(said.contains("is not a snake_case name"), "{said}");
     let elsewhere = Folder::new();
     let said = elsewhere.aam(&["migrate", "new", "add_notes"]).failed(1);
-    assert!(said.contains("run it at the top of a checkout"), "{said}");
+    assert!(said.contains("run this at the top of a checkout"), "{said}");
 }
 
 #[test]
-fn the_sample_is_made_once_and_then_left_alone() {
+fn creates_the_sample_once_and_keeps_it_afterwards() {
     let folder = Folder::new();
     let printed = folder.aam(&["sample", "airports.db"]).fine();
     assert_eq!(printed, "airports.db\n");

@@ -25,7 +25,7 @@ fn convert(folder: &Folder, file: &Path, rest: &[&str]) -> Ran {
 }
 
 #[test]
-fn a_catalog_is_converted_and_what_is_lost_is_told_beside_it() {
+fn converts_a_catalog_and_reports_what_is_lost() {
     let folder = Folder::new();
     let file = folder.write("catalog.json", &configured().to_string());
     let same = convert(&folder, &file, &["--to", "config-api"]);
@@ -64,7 +64,7 @@ fn a_catalog_is_converted_and_what_is_lost_is_told_beside_it() {
 }
 
 #[test]
-fn a_catalog_is_found_in_what_connectors_and_airbyte_answer() {
+fn finds_a_catalog_in_output_of_connectors_and_airbyte() {
     let folder = Folder::new();
     let database = folder.path().join("shop.db");
     sqlite(&database, "CREATE TABLE orders (id INTEGER PRIMARY KEY)");
@@ -96,7 +96,7 @@ fn a_catalog_is_found_in_what_connectors_and_airbyte_answer() {
 }
 
 #[test]
-fn what_cannot_be_converted_is_told_with_its_place() {
+fn reports_the_location_of_an_invalid_catalog() {
     let folder = Folder::new();
     let file = folder.write("catalog.json", &configured().to_string());
     let said = convert(&folder, &file, &["--to", "sideways"]).failed(2);
@@ -122,7 +122,7 @@ fn what_cannot_be_converted_is_told_with_its_place() {
 }
 
 #[test]
-fn a_fingerprint_sees_meaning_and_not_wording() {
+fn fingerprint_depends_on_meaning_and_not_on_formatting() {
     let folder = Folder::new();
     let mut reworded = configured();
     reworded["streams"].as_array_mut().unwrap().reverse();

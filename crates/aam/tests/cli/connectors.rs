@@ -1,4 +1,4 @@
-//! `aam connectors`: what can be done with a connector before there is a connection.
+//! `aam connectors`: using a connector before there is a connection.
 
 use crate::given::{Folder, sqlite};
 
@@ -16,7 +16,7 @@ fn with_a_source() -> (Folder, String) {
 }
 
 #[test]
-fn the_list_tells_native_ones_from_packages() {
+fn list_distinguishes_native_connectors_from_packages() {
     let folder = Folder::new();
     let all = folder
         .aam(&["connectors", "list", "--output", "json"])
@@ -34,7 +34,7 @@ fn the_list_tells_native_ones_from_packages() {
         (&faker["made"], &faker["installed"]),
         (&"python".into(), &false.into())
     );
-    // Airbyte's own id, so that what was made here means the same on an Airbyte.
+    // Airbyte's own id, so that these objects mean the same on a real Airbyte.
     assert_eq!(
         faker["definition_id"],
         "dfd88b22-b603-4c3d-aad7-3701784586b1"
@@ -44,7 +44,7 @@ fn the_list_tells_native_ones_from_packages() {
 }
 
 #[test]
-fn a_source_is_checked_discovered_and_read_without_a_connection() {
+fn checks_discovers_and_reads_a_source_without_a_connection() {
     let (folder, set) = with_a_source();
     let on = |command: &str| folder.aam(&["connectors", command, "source-sqlite", "--set", &set]);
     assert!(on("check").fine().contains("works"));
@@ -80,7 +80,7 @@ fn a_source_is_checked_discovered_and_read_without_a_connection() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said_with_what_can() {
+fn an_unsupported_use_names_the_supported_ones() {
     let (folder, set) = with_a_source();
     let said = folder
         .aam(&[
@@ -118,7 +118,7 @@ fn what_cannot_be_done_is_said_with_what_can() {
 }
 
 #[test]
-fn a_package_without_a_python_says_what_is_missing() {
+fn a_package_without_python_reports_what_is_missing() {
     let folder = Folder::new();
     let nothing = folder.path().display().to_string();
     let install = ["connectors", "install", "source-faker"];

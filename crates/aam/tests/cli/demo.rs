@@ -1,4 +1,4 @@
-//! `aam demo`: it passes, can be run again, and the commands it ends with work as they are printed.
+//! `aam demo` passes, can be run again, and prints commands that work as printed.
 
 use std::path::Path;
 
@@ -31,10 +31,12 @@ fn the_demo_passes_and_can_be_run_again_in_the_same_folder() {
 }
 
 #[test]
-fn the_commands_that_the_demo_ends_with_work_as_they_are_printed() {
+fn the_commands_printed_by_the_demo_work() {
     let folder = Folder::new();
     let told = folder.aam(&["demo", "--dir", "here"]).fine();
-    let (_, rest) = told.split_once("Go on from here").expect("commands follow");
+    let (_, rest) = told
+        .split_once("Continue from here")
+        .expect("commands follow");
     let commands: Vec<&str> = rest
         .lines()
         .filter_map(|line| line.strip_prefix("  "))
@@ -42,8 +44,8 @@ fn the_commands_that_the_demo_ends_with_work_as_they_are_printed() {
     let [up, others @ ..] = commands.as_slice() else {
         panic!("{told}");
     };
-    // The line's own assignments win over the free ports. Without `exec` a shell would stay between
-    // the test and the program.
+    // The line's own assignments take precedence over the free ports. Without `exec` a shell would
+    // stay between the test and the program.
     let words: Vec<&str> = up.split(' ').collect();
     let program = words.iter().position(|word| !word.contains('=')).unwrap();
     let line = format!(
@@ -68,7 +70,7 @@ fn the_commands_that_the_demo_ends_with_work_as_they_are_printed() {
 }
 
 #[test]
-fn a_folder_that_is_no_demos_is_left_alone() {
+fn keeps_a_folder_that_no_demo_created() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path().join("mine")).unwrap();
     let kept = folder.write("mine/precious.txt", "do not empty me");

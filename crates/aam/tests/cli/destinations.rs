@@ -1,5 +1,5 @@
-//! What the catalog engine says of AAM's own destinations is what they do: every type becomes every
-//! other one, in a table that has rows.
+//! The catalog engine's model of AAM's own destinations matches their behavior: every type changes
+//! into every other one, in a table that has rows.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 
 use crate::given::Folder;
 
-/// The schema of a column, and values of it.
+/// The schema of a column, and values for it.
 fn column(value: ValueType) -> (Value, Vec<Value>) {
     let text = |format: &str, airbyte_type: &str| json!({"type": ["null", "string"], "format": format, "airbyte_type": airbyte_type});
     let plain = |name: &str| json!({"type": ["null", name]});
@@ -107,8 +107,8 @@ fn write(
     folder.aam_with(&args, &[], &lines).fine();
 }
 
-/// What a table holds: the declared type of `v`, how many of the older rows have a value, and how
-/// many of them there are.
+/// State of a table: the declared type of `v`, how many of the older rows have a value, and the
+/// number of older rows.
 type Seen = BTreeMap<String, (String, i64, i64)>;
 
 const NEWER: usize = 100;
@@ -144,14 +144,14 @@ fn compare(kind: DestinationKind, before: &Seen, after: &Seen) {
     assert!(faults.is_empty(), "{kind}:\n{}", faults.join("\n"));
 }
 
-/// One row per table, of a query about each.
+/// One result row per table, from a query about each.
 fn queries(query: impl Fn(&str) -> String) -> String {
     let each = pairs().map(|(from, to)| query(&name(from, to)));
     each.collect::<Vec<_>>().join(" UNION ALL ")
 }
 
 #[tokio::test]
-async fn sqlite_does_what_is_said_of_it() {
+async fn sqlite_behaves_as_modeled() {
     let folder = Folder::new();
     let seen = async || {
         // SQLite combines at most 500 queries.
@@ -179,7 +179,7 @@ async fn sqlite_does_what_is_said_of_it() {
 }
 
 #[tokio::test]
-async fn postgres_does_what_is_said_of_it() {
+async fn postgres_behaves_as_modeled() {
     let database = test_support::Database::postgres().await;
     let variables = database.variables();
     let (_, url) = (variables.iter())
@@ -215,9 +215,9 @@ async fn postgres_does_what_is_said_of_it() {
     compare(DestinationKind::Postgres, &before, &seen().await);
 }
 
-/// Files that are there are never touched, so that nothing is refused and nothing lost.
+/// Existing files are never touched, so no change is rejected and no value is lost.
 #[test]
-fn parquet_does_what_is_said_of_it() {
+fn parquet_behaves_as_modeled() {
     let folder = Folder::new();
     let config = json!({"path": "lake"});
     let files = || {

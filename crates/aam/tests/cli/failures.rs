@@ -1,4 +1,4 @@
-//! What the command says when something is wrong: the fact, and what to do about it.
+//! What the command prints on errors: the fault and the remedy.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -7,9 +7,9 @@ use std::path::Path;
 use crate::given::{FREE_PORTS, Folder, Up, free_port};
 
 #[test]
-fn without_a_stack_each_command_says_where_it_looked_and_what_to_do() {
+fn without_a_stack_each_command_names_the_address_and_the_remedy() {
     let folder = Folder::new();
-    // Port 1 is nobody's.
+    // No program listens on port 1.
     let nowhere = [
         ("ORCHESTRATOR_URL", "http://127.0.0.1:1"),
         ("AUTH_BROKER_URL", "http://127.0.0.1:1"),
@@ -29,7 +29,7 @@ fn without_a_stack_each_command_says_where_it_looked_and_what_to_do() {
             "ORCHESTRATOR_URL"
         };
         let expected = format!(
-            "error: nothing answers at http://127.0.0.1:1; `aam up` starts the stack, {variable} says where it is\n"
+            "error: nothing answers at http://127.0.0.1:1; `aam up` starts the stack, {variable} configures the address\n"
         );
         assert_eq!(said, expected, "{command:?}");
     }
@@ -39,14 +39,14 @@ fn without_a_stack_each_command_says_where_it_looked_and_what_to_do() {
 }
 
 #[test]
-fn an_unknown_connection_is_named() {
+fn names_an_unknown_connection() {
     let folder = Folder::new();
     let up = Up::start(&folder);
     for command in ["sync", "heal", "connections"] {
         let said = up.aam(&folder, &[command, "nobody"]).failed(1);
         assert_eq!(
             said,
-            "error: no connection is called `nobody`; `aam connections` lists them\n"
+            "error: no connection is named `nobody`; `aam connections` lists them\n"
         );
     }
     let id = "01a1fba9-f869-71dd-b4ca-069c69cb9f0c";
@@ -58,7 +58,7 @@ fn an_unknown_connection_is_named() {
 }
 
 #[test]
-fn every_field_that_an_onboarding_has_wrong_is_told() {
+fn reports_every_invalid_field_of_an_onboarding() {
     let folder = Folder::new();
     let up = Up::start(&folder);
     let said = up.aam(&folder, &["onboard", "x", "-t", "sqlit"]).failed(1);
@@ -77,11 +77,11 @@ fn every_field_that_an_onboarding_has_wrong_is_told() {
     let said = up
         .aam(&folder, &["onboard", "x", "-t", "sqlite", "--set", "path"])
         .failed(1);
-    assert!(said.contains("--set wants NAME=VALUE"), "{said}");
+    assert!(said.contains("--set requires NAME=VALUE"), "{said}");
 }
 
 #[test]
-fn every_setting_that_cannot_be_used_is_told_at_once() {
+fn reports_all_invalid_settings_at_once() {
     let folder = Folder::new();
     let wrong = [
         ("SERVICE_PORT_ORCHESTRATOR", "eight"),
@@ -111,7 +111,7 @@ fn every_setting_that_cannot_be_used_is_told_at_once() {
 }
 
 #[test]
-fn a_database_that_cannot_be_used_is_told_with_its_variable() {
+fn an_unusable_database_is_reported_with_its_variable() {
     let folder = Folder::new();
     let server = std::env::var("AAM_TEST_POSTGRES_URL").unwrap();
     let (scheme, place) = server.split_once("://").unwrap();
@@ -141,14 +141,14 @@ fn a_database_that_cannot_be_used_is_told_with_its_variable() {
 }
 
 #[test]
-fn a_limit_on_open_files_that_cannot_carry_the_stack_is_told_with_one_that_can() {
+fn a_too_low_limit_on_open_files_is_reported_with_a_sufficient_one() {
     let folder = Folder::new();
     let program = env!("CARGO_BIN_EXE_aam");
     let ran = folder.shell(&format!("ulimit -n 64 && exec {program} up"), FREE_PORTS);
     let said = ran.failed(1);
     assert!(said.contains("at most 64 files"), "{said}");
     assert!(said.contains("ulimit -n 256"), "{said}");
-    // A low soft limit is raised as far as the hard one allows.
+    // The program raises a low soft limit to the hard limit.
     let line = format!("ulimit -Sn 64 && exec {program} up");
     let mut command = folder.command(Path::new("sh"), FREE_PORTS);
     let up = Up::of(command.args(["-c", &line]), &folder);
@@ -156,7 +156,7 @@ fn a_limit_on_open_files_that_cannot_carry_the_stack_is_told_with_one_that_can()
 }
 
 #[test]
-fn a_taken_port_is_told_with_its_variable() {
+fn a_port_in_use_is_reported_with_its_variable() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     for (variable, _) in FREE_PORTS {
@@ -171,18 +171,18 @@ fn a_taken_port_is_told_with_its_variable() {
 }
 
 #[test]
-fn a_second_stack_on_the_same_data_directory_is_refused() {
+fn rejects_a_second_stack_on_the_same_data_directory() {
     let folder = Folder::new();
     let up = Up::start(&folder);
     let said = folder.aam_with(&["up"], FREE_PORTS, "").failed(1);
-    assert!(said.contains("another stack already uses"), "{said}");
+    assert!(said.contains("another stack is using"), "{said}");
     assert!(said.contains("AAM_HOME"), "{said}");
-    // The first one is none the worse for it.
+    // The first stack is unaffected.
     up.aam(&folder, &["status"]).fine();
 }
 
 #[test]
-fn what_is_no_service_of_aams_is_told_so() {
+fn reports_a_server_that_is_not_an_aam_service() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -198,13 +198,13 @@ fn what_is_no_service_of_aams_is_told_so() {
     let variables = [("ORCHESTRATOR_URL", url.as_str())];
     let said = folder.aam_with(&["connections"], &variables, "").failed(1);
     let expected = format!(
-        "error: {url} answered 404 Not Found and is no service of AAM's; ORCHESTRATOR_URL says where it is\n"
+        "error: {url} answered 404 Not Found and is not an AAM service; ORCHESTRATOR_URL configures the address\n"
     );
     assert_eq!(said, expected);
 }
 
 #[test]
-fn a_missing_key_is_told_as_such() {
+fn reports_a_missing_key() {
     let folder = Folder::new();
     let up = Up::start_with(&folder, &[("AAM_API_KEY", "aam_0123456789abcdef")]);
     let said = up.aam(&folder, &["connections"]).failed(1);
@@ -215,7 +215,7 @@ fn a_missing_key_is_told_as_such() {
 }
 
 #[test]
-fn a_wrong_command_line_is_explained() {
+fn explains_a_wrong_command_line() {
     let folder = Folder::new();
     let said = folder.aam(&["onboard"]).failed(2);
     assert!(said.contains("--source-type"), "{said}");

@@ -1,4 +1,4 @@
-//! A folder with nothing in it, the program run there, and a stack that it runs.
+//! Fixtures: an empty folder in which the program runs, and a stack that it starts.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Variables that let several stacks run beside one another.
+/// Variables that let several stacks run at the same time.
 pub(crate) const FREE_PORTS: &[(&str, &str)] = &[
     ("SERVICE_PORT_ORCHESTRATOR", "0"),
     ("SERVICE_PORT_AUTH_BROKER", "0"),
@@ -20,7 +20,7 @@ pub(crate) const FREE_PORTS: &[(&str, &str)] = &[
     ("SERVICE_PORT_EMBEDDED_AIRBYTE", "0"),
 ];
 
-/// What a run came to.
+/// Result of a run.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -29,21 +29,21 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// What it printed; panics when it failed.
+    /// Returns stdout; panics if the run failed.
     #[track_caller]
     pub(crate) fn fine(self) -> String {
         assert_eq!(self.code, Some(0), "{self:#?}");
         self.out
     }
 
-    /// The same as JSON.
+    /// Returns stdout as JSON.
     #[track_caller]
     pub(crate) fn json(self) -> Value {
         let text = self.fine();
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
-    /// What it complained; panics when it did not fail with this exit code.
+    /// Returns stderr; panics unless the run failed with this exit code.
     #[track_caller]
     pub(crate) fn failed(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{self:#?}");
@@ -52,7 +52,7 @@ impl Ran {
     }
 }
 
-/// A folder that the program is run in.
+/// A folder in which the program runs.
 #[derive(Debug)]
 pub(crate) struct Folder(tempfile::TempDir);
 
@@ -71,7 +71,7 @@ impl Folder {
         path
     }
 
-    /// Runs the program to its end, with nothing of the test's environment but PATH.
+    /// Runs the program until it exits, with only PATH from the test's environment.
     pub(crate) fn aam(&self, args: &[&str]) -> Ran {
         self.aam_with(args, &[], "")
     }
@@ -81,7 +81,7 @@ impl Folder {
         run(command.args(args), stdin)
     }
 
-    /// Runs a line of shell.
+    /// Runs a shell command line.
     pub(crate) fn shell(&self, line: &str, variables: &[(&str, &str)]) -> Ran {
         let mut command = self.command(Path::new("sh"), variables);
         run(command.args(["-c", line]), "")
@@ -119,7 +119,7 @@ fn run(command: &mut Command, stdin: &str) -> Ran {
     }
 }
 
-/// `aam up`, running; killed with the test.
+/// A running `aam up`, killed when the test ends.
 #[derive(Debug)]
 pub(crate) struct Up {
     child: Child,
@@ -141,7 +141,7 @@ impl Up {
         Self::of(command.arg("up"), folder)
     }
 
-    /// Starts it by a command, and waits until it says that it is up.
+    /// Starts it with a command, and waits until it reports that it is up.
     pub(crate) fn of(command: &mut Command, folder: &Folder) -> Self {
         let log = folder.path().join("up.err");
         let mut child = command
@@ -199,7 +199,7 @@ impl Up {
         up
     }
 
-    /// Where its services are, for another process.
+    /// Addresses of its services, as variables for another process.
     pub(crate) fn addresses(&self) -> Vec<(&str, &str)> {
         let pairs = self.variables.iter();
         pairs
@@ -212,12 +212,12 @@ impl Up {
         folder.aam_with(args, &self.addresses(), "")
     }
 
-    /// What it has logged.
+    /// Its log output.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
-    /// Ctrl-C; returns the exit code and how long it took.
+    /// Sends Ctrl-C; returns the exit code and the duration.
     pub(crate) fn interrupt(mut self) -> (Option<i32>, Duration) {
         let begun = Instant::now();
         interrupt(&self.child);
@@ -233,19 +233,19 @@ impl Drop for Up {
     }
 }
 
-/// What Ctrl-C does to a process.
+/// Sends the signal that Ctrl-C sends.
 pub(crate) fn interrupt(child: &Child) {
     let id = child.id().to_string();
     let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
     assert!(sent.success());
 }
 
-/// Waits for a child's end.
+/// Waits for a child to exit.
 pub(crate) fn ended(child: &mut Child) -> Option<i32> {
     until("the process ends", || child.try_wait().unwrap()).code()
 }
 
-/// Asks until there is an answer; panics when there is none in time.
+/// Polls until there is a result; panics on timeout.
 #[track_caller]
 pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
@@ -258,7 +258,7 @@ pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Runs statements on a SQLite file, which is made when it is not there.
+/// Runs statements on a SQLite file and creates it if necessary.
 pub(crate) fn sqlite(path: &Path, statements: &str) {
     block_on(async {
         let options = SqliteConnectOptions::new();
@@ -272,7 +272,7 @@ pub(crate) fn sqlite(path: &Path, statements: &str) {
     });
 }
 
-/// One number of a SQLite file.
+/// Reads one number from a SQLite file.
 pub(crate) fn number(path: &Path, query: &str) -> i64 {
     block_on(async {
         let options = SqliteConnectOptions::new().filename(path).read_only(true);
@@ -292,7 +292,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
         .block_on(work)
 }
 
-/// A port that nobody listens on now.
+/// A port that no program listens on now.
 pub(crate) fn free_port() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port().to_string()

@@ -3,7 +3,7 @@
 use crate::given::{Folder, Up};
 
 #[test]
-fn an_ingestion_is_made_changed_synced_and_removed() {
+fn creates_changes_syncs_and_removes_an_ingestion() {
     let folder = Folder::new();
     let up = Up::start(&folder);
     let aam = |line: &str| up.aam(&folder, &line.split_whitespace().collect::<Vec<_>>());
@@ -54,7 +54,7 @@ fn an_ingestion_is_made_changed_synced_and_removed() {
     );
     let before = aam("ingestion status daily").fine();
     assert!(before.contains("last sync  never"), "{before}");
-    assert!(!before.contains("when asked to"), "{before}");
+    assert!(!before.contains("on request"), "{before}");
     aam("ingestion sync daily --wait").fine();
     let after = aam("ingestion status daily").fine();
     assert!(
@@ -73,7 +73,7 @@ fn an_ingestion_is_made_changed_synced_and_removed() {
     assert_eq!(listed["connections"][0]["schedule"]["units"], 90);
     assert!(aam("ingestion list").fine().contains("every 90 minutes"));
 
-    assert_eq!(aam("operations").fine().trim(), "Nothing is under way.");
+    assert_eq!(aam("operations").fine().trim(), "No operation is running.");
     let said = aam("sink delete lake").failed(1);
     assert!(
         said.contains("`daily`") && said.contains("code in_use"),
@@ -89,11 +89,11 @@ fn an_ingestion_is_made_changed_synced_and_removed() {
         "Removed fields."
     );
     let said = aam("datasource show fields").failed(1);
-    assert!(said.contains("no datasource is called `fields`"), "{said}");
+    assert!(said.contains("no datasource is named `fields`"), "{said}");
 }
 
 #[test]
-fn types_and_what_is_wrong_are_told() {
+fn reports_types_and_errors() {
     let folder = Folder::new();
     let up = Up::start(&folder);
     let aam = |line: &str| up.aam(&folder, &line.split_whitespace().collect::<Vec<_>>());
@@ -130,7 +130,7 @@ fn types_and_what_is_wrong_are_told() {
     aam(twice).fine();
     let said = aam("datasource delete m").failed(1);
     assert!(
-        said.contains("2 datasources are called `m`; name one by its id: "),
+        said.contains("2 datasources are named `m`; choose one by its id: "),
         "{said}"
     );
 }

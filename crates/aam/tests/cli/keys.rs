@@ -1,4 +1,4 @@
-//! A root key that was changed is noticed at once, by name, and what to do about it works.
+//! A changed root key is detected at once and reported by name, and the suggested remedy works.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ const FORMER: &str = "the-former-key-of-at-least-thirty-two-bytes";
 const OTHER: &str = "another-key-of-at-least-thirty-two-bytes-too";
 
 #[test]
-fn a_changed_secret_key_is_noticed_at_start_by_ready_and_by_doctor() {
+fn a_changed_secret_key_is_detected_at_startup_by_ready_and_by_doctor() {
     let folder = Folder::new();
     let up = Up::start_with(&folder, &[("SECRET_KEY", FORMER)]);
     folder
@@ -24,7 +24,7 @@ fn a_changed_secret_key_is_noticed_at_start_by_ready_and_by_doctor() {
         folder.aam_with(args, &variables, "")
     };
     let well = with(&up, FORMER, &["doctor"]).fine();
-    assert!(well.contains("opens what is stored"), "{well}");
+    assert!(well.contains("opens the stored secrets"), "{well}");
     up.interrupt();
 
     let up = Up::start_with(&folder, &[("SECRET_KEY", OTHER)]);
@@ -53,14 +53,14 @@ fn a_changed_secret_key_is_noticed_at_start_by_ready_and_by_doctor() {
     assert!(said.contains("code secret_key_changed"), "{said}");
     assert!(!format!("{looked:?}{said}{}", up.log()).contains(OTHER));
 
-    // The key is lost: what it sealed is removed, and all is well.
+    // The key is lost: after the secrets that it sealed are removed, the stack works again.
     with(&up, OTHER, &["credentials", "rm", "shop"]).fine();
     with(&up, OTHER, &["doctor"]).fine();
     with(&up, OTHER, &["status"]).fine();
 }
 
 #[test]
-fn a_changed_key_of_the_embedded_airbyte_stops_its_start() {
+fn a_changed_key_of_the_embedded_airbyte_prevents_its_start() {
     let folder = Folder::new();
     let up = Up::start_with(&folder, &[("AIRBYTE_SECRET_KEY", FORMER)]);
     up.interrupt();

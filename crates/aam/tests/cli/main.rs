@@ -1,4 +1,4 @@
-//! The `aam` command as a person or a script uses it: the real program, in folders of its own, on
+//! The `aam` command as a person or a script uses it: the real program, in separate folders, on
 //! free ports.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

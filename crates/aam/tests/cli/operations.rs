@@ -1,9 +1,9 @@
-//! Watching an onboarding, changing, rolling back, deleting, and what is left behind.
+//! Watching an onboarding, updating, rolling back, deleting, and removing leftovers.
 
 use crate::given::{Folder, Up, sqlite};
 
 #[test]
-fn a_connection_is_watched_changed_rolled_back_and_deleted() {
+fn watches_updates_rolls_back_and_deletes_a_connection() {
     let folder = Folder::new();
     let up = Up::start(&folder);
     let sample = folder.path().join(".aam/sample.db");
@@ -81,7 +81,7 @@ fn a_connection_is_watched_changed_rolled_back_and_deleted() {
         "Deleted fields."
     );
     let said = up.aam(&folder, &["delete", "fields"]).failed(1);
-    assert!(said.contains("no connection is called `fields`"), "{said}");
+    assert!(said.contains("no connection is named `fields`"), "{said}");
     let none = up.aam(&folder, &["gc", "--older-than", "0"]).fine();
     assert!(none.contains("0 orphans"), "{none}");
 }

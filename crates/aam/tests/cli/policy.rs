@@ -1,4 +1,4 @@
-//! `aam policy`, and every example of its page.
+//! `aam policy`, and every example in its documentation.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ fn page() -> String {
     std::fs::read_to_string(test_support::workspace_root().join("docs/policy.md")).unwrap()
 }
 
-/// The page's examples: files by their names, and commands with what they print.
+/// The examples of the page: files by name, and commands with their output.
 fn examples(page: &str) -> (BTreeMap<String, String>, Vec<(String, String)>) {
     let mut files = BTreeMap::new();
     let mut commands = Vec::new();
@@ -34,7 +34,7 @@ fn examples(page: &str) -> (BTreeMap<String, String>, Vec<(String, String)>) {
 }
 
 #[test]
-fn the_page_tells_the_truth() {
+fn the_examples_in_the_documentation_work() {
     let folder = Folder::new();
     let (files, commands) = examples(&page());
     assert!(
@@ -49,13 +49,13 @@ fn the_page_tells_the_truth() {
         assert_eq!(args[..2], ["aam", "policy"]);
         let ran = folder.aam(&args[1..]);
         assert_eq!(&ran.out, printed, "{command}");
-        let refused = printed.contains("cannot be followed");
+        let refused = printed.contains("is invalid");
         assert_eq!(ran.code, Some(i32::from(refused)), "{command}");
     }
 }
 
 #[test]
-fn the_page_names_every_word() {
+fn the_documentation_covers_every_keyword() {
     fn word(value: &impl Serialize) -> String {
         serde_json::to_value(value)
             .unwrap()
@@ -74,7 +74,7 @@ fn the_page_names_every_word() {
 }
 
 #[test]
-fn answers_are_json_when_asked_for() {
+fn prints_json_on_request() {
     let folder = Folder::new();
     folder.write("bad.json", r#"{"rules": [{}], "x": 1}"#);
     let ran = folder.aam(&["policy", "check", "bad.json", "--output", "json"]);
@@ -98,7 +98,7 @@ fn answers_are_json_when_asked_for() {
 }
 
 #[test]
-fn what_is_neither_word_nor_file_is_told_so() {
+fn reports_an_argument_that_is_neither_a_keyword_nor_a_file() {
     let folder = Folder::new();
     let said = folder.aam(&["policy", "check", "reckless"]).failed(1);
     assert!(
@@ -111,7 +111,7 @@ fn what_is_neither_word_nor_file_is_told_so() {
     assert!(ran.out.starts_with("is no JSON: EOF"), "{ran:?}");
     let said = folder.aam(&["policy", "explain", "broken.json"]).failed(1);
     assert!(
-        said.contains("broken.json cannot be followed: is no JSON"),
+        said.contains("broken.json is invalid: is no JSON"),
         "{said}"
     );
     folder.write("list.json", "[]");
@@ -124,9 +124,9 @@ fn what_is_neither_word_nor_file_is_told_so() {
     );
 }
 
-/// The plan that `aam catalog diff` prints can be explained as it is.
+/// Explains the plan that `aam catalog diff` prints, unmodified.
 #[test]
-fn the_plan_of_a_diff_is_explained() {
+fn explains_the_plan_of_a_diff() {
     let folder = Folder::new();
     let stream = |columns: Value| {
         let schema = serde_json::json!({"type": "object", "properties": columns});
@@ -168,9 +168,9 @@ fn the_plan_of_a_diff_is_explained() {
     assert!(decided.contains(&("field_removed", "apply")), "{decided:?}");
 }
 
-/// As the plan does it, whatever the policy permits.
+/// As in a plan, whatever the policy permits.
 #[test]
-fn a_rename_that_is_not_exact_waits_for_a_person() {
+fn an_inexact_rename_waits_for_approval() {
     let folder = Folder::new();
     let renamed = |id: &str, grade: &str| {
         serde_json::json!({

@@ -1,5 +1,5 @@
-//! Proxies that the environment names are other programs': neither the services, nor their clients,
-//! nor the scripts send them a byte, and no database variable leads a password elsewhere.
+//! Proxies in the environment are meant for other programs: neither the services, nor their
+//! clients, nor the scripts send them a byte, and no database variable leads a password elsewhere.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use crate::given::{Folder, Up};
 
 const KEY: &str = "aam_a_key_that_no_proxy_may_see";
 
-/// A listener that remembers what was sent to it, and answers nothing.
+/// A listener that records what it receives and never responds.
 struct Recorder {
     address: String,
     connections: Arc<AtomicUsize>,
@@ -44,7 +44,7 @@ impl Recorder {
         }
     }
 
-    /// Variables that send every well-behaved HTTP client here.
+    /// Variables that direct every conventional HTTP client here.
     fn variables(&self) -> Vec<(String, String)> {
         let http = format!("http://{}", self.address);
         let mut variables = Vec::new();
@@ -52,7 +52,7 @@ impl Recorder {
             variables.push((name.to_owned(), http.clone()));
             variables.push((name.to_lowercase(), http.clone()));
         }
-        // An empty exemption beats one that the machine's user may have made.
+        // An empty exemption overrides one that the machine's user may have set.
         variables.push(("NO_PROXY".to_owned(), String::new()));
         variables
     }
@@ -73,7 +73,7 @@ fn borrowed(variables: &[(String, String)]) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn neither_services_nor_commands_nor_scripts_use_the_environments_proxies() {
+fn services_commands_and_scripts_ignore_the_environments_proxies() {
     let recorder = Recorder::start();
     let mut variables = recorder.variables();
     variables.push(("AAM_API_KEY".to_owned(), KEY.to_owned()));
@@ -110,7 +110,7 @@ fn neither_services_nor_commands_nor_scripts_use_the_environments_proxies() {
 }
 
 #[test]
-fn a_recorder_is_reached_by_a_client_that_obeys_the_variables() {
+fn a_client_that_obeys_the_variables_reaches_the_recorder() {
     let recorder = Recorder::start();
     let folder = Folder::new();
     let line = "curl -sS --max-time 5 http://127.0.0.1:9/";
@@ -120,7 +120,7 @@ fn a_recorder_is_reached_by_a_client_that_obeys_the_variables() {
 }
 
 #[test]
-fn a_proxy_that_is_set_for_airbyte_is_used_for_airbyte_alone() {
+fn airbytes_proxy_is_used_only_for_airbyte() {
     let recorder = Recorder::start();
     let folder = Folder::new();
     let proxy = format!("http://user:hunter2@{}", recorder.address);
@@ -139,7 +139,7 @@ fn a_proxy_that_is_set_for_airbyte_is_used_for_airbyte_alone() {
         "{heads:?}"
     );
     drop(heads);
-    // This machine is never behind a proxy.
+    // This machine is never reached through a proxy.
     let local = Recorder::start();
     let proxy = format!("http://{}", local.address);
     folder.aam_with(
@@ -164,7 +164,7 @@ fn a_proxy_that_is_set_for_airbyte_is_used_for_airbyte_alone() {
 }
 
 #[test]
-fn a_database_is_where_its_url_says_whatever_the_environment_does() {
+fn the_database_url_overrides_the_environments_database_variables() {
     let recorder = Recorder::start();
     let folder = Folder::new();
     let (host, port) = recorder.address.split_once(':').unwrap();

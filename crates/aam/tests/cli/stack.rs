@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::given::{Folder, Up, ended, free_port, interrupt, number, sqlite, until};
 
 #[test]
-fn a_connection_is_onboarded_synced_and_healed() {
+fn onboards_syncs_and_heals_a_connection() {
     let folder = Folder::new();
     let up = Up::start(&folder);
     let sample = folder.path().join(".aam/sample.db");
@@ -132,13 +132,13 @@ fn a_connection_is_onboarded_synced_and_healed() {
     let wrong = ["connections", "airports", "--diff", "2-1"];
     let wrong = up.aam(&folder, &wrong).failed(2);
     assert!(
-        wrong.contains("is no range of versions such as 1..2"),
+        wrong.contains("is not a range of versions such as 1..2"),
         "{wrong}"
     );
 }
 
 #[test]
-fn accepting_by_id_accepts_nothing_else() {
+fn accepting_a_change_by_id_accepts_only_that_change() {
     let folder = Folder::new();
     let up = Up::start(&folder);
     let shop = folder.path().join("shop.db");
@@ -148,7 +148,7 @@ fn accepting_by_id_accepts_nothing_else() {
     );
     let config = folder.write("config.json", r#"{"path": "shop.db"}"#);
     let config = format!("@{}", config.display());
-    // A relative path is the connector's matter; an absolute one is always clear.
+    // A relative path depends on the connector's working directory; an absolute one does not.
     let path = format!("path={}", shop.display());
     let both = [
         "onboard", "shop", "-t", "sqlite", "--config", &config, "--set", &path,
@@ -217,7 +217,7 @@ fn interrupting_a_waiting_sync_detaches_and_leaves_the_job_running() {
 }
 
 #[test]
-fn credentials_are_stored_listed_used_and_removed_and_never_printed() {
+fn stores_lists_uses_and_removes_credentials_without_printing_them() {
     let folder = Folder::new();
     let up = Up::start(&folder);
     let shop = folder.path().join("shop.db");
@@ -248,7 +248,7 @@ fn credentials_are_stored_listed_used_and_removed_and_never_printed() {
 }
 
 #[test]
-fn status_and_doctor_tell_of_a_stack_that_is_well() {
+fn status_and_doctor_report_a_healthy_stack() {
     let folder = Folder::new();
     let up = Up::start(&folder);
     let shown = up.aam(&folder, &["status"]).fine();
@@ -300,7 +300,7 @@ fn status_and_doctor_tell_of_a_stack_that_is_well() {
 }
 
 #[test]
-fn doctor_tells_of_services_that_do_not_run_and_of_a_key_that_is_refused() {
+fn doctor_reports_stopped_services_and_a_rejected_key() {
     let folder = Folder::new();
     let nothing = folder.aam(&["doctor"]);
     assert_eq!(nothing.code, Some(1), "{nothing:?}");
@@ -330,7 +330,7 @@ fn doctor_tells_of_services_that_do_not_run_and_of_a_key_that_is_refused() {
     );
     let refused = with_key("aam_a_wrong_key_012345");
     assert_eq!(refused.code, Some(1), "{refused:?}");
-    assert!(refused.out.contains("refuses the key"), "{refused:?}");
+    assert!(refused.out.contains("rejects the key"), "{refused:?}");
 }
 
 #[test]
@@ -342,7 +342,7 @@ fn doctor_names_a_key_that_others_can_read() {
         folder
             .aam(&["doctor"])
             .out
-            .contains("readable by their owner alone")
+            .contains("readable by their owner only")
     );
     let key = folder.path().join(".aam/keys/secret_key");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
@@ -353,7 +353,7 @@ fn doctor_names_a_key_that_others_can_read() {
 }
 
 #[test]
-fn the_stack_starts_quietly_and_stops_at_ctrl_c() {
+fn starts_quietly_and_stops_on_ctrl_c() {
     let folder = Folder::new();
     let up = Up::start(&folder);
     assert!(
@@ -374,7 +374,7 @@ fn the_stack_starts_quietly_and_stops_at_ctrl_c() {
 }
 
 #[test]
-fn what_was_made_is_there_after_a_restart() {
+fn data_survives_a_restart() {
     let folder = Folder::new();
     let port = free_port();
     let fixed = [("SERVICE_PORT_EMBEDDED_AIRBYTE", port.as_str())];

@@ -1,4 +1,4 @@
-//! Calls about sources and destinations, which Airbyte calls actors: the same paths twice.
+//! Calls about sources and destinations, which Airbyte calls actors. Both have the same paths.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::types::{Actor, CheckAnswer, Definition, Page, SpecificationAnswer};
 use super::{Airbyte, CONNECTOR_TIMEOUT, Error, ErrorKind};
 use crate::http::client::DEFAULT_TIMEOUT;
 
-/// Which of the two an actor is.
+/// Whether an actor is a source or a destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ActorKind {
     /// Data is read from it.
@@ -19,12 +19,12 @@ pub enum ActorKind {
 }
 
 impl ActorKind {
-    /// As Airbyte and the registry spell it.
+    /// The spelling in Airbyte and in the registry.
     pub fn as_str(self) -> &'static str {
         self.either("source", "destination")
     }
 
-    /// The last part of its paths in both APIs.
+    /// The last segment of its paths in both APIs.
     fn plural(self) -> &'static str {
         self.either("sources", "destinations")
     }
@@ -33,7 +33,7 @@ impl ActorKind {
         format!("/{}/{id}", self.plural())
     }
 
-    /// What belongs to this one of the two.
+    /// Selects the value for this kind.
     pub fn either<T>(self, source: T, destination: T) -> T {
         match self {
             Self::Source => source,
@@ -43,10 +43,10 @@ impl ActorKind {
 }
 
 impl Airbyte {
-    /// Every actor of a workspace; of all workspaces without one.
+    /// Lists the actors of a workspace, or of all workspaces.
     ///
     /// # Errors
-    /// When the call fails.
+    /// Returns an error if the call fails.
     pub async fn actor_list(
         &self,
         kind: ActorKind,
@@ -61,11 +61,11 @@ impl Airbyte {
             .await
     }
 
-    /// One actor that was not deleted. Airbyte goes on answering for a deleted one, with its
-    /// configuration emptied, and only leaves it out of its lists.
+    /// Returns an actor that was not deleted. For a deleted actor Airbyte still returns an entry
+    /// with an empty configuration; only its lists omit it.
     ///
     /// # Errors
-    /// When the call fails, or with `NotFound` when there is no such actor.
+    /// Returns an error if the call fails; `NotFound` if the actor does not exist.
     pub async fn actor_get(&self, kind: ActorKind, id: Uuid) -> Result<Actor, Error> {
         let call = kind.either("reading a source", "reading a destination");
         let found: Actor = self.get(call, &kind.path(id), &[], DEFAULT_TIMEOUT).await?;
@@ -88,10 +88,10 @@ impl Airbyte {
         })
     }
 
-    /// Makes an actor. Not idempotent: names are not unique.
+    /// Creates an actor. Not idempotent: names are not unique.
     ///
     /// # Errors
-    /// When the call fails; an ambiguous error may have made it all the same.
+    /// Returns an error if the call fails. After an ambiguous error the object may exist anyway.
     pub async fn actor_create(
         &self,
         kind: ActorKind,
@@ -112,10 +112,10 @@ impl Airbyte {
             .await
     }
 
-    /// Replaces an actor's name and configuration; the same twice is one change.
+    /// Replaces an actor's name and configuration; repeating the call has no further effect.
     ///
     /// # Errors
-    /// When the call fails.
+    /// Returns an error if the call fails.
     pub async fn actor_replace(
         &self,
         kind: ActorKind,
@@ -138,20 +138,19 @@ impl Airbyte {
         .await
     }
 
-    /// Removes an actor, and with it every connection that uses it; one that is gone already counts
-    /// as removed.
+    /// Deletes an actor and every connection that uses it. Succeeds if the actor is already gone.
     ///
     /// # Errors
-    /// When the call fails.
+    /// Returns an error if the call fails.
     pub async fn actor_delete(&self, kind: ActorKind, id: Uuid) -> Result<(), Error> {
         let call = kind.either("removing the source", "removing the destination");
         self.delete(call, &kind.path(id)).await
     }
 
-    /// Tries whether an actor works.
+    /// Checks whether an actor's configuration works.
     ///
     /// # Errors
-    /// `ErrorKind::Connector` when it does not, with the connector's words.
+    /// Returns `ErrorKind::Connector` with the connector's message if the check fails.
     pub async fn actor_check(&self, kind: ActorKind, id: Uuid) -> Result<(), Error> {
         let call = kind.either("checking the source", "checking the destination");
         let path = format!("/{}/check_connection", kind.plural());
@@ -170,7 +169,7 @@ impl Airbyte {
                     .failure_reason
                     .map(|reason| reason.in_words())
             })
-            .unwrap_or_else(|| "the check itself crashed without a reason".to_owned());
+            .unwrap_or_else(|| "the check crashed without a reason".to_owned());
         let said = redaction::clean(said);
         Err(Error {
             call,
@@ -181,10 +180,10 @@ impl Airbyte {
         })
     }
 
-    /// Every connector of that kind in a workspace.
+    /// Lists the connectors of that kind in a workspace.
     ///
     /// # Errors
-    /// When the call fails.
+    /// Returns an error if the call fails.
     pub async fn definition_list(
         &self,
         kind: ActorKind,
@@ -199,11 +198,11 @@ impl Airbyte {
         Ok(page.data)
     }
 
-    /// Every declarative source of a workspace; the list of source connectors leaves them out. None
-    /// on an Airbyte that does not offer the call.
+    /// Lists the declarative sources of a workspace, which the list of source connectors omits.
+    /// Empty if this Airbyte does not offer the call.
     ///
     /// # Errors
-    /// When the call fails.
+    /// Returns an error if the call fails.
     pub async fn declarative_source_list(&self, workspace: Uuid) -> Result<Vec<Definition>, Error> {
         let path = format!("/workspaces/{workspace}/definitions/declarative_sources");
         let listed: Result<Page<Definition>, Error> = self
@@ -223,10 +222,10 @@ impl Airbyte {
         }
     }
 
-    /// The JSON schema of a connector's configuration.
+    /// Returns the JSON schema of a connector's configuration.
     ///
     /// # Errors
-    /// When the call fails.
+    /// Returns an error if the call fails.
     pub async fn specification(
         &self,
         kind: ActorKind,

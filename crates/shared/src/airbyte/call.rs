@@ -1,4 +1,4 @@
-//! One call to Airbyte: token, time-out, retries where repeating is safe, and the answer's body.
+//! A call to Airbyte: token, timeout, retries where repeating is safe, and the response body.
 
 use std::time::{Duration, Instant};
 
@@ -16,18 +16,18 @@ use crate::http::request_id;
 use crate::telemetry::{CALLS, TRACEPARENT, traceparent};
 use redaction::shown_url::ShownUrl;
 
-/// Whether a call may be made twice.
+/// Whether a call may be repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Repeat {
-    /// It reads, or its effect is the same the second time.
+    /// It reads, or repeating it has no further effect.
     Safe,
-    /// Only when it certainly was not received.
+    /// Only if Airbyte certainly did not receive it.
     Unsafe,
 }
 
-/// A call to be made.
+/// A call to Airbyte.
 pub(super) struct Call<'a, B: Serialize + Sync + ?Sized> {
-    /// In words, for errors.
+    /// Description for error messages.
     pub(super) name: &'static str,
     pub(super) method: Method,
     pub(super) url: String,
@@ -37,11 +37,11 @@ pub(super) struct Call<'a, B: Serialize + Sync + ?Sized> {
     pub(super) repeat: Repeat,
 }
 
-/// How long finding out whether Airbyte lets us in may take.
+/// Timeout for checking that Airbyte accepts our credentials.
 const READY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Airbyte {
-    /// A GET of the public API.
+    /// Sends a GET to the public API.
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
         name: &'static str,
@@ -62,7 +62,7 @@ impl Airbyte {
         decode(name, &call.url, &self.inner.send(&call).await?)
     }
 
-    /// A write to the public API.
+    /// Sends a write to the public API.
     pub(super) async fn write<T: DeserializeOwned>(
         &self,
         name: &'static str,
@@ -84,7 +84,7 @@ impl Airbyte {
         decode(name, &call.url, &self.inner.send(&call).await?)
     }
 
-    /// A DELETE of the public API; one that is gone already counts as deleted.
+    /// Sends a DELETE to the public API. Succeeds if the object is already gone.
     pub(super) async fn delete(&self, name: &'static str, path: &str) -> Result<(), Error> {
         let call: Call<'_, ()> = Call {
             name,
@@ -102,7 +102,7 @@ impl Airbyte {
         }
     }
 
-    /// A call of the Config API; every one is a POST, also those that only read.
+    /// Sends a call to the Config API; every call is a POST, even those that only read.
     pub(super) async fn config<T: DeserializeOwned>(
         &self,
         name: &'static str,
@@ -124,10 +124,12 @@ impl Airbyte {
         decode(name, &call.url, &self.inner.send(&call).await?)
     }
 
-    /// Answers when Airbyte does and lets us in: with our credentials, or without where none are set.
+    /// Returns when Airbyte responds and accepts our credentials, or needs none if none are
+    /// configured.
     ///
     /// # Errors
-    /// When it cannot be reached, something else answers or we are refused.
+    /// Returns an error if Airbyte is unreachable, something else responds, or the credentials are
+    /// rejected.
     pub async fn ready(&self) -> Result<(), Error> {
         self.health().await?;
         let one = [("limit", "1".to_owned())];
@@ -136,10 +138,10 @@ impl Airbyte {
         Ok(())
     }
 
-    /// Answers when Airbyte does. Touches no token.
+    /// Returns when Airbyte responds. Needs no token.
     ///
     /// # Errors
-    /// When it cannot be reached or something else answers.
+    /// Returns an error if Airbyte is unreachable or something else responds.
     pub async fn health(&self) -> Result<(), Error> {
         const NAME: &str = "asking for its health";
         let url = format!("{}/health", self.inner.urls.public);
@@ -171,7 +173,7 @@ impl Airbyte {
         answered
     }
 
-    /// The state of the circuit to it.
+    /// The state of Airbyte's circuit breaker.
     pub fn circuit(&self) -> contracts::Circuit {
         self.inner.dependency.circuit()
     }
@@ -213,7 +215,7 @@ impl Inner {
         }
     }
 
-    /// One try, past the breaker and the bulkhead.
+    /// Makes one attempt, within the breaker and the bulkhead.
     async fn send_once<B: Serialize + Sync + ?Sized>(
         &self,
         call: &Call<'_, B>,
@@ -231,7 +233,7 @@ impl Inner {
             .map_or_else(Error::code, |_| "200".to_owned());
         crate::metrics::airbyte_call(call.name, &code, begun.elapsed());
         match &outcome {
-            // A connector that takes too long says nothing about Airbyte.
+            // A slow connector says nothing about Airbyte's health.
             Err(error) if matches!(error.kind, ErrorKind::TimedOut { .. }) && is_slow => drop(pass),
             Err(error) if error.is_outage() => pass.failed(),
             _ => pass.answered(),
@@ -279,7 +281,7 @@ impl Inner {
         };
         let body = outgoing::read(answer).await.map_err(|error| match error {
             ReadError::Transport(error) => failed(&error),
-            ReadError::TooLarge => not_airbyte("an answer of more than 256 MiB"),
+            ReadError::TooLarge => not_airbyte("a response of more than 256 MiB"),
         })?;
         tracing::debug!(call = call.name, status = status.as_u16(), "called Airbyte");
         if status.is_success() && html {
@@ -297,14 +299,14 @@ impl Inner {
         ))
     }
 
-    /// How long a call may take: as long as its kind takes, and no longer than its request has.
+    /// Timeout of a call: that of its kind, but no longer than the rest of its request's budget.
     fn timeout(&self, kind: Duration) -> Duration {
         let scaled = kind.mul_f64(self.quick_timeout.as_secs_f64() / DEFAULT_TIMEOUT.as_secs_f64());
         budget::remaining().map_or(scaled, |left| left.min(scaled))
     }
 }
 
-/// A circuit that closes again so soon is waited for.
+/// Wait for a circuit that closes this soon.
 const SOON: Duration = Duration::from_secs(2);
 
 fn again<B: Serialize + Sync + ?Sized>(call: &Call<'_, B>, error: &Error) -> Again {
@@ -313,8 +315,8 @@ fn again<B: Serialize + Sync + ?Sized>(call: &Call<'_, B>, error: &Error) -> Aga
         (ErrorKind::CircuitOpen { retry_after }, _) if *retry_after <= SOON => {
             Again::NotSent(Some(*retry_after))
         }
-        // Refused by ourselves: the caller is told at once. And a second wait of minutes helps
-        // nobody.
+        // Rejected locally: report it to the caller at once. A second wait of minutes would not
+        // help.
         (ErrorKind::CircuitOpen { .. } | ErrorKind::Busy | ErrorKind::TimedOut { .. }, _) => {
             Again::Never
         }
@@ -357,12 +359,12 @@ pub(super) fn decode<T: DeserializeOwned>(
     })
 }
 
-/// A failed token is told to each of its waiters.
+/// Returns a copy of a token error for each of its waiters.
 fn repeat_kind(kind: &ErrorKind) -> ErrorKind {
     match kind {
         ErrorKind::Unreachable { url } => ErrorKind::Unreachable { url: url.clone() },
         ErrorKind::TimedOut { .. } | ErrorKind::Broken => {
-            // The token's call failed, so this one was never sent.
+            // The call for the token failed, so this call was never sent.
             ErrorKind::Unreachable {
                 url: "its token endpoint".into(),
             }

@@ -1,4 +1,5 @@
-//! Calls of the Config API: the only way to full catalogs, checks, refreshes and failure reasons.
+//! Calls of the Config API, which alone offers full catalogs, checks, refreshes and failure
+//! reasons.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -11,7 +12,7 @@ use super::{Airbyte, CONNECTOR_TIMEOUT, Error, ErrorKind};
 use crate::http::client::DEFAULT_TIMEOUT;
 use crate::http::outgoing::{self, Again};
 
-/// What is changed about a connection; absent members stay.
+/// A change to a connection; absent members stay unchanged.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionUpdate<'a> {
@@ -20,19 +21,19 @@ pub struct ConnectionUpdate<'a> {
     /// Replaces the whole catalog; entries that are not selected are dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync_catalog: Option<&'a RawValue>,
-    /// The discovered catalog that counts as accepted from now on.
+    /// The discovered catalog to record as accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_catalog_id: Option<Uuid>,
     /// `false` acknowledges a breaking change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breaking_change: Option<bool>,
-    /// `active` switches it on again.
+    /// `active` reactivates it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<&'static str>,
     /// Its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
-    /// `manual`, `cron` or `basic`; goes with `schedule_data`, except `manual`.
+    /// `manual`, `cron` or `basic`; requires `schedule_data`, except for `manual`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule_type: Option<&'static str>,
     /// The schedule.
@@ -41,7 +42,7 @@ pub struct ConnectionUpdate<'a> {
 }
 
 impl ConnectionUpdate<'_> {
-    /// A change of nothing yet.
+    /// An empty change.
     pub fn of(connection_id: Uuid) -> Self {
         Self {
             connection_id,
@@ -56,17 +57,17 @@ impl ConnectionUpdate<'_> {
     }
 }
 
-/// What a refresh does with the rows that are there.
+/// How a refresh treats existing rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshMode {
     /// Reads everything again and keeps the rows.
     Merge,
-    /// Reads everything again and drops older rows when the stream is complete.
+    /// Reads everything again and drops older rows once the stream is complete.
     Truncate,
 }
 
 impl RefreshMode {
-    /// As Airbyte spells it.
+    /// Airbyte's spelling.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Merge => "Merge",
@@ -76,10 +77,11 @@ impl RefreshMode {
 }
 
 impl Airbyte {
-    /// Reads a source's schema anew. Without a connection id, so that nothing is changed.
+    /// Discovers a source's current schema. Sends no connection id, so that Airbyte changes no
+    /// connection.
     ///
     /// # Errors
-    /// `ErrorKind::Connector` when the discover failed, which Airbyte reports inside a 200.
+    /// Returns `ErrorKind::Connector` if the discovery failed, which Airbyte reports inside a 200.
     pub async fn discover(&self, source: Uuid) -> Result<Discovered, Error> {
         let again = |error: &Error| {
             if error.is_transient_failure() {
@@ -129,10 +131,11 @@ impl Airbyte {
         }
     }
 
-    /// A connection with its configured catalog: selected streams only, schemas narrowed.
+    /// Returns a connection with its configured catalog: selected streams only, with narrowed
+    /// schemas.
     ///
     /// # Errors
-    /// When the call fails.
+    /// Returns an error if the call fails.
     pub async fn connection_read(&self, id: Uuid) -> Result<ConnectionRead, Error> {
         let body = json!({"connectionId": id});
         let timeout = DEFAULT_TIMEOUT * 2;
@@ -146,10 +149,10 @@ impl Airbyte {
         .await
     }
 
-    /// Changes a connection. The same change twice is one change, so it may be repeated.
+    /// Changes a connection. The change is idempotent, so the call may be repeated.
     ///
     /// # Errors
-    /// When the call fails or Airbyte refuses the change.
+    /// Returns an error if the call fails or Airbyte rejects the change.
     pub async fn connection_update(
         &self,
         update: &ConnectionUpdate<'_>,
@@ -165,11 +168,11 @@ impl Airbyte {
         .await
     }
 
-    /// Starts a refresh of some streams; it is also a sync of the others. `None` when the
-    /// destination cannot refresh.
+    /// Starts a refresh of some streams, which also syncs the others. Returns `None` if the
+    /// destination does not support refreshes.
     ///
     /// # Errors
-    /// A conflict when a job runs already.
+    /// Returns a conflict if a job is already running.
     pub async fn connection_refresh(
         &self,
         connection: Uuid,

@@ -1,4 +1,4 @@
-//! What a call to Airbyte can come to.
+//! Errors of calls to Airbyte.
 
 use std::time::Duration;
 
@@ -6,118 +6,119 @@ use serde_json::Value;
 
 use redaction::shown_url::ShownUrl;
 
-/// A call to Airbyte that failed.
+/// A failed call to Airbyte.
 #[derive(Debug, thiserror::Error)]
 #[error("Airbyte: {call}: {kind}")]
 pub struct Error {
-    /// Which call, in words.
+    /// Description of the call.
     pub call: &'static str,
-    /// What happened.
+    /// What went wrong.
     #[source]
     pub kind: ErrorKind,
 }
 
-/// What happened to a call.
+/// The ways in which a call can fail.
 #[derive(Debug, thiserror::Error)]
 pub enum ErrorKind {
-    /// No connection could be opened; nothing was sent.
+    /// The connection could not be opened; nothing was sent.
     #[error("cannot be reached at {url}")]
     Unreachable {
-        /// Where it was tried.
+        /// The address that was tried.
         url: ShownUrl,
     },
-    /// No answer in time; the call may have had its effect.
-    #[error("did not answer within {seconds} s")]
+    /// No response in time; the call may have taken effect.
+    #[error("did not respond within {seconds} s")]
     TimedOut {
-        /// How long was waited.
+        /// The timeout.
         seconds: u64,
     },
-    /// The connection broke; the call may have had its effect.
-    #[error("the connection broke before the answer was complete")]
+    /// The connection broke; the call may have taken effect.
+    #[error("the connection broke before the response was complete")]
     Broken,
-    /// The client id or secret is wrong, or the token is refused.
+    /// The client id or secret is wrong, or the token was rejected.
     #[error(
-        "refused the credentials ({said}); check AIRBYTE_CLIENT_ID and AIRBYTE_CLIENT_SECRET (`abctl local credentials` prints them)"
+        "rejected the credentials ({said}); check AIRBYTE_CLIENT_ID and AIRBYTE_CLIENT_SECRET \
+         (`abctl local credentials` prints them)"
     )]
     Unauthorized {
-        /// Airbyte's words.
+        /// Airbyte's message.
         said: String,
     },
-    /// The credentials are right and not allowed this.
+    /// The credentials are valid but lack the permission.
     #[error("not allowed: {said}")]
     Forbidden {
-        /// Airbyte's words.
+        /// Airbyte's message.
         said: String,
     },
-    /// It does not exist there.
+    /// The object does not exist in Airbyte.
     #[error("not found: {said}")]
     NotFound {
-        /// Airbyte's words.
+        /// Airbyte's message.
         said: String,
     },
     /// Not possible in the current state.
     #[error("{said}")]
     Conflict {
-        /// The last part of Airbyte's problem type, for instance `try-again-later`.
+        /// The last segment of Airbyte's problem type, for example `try-again-later`.
         problem: String,
-        /// Airbyte's words.
+        /// Airbyte's message.
         said: String,
     },
-    /// The request itself is refused.
-    #[error("refused the request ({status}): {said}")]
+    /// Airbyte rejected the request itself.
+    #[error("rejected the request ({status}): {said}")]
     Rejected {
         /// The HTTP status.
         status: u16,
-        /// The last part of Airbyte's problem type.
+        /// The last segment of Airbyte's problem type.
         problem: String,
-        /// Airbyte's words.
+        /// Airbyte's message.
         said: String,
     },
     /// Too many calls.
-    #[error("asks to slow down")]
+    #[error("is rate-limiting AAM's calls")]
     RateLimited {
-        /// How long it asks to wait.
+        /// The delay that Airbyte requested.
         retry_after: Option<Duration>,
     },
-    /// It failed too often just now; nothing was sent.
-    #[error("did not answer lately; the next call is made in {} s", retry_after.as_secs().max(1))]
+    /// Recent calls failed too often; nothing was sent.
+    #[error("circuit breaker open; next attempt in {} s", retry_after.as_secs().max(1))]
     CircuitOpen {
-        /// When a call is made again.
+        /// Time until the next attempt.
         retry_after: Duration,
     },
-    /// Too many calls are under way, or the request has used up its time; nothing was sent.
-    #[error("too many calls to it are under way")]
+    /// Too many calls are in progress, or the request's time budget is spent; nothing was sent.
+    #[error("too many concurrent calls")]
     Busy,
     /// Airbyte itself failed.
     #[error("failed ({status}): {said}")]
     Failed {
         /// The HTTP status.
         status: u16,
-        /// Airbyte's words.
+        /// Airbyte's message.
         said: String,
-        /// How long it, or what stands before it, asks to wait.
+        /// The delay that Airbyte, or a proxy in front of it, requested.
         retry_after: Option<Duration>,
     },
-    /// Whatever answered is not Airbyte.
-    #[error("{url} does not answer like Airbyte: {said}; check AIRBYTE_API_URL")]
+    /// The response did not come from Airbyte.
+    #[error("{url} does not respond like Airbyte: {said}; check AIRBYTE_API_URL")]
     NotAirbyte {
-        /// What was called.
+        /// The URL that was called.
         url: ShownUrl,
-        /// What came instead.
+        /// What was received instead.
         said: String,
     },
     /// A connector ran and failed; Airbyte reports it inside a 200.
     #[error("{said}")]
     Connector {
-        /// The connector's words.
+        /// The connector's message.
         said: String,
-        /// Whether it says that trying again may help.
+        /// Whether the connector reports that a retry may help.
         transient: bool,
     },
 }
 
 impl Error {
-    /// Whether trying later may help.
+    /// Whether a later retry may help.
     pub fn is_transient(&self) -> bool {
         match &self.kind {
             ErrorKind::Unreachable { .. }
@@ -137,7 +138,7 @@ impl Error {
         }
     }
 
-    /// How long Airbyte, or our own breaker, asks to wait.
+    /// The delay requested by Airbyte, or by our own breaker.
     pub fn retry_after(&self) -> Option<Duration> {
         match &self.kind {
             ErrorKind::RateLimited { retry_after } | ErrorKind::Failed { retry_after, .. } => {
@@ -148,8 +149,8 @@ impl Error {
         }
     }
 
-    /// Whether nothing answered, or something before Airbyte answered for it. A 500 is Airbyte's
-    /// own: it answers so about single objects while others work.
+    /// Whether nothing responded, or a proxy responded in Airbyte's place. A 500 does not count:
+    /// Airbyte returns it for single objects while others work.
     pub(super) fn is_outage(&self) -> bool {
         match &self.kind {
             ErrorKind::Unreachable { .. } | ErrorKind::TimedOut { .. } | ErrorKind::Broken => true,
@@ -158,7 +159,7 @@ impl Error {
         }
     }
 
-    /// What is counted of it: the HTTP status, or why there is none.
+    /// The code for metrics: the HTTP status, or why there is none.
     pub(super) fn code(&self) -> String {
         let word = match &self.kind {
             ErrorKind::Rejected { status, .. } | ErrorKind::Failed { status, .. } => {
@@ -180,7 +181,7 @@ impl Error {
         word.to_owned()
     }
 
-    /// Whether a connector ran, failed and says that trying again may help.
+    /// Whether a connector ran, failed and reports that a retry may help.
     pub fn is_transient_failure(&self) -> bool {
         matches!(
             self.kind,
@@ -191,8 +192,8 @@ impl Error {
         )
     }
 
-    /// Whether the call may have had its effect although it failed. An answer that does not read, for
-    /// instance because it ends in the middle, may tell of one.
+    /// Whether the call may have taken effect although it failed. A response that cannot be parsed,
+    /// for example because it is truncated, may report success.
     pub fn is_ambiguous(&self) -> bool {
         matches!(
             self.kind,
@@ -203,13 +204,14 @@ impl Error {
         )
     }
 
-    /// Whether the thing asked for does not exist.
+    /// Whether the requested object does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self.kind, ErrorKind::NotFound { .. })
     }
 }
 
-/// Reads a failure's words from any of the bodies Airbyte and what stands before it answer with.
+/// Extracts the error message from any of the bodies that Airbyte and proxies in front of it
+/// return.
 pub(super) fn from_answer(
     call: &'static str,
     url: &str,
@@ -231,7 +233,7 @@ pub(super) fn from_answer(
     let said = parsed.as_ref().and_then(words).unwrap_or_else(|| {
         let text = body.trim();
         if text.is_empty() {
-            "no further words".to_owned()
+            "no further details".to_owned()
         } else {
             text.chars().take(300).collect()
         }
@@ -291,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_are_found_in_every_kind_of_body() {
+    fn finds_the_message_in_every_kind_of_body() {
         let problem = r#"{"status":409,"type":"https://reference.airbyte.com/reference/errors#try-again-later","title":"try-again-later","detail":"d","data":{"message":"A sync is already running for: 7"}}"#;
         assert!(said(409, problem).contains("A sync is already running for: 7"));
         let framework = r#"{"message":"Bad Request","_embedded":{"errors":[{"message":"Invalid client id or token"}]}}"#;
@@ -301,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn the_problem_type_is_its_last_part() {
+    fn the_problem_type_is_the_last_segment() {
         let error = from_answer("x", "u", 409, None, r#"{"type":"error:connection/locked"}"#);
         assert!(matches!(error.kind, ErrorKind::Conflict { problem, .. } if problem == "locked"));
     }

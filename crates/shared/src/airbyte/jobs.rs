@@ -1,4 +1,4 @@
-//! Jobs: lists over many connections, attempts with their failures and logs, cancelling.
+//! Jobs: lists over many connections, attempts with their failures and logs, cancellation.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use reqwest::Method;
@@ -10,14 +10,14 @@ use super::types::{AttemptLog, Job, JobDetail, JobInfo, JobInfoWithLogs, JobList
 use super::{Airbyte, Error};
 use crate::http::client::DEFAULT_TIMEOUT;
 
-/// Jobs of one answer to a list; Airbyte's own limit.
+/// Maximum number of jobs in one response to a list; Airbyte's own limit.
 pub const JOB_PAGE: usize = 100;
 
 impl Airbyte {
-    /// One job.
+    /// Returns a job.
     ///
     /// # Errors
-    /// When the call fails.
+    /// Returns an error if the call fails.
     pub async fn job_get(&self, id: &str) -> Result<Job, Error> {
         self.get(
             "reading a job",
@@ -28,10 +28,11 @@ impl Airbyte {
         .await
     }
 
-    /// The newest jobs of a connection, newest first. The server's own order is oldest first.
+    /// Returns the newest jobs of a connection, newest first. The server's default order is oldest
+    /// first.
     ///
     /// # Errors
-    /// When the call fails.
+    /// Returns an error if the call fails.
     pub async fn job_list_newest(&self, connection: Uuid, limit: usize) -> Result<Vec<Job>, Error> {
         let query = [
             ("connectionId", connection.to_string()),
@@ -44,11 +45,11 @@ impl Airbyte {
         Ok(page.data)
     }
 
-    /// A page of the jobs of all connections of these workspaces that changed since then, in the
-    /// order they changed. Their progress is no change.
+    /// Returns a page of jobs of these workspaces that changed since a time, in the order of
+    /// change. Progress does not count as a change.
     ///
     /// # Errors
-    /// When the call fails.
+    /// Returns an error if the call fails.
     pub async fn job_list_changed(
         &self,
         workspaces: &[Uuid],
@@ -74,10 +75,10 @@ impl Airbyte {
         Ok(page.data)
     }
 
-    /// A page of the jobs of all connections of these workspaces that run, newest first.
+    /// Returns a page of running jobs of these workspaces, newest first.
     ///
     /// # Errors
-    /// When the call fails.
+    /// Returns an error if the call fails.
     pub async fn job_list_running(
         &self,
         workspaces: &[Uuid],
@@ -96,10 +97,10 @@ impl Airbyte {
         Ok(page.data)
     }
 
-    /// Stops whatever job the connection of this one runs; answers the job as it then is.
+    /// Cancels the job that is running on this job's connection; returns the job's new state.
     ///
     /// # Errors
-    /// When the call fails.
+    /// Returns an error if the call fails.
     pub async fn job_cancel(&self, id: &str) -> Result<Job, Error> {
         let call: Call<'_, ()> = Call {
             name: "cancelling a job",
@@ -108,16 +109,16 @@ impl Airbyte {
             query: &[],
             body: None,
             timeout: DEFAULT_TIMEOUT * 4,
-            // A second one might stop the next job.
+            // A second call might cancel the next job.
             repeat: Repeat::Unsafe,
         };
         decode(call.name, &call.url, &self.inner.send(&call).await?)
     }
 
-    /// A job's attempts: how many, since when, and why the last one failed.
+    /// Returns a job's number of attempts, its start, and why the last attempt failed.
     ///
     /// # Errors
-    /// When the call fails.
+    /// Returns an error if the call fails.
     pub async fn job_detail(&self, id: &str) -> Result<JobDetail, Error> {
         let Ok(number) = id.parse::<i64>() else {
             return Ok(JobDetail::default());
@@ -136,10 +137,11 @@ impl Airbyte {
         Ok(JobDetail::of(attempts))
     }
 
-    /// The attempts of at most [`JOB_PAGE`] jobs that ended between the two times, newest first.
+    /// Returns the attempts of at most [`JOB_PAGE`] jobs that ended between the two times, newest
+    /// first.
     ///
     /// # Errors
-    /// When the call fails, for instance because it is not allowed without a connection.
+    /// Returns an error if the call fails, for example because Airbyte requires a connection id.
     pub async fn job_detail_list(
         &self,
         from: DateTime<Utc>,
@@ -171,10 +173,10 @@ impl Airbyte {
             .collect())
     }
 
-    /// The logs of a job's attempts, oldest first.
+    /// Returns the logs of a job's attempts, oldest first.
     ///
     /// # Errors
-    /// When the call fails.
+    /// Returns an error if the call fails.
     pub async fn job_logs(&self, id: &str) -> Result<Vec<AttemptLog>, Error> {
         let Ok(number) = id.parse::<i64>() else {
             return Ok(Vec::new());

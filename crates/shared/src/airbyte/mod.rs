@@ -1,7 +1,7 @@
 //! A client for both of Airbyte's APIs.
 //!
-//! Decoding is lenient: members that are missing or new do not matter unless they are needed.
-//! What fails is told in Airbyte's own words. Ids of jobs are integers there and strings here.
+//! Decoding is lenient: missing or unknown members are ignored unless AAM needs them. Errors carry
+//! Airbyte's own message. Job ids are integers in Airbyte and strings here.
 
 mod actors;
 mod call;
@@ -28,7 +28,7 @@ pub use error::{Error, ErrorKind};
 pub use jobs::JOB_PAGE;
 pub use public_api::{Configurations, NewConnection};
 
-/// Discover and check wait for a connector; Airbyte itself gives up after about ten minutes.
+/// Discoveries and checks wait for a connector; Airbyte itself times out after about ten minutes.
 pub const CONNECTOR_TIMEOUT: Duration = Duration::from_secs(11 * 60);
 
 /// A client for one Airbyte; cheap to clone.
@@ -44,7 +44,8 @@ struct Inner {
     http: reqwest::Client,
     tokens: Option<token::Tokens>,
     dependency: Dependency,
-    /// For a call that waits for no connector; the others' time-outs are in proportion.
+    /// Timeout of calls that do not wait for a connector; the other timeouts are proportional to
+    /// it.
     quick_timeout: Duration,
 }
 
@@ -55,8 +56,8 @@ impl std::fmt::Debug for Airbyte {
 }
 
 impl Airbyte {
-    /// A client for the Airbyte at `urls`. Without client credentials no token is sent, which is
-    /// what an Airbyte with authentication switched off wants.
+    /// Creates a client for the Airbyte at `urls`. Without client credentials it sends no token, as
+    /// an Airbyte with authentication disabled requires.
     pub fn new(
         urls: AirbyteUrls,
         client: Option<(String, SecretString)>,
@@ -65,8 +66,8 @@ impl Airbyte {
         Self::with_timeout(urls, client, http, DEFAULT_TIMEOUT)
     }
 
-    /// The same with another time-out than 30 s for a call that waits for no connector; those of
-    /// the others are in proportion.
+    /// As `new`, with a timeout other than 30 s for calls that do not wait for a connector; the
+    /// other timeouts are scaled accordingly.
     pub fn with_timeout(
         urls: AirbyteUrls,
         client: Option<(String, SecretString)>,
@@ -97,7 +98,7 @@ impl Airbyte {
         }
     }
 
-    /// Base URL of the public API, without user information; names the instance.
+    /// Base URL of the public API without user information; identifies the instance.
     pub fn instance(&self) -> &str {
         &self.inner.instance
     }

@@ -12,7 +12,7 @@ use crate::http::client::DEFAULT_TIMEOUT;
 
 const PAGE: usize = 100;
 
-/// A connection to be made.
+/// A connection to create.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewConnection {
@@ -26,18 +26,18 @@ pub struct NewConnection {
     pub destination_id: Uuid,
     /// Its streams.
     pub configurations: Configurations,
-    /// `source`, `destination` or `custom_format`; always sent, since the two APIs default
-    /// differently.
+    /// `source`, `destination` or `custom_format`; always sent, since the two APIs have different
+    /// defaults.
     pub namespace_definition: String,
-    /// Set with `custom_format`.
+    /// Required with `custom_format`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace_format: Option<String>,
-    /// Put before every table's name.
+    /// Prefix of every table's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
 }
 
-/// The streams of a connection to be made.
+/// The streams of a connection to create.
 #[derive(Debug, Clone, Serialize)]
 pub struct Configurations {
     /// Selected streams with their modes.
@@ -45,19 +45,19 @@ pub struct Configurations {
 }
 
 impl Airbyte {
-    /// Every workspace.
+    /// Lists all workspaces.
     ///
     /// # Errors
-    /// When the call fails.
+    /// Returns an error if the call fails.
     pub async fn workspace_list(&self) -> Result<Vec<Workspace>, Error> {
         self.all_pages("listing workspaces", "/workspaces", &[])
             .await
     }
 
-    /// The streams of a source with the modes it and the destination support together.
+    /// Returns the streams of a source with the modes that both it and the destination support.
     ///
     /// # Errors
-    /// When the call or the discover behind it fails.
+    /// Returns an error if the call, or the discovery that it includes, fails.
     pub async fn stream_list(
         &self,
         source: Uuid,
@@ -71,20 +71,20 @@ impl Airbyte {
             .await
     }
 
-    /// Every connection of a workspace.
+    /// Lists the connections of a workspace.
     ///
     /// # Errors
-    /// When the call fails.
+    /// Returns an error if the call fails.
     pub async fn connection_list(&self, workspace: Uuid) -> Result<Vec<Connection>, Error> {
         let query = [("workspaceIds", workspace.to_string())];
         self.all_pages("listing connections", "/connections", &query)
             .await
     }
 
-    /// Makes a connection. Not idempotent, and a discover may run inside it.
+    /// Creates a connection. Not idempotent, and may include a discovery.
     ///
     /// # Errors
-    /// When the call fails; an ambiguous error may have made it all the same.
+    /// Returns an error if the call fails. After an ambiguous error the object may exist anyway.
     pub async fn connection_create(&self, new: &NewConnection) -> Result<Connection, Error> {
         let mut body = serde_json::to_value(new).map_err(|error| Error {
             call: "making the connection",
@@ -107,10 +107,10 @@ impl Airbyte {
         .await
     }
 
-    /// Removes a connection; one that is gone already counts as removed.
+    /// Deletes a connection. Succeeds if it is already gone.
     ///
     /// # Errors
-    /// When the call fails.
+    /// Returns an error if the call fails.
     pub async fn connection_delete(&self, id: Uuid) -> Result<(), Error> {
         self.delete("removing the connection", &format!("/connections/{id}"))
             .await
@@ -119,7 +119,7 @@ impl Airbyte {
     /// Starts a sync.
     ///
     /// # Errors
-    /// A conflict `try-again-later` when a job runs already.
+    /// Returns the conflict `try-again-later` if a job is already running.
     pub async fn job_create_sync(&self, connection: Uuid) -> Result<Job, Error> {
         let body = json!({"connectionId": connection, "jobType": "sync"});
         self.write(
@@ -132,8 +132,8 @@ impl Airbyte {
         .await
     }
 
-    /// Every page of a list, counted by offsets: `next` names an internal host on a default
-    /// install, and is set on the last page too.
+    /// Returns all pages of a list, counted by offset. `next` is unusable: on a default install it
+    /// names an internal host, and it is set on the last page too.
     pub(super) async fn all_pages<T: DeserializeOwned>(
         &self,
         name: &'static str,

@@ -1,4 +1,4 @@
-//! The client against what Airbyte, and what stands before it, can do to a caller.
+//! The client against the behavior of Airbyte and of proxies in front of it.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ async fn many_callers_share_one_token_and_lists_are_read_to_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_token_is_replaced_once() {
+async fn a_rejected_token_is_replaced_once() {
     let server = MockServer::start().await;
     give_token(&server, "old", 900, 1).await;
     give_token(&server, "new", 900, 1).await;
@@ -81,7 +81,7 @@ async fn a_refused_token_is_replaced_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_credentials_say_what_to_do() {
+async fn wrong_credentials_are_reported_with_a_remedy() {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
         .and(path("/api/public/v1/applications/token"))
@@ -188,7 +188,7 @@ async fn a_read_is_repeated_and_a_create_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_there_is_told_as_such() {
+async fn an_unreachable_server_is_reported_as_such() {
     local::install_tls_provider();
     let urls = AirbyteUrls::of_instance(&"http://127.0.0.1:1".parse().unwrap());
     let airbyte = Airbyte::new(urls, None, crate::http::client::build().unwrap());

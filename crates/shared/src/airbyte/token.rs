@@ -1,8 +1,8 @@
-//! OAuth2 client credentials for Airbyte, through the `oauth2` crate over our HTTP client.
+//! OAuth2 client credentials for Airbyte, using the `oauth2` crate with our HTTP client.
 //!
-//! A token lives min(`expires_in`, `exp − iat`) from its receipt on a monotonic clock, 180 s when
-//! neither is known. It is refreshed ahead by min(60 s, a third), by one caller at a time; the
-//! others wait for that one's answer.
+//! A token lives min(`expires_in`, `exp − iat`) from its receipt on a monotonic clock, or 180 s if
+//! neither is known. It is refreshed early by min(60 s, a third of its lifetime), by one caller at
+//! a time; the others wait for that response.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,7 +78,7 @@ impl Tokens {
         }
     }
 
-    /// A token that is fresh, and not the one Airbyte just refused.
+    /// Returns a fresh token other than the one that Airbyte just rejected.
     pub(super) async fn get(
         &self,
         refused: Option<&SecretString>,
@@ -100,7 +100,8 @@ impl Tokens {
                 Some(refresh) => refresh.clone(),
                 None => {
                     let refresh = refresh(Arc::clone(&self.shared)).boxed().shared();
-                    // Driven by a task of its own: a caller that goes away takes nothing with it.
+                    // Runs as a separate task, so that a caller that disconnects does not cancel
+                    // it.
                     tokio::spawn(refresh.clone());
                     state.refresh = Some(refresh.clone());
                     refresh
@@ -155,7 +156,7 @@ async fn fetch(shared: &Arc<TokenState>) -> Result<(SecretString, Duration), Err
         oauth2::RequestTokenError::Parse(_, body) => fail(ErrorKind::NotAirbyte {
             url: shared.url.as_str().into(),
             said: format!(
-                "a token answer of {} bytes without a usable token",
+                "a token response of {} bytes without a usable token",
                 body.len()
             ),
         }),
@@ -169,7 +170,7 @@ async fn fetch(shared: &Arc<TokenState>) -> Result<(SecretString, Duration), Err
     Ok((value.into(), lifetime))
 }
 
-/// One try, past the breaker and the bulkhead.
+/// Makes one attempt, within the breaker and the bulkhead.
 async fn ask(shared: Arc<TokenState>, request: HttpRequest) -> Result<HttpResponse, Error> {
     let entered = shared.dependency.enter(Lane::Quick).await;
     let pass = entered.map_err(|refusal| refused(CALL, refusal))?;
@@ -186,8 +187,8 @@ async fn ask(shared: Arc<TokenState>, request: HttpRequest) -> Result<HttpRespon
     outcome
 }
 
-/// Airbyte's token endpoint reads JSON, with `grant-type` spelt with a hyphen, and wants no
-/// Authorization header; some versions answer 401 to the form body the standard asks for.
+/// Airbyte's token endpoint expects JSON with the member `grant-type` (with a hyphen) and no
+/// Authorization header; some versions answer 401 to the form body that the standard requires.
 async fn send_as_json(
     http: &reqwest::Client,
     timeout: Duration,
@@ -222,7 +223,7 @@ async fn send_as_json(
             retry_after,
             &String::from_utf8_lossy(&bytes),
         );
-        // Community answers a wrong id or secret with a 400.
+        // Community edition answers a wrong id or secret with a 400.
         return Err(match failed.kind {
             ErrorKind::Rejected { said, .. } => Error {
                 call: CALL,
@@ -253,7 +254,7 @@ fn lifetime(expires_in: Option<Duration>, token: &str) -> Duration {
     }
 }
 
-/// `exp − iat`: the difference does not care whether our clock and Airbyte's agree.
+/// `exp − iat`, which does not depend on whether our clock and Airbyte's agree.
 fn jwt_lifetime(token: &str) -> Option<Duration> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_lives_as_long_as_the_shorter_claim_says() {
+    fn a_token_lives_as_long_as_its_shorter_claim() {
         let seconds = |expires_in: Option<u64>, token: &str| {
             lifetime(expires_in.map(Duration::from_secs), token).as_secs()
         };

@@ -1,4 +1,4 @@
-//! What Airbyte answers, as far as AAM reads it. Members that are not read are not required.
+//! The parts of Airbyte's responses that AAM uses. Other members are not required.
 
 use catalog::destinations::DestinationKind;
 use chrono::{DateTime, Utc};
@@ -24,18 +24,19 @@ pub struct Workspace {
 pub struct Definition {
     /// Its id.
     pub id: Uuid,
-    /// Its name, for instance `Salesforce`.
+    /// Its name, for example `Salesforce`.
     pub name: String,
-    /// Its image, for instance `airbyte/source-salesforce`.
+    /// Its image, for example `airbyte/source-salesforce`.
     #[serde(default)]
     pub docker_repository: String,
-    /// Its image's tag, for instance `2.7.0`.
+    /// Its image's tag, for example `2.7.0`.
     #[serde(default)]
     pub docker_image_tag: String,
 }
 
 impl Definition {
-    /// The short name people type: the image's last part without `source-` or `destination-`.
+    /// The short name that people type: the last segment of the image without `source-` or
+    /// `destination-`.
     pub fn short_name(&self) -> &str {
         let image = self
             .docker_repository
@@ -63,13 +64,13 @@ pub struct Actor {
     /// Its connector.
     #[serde(default)]
     pub definition_id: Option<Uuid>,
-    /// Its connector's name, as the public API writes it: `postgres`; empty for a custom one.
+    /// Its connector's name as in the public API: `postgres`; empty for a custom connector.
     #[serde(default, alias = "sourceType", alias = "destinationType")]
     pub connector: Option<String>,
-    /// Its configuration, secrets masked by Airbyte.
+    /// Its configuration; Airbyte masks secrets.
     #[serde(default)]
     pub configuration: serde_json::Value,
-    /// When it was made, in seconds since 1970.
+    /// When it was created, in seconds since 1970.
     #[serde(default)]
     pub created_at: Option<i64>,
 }
@@ -84,14 +85,14 @@ impl std::fmt::Debug for Actor {
 }
 
 impl Actor {
-    /// What a destination is written into, as far as its connector's name tells.
+    /// The kind of destination, derived from its connector's name.
     pub fn destination_kind(&self) -> DestinationKind {
         let name = self.connector.as_deref();
         name.map(DestinationKind::of).unwrap_or_default()
     }
 }
 
-/// A connection, as the public API tells it.
+/// A connection, as the public API returns it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Connection {
@@ -114,10 +115,10 @@ pub struct Connection {
     /// Set with `custom_format`.
     #[serde(default)]
     pub namespace_format: Option<String>,
-    /// Put before every table's name.
+    /// Prefix of every table's name.
     #[serde(default)]
     pub prefix: Option<String>,
-    /// When it was made, in seconds since 1970.
+    /// When it was created, in seconds since 1970.
     #[serde(default)]
     pub created_at: Option<i64>,
 }
@@ -130,7 +131,7 @@ pub struct ConnectionStreams {
     pub streams: Vec<ConnectionStream>,
 }
 
-/// A stream of a connection, as far as its identity goes.
+/// The identity of a connection's stream.
 #[derive(Debug, Clone, Deserialize)]
 pub struct ConnectionStream {
     /// The stream's name.
@@ -140,21 +141,22 @@ pub struct ConnectionStream {
     pub namespace: Option<String>,
 }
 
-/// A stream of `GET /streams`, with the modes the pair of source and destination supports.
+/// A stream of `GET /streams`, with the modes that both source and destination support.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StreamProperties {
     /// The stream's name.
     pub stream_name: String,
-    /// The stream's namespace; the server spells it with a small n, the document does not.
+    /// The stream's namespace; the server spells it with a lower-case n, unlike the documentation.
     #[serde(default, alias = "streamnamespace")]
     pub stream_namespace: Option<String>,
-    /// Combined modes, for instance `incremental_deduped_history`.
+    /// Combined modes, for example `incremental_deduped_history`.
     #[serde(default)]
     pub sync_modes: Vec<String>,
 }
 
-/// The write modes of the destination, by the pairs Airbyte offers for a source's streams.
+/// The destination's write modes, derived from the pairs that Airbyte offers for a source's
+/// streams.
 pub fn destination_modes(
     streams: &[StreamProperties],
 ) -> Vec<airbyte_protocol::DestinationSyncMode> {
@@ -178,35 +180,35 @@ pub struct Job {
     /// The connection in Airbyte.
     #[serde(default)]
     pub connection_id: Option<Uuid>,
-    /// Airbyte's word for where it is.
+    /// Airbyte's status of the job.
     pub status: String,
     /// `sync`, `refresh`, `reset` or `clear`.
     #[serde(default)]
     pub job_type: String,
-    /// When it was made.
+    /// When it was created.
     #[serde(default, deserialize_with = "lenient_time")]
     pub start_time: Option<DateTime<Utc>>,
     /// When it ended.
     #[serde(default, deserialize_with = "lenient_time")]
     pub last_updated_at: Option<DateTime<Utc>>,
-    /// Bytes that arrived.
+    /// Bytes synced.
     #[serde(default)]
     pub bytes_synced: Option<i64>,
-    /// Rows that arrived.
+    /// Rows synced.
     #[serde(default)]
     pub rows_synced: Option<i64>,
 }
 
-/// The catalog of a discover that succeeded.
+/// The catalog of a successful discovery.
 #[derive(Debug, Clone)]
 pub struct Discovered {
     /// The catalog in the Config API's notation, as text in Airbyte's order.
     pub catalog: String,
-    /// Its id, which a connection's `sourceCatalogId` can be moved to.
+    /// Its id, which can be set as a connection's `sourceCatalogId`.
     pub catalog_id: Option<Uuid>,
 }
 
-/// A connection, as the Config API tells it: the configured catalog, selected streams only.
+/// A connection, as the Config API returns it: the configured catalog with selected streams only.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionRead {
@@ -220,15 +222,15 @@ pub struct ConnectionRead {
     pub status: String,
     /// The configured catalog in the Config API's notation.
     pub sync_catalog: Box<RawValue>,
-    /// The discovered catalog the connection has accepted.
+    /// The discovered catalog that the connection has accepted.
     #[serde(default)]
     pub source_catalog_id: Option<Uuid>,
-    /// Whether a breaking change waits for somebody.
+    /// Whether a breaking change awaits acknowledgement.
     #[serde(default)]
     pub breaking_change: bool,
 }
 
-/// What went wrong in an attempt.
+/// Why an attempt failed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FailureReason {
@@ -238,22 +240,22 @@ pub struct FailureReason {
     /// `source`, `destination`, `airbyte_platform`, …
     #[serde(default)]
     pub failure_origin: Option<String>,
-    /// The text for users.
+    /// The message for users.
     #[serde(default)]
     pub external_message: Option<String>,
-    /// The text for developers.
+    /// The message for developers.
     #[serde(default)]
     pub internal_message: Option<String>,
 }
 
-/// A job's attempts, as far as they tell when it began and why it failed.
+/// A job's start and failure, from its attempts.
 #[derive(Debug, Clone, Default)]
 pub struct JobDetail {
     /// How many attempts there were.
     pub attempts: i32,
-    /// When the first one began.
+    /// When the first one started.
     pub started_at: Option<DateTime<Utc>>,
-    /// Why the last one failed, in words.
+    /// Why the last one failed.
     pub failure: Option<String>,
 }
 
@@ -314,7 +316,7 @@ struct AttemptNumber {
     id: Option<i64>,
 }
 
-/// Lines as they were formatted, or events that are not.
+/// Formatted lines, or structured events.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Logs {
@@ -447,7 +449,7 @@ pub(super) struct RefreshAnswer {
 }
 
 impl FailureReason {
-    /// The failure in one sentence: whose it is and what it says.
+    /// The failure in one sentence: its origin and its message.
     pub fn in_words(&self) -> String {
         let said = self
             .external_message
@@ -474,7 +476,7 @@ fn text_or_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
     })
 }
 
-/// A time that does not read is no reason to lose the rest.
+/// Accepts malformed times as absent, so that the rest is not lost.
 fn lenient_time<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<DateTime<Utc>>, D::Error> {

@@ -23,10 +23,11 @@ impl AuthBroker {
         Self(ServiceClient::new("auth_broker", base, tokens, http))
     }
 
-    /// The part of a source's configuration that the credential holds, ready for Airbyte.
+    /// Returns the part of a source's configuration that the credential holds, ready for Airbyte.
     ///
     /// # Errors
-    /// A problem `credential_unknown` when there is none, or it is bound to another source type.
+    /// Returns the problem `credential_unknown` if the credential does not exist or is bound to
+    /// another source type.
     pub async fn fragment(
         &self,
         source_type: &str,
@@ -36,11 +37,11 @@ impl AuthBroker {
         self.0.call(Method::GET, &path, None::<&()>, TIMEOUT).await
     }
 
-    /// Keeps the configuration of an operation sealed until it ends, so that another process can go
-    /// on with it.
+    /// Seals the configuration of an operation until the operation ends, so that another process
+    /// can resume it.
     ///
     /// # Errors
-    /// When the broker cannot keep it.
+    /// Returns an error if the broker cannot store it.
     pub async fn seal(
         &self,
         operation: Uuid,
@@ -55,10 +56,10 @@ impl AuthBroker {
             .await
     }
 
-    /// What was kept for an operation; `None` when nothing is.
+    /// Returns what was sealed for an operation, if anything.
     ///
     /// # Errors
-    /// When the broker does not answer or cannot open it.
+    /// Returns an error if the broker does not respond or cannot decrypt it.
     pub async fn unseal(&self, operation: Uuid) -> Result<Option<Map<String, Value>>, Error> {
         let operation = operation.to_string();
         let path = ["sealed", operation.as_str()];
@@ -71,10 +72,10 @@ impl AuthBroker {
         }
     }
 
-    /// Forgets what was kept for an operation.
+    /// Deletes what was sealed for an operation.
     ///
     /// # Errors
-    /// When the broker does not answer; what is left is forgotten after a day.
+    /// Returns an error if the broker does not respond; it deletes leftovers after a day.
     pub async fn forget(&self, operation: Uuid) -> Result<(), Error> {
         let operation = operation.to_string();
         let path = ["sealed", operation.as_str()];
@@ -83,15 +84,15 @@ impl AuthBroker {
             .await
     }
 
-    /// The state of the circuit to it.
+    /// The state of its circuit breaker.
     pub fn circuit(&self) -> contracts::Circuit {
         self.0.circuit()
     }
 
-    /// Whether it answers.
+    /// Checks whether it responds.
     ///
     /// # Errors
-    /// When it does not.
+    /// Returns an error if it does not.
     pub async fn health(&self) -> Result<(), Error> {
         self.0.health().await
     }

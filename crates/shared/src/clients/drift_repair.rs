@@ -1,4 +1,4 @@
-//! The drift-repair agent: heals.
+//! The drift-repair agent, which heals connections.
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ impl DriftRepair {
         Self(ServiceClient::new("drift_repair_agent", base, tokens, http))
     }
 
-    /// Heals a connection. Waits as long as a discover may take, and a job is waited for.
+    /// Heals a connection. Waits as long as a discovery, and the wait for a running job, may take.
     ///
     /// # Errors
-    /// The agent's problems, under their own codes.
+    /// Returns the agent's problems with their codes.
     pub async fn heal(&self, request: &HealRequest) -> Result<HealAnswer, Error> {
         let timeout = CONNECTOR_TIMEOUT + Duration::from_secs(120);
         self.0
@@ -31,10 +31,10 @@ impl DriftRepair {
             .await
     }
 
-    /// Puts an earlier catalog version in force again.
+    /// Rolls a connection back to an earlier catalog version.
     ///
     /// # Errors
-    /// The agent's problems, under their own codes.
+    /// Returns the agent's problems with their codes.
     pub async fn rollback(&self, request: &RollbackRequest) -> Result<RollbackAnswer, Error> {
         let path = ["repair", "rollback"];
         self.0
@@ -42,15 +42,15 @@ impl DriftRepair {
             .await
     }
 
-    /// The state of the circuit to it.
+    /// The state of its circuit breaker.
     pub fn circuit(&self) -> contracts::Circuit {
         self.0.circuit()
     }
 
-    /// Whether it answers.
+    /// Checks whether it responds.
     ///
     /// # Errors
-    /// When it does not.
+    /// Returns an error if it does not.
     pub async fn health(&self) -> Result<(), Error> {
         self.0.health().await
     }

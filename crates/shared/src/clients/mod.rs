@@ -1,5 +1,5 @@
-//! Clients for our own services. Each is behind a feature, so that a `Cargo.toml` states whom a
-//! service calls.
+//! Clients for AAM's services. Each has a Cargo feature, so that a `Cargo.toml` states which
+//! services a service calls.
 
 #[cfg(feature = "client-auth-broker")]
 pub mod auth_broker;
@@ -25,36 +25,39 @@ use crate::service_token::ServiceTokens;
 use crate::telemetry::{CALLS, TRACEPARENT, traceparent};
 use redaction::shown_url::ShownUrl;
 
-/// Why a call to another service of ours failed.
+/// Why a call to another AAM service failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It cannot be reached.
+    /// The service is unreachable.
     #[error("{service} cannot be reached at {url}")]
     Unreachable {
         /// The service.
         service: &'static str,
-        /// Where it was tried.
+        /// The address that was tried.
         url: ShownUrl,
     },
-    /// It did not answer in time, or the connection broke.
-    #[error("{service} {}", if *broken { "broke the connection off".to_owned() } else { format!("did not answer within {seconds} s") })]
+    /// It did not respond in time, or the connection broke.
+    #[error("{service} {}", if *broken { "closed the connection before responding".to_owned() } else { format!("did not respond within {seconds} s") })]
     NoAnswer {
         /// The service.
         service: &'static str,
-        /// How long was waited.
+        /// The timeout.
         seconds: u64,
-        /// Whether the connection broke before.
+        /// Whether the connection broke first.
         broken: bool,
     },
-    /// It failed too often just now, or too many calls to it are under way; nothing was sent.
-    #[error("{service} did not answer lately and is not called for a while")]
+    /// Recent calls failed too often, or too many calls are in progress; nothing was sent.
+    #[error(
+        "{service}: call rejected; its circuit breaker is open or too many calls are in \
+             progress"
+    )]
     Refused {
         /// The service.
         service: &'static str,
-        /// When a call is made again.
+        /// Time until the next attempt.
         retry_after: Option<Duration>,
     },
-    /// It answered with a problem.
+    /// It responded with a problem.
     #[error("{service}: {}", problem.detail)]
     Problem {
         /// The service.
@@ -62,8 +65,8 @@ pub enum Error {
         /// Its problem.
         problem: Box<Problem>,
     },
-    /// It answered something that does not read.
-    #[error("{service} answered {status} with something that does not read")]
+    /// Its response could not be parsed.
+    #[error("{service} answered {status} with an invalid body")]
     Garbage {
         /// The service.
         service: &'static str,
@@ -73,7 +76,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether trying again later may help.
+    /// Whether a later retry may help.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. }
@@ -84,7 +87,7 @@ impl Error {
         }
     }
 
-    /// The code of the problem it answered with.
+    /// The code of the problem that it returned.
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Problem { problem, .. } => Some(problem.code),
@@ -138,12 +141,12 @@ impl ServiceClient {
         }
     }
 
-    /// The state of the circuit to it.
+    /// The state of the circuit breaker.
     pub(crate) fn circuit(&self) -> contracts::Circuit {
         self.dependency.circuit()
     }
 
-    /// A call whose answer is read.
+    /// Makes a call and parses the response.
     pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -155,7 +158,7 @@ impl ServiceClient {
         serde_json::from_slice(&bytes).map_err(|_| self.garbage(status))
     }
 
-    /// A call that is answered without a body.
+    /// Makes a call whose response has no body.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -164,7 +167,7 @@ impl ServiceClient {
         timeout: Duration,
     ) -> Result<(), Error> {
         let (status, _) = self.answer(method, path, body, timeout).await?;
-        // Whatever else answers with success has not done it.
+        // Any other success status means that it was not done.
         if status == 204 {
             Ok(())
         } else {
@@ -172,7 +175,7 @@ impl ServiceClient {
         }
     }
 
-    /// Calls the service; again where nothing was sent, or nothing is changed by it.
+    /// Calls the service; retries if nothing was sent, or if the call changes nothing.
     async fn answer(
         &self,
         method: Method,
@@ -188,7 +191,7 @@ impl ServiceClient {
         outgoing::repeat(|| self.answer_once(&method, path, body, timeout), again).await
     }
 
-    /// One try, past the breaker and the bulkhead.
+    /// Makes one attempt, within the breaker and the bulkhead.
     async fn answer_once(
         &self,
         method: &Method,
@@ -226,7 +229,7 @@ impl ServiceClient {
         };
         crate::metrics::service_call(service, &code);
         match &outcome {
-            // A heal that takes too long says nothing about the service.
+            // A slow heal says nothing about the service's health.
             Err(Error::NoAnswer { broken: false, .. }) if lane == Lane::Slow => drop(pass),
             Err(Error::Unreachable { .. } | Error::NoAnswer { .. }) => pass.failed(),
             Err(Error::Garbage {
@@ -248,7 +251,7 @@ impl ServiceClient {
         if answer.status() == StatusCode::UNAUTHORIZED {
             let date = answer.headers().get("date");
             let date = date.and_then(|date| date.to_str().ok());
-            // What was refused did nothing, so it may be sent again.
+            // A rejected call had no effect, so it may be sent again.
             if self.skew.learn(self.service, date) {
                 answer = self.send_signed(method, path, body, timeout).await?;
             }
@@ -323,7 +326,7 @@ impl ServiceClient {
         }
     }
 
-    /// Whether the service answers, and takes us for what we are.
+    /// Checks whether the service responds and authenticates us correctly.
     pub(crate) async fn health(&self) -> Result<(), Error> {
         let timeout = Duration::from_secs(3);
         let asked = self

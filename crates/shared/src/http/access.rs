@@ -1,5 +1,5 @@
-//! Who may call: holders of `AAM_API_KEY` or a stored key, services of ours by their tokens, and anybody on loopback
-//! while no key exists.
+//! Authentication: accepts `AAM_API_KEY` or a stored key, tokens of AAM's services, and on loopback
+//! any caller while no key exists.
 
 use contracts::Role;
 use secrecy::ExposeSecret as _;
@@ -13,30 +13,30 @@ use crate::registry::keys::digest;
 use crate::service_token::{NotVerified, ServiceTokens};
 use crate::settings::Settings;
 
-/// Who calls.
+/// The caller of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
     /// A person or program.
     Caller {
-        /// Stays the same as long as the key: its id, [`API_KEY`] or [`ANONYMOUS`].
+        /// Stable for the lifetime of the key: its id, [`API_KEY`] or [`ANONYMOUS`].
         id: String,
-        /// The key's name, as the audit log tells it.
+        /// The key's name, as in the audit log.
         name: String,
-        /// What it may do.
+        /// Its role.
         role: Role,
     },
-    /// Another service of ours.
+    /// Another AAM service.
     Service {
         /// Its name.
         name: String,
-        /// For whom it calls, where somebody asked it.
+        /// The caller on whose behalf it calls, if any.
         on_behalf_of: Option<(String, Role)>,
     },
 }
 
-/// The caller who shows `AAM_API_KEY`.
+/// Id of a caller with `AAM_API_KEY`.
 pub const API_KEY: &str = "AAM_API_KEY";
-/// Whoever calls on loopback while no key exists.
+/// Id of a caller on loopback while no key exists.
 pub const ANONYMOUS: &str = "anonymous";
 
 impl Principal {
@@ -48,7 +48,7 @@ impl Principal {
         }
     }
 
-    /// What it may do. Services of ours may do everything; what their caller may do they checked.
+    /// The caller's role. Services have every permission; they have checked their own caller's.
     pub fn role(&self) -> Role {
         match self {
             Self::Caller { role, .. } => *role,
@@ -56,14 +56,14 @@ impl Principal {
         }
     }
 
-    /// How the audit log calls it.
+    /// The name in the audit log.
     pub fn name(&self) -> &str {
         match self {
             Self::Caller { name, .. } | Self::Service { name, .. } => name,
         }
     }
 
-    /// Tells callers apart.
+    /// An id that is unique per caller.
     pub fn id(&self) -> String {
         match self {
             Self::Caller { id, .. } => id.clone(),
@@ -71,7 +71,7 @@ impl Principal {
         }
     }
 
-    /// Whoever is behind the request, for `service` that carries it out.
+    /// The caller context of a request that `service` carries out.
     pub(super) fn actor(&self, service: &'static str) -> Actor {
         let (name, role) = match self {
             Self::Caller { name, role, .. } => (name.clone(), *role),
@@ -89,23 +89,24 @@ impl Principal {
     }
 }
 
-/// Why a service does not start, or does not let a caller in.
+/// Why a service does not start, or cannot authenticate a caller.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
     /// Not bound to loopback, and no key.
     #[error(
-        "BIND_ADDRESS={0} is reachable from other machines, AAM_API_KEY is not set and no key is stored: set it, or bind to 127.0.0.1"
+        "BIND_ADDRESS={0} is reachable from other machines, but AAM_API_KEY is not set and no key \
+         is stored: set it, or bind to 127.0.0.1"
     )]
     Open(String),
-    /// The registry does not tell whether keys are stored.
-    #[error("cannot tell whether an API key is stored")]
+    /// The registry cannot be asked whether keys are stored.
+    #[error("cannot determine whether an API key is stored")]
     Registry(#[from] crate::registry::Error),
     /// The data directory cannot provide the service token key.
     #[error(transparent)]
     Home(#[from] local::home::Error),
 }
 
-/// What a service accepts.
+/// The credentials that a service accepts.
 #[derive(Debug, Clone)]
 pub struct Access {
     key: Option<[u8; 32]>,
@@ -115,11 +116,11 @@ pub struct Access {
 }
 
 impl Access {
-    /// What the settings and the registry say for `service`. To be called on the runtime that outlives the
-    /// requests.
+    /// Reads the access rules of `service` from the settings and the registry. Call it on the
+    /// runtime that outlives the requests.
     ///
     /// # Errors
-    /// When the service would be open to other machines without a key.
+    /// Returns an error if the service would be open to other machines without a key.
     pub async fn new(
         settings: &Settings,
         service: &'static str,
@@ -140,10 +141,10 @@ impl Access {
         })
     }
 
-    /// Who calls, by the `Authorization` header; `None` when nobody we know.
+    /// Identifies the caller by the `Authorization` header; `None` if the credentials are unknown.
     ///
     /// # Errors
-    /// When the registry has to be asked and does not answer.
+    /// Returns an error if the registry has to be queried and does not respond.
     pub(super) async fn principal(
         &self,
         authorization: Option<&str>,
@@ -162,7 +163,8 @@ impl Access {
                         on_behalf_of: verified.on_behalf_of,
                     }));
                 }
-                // A service whose clock differs from ours must learn it, not pass for somebody else.
+                // A service whose clock differs from ours must learn it, and must not pass as
+                // another caller.
                 Err(NotVerified::Stale) => return Ok(None),
                 Err(NotVerified::Foreign) => {}
             }
@@ -181,7 +183,7 @@ impl Access {
         } else if authorization.is_some() {
             return Ok(None);
         }
-        // A key where none exists is a mistake of the caller's, but no intrusion.
+        // A key sent while none exists is the caller's mistake, not an intrusion.
         let open = self.key.is_none() && !self.stored.any().await?;
         Ok(open.then(|| Principal::admin(ANONYMOUS)))
     }

@@ -1,17 +1,18 @@
-//! Who a task works for, carried through every task of a request like its id.
+//! The caller on whose behalf a task runs, carried through every task of a request like the request
+//! id.
 
 use std::future::Future;
 
 use contracts::Role;
 
-/// Who a task works for.
+/// The caller on whose behalf a task runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// The service that does it.
+    /// The service that runs the task.
     pub service: &'static str,
-    /// The key's name, the calling service, or `aam` for what goes on by itself.
+    /// The key's name, the calling service, or `aam` for background work.
     pub name: String,
-    /// What the caller may do.
+    /// The caller's role.
     pub role: Role,
 }
 
@@ -19,12 +20,12 @@ tokio::task_local! {
     static CURRENT: Actor;
 }
 
-/// Who asked for what this task does, where somebody did.
+/// The caller that requested this task's work, if there is one.
 pub fn asking() -> Option<Actor> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
-/// Who this task works for; AAM itself where nobody asked.
+/// The caller on whose behalf this task runs; AAM itself for background work.
 pub fn current() -> Actor {
     asking().unwrap_or_else(|| Actor {
         service: "aam",
@@ -33,7 +34,7 @@ pub fn current() -> Actor {
     })
 }
 
-/// AAM itself, on behalf of whoever began an operation that it goes on with.
+/// AAM itself, on behalf of the caller who started an operation that it resumes.
 pub fn of_operation(row: &crate::registry::entities::operation::Model) -> Actor {
     let mut actor = current();
     if let Some(name) = &row.actor {
@@ -45,7 +46,7 @@ pub fn of_operation(row: &crate::registry::entities::operation::Model) -> Actor 
     actor
 }
 
-/// Runs `future` for `actor`.
+/// Runs `future` on behalf of `actor`.
 pub async fn scope<F: Future>(actor: Actor, future: F) -> F::Output {
     CURRENT.scope(actor, future).await
 }

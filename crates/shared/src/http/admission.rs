@@ -1,5 +1,5 @@
-//! Who is let in: decided for each request once the router has found its route, by the policy that
-//! the route states. What states none is closed.
+//! Admission control: for each request, once the router has found its route, checks the policy that
+//! the route declares. A route without a policy rejects every request.
 
 use std::rc::Rc;
 
@@ -23,12 +23,12 @@ use super::problem::ApiError;
 use super::routes::Matched;
 use super::{actor, request_id};
 
-/// The route of a request, kept with the request for whoever decides by it.
+/// The route of a request, stored with the request for later middleware.
 #[derive(Debug, Clone)]
 pub(super) struct Route {
-    /// The path as it was declared.
+    /// The path as declared.
     pub(super) pattern: Option<Rc<str>>,
-    /// What it asks of its caller.
+    /// What it requires of the caller.
     pub(super) policy: Option<Policy>,
 }
 
@@ -39,15 +39,15 @@ impl Route {
     }
 }
 
-/// A request that may go on.
+/// An admitted request.
 struct Admitted {
-    /// Who calls; `None` where anybody may.
+    /// The caller; `None` on routes that need no authentication.
     principal: Option<Principal>,
-    /// Its place among the requests under way.
+    /// Its place among the concurrent requests.
     place: Option<Place>,
 }
 
-/// Lets a request through to its handler, or answers why not.
+/// Passes a request to its handler, or returns why it was rejected.
 pub(super) async fn admission(
     matched: Matched<Policy>,
     request: ServiceRequest,
@@ -56,7 +56,7 @@ pub(super) async fn admission(
     let gate = request
         .app_data::<Data<Gate>>()
         .cloned()
-        .expect("the server installs the gate's state beside the routes");
+        .expect("the server installs the gate's state together with the routes");
     request.extensions_mut().insert(Route {
         pattern: matched.pattern.clone(),
         policy: matched.policy,
@@ -82,7 +82,7 @@ pub(super) async fn admission(
     }
 }
 
-/// Lets the service do its work, for the caller.
+/// Runs the handler on behalf of the caller.
 async fn work(
     gate: &Gate,
     admitted: Admitted,
@@ -100,7 +100,7 @@ async fn work(
     actor::scope(actor, passed).await
 }
 
-/// Whether the request may go on; where its caller stands is noted either way.
+/// Checks whether the request is admitted; records the caller's rate-limit status either way.
 async fn admit(
     gate: &Gate,
     matched: &Matched<Policy>,
@@ -158,7 +158,7 @@ fn check_role(principal: &Principal, needed: Role) -> Result<(), ApiError> {
     Err(ApiError::new(
         ErrorCode::Forbidden,
         format!(
-            "this needs a key with the role `{}`; the role of this one is `{}`",
+            "this requires a key with the role `{}`; this key has the role `{}`",
             needed.as_str(),
             principal.role().as_str()
         ),
@@ -171,15 +171,15 @@ fn check_service(principal: &Principal) -> Result<(), ApiError> {
         Principal::Service { .. } => Ok(()),
         Principal::Caller { .. } => Err(ApiError::new(
             ErrorCode::Forbidden,
-            "this is for services of this installation alone",
+            "only services of this installation may call this",
         )),
     }
 }
 
-/// What a caller gets where nothing is declared.
+/// The response for undeclared paths and methods.
 fn missing(matched: &Matched<Policy>, method: &Method) -> ApiError {
     if matched.pattern.is_none() {
-        return ApiError::new(ErrorCode::NotFound, "nothing is at this path");
+        return ApiError::new(ErrorCode::NotFound, "no resource at this path");
     }
     ApiError::new(
         ErrorCode::MethodNotAllowed,
@@ -187,7 +187,7 @@ fn missing(matched: &Matched<Policy>, method: &Method) -> ApiError {
     )
 }
 
-/// What no key makes up for: the host, the site and the kind of body.
+/// Checks that no key can replace: the host, the site and the media type of the body.
 fn check_headers(callers: &Callers, request: &ServiceRequest) -> Result<(), ApiError> {
     let header = |name| {
         request
@@ -196,7 +196,7 @@ fn check_headers(callers: &Callers, request: &ServiceRequest) -> Result<(), ApiE
             .and_then(|value| value.to_str().ok())
     };
     let host = header(HOST).map(str::to_owned).or_else(|| {
-        // HTTP/2 carries it as the authority.
+        // HTTP/2 sends it as the authority.
         request.uri().authority().map(ToString::to_string)
     });
     if !host
@@ -205,7 +205,8 @@ fn check_headers(callers: &Callers, request: &ServiceRequest) -> Result<(), ApiE
     {
         return Err(ApiError::new(
             ErrorCode::ForeignHost,
-            "the Host header names another host; hosts besides loopback are listed in AAM_ALLOWED_HOSTS",
+            "the Host header names another host; list hosts other than loopback in \
+             AAM_ALLOWED_HOSTS",
         ));
     }
     let writes = !matches!(
@@ -243,7 +244,7 @@ fn check_headers(callers: &Callers, request: &ServiceRequest) -> Result<(), ApiE
         if has_body && !is_json {
             return Err(ApiError::new(
                 ErrorCode::UnsupportedMediaType,
-                "send the body as JSON with the header Content-Type: application/json",
+                "send a JSON body with the header Content-Type: application/json",
             ));
         }
     }

@@ -1,5 +1,5 @@
-//! Reading bodies: bounded in bytes, counted together with all others that are under way, and not
-//! waited for when they trickle. Knows no server's way to word a refusal.
+//! Reads request bodies with a limit per body and a limit on all concurrent bodies together, and
+//! rejects slow senders. Independent of how a server words its rejections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use futures::StreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-/// How long a body may take however small it is.
+/// Minimum time for a body, however small.
 const GRACE: Duration = Duration::from_secs(10);
-/// And how much longer with every byte that has come.
+/// Additional time per byte received.
 const BYTES_PER_SECOND: u64 = 64 * 1024;
-/// Bodies are counted in units of so many bytes.
+/// Unit in which bodies are counted.
 const UNIT: usize = 1024;
 
 /// Why a body was not read.
@@ -25,14 +25,14 @@ pub enum BodyFault {
     /// It is larger than its route allows.
     #[error("the body may have at most {}", size(*.0))]
     TooLarge(usize),
-    /// It trickles.
-    #[error("the body came with less than {} KB/s", BYTES_PER_SECOND / 1024)]
+    /// It arrives too slowly.
+    #[error("the body arrived at less than {} KB/s", BYTES_PER_SECOND / 1024)]
     TooSlow,
-    /// The connection broke, or the body is not what its head announced.
-    #[error("the body broke off: {0}")]
+    /// The connection broke, or the body does not match its header.
+    #[error("the body was incomplete: {0}")]
     Broken(String),
-    /// Bodies of as many bytes as the server takes are under way.
-    #[error("bodies of as many bytes as it takes are under way")]
+    /// The concurrent bodies together have reached the server's limit.
+    #[error("the server is already receiving as many body bytes as it accepts")]
     Full,
 }
 
@@ -43,26 +43,27 @@ fn size(bytes: usize) -> String {
     }
 }
 
-/// Bytes that all bodies under way have together; cheap to clone.
+/// Total bytes of all concurrent bodies; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Bodies(Arc<Semaphore>);
 
-/// The part of one body; given back when dropped.
+/// One body's reservation; released when dropped.
 #[derive(Debug)]
 pub struct Share {
     _permit: OwnedSemaphorePermit,
 }
 
 impl Bodies {
-    /// At most so many bytes together.
+    /// Limits the total to this many bytes.
     pub fn new(bytes: usize) -> Self {
         Self(Arc::new(Semaphore::new(bytes / UNIT)))
     }
 
-    /// The part of a body of as many bytes as its head announces, or as its route allows.
+    /// Reserves as many bytes as the header announces, or as the route allows.
     ///
     /// # Errors
-    /// When it is larger than that, or does not fit beside the others.
+    /// Returns an error if the body is larger than that, or exceeds the total together with the
+    /// others.
     pub fn reserve(&self, announced: Option<usize>, limit: usize) -> Result<Share, BodyFault> {
         let bytes = announced.unwrap_or(limit);
         if bytes > limit {
@@ -76,16 +77,16 @@ impl Bodies {
     }
 }
 
-/// Bytes of the body as its head announces them.
+/// The body's length, if the header announces it.
 pub fn announced(request: &HttpRequest) -> Option<usize> {
     let length = request.headers().get(CONTENT_LENGTH)?;
     length.to_str().ok()?.parse().ok()
 }
 
-/// The whole body, refused as soon as it is known to be too large.
+/// Reads the whole body; fails as soon as it is known to be too large.
 ///
 /// # Errors
-/// Why it was not read.
+/// Returns the reason why the body was not read.
 pub async fn receive(mut payload: Payload, limit: usize) -> Result<Bytes, BodyFault> {
     let mut body = BytesMut::new();
     let begun = Instant::now();

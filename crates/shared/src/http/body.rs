@@ -1,4 +1,4 @@
-//! Bodies of requests to services, bounded as their routes state.
+//! Request bodies of services, limited as their routes declare.
 
 use actix_web::dev::Payload;
 use actix_web::web::{Bytes, Data};
@@ -10,14 +10,15 @@ use super::admission::Route;
 use super::bodies::{self, BodyFault, Share};
 use super::gate::Gate;
 
-/// Bytes a body may have.
+/// Maximum bytes of a body.
 pub(super) const JSON_LIMIT: usize = 1024 * 1024;
-/// Bytes a body that carries a catalog may have.
+/// Maximum bytes of a body that contains a catalog.
 pub(super) const JSON_LIMIT_CATALOG: usize = 32 * 1024 * 1024;
-/// What a caller is told to wait when the service is full, in seconds.
+/// `Retry-After` in seconds if the service is full.
 const FULL_SECONDS: u64 = 1;
 
-/// The whole body, refused as soon as it is known to be too large, or too much beside the others.
+/// Reads the whole body; fails as soon as it is known to be too large, by itself or together with
+/// the others.
 pub(super) fn read(
     request: &HttpRequest,
     payload: Payload,
@@ -31,7 +32,7 @@ pub(super) fn read(
     }
 }
 
-/// Takes a place for the body, for as long as the request lasts.
+/// Reserves the body's bytes for the duration of the request.
 fn reserve(request: &HttpRequest, announced: Option<usize>, limit: usize) -> Result<(), BodyFault> {
     let Some(gate) = request.app_data::<Data<Gate>>() else {
         return Ok(());

@@ -1,8 +1,8 @@
-//! The one way to make an outgoing HTTP client: with time-outs, and without following redirects,
-//! which could carry a bearer token to another host.
+//! The only constructor of HTTP clients: they have timeouts and do not follow redirects, which
+//! could carry a bearer token to another host.
 //!
-//! No client obeys `HTTP_PROXY`, `HTTPS_PROXY` or `ALL_PROXY`: whoever set them for other programs
-//! would be handed AAM's keys and tokens. A proxy on the way to Airbyte is a setting of its own.
+//! No client obeys `HTTP_PROXY`, `HTTPS_PROXY` or `ALL_PROXY`, because a proxy meant for other
+//! programs would receive AAM's keys and tokens. A proxy for Airbyte has its own setting.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,30 +10,30 @@ use std::time::Duration;
 use reqwest::{ClientBuilder, NoProxy, Proxy};
 use url::{Host, Url};
 
-/// Time to open a connection.
+/// Timeout for opening a connection.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time for a call that says nothing else.
+/// Timeout of a call that does not set one.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A client that connects to the addresses it is given, past any proxy.
+/// Creates a client that connects directly, ignoring any proxy.
 ///
 /// # Errors
-/// When the TLS provider or the system's certificates cannot be used.
+/// Returns an error if the TLS provider or the system's certificates cannot be used.
 pub fn build() -> Result<reqwest::Client, reqwest::Error> {
     builder().build()
 }
 
-/// A client that goes through `proxy`, except to this machine.
+/// Creates a client that uses `proxy`, except for this machine.
 ///
 /// # Errors
-/// When the proxy's URL cannot be used, or as [`build`].
+/// Returns an error if the proxy's URL cannot be used, or in the cases of [`build`].
 pub fn through(proxy: &Url) -> Result<reqwest::Client, reqwest::Error> {
     let exempt = NoProxy::from_string("localhost,127.0.0.0/8,::1");
     let proxy = Proxy::all(proxy.clone())?.no_proxy(exempt);
     builder().proxy(proxy).build()
 }
 
-/// A client for `target` alone, to which nothing secret is sent: through the environment's proxies,
+/// Creates a client for `target` only, which is sent no secrets: it uses the environment's proxies
 /// unless the target is on an internal network.
 ///
 /// # Errors
@@ -45,12 +45,12 @@ pub fn for_public(target: &Url) -> Result<reqwest::Client, reqwest::Error> {
     timed().build()
 }
 
-/// A client to be configured further; it passes any proxy as well.
+/// A builder for further configuration; it ignores proxies as well.
 pub fn builder() -> ClientBuilder {
     timed().no_proxy()
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is where clients are made")]
+#[expect(clippy::disallowed_methods, reason = "clients are created here")]
 fn timed() -> ClientBuilder {
     reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -60,8 +60,8 @@ fn timed() -> ClientBuilder {
         .user_agent(concat!("aam/", env!("CARGO_PKG_VERSION")))
 }
 
-/// Whether an address is of this machine or of a network that only its owner reaches: a loopback,
-/// private or link-local address, a name without a dot, or one of the names reserved for it.
+/// Whether an address belongs to this machine or a private network: a loopback, private or
+/// link-local address, a name without a dot, or a reserved name.
 pub fn is_internal(url: &Url) -> bool {
     let address = match url.host() {
         None => return true,
@@ -81,7 +81,7 @@ pub fn is_internal(url: &Url) -> bool {
     };
     match address {
         IpAddr::V4(address) => {
-            // 100.64.0.0/10 is shared by the customers of one provider (RFC 6598).
+            // Customers of one provider share 100.64.0.0/10 (RFC 6598).
             let is_shared = address.octets()[0] == 100 && address.octets()[1] & 0xc0 == 64;
             address.is_loopback()
                 || address.is_private()
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn internal_addresses_are_told_from_public_ones() {
+    fn distinguishes_internal_addresses_from_public_ones() {
         for (url, expected) in [
             ("http://127.0.0.1:8001", true),
             ("http://[::1]:8001", true),

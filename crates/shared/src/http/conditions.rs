@@ -1,5 +1,5 @@
-//! What a request says about itself besides its body: which revision it was made for (`If-Match`,
-//! RFC 9110), and whether it may be answered before it is done (`Prefer: respond-async`, RFC 7240).
+//! Request headers with preconditions and preferences: the expected revision (`If-Match`, RFC
+//! 9110), and whether the response may come before completion (`Prefer: respond-async`, RFC 7240).
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{ETAG, HeaderName, HeaderValue, IF_MATCH};
@@ -7,17 +7,17 @@ use contracts::ErrorCode;
 
 use super::ApiError;
 
-/// The header that names a revision.
+/// The `ETag` header of a revision.
 pub fn etag(revision: i64) -> (HeaderName, HeaderValue) {
     let value = HeaderValue::from_str(&format!("\"{revision}\""))
-        .expect("digits and quotes are a header's value");
+        .expect("digits and quotes are a valid header value");
     (ETAG, value)
 }
 
-/// The revision a change was made for; `None` when any will do.
+/// The revision that a change requires; `None` if any will do.
 ///
 /// # Errors
-/// `precondition_failed` when the header names none of ours.
+/// Returns `precondition_failed` if the header is not an ETag of this service.
 pub fn if_match(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
     let Some(value) = request.headers().get(IF_MATCH) else {
         return Ok(None);
@@ -33,12 +33,12 @@ pub fn if_match(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
     revision.map(Some).ok_or_else(|| {
         ApiError::new(
             ErrorCode::PreconditionFailed,
-            "If-Match takes one ETag as GET answered it, or *",
+            "If-Match requires one ETag as returned by GET, or *",
         )
     })
 }
 
-/// Whether the caller would rather have an operation to look at than wait.
+/// Whether the caller prefers an operation to poll over waiting.
 pub fn prefers_async(request: &HttpRequest) -> bool {
     request
         .headers()
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_revision_is_read_as_it_is_told() {
+    fn parses_an_etag_as_it_was_sent() {
         let (name, value) = etag(7);
         let sent = |value: HeaderValue| {
             let request = TestRequest::get().insert_header((IF_MATCH, value));
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preference_is_found_among_others() {
+    fn finds_the_preference_among_others() {
         let prefers = |value: &str| {
             let request = TestRequest::get().insert_header(("prefer", value));
             prefers_async(&request.to_http_request())

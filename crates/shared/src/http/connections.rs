@@ -1,6 +1,7 @@
-//! Open connections of a server: so many together, so many from one address. When one more comes, an
-//! idle one makes room, the oldest of the address that has the most; a request under way is never
-//! cut off. So whoever holds idle connections open keeps nobody else out.
+//! Limits a server's open connections, in total and per address. When another one arrives at the
+//! limit, an idle connection is closed: the oldest of the address that has the most. A request in
+//! progress is never cut off. A caller who holds idle connections open therefore cannot lock others
+//! out.
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
@@ -14,13 +15,13 @@ use nix::sys::resource::{Resource, getrlimit};
 
 use super::limits::network;
 
-/// Connections that a server holds at most, however many files the process may open.
+/// Maximum number of connections of a server, however many files the process may open.
 const TOGETHER_MAX: usize = 4096;
-/// And at least, however few.
+/// Minimum, however few files it may open.
 const TOGETHER_MIN: usize = 32;
-/// Files that a process needs beside its connections.
+/// Files that a process needs for other purposes.
 const OTHER_FILES: usize = 128;
-/// Servers that one process may run, and handles that each connection takes.
+/// Servers that one process may run, times the handles per connection.
 const SHARES: usize = 4 * 2;
 
 /// The open connections of one server; cheap to clone.
@@ -43,12 +44,13 @@ struct Open {
 
 #[derive(Debug)]
 struct Entry {
-    /// A second handle of the connection, to end it with.
+    /// A second handle of the connection, used to close it.
     stream: TcpStream,
     under_way: Arc<AtomicUsize>,
 }
 
-/// A connection's entry among the open ones, kept with the connection and removed at its end.
+/// A connection's entry in the list of open ones, stored with the connection and removed when it
+/// ends.
 #[derive(Debug)]
 pub struct Connection {
     connections: Connections,
@@ -57,12 +59,12 @@ pub struct Connection {
     under_way: Arc<AtomicUsize>,
 }
 
-/// A request under way on its connection; it has ended when this is dropped.
+/// A request in progress on its connection; it ends when this is dropped.
 #[derive(Debug)]
 pub struct UnderWay(Arc<AtomicUsize>);
 
 impl Connections {
-    /// As many as the process may open files for.
+    /// Derives the limits from the number of files that the process may open.
     pub fn by_open_files() -> Self {
         let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
         let files = usize::try_from(files).unwrap_or(usize::MAX);
@@ -71,7 +73,7 @@ impl Connections {
         Self::new(together, together / 2)
     }
 
-    /// So many together, and so many from one address.
+    /// Limits the connections in total and per address.
     pub fn new(together: usize, per_address: usize) -> Self {
         Self(Arc::new(Inner {
             together,
@@ -80,7 +82,7 @@ impl Connections {
         }))
     }
 
-    /// Notes a connection that was accepted. To be called where a server accepts one.
+    /// Registers a connection. Call it when a server accepts one.
     pub fn accepted(&self, io: &dyn Any, data: &mut Extensions) {
         let Some(stream) = io.downcast_ref::<actix_web::rt::net::TcpStream>() else {
             return;
@@ -89,7 +91,7 @@ impl Connections {
             return;
         };
         let Ok(handle) = stream.as_fd().try_clone_to_owned() else {
-            // No file is left to note it with: it may still be answered.
+            // No file is left to register it with: it can still be served.
             return;
         };
         if let Some(connection) = self.admit(network(peer.ip()), handle.into()) {
@@ -140,7 +142,7 @@ impl Connections {
 }
 
 impl Open {
-    /// Ends the oldest idle connection of an address; false when all of them are busy.
+    /// Closes the oldest idle connection of an address; returns false if all of them are busy.
     fn evict(&mut self, address: IpAddr) -> bool {
         let Some(all) = self.by_address.get(&address) else {
             return false;
@@ -167,10 +169,10 @@ impl Open {
     }
 }
 
-/// The server's own handle reads the end of the stream and closes the connection.
+/// The server's own handle then reads the end of the stream and closes the connection.
 fn end(stream: &TcpStream) {
     if let Err(error) = stream.shutdown(Shutdown::Both) {
-        tracing::trace!(%error, "a connection had ended already");
+        tracing::trace!(%error, "a connection had already ended");
     }
 }
 
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_connection_makes_room_and_a_busy_one_does_not() {
+    fn evicts_an_idle_connection_but_not_a_busy_one() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let connections = Connections::new(10, 2);
         let here = IpAddr::from([127, 0, 0, 1]);
@@ -236,7 +238,7 @@ mod tests {
         let (mut new, server) = pair(&listener);
         let third = connections.admit(here, server).unwrap();
         assert!(is_open(&mut busy) && is_open(&mut new));
-        assert!(!is_open(&mut idle), "the idle one made room");
+        assert!(!is_open(&mut idle), "the idle one was evicted");
         drop(second);
         third.under_way.fetch_add(1, Ordering::Relaxed);
         let (mut refused, server) = pair(&listener);
@@ -251,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn when_all_places_are_taken_the_address_with_the_most_makes_room() {
+    fn at_the_total_limit_evicts_from_the_address_with_the_most_connections() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let connections = Connections::new(3, 3);
         let many = IpAddr::from([192, 0, 2, 1]);
@@ -269,7 +271,7 @@ mod tests {
         let mut held = held.into_iter();
         assert!(
             !is_open(&mut held.next().unwrap().0),
-            "its oldest made room"
+            "its oldest was evicted"
         );
         assert!(is_open(&mut held.next().unwrap().0));
         drop(kept_one);

@@ -1,4 +1,4 @@
-//! `GET /openapi.json`, and pages to read it with at `/docs`.
+//! `GET /openapi.json`, and an HTML viewer at `/docs`.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::routes::Routes;
 
 const DOCUMENT: &str = "/openapi.json";
 
-/// A service's OpenAPI document as it is sent, and the pages' configuration.
+/// A service's serialized OpenAPI document and the viewer's configuration.
 pub(super) struct Document {
     text: Bytes,
     pages: Arc<Config<'static>>,
@@ -60,7 +60,7 @@ async fn page(document: Data<Document>, file: Path<String>) -> HttpResponse {
         }
         Ok(None) => HttpResponse::NotFound().finish(),
         Err(error) => {
-            tracing::error!(%error, "the documentation's pages cannot be shown");
+            tracing::error!(%error, "cannot serve the documentation pages");
             HttpResponse::InternalServerError().finish()
         }
     }

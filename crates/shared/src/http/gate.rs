@@ -1,5 +1,4 @@
-//! What stands before a service: who may call, how much, and what is done about requests that are
-//! sent twice.
+//! The state of a service's request middleware: authentication, limits and idempotency.
 
 use super::access::{Access, AccessError};
 use super::idempotency::Idempotency;
@@ -7,7 +6,7 @@ use super::limits::Limits;
 use crate::registry::Registry;
 use crate::settings::Settings;
 
-/// What stands before a service.
+/// The state of a service's request middleware.
 #[derive(Debug, Clone)]
 pub struct Gate {
     pub(super) service: &'static str,
@@ -17,11 +16,11 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// What the settings and the registry say for `service`. To be called on the runtime that
+    /// Reads the state of `service` from the settings and the registry. Call it on the runtime that
     /// outlives the requests.
     ///
     /// # Errors
-    /// When the service would be open to other machines without a key.
+    /// Returns an error if the service would be open to other machines without a key.
     pub async fn new(
         settings: &Settings,
         service: &'static str,

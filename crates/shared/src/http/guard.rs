@@ -1,6 +1,5 @@
-//! What every answer gets: a request id and a span, a line in the log, a place in the metrics, and
-//! problem details for whatever failed without them. Who may call is decided in
-//! [`super::admission`], once the route is known.
+//! Applied to every response: a request id and a span, a log line, metrics, and problem details for
+//! failures that have none. [`super::admission`] decides who may call, once the route is known.
 
 use std::time::Instant;
 
@@ -30,7 +29,7 @@ pub(super) async fn guard(
     let service = request
         .app_data::<Data<Gate>>()
         .map(|gate| gate.service)
-        .expect("the server installs the guard's state beside the guard");
+        .expect("the server installs the guard's state together with the guard");
     let sent = request
         .headers()
         .get(request_id::HEADER)
@@ -65,8 +64,8 @@ async fn pass(
     let response = match next.call(request).await {
         Ok(response) => finish(response.map_into_boxed_body(), &path, &id),
         Err(error) => {
-            // An error that reached us as an error has lost its request; without it there is
-            // nothing to answer on, so actix answers with the error's own response.
+            // An error that arrives here as an error has lost its request, so no response can be
+            // built on it; actix sends the error's own response.
             tracing::warn!(%error, "request failed before its handler");
             return Err(error);
         }
@@ -99,7 +98,7 @@ async fn pass(
     Ok(head::answer(&method, response))
 }
 
-/// Gives the answer its request id, and problem details where it failed without any.
+/// Adds the request id to the response, and problem details to a failure without any.
 pub(super) fn finish(
     response: ServiceResponse<BoxBody>,
     path: &str,
@@ -141,7 +140,7 @@ fn without_details(response: &ServiceResponse<BoxBody>) -> ApiError {
         .error()
         .map(|error| error.as_response_error().to_string());
     match response.status() {
-        StatusCode::NOT_FOUND => ApiError::new(ErrorCode::NotFound, "nothing is at this path"),
+        StatusCode::NOT_FOUND => ApiError::new(ErrorCode::NotFound, "no resource at this path"),
         StatusCode::METHOD_NOT_ALLOWED => ApiError::new(
             ErrorCode::MethodNotAllowed,
             format!("{} is not allowed here", response.request().method()),
@@ -156,10 +155,7 @@ fn without_details(response: &ServiceResponse<BoxBody>) -> ApiError {
         status => {
             let error = said.unwrap_or_else(|| status.to_string());
             tracing::error!(%error, "request failed");
-            ApiError::new(
-                ErrorCode::Internal,
-                "the log tells more under this request id",
-            )
+            ApiError::new(ErrorCode::Internal, "see the log under this request id")
         }
     }
 }

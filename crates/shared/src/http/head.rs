@@ -1,4 +1,4 @@
-//! HEAD is answered like GET, without the body.
+//! Answers HEAD like GET, without the body.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::Method;
 use actix_web::web::Bytes;
 
-/// The answer to a request by `method`: without its body where that is HEAD.
+/// The response to a request with `method`: without its body for HEAD.
 pub fn answer(method: &Method, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     if *method != Method::HEAD {
         return response;
@@ -17,7 +17,7 @@ pub fn answer(method: &Method, response: ServiceResponse<BoxBody>) -> ServiceRes
     response.map_body(|_, body| BoxBody::new(Unsent(body.size())))
 }
 
-/// A body of which only the length is sent. One that never ends is not even begun.
+/// A body of which only the length is sent. An endless one is not even started.
 struct Unsent(BodySize);
 
 impl MessageBody for Unsent {

@@ -11,7 +11,7 @@ use local::disk;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// That the process answers. Touches no dependency.
+/// Reports that the process is alive. Checks no dependency.
 pub fn health(service: &str) -> Health {
     Health {
         service: service.to_owned(),
@@ -20,7 +20,7 @@ pub fn health(service: &str) -> Health {
     }
 }
 
-/// The same for a dependency that calls go to through a circuit breaker.
+/// As [`probe`], for a dependency that is called through a circuit breaker.
 pub async fn probe_called<E: std::error::Error>(
     name: &str,
     required: bool,
@@ -34,7 +34,7 @@ pub async fn probe_called<E: std::error::Error>(
     }
 }
 
-/// Asks one dependency whether it answers, for at most 3 s.
+/// Checks whether a dependency responds, within 3 s.
 pub async fn probe<E: std::error::Error>(
     name: &str,
     required: bool,
@@ -46,7 +46,7 @@ pub async fn probe<E: std::error::Error>(
     let error = match answer {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(super::problem::chain(&error)),
-        Err(_) => Some(format!("no answer within {} s", PATIENCE.as_secs())),
+        Err(_) => Some(format!("no response within {} s", PATIENCE.as_secs())),
     };
     DependencyState {
         name: name.to_owned(),
@@ -58,7 +58,7 @@ pub async fn probe<E: std::error::Error>(
     }
 }
 
-/// The disk of a registry that is a file; none where it is a server's.
+/// Checks the disk of a registry that is a file; returns none for a database server.
 pub async fn probe_disk(database: &DatabaseTarget) -> Option<DependencyState> {
     let DatabaseTarget::Sqlite { path } = database else {
         return None;

@@ -1,11 +1,11 @@
-//! The names a server answers to. A page in a browser can make it send requests to any address under
-//! any name, but cannot choose what the headers `Host` and `Origin` say about it.
+//! The host names that a server accepts. A page in a browser can make it send requests to any
+//! address under any name, but cannot choose the headers `Host` and `Origin`.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use url::Url;
 
-/// Names that a server answers to: loopback ones, its bind address and those it was given.
+/// The host names that a server accepts: loopback names, its bind address and the configured ones.
 #[derive(Debug, Clone)]
 pub struct Hosts {
     /// In lower case, with or without a port.
@@ -13,7 +13,7 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// The names of a server that listens on `bind` and was given `allowed`.
+    /// The names of a server that listens on `bind` and is configured with `allowed`.
     pub fn new(bind: &str, allowed: &[String]) -> Self {
         let names = allowed.iter().map(String::as_str).chain([bind]);
         Self {
@@ -34,7 +34,7 @@ impl Hosts {
                 .any(|known| *known == name || *known == host)
     }
 
-    /// Whether the value of an `Origin` header names a page of this server's.
+    /// Whether the value of an `Origin` header names a page of this server.
     pub fn knows_origin(&self, origin: &str) -> bool {
         let Ok(url) = Url::parse(origin) else {
             return false;
@@ -48,7 +48,7 @@ impl Hosts {
     }
 }
 
-/// Whether a name or an address is this machine's own.
+/// Whether a name or an address belongs to this machine.
 pub fn is_loopback(name: &str) -> bool {
     name == "localhost"
         || name.ends_with(".localhost")
@@ -57,7 +57,7 @@ pub fn is_loopback(name: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// The name of a host with or without a port (RFC 9110, 7.2); none where it is neither.
+/// The name of a host with or without a port (RFC 9110, 7.2); none if it is malformed.
 fn name_of(host: &str) -> Option<&str> {
     if let Some(rest) = host.strip_prefix('[') {
         let (name, port) = rest.split_once(']')?;
@@ -80,7 +80,7 @@ fn name_of(host: &str) -> Option<&str> {
 }
 
 fn is_port(text: &str) -> bool {
-    // A port may be left out after its colon.
+    // A port may be missing after its colon.
     text.is_empty()
         || (text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok())
 }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_bind_address_and_allowed_names_are_known() {
+    fn accepts_loopback_the_bind_address_and_configured_names() {
         for known in [
             "localhost",
             "LOCALHOST:8000",
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_foreign() {
+    fn rejects_everything_else() {
         for foreign in [
             "evil.example",
             "localhost.evil.example",
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_a_scheme_and_a_known_host() {
+    fn an_origin_is_a_scheme_and_an_accepted_host() {
         for known in [
             "http://localhost",
             "https://localhost:8001",

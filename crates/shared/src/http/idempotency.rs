@@ -1,8 +1,8 @@
-//! `Idempotency-Key`: a POST that is sent again is answered as the first time, and not done twice
+//! `Idempotency-Key`: a repeated POST gets the first response and is not executed again
 //! (draft-ietf-httpapi-idempotency-key-header).
 //!
-//! The request runs as a task of its own, so that it ends, and its answer is kept, also when the
-//! caller hangs up.
+//! The request runs as a separate task, so that it completes and its response is stored even if the
+//! caller disconnects.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -31,19 +31,19 @@ use crate::registry::idempotency::{Answer, Claim, Claimed, KeyOf};
 
 /// The header with the key.
 const HEADER: &str = "idempotency-key";
-/// The header of an answer that was given before.
+/// The header of a replayed response.
 const REPLAYED: &str = "idempotency-replayed";
 const KEY_LENGTH_MAX: usize = 255;
-/// Larger answers are not kept.
+/// Larger responses are not stored.
 const ANSWER_MAX: usize = 1024 * 1024;
-/// A third of what a claim lasts.
+/// A third of a claim's duration.
 const RENEW_EVERY: Duration = Duration::from_secs(6);
 const SWEEP_EVERY_SECONDS: i64 = 600;
-/// What a caller is told to wait while the first request runs, in seconds.
+/// `Retry-After` in seconds while the first request runs.
 const IN_FLIGHT_SECONDS: u64 = 1;
-/// Larger bodies are digested off the workers.
+/// Larger bodies are hashed off the worker threads.
 const INLINE: usize = 1024 * 1024;
-/// Headers that are kept with an answer.
+/// Headers that are stored with a response.
 const KEPT: &[&str] = &[
     "content-type",
     "location",
@@ -52,7 +52,7 @@ const KEPT: &[&str] = &[
     "preference-applied",
 ];
 
-/// Keeps answers; cheap to clone.
+/// Stores responses; cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Idempotency(Arc<Inner>);
 
@@ -65,7 +65,7 @@ struct Inner {
     swept: AtomicI64,
 }
 
-/// What is kept beside status and body.
+/// What is stored in addition to status and body.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Envelope {
     headers: Vec<(String, String)>,
@@ -73,7 +73,7 @@ struct Envelope {
     left_out: Option<LeftOut>,
 }
 
-/// Why a body is not kept.
+/// Why a body is not stored.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum LeftOut {
@@ -92,7 +92,8 @@ impl Idempotency {
         }))
     }
 
-    /// Passes the request on, or answers it as before. It keeps its `place` until it has ended.
+    /// Passes the request on, or replays the stored response. Holds its `place` until the request
+    /// ends.
     pub(super) async fn pass(
         &self,
         caller: &str,
@@ -111,14 +112,15 @@ impl Idempotency {
                 request,
                 Err(ApiError::new(
                     ErrorCode::IdempotencyKeyReused,
-                    "this Idempotency-Key came with another request; a new request takes a new key",
+                    "this Idempotency-Key was used with another request; use a new key for a new \
+                     request",
                 )),
             )),
             Ok(Claim::InFlight) => Ok(respond(
                 request,
                 Err(ApiError::new(
                     ErrorCode::IdempotencyInFlight,
-                    "the first request with this Idempotency-Key is under way",
+                    "the first request with this Idempotency-Key is still in progress",
                 )
                 .retry_after(IN_FLIGHT_SECONDS)),
             )),
@@ -141,7 +143,8 @@ impl Idempotency {
         Ok(self.0.registry.idempotency_claim(of, &fingerprint).await?)
     }
 
-    /// Tells whether two requests are the same without keeping them: they may hold secrets.
+    /// Fingerprints a request so that it can be compared without being stored: it may contain
+    /// secrets.
     async fn fingerprint(
         &self,
         request: &ServiceRequest,
@@ -200,12 +203,12 @@ impl Idempotency {
         let work = request_id::scope(id, actor::scope(actor::current(), work));
         match actix_web::rt::spawn(work.in_current_span()).await {
             Ok(answered) => answered,
-            // It panicked. The claim runs out by itself.
+            // It panicked. The claim expires.
             Err(error) => Err(ApiError::caused(ErrorCode::Internal, &error).into()),
         }
     }
 
-    /// Renews the claim until what it returns is dropped.
+    /// Renews the claim until the returned value is dropped.
     fn hold(&self, claimed: Claimed) -> Keeper {
         let registry = self.0.registry.clone();
         Keeper(self.0.runtime.spawn(async move {
@@ -215,21 +218,22 @@ impl Idempotency {
                     Ok(true) => {}
                     Ok(false) => return,
                     Err(error) => {
-                        tracing::warn!(%error, "could not hold on to an idempotency key");
+                        tracing::warn!(%error, "failed to renew an idempotency key");
                     }
                 }
             }
         }))
     }
 
-    /// Keeps the answer, unless the request should be tried again.
+    /// Stores the response, unless the request should be retried.
     async fn keep(
         &self,
         claimed: &Claimed,
         response: ServiceResponse<BoxBody>,
     ) -> ServiceResponse<BoxBody> {
         let status = response.status();
-        // What changed nothing and may succeed later, a conflict for instance, is no last word.
+        // A request that changed nothing and may succeed later, for example after a conflict, must
+        // not be answered with the stored response.
         if status.is_server_error()
             || matches!(
                 status.as_u16(),
@@ -266,18 +270,19 @@ impl Idempotency {
             body,
         };
         if let Err(error) = self.0.registry.idempotency_keep(claimed, answer).await {
-            tracing::warn!(%error, "could not keep an answer; sent again, the request is carried out again");
+            tracing::warn!(%error, "failed to store a response; a repeated request is executed \
+                                    again");
         }
         response
     }
 
     async fn give_up(&self, claimed: &Claimed) {
         if let Err(error) = self.0.registry.idempotency_give_up(claimed).await {
-            tracing::warn!(%error, "could not give an idempotency key up; its claim runs out by itself");
+            tracing::warn!(%error, "failed to release an idempotency key; its claim will expire");
         }
     }
 
-    /// Now and then, what was kept for long enough goes.
+    /// Occasionally removes expired responses.
     fn sweep(&self) {
         let now = chrono::Utc::now().timestamp();
         let last = self.0.swept.load(Ordering::Relaxed);
@@ -293,7 +298,7 @@ impl Idempotency {
         let registry = self.0.registry.clone();
         self.0.runtime.spawn(async move {
             if let Err(error) = registry.idempotency_sweep().await {
-                tracing::warn!(%error, "could not remove old idempotency keys");
+                tracing::warn!(%error, "failed to remove expired idempotency keys");
             }
         });
     }
@@ -307,12 +312,13 @@ impl Drop for Keeper {
     }
 }
 
-/// The key of a request: a structured field's string, or bare.
+/// The key of a request: a structured field string, or bare.
 fn key(request: &ServiceRequest) -> Result<String, ApiError> {
     let malformed = || {
         ApiError::new(
             ErrorCode::Malformed,
-            "Idempotency-Key must be one string of 1 to 255 printable ASCII characters, for instance a UUID",
+            "Idempotency-Key must be a string of 1 to 255 printable ASCII characters, for example \
+             a UUID",
         )
     };
     let mut values = request.headers().get_all(HEADER);
@@ -332,7 +338,7 @@ fn key(request: &ServiceRequest) -> Result<String, ApiError> {
     }
 }
 
-/// What stands after an opening quote, up to the closing one, which must be the end (RFC 9651).
+/// The text after an opening quote up to the closing one, which must be at the end (RFC 9651).
 fn unquote(quoted: &str) -> Option<String> {
     let mut key = String::new();
     let mut characters = quoted.chars();
@@ -350,7 +356,7 @@ fn unquote(quoted: &str) -> Option<String> {
     characters.next().is_none().then_some(key)
 }
 
-/// The answer with its body as text; `None` where that is too large to be kept.
+/// The response with its body as text; `None` if the body is too large to be stored.
 async fn text(response: ServiceResponse<BoxBody>) -> (ServiceResponse<BoxBody>, Option<String>) {
     let small = match response.response().body().size() {
         BodySize::None => return (response, Some(String::new())),
@@ -368,7 +374,7 @@ async fn text(response: ServiceResponse<BoxBody>) -> (ServiceResponse<BoxBody>, 
     (response, text)
 }
 
-/// The answer that was given before.
+/// Replays a stored response.
 fn replay(answer: Answer) -> Result<HttpResponse, ApiError> {
     let envelope: Envelope = serde_json::from_str(&answer.headers).unwrap_or_default();
     let body = match (answer.body, envelope.left_out) {
@@ -377,11 +383,11 @@ fn replay(answer: Answer) -> Result<HttpResponse, ApiError> {
             let (code, why) = match left_out {
                 Some(LeftOut::Secret) => (
                     ErrorCode::IdempotencySecretAnswer,
-                    "its answer held a secret",
+                    "its response contained a secret",
                 ),
                 _ => (
                     ErrorCode::IdempotencyAnswerTooLarge,
-                    "its answer was larger than 1 MB",
+                    "its response was larger than 1 MB",
                 ),
             };
             let location = envelope
@@ -391,7 +397,7 @@ fn replay(answer: Answer) -> Result<HttpResponse, ApiError> {
             return Err(ApiError::new(
                 code,
                 format!(
-                    "the first request with this Idempotency-Key was answered with {}; {why} and was not kept",
+                    "the first request with this Idempotency-Key was answered with {}; {why} and was not stored",
                     answer.status
                 ),
             )

@@ -1,4 +1,4 @@
-//! JSON bodies: parsed off the workers when large, and every fault told with the field it is in.
+//! JSON bodies: large ones are parsed off the worker threads, and every error names its field.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,14 +12,14 @@ use serde::de::DeserializeOwned;
 use super::unquoted::unquoted;
 use super::{ApiError, body};
 
-/// Larger bodies are parsed off the workers.
+/// Larger bodies are parsed off the worker threads.
 const INLINE: usize = 1024 * 1024;
 
-/// A JSON body of at most as many bytes as its route states.
+/// A JSON body, limited to the size that its route declares.
 #[derive(Debug)]
 pub struct Body<T>(pub T);
 
-/// A JSON body that may be left out. One that is there must read.
+/// An optional JSON body. If present, it must be valid.
 #[derive(Debug)]
 pub struct OptionalBody<T>(pub Option<T>);
 
@@ -91,7 +91,7 @@ fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, ApiError> {
     Ok(value)
 }
 
-/// serde tells a missing or unknown member of the body itself without a path.
+/// serde reports a missing or unknown member of the body itself without a path.
 fn missing_field(error: &serde_json::Error) -> Option<String> {
     let text = error.to_string();
     text.split('`').nth(1).map(str::to_owned)

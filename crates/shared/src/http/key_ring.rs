@@ -1,5 +1,5 @@
-//! The stored keys as a service knows them: all that are not revoked, read at most every 5 s, so
-//! that a request costs no query and a revocation holds soon.
+//! A service's cache of the stored keys: all that are not revoked, read at most every 5 s, so that
+//! a request needs no query and a revocation takes effect soon.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,20 +12,20 @@ use uuid::Uuid;
 use crate::registry::keys::digest;
 use crate::registry::{self, Registry, now};
 
-/// How old what is known may be.
+/// Maximum age of the cache.
 const FRESH: Duration = Duration::from_secs(5);
-/// How old it may be while the registry does not answer: nobody can revoke a key there then.
+/// Maximum age while the registry is unreachable: no key can be revoked there in the meantime.
 const STALE: Duration = Duration::from_secs(60);
-/// Between two looks that unknown keys cause, so that guessing costs the registry little.
+/// Minimum time between reads caused by unknown keys, so that guessing costs the registry little.
 const SPACING: Duration = Duration::from_millis(100);
-/// Between two looks while the registry does not answer.
+/// Minimum time between reads while the registry is unreachable.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// How long a look may take.
+/// Timeout of a read.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How often the use of a key is noted.
+/// How often the use of a key is recorded.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
 
-/// A key that is in force.
+/// An active key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KnownKey {
     pub(super) id: Uuid,
@@ -34,7 +34,7 @@ pub(super) struct KnownKey {
     expires_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
-/// The stored keys; cheap to clone.
+/// The cached keys; cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct KeyRing(Arc<Inner>);
 
@@ -50,7 +50,7 @@ struct Inner {
 #[derive(Debug, Clone, Default)]
 struct Known {
     keys: Arc<HashMap<[u8; 32], KnownKey>>,
-    /// When the look that found them began.
+    /// When the read of the current content started.
     since: Option<Instant>,
     failed: Option<Instant>,
 }
@@ -72,8 +72,8 @@ impl KeyRing {
         }))
     }
 
-    /// The key in force that reads `text`. One that is not known yet is looked for, so that a new
-    /// key works at once.
+    /// Returns the active key with that text. An unknown key triggers a read, so that a new key
+    /// works at once.
     pub(super) async fn find(&self, text: &str) -> Result<Option<KnownKey>, registry::Error> {
         let asked = Instant::now();
         let hash = digest(text);
@@ -90,8 +90,8 @@ impl KeyRing {
         Ok(key)
     }
 
-    /// Whether any key was made and not revoked; one that expired counts, so that its end opens
-    /// nothing.
+    /// Whether any key exists that is not revoked. An expired key counts, so that its expiry does
+    /// not open the service.
     pub(super) async fn any(&self) -> Result<bool, registry::Error> {
         let known = self.known();
         if known.is_younger(FRESH) {
@@ -105,7 +105,7 @@ impl KeyRing {
         known.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What a look that began after `asked` found. Those who wait share one look.
+    /// Returns the result of a read that started after `asked`. Concurrent callers share one read.
     async fn look_since(&self, asked: Instant) -> Result<Known, registry::Error> {
         let _turn = self.0.look.lock().await;
         let known = self.known();
@@ -169,7 +169,7 @@ impl KeyRing {
         Err(error.unwrap_or_else(registry::Error::no_answer))
     }
 
-    /// Notes in the background that a key was shown.
+    /// Records the use of a key in the background.
     fn note(&self, id: Uuid) {
         {
             let mut noted = self.0.noted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -181,7 +181,7 @@ impl KeyRing {
         let registry = self.0.registry.clone();
         self.0.runtime.spawn(async move {
             if let Err(error) = registry.key_used(id, now()).await {
-                tracing::debug!(%error, "could not note that a key was shown");
+                tracing::debug!(%error, "failed to record the use of a key");
             }
         });
     }

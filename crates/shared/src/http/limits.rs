@@ -1,5 +1,5 @@
-//! How much comes in: requests per caller, requests at once, and bytes of bodies at once. What is
-//! too much is refused before it costs anything, so that memory does not decide.
+//! Load limits: requests per caller, concurrent requests, and bytes of concurrent bodies. Excess
+//! requests are rejected before they cost anything, so that memory is not the limit.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,14 +19,14 @@ use super::access::{ANONYMOUS, Principal};
 use super::bodies::Bodies;
 use crate::settings::{RateLimit, Settings};
 
-/// Bytes that bodies under way may have together.
+/// Maximum bytes of all concurrent bodies.
 const BODIES_MAX: usize = 256 * 1024 * 1024;
-/// After so many requests, callers who have not come lately are forgotten.
+/// Number of requests after which inactive callers are forgotten.
 const FORGET_AFTER: u32 = 10_000;
-/// What a caller is told to wait when the service is full, in seconds.
+/// `Retry-After` in seconds if the service is full.
 const FULL_SECONDS: u64 = 1;
 
-/// What a service takes in; cheap to clone.
+/// The load limits of a service; cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Limits(Arc<Inner>);
 
@@ -45,24 +45,23 @@ struct Rates {
     counted: AtomicU32,
 }
 
-/// Who is counted.
+/// The caller that a request counts against.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Caller {
     Key(String),
     Address(IpAddr),
 }
 
-/// Where a caller stands, for the headers of the answer
-/// (draft-ietf-httpapi-ratelimit-headers).
+/// A caller's rate-limit status, for the response headers (draft-ietf-httpapi-ratelimit-headers).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Standing {
     limit: RateLimit,
     remaining: u32,
-    /// Until everything is there again.
+    /// Time until the quota is full again.
     reset_seconds: u32,
 }
 
-/// A place among the requests; given back when dropped.
+/// A place among the concurrent requests; released when dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     _permit: OwnedSemaphorePermit,
@@ -86,26 +85,27 @@ impl Limits {
         }))
     }
 
-    /// A place for a request.
+    /// Takes a place for a request.
     ///
     /// # Errors
-    /// `overloaded` when there is none.
+    /// Returns `overloaded` if there is none.
     pub(super) fn enter(&self) -> Result<Place, ApiError> {
         let permit = Arc::clone(&self.0.requests).try_acquire_owned();
         permit
             .map(|permit| Place { _permit: permit })
-            .map_err(|_| full("as many requests as it takes are under way"))
+            .map_err(|_| full("the service is handling as many requests as it accepts"))
     }
 
-    /// Counts the bytes of bodies.
+    /// The limit on the bytes of bodies.
     pub(super) fn bodies(&self) -> &Bodies {
         &self.0.bodies
     }
 
-    /// Counts a request of `principal`, or of whoever calls from `address` without being known.
+    /// Counts one request against the caller's key, or against its address if it is
+    /// unauthenticated.
     ///
     /// # Errors
-    /// `rate_limited` when it is one too many.
+    /// Returns `rate_limited` if the request exceeds the limit.
     pub(super) fn count(
         &self,
         principal: Option<&Principal>,
@@ -143,7 +143,7 @@ impl Limits {
 }
 
 impl Rates {
-    /// Callers are kept only as long as they count: anybody can call from many addresses.
+    /// Callers are remembered only while they count: an attacker can call from many addresses.
     fn forget(&self) {
         if self.counted.fetch_add(1, Ordering::Relaxed) % FORGET_AFTER == FORGET_AFTER - 1 {
             self.limiter.retain_recent();
@@ -153,7 +153,7 @@ impl Rates {
 }
 
 impl Standing {
-    /// Tells the caller where it stands.
+    /// Writes the rate-limit headers.
     pub(super) fn tell(self, response: &mut HttpResponse<impl Sized>) {
         let Self {
             limit,
@@ -172,7 +172,7 @@ impl Standing {
     }
 }
 
-/// Whoever has one IPv6 address has all of its network.
+/// Rate-limits IPv6 callers by their /64 network.
 pub(super) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

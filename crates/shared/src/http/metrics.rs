@@ -1,4 +1,4 @@
-//! Counts and times of requests, told on `/metrics` in Prometheus' text format.
+//! Counts and durations of requests, published on `/metrics` in Prometheus' text format.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::http::Method;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-// The metrics facade itself is one per process; several services in one process share it.
+// The metrics facade is global to the process; several services in one process share it.
 static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 const BUCKETS: &[f64] = &[0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0];

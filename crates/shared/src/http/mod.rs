@@ -1,4 +1,4 @@
-//! The kit every service serves and calls with.
+//! The HTTP toolkit of every service, for serving and calling.
 
 mod access;
 pub mod actor;

@@ -1,5 +1,5 @@
-//! What every operation of every service has in common, added to its OpenAPI document: the failures
-//! that come before a handler, the key that callers show, and the key of a repeated POST.
+//! The common parts of every operation, added to each service's OpenAPI document: failures that
+//! occur before a handler, authentication, and the idempotency key of a POST.
 
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -12,31 +12,31 @@ const SCHEME: &str = "api_key";
 
 /// Failures of any request.
 const ANY: &[(&str, &str)] = &[
-    ("400", "the request does not read"),
-    ("401", "no key, or one that is not known"),
+    ("400", "the request is malformed"),
+    ("401", "the key is missing or unknown"),
     (
         "403",
-        "the key's role is too small, or the request came from another site",
+        "the key's role is insufficient, or the request came from another site",
     ),
-    ("404", "there is no such thing"),
-    ("405", "the path does not take this method"),
+    ("404", "the resource does not exist"),
+    ("405", "the path does not support this method"),
     ("421", "the `Host` is not one of the service's"),
     ("429", "the caller sends too many requests"),
     ("502", "a dependency failed"),
     ("503", "a dependency is down, or the service is full"),
-    ("504", "a dependency did not answer in time"),
+    ("504", "a dependency did not respond in time"),
 ];
 
 /// Failures of requests that change something.
 const WRITES: &[(&str, &str)] = &[
-    ("408", "the body came too slowly"),
-    ("409", "the present state does not allow it"),
+    ("408", "the body arrived too slowly"),
+    ("409", "the current state does not allow it"),
     ("413", "the body is too large"),
     ("415", "the body is not JSON"),
-    ("422", "a value is not usable"),
+    ("422", "a value is invalid"),
 ];
 
-/// The document with what its operations have in common.
+/// Adds the common parts to the document.
 pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     for item in document.paths.paths.values_mut() {
         for operation in [&mut item.get, &mut item.head].into_iter().flatten() {
@@ -69,7 +69,7 @@ fn failures(operation: &mut Operation, lists: &[&[(&str, &str)]]) {
             .or_insert_with(|| RefOr::T(problem(why)));
     }
     for (status, response) in responses {
-        // Declared by their bodies' type alone, they would be plain JSON.
+        // If declared only by their body type, they would be documented as plain JSON.
         if status.as_str() >= "400"
             && let RefOr::T(response) = response
             && let Some(content) = response.content.swap_remove("application/json")
@@ -99,7 +99,7 @@ fn idempotency_key() -> Parameter {
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
         .description(Some(
-            "sent again with the same key and body within 24 hours, the request is answered as the first time",
+            "a request repeated with the same key and body within 24 hours gets the first response",
         ))
         .schema(Some(key))
         .build()

@@ -1,47 +1,47 @@
-//! What a route of a service asks of its caller: stated where the route is declared.
+//! What a route requires of its caller, declared together with the route.
 
 use contracts::Role;
 
 use super::body::{JSON_LIMIT, JSON_LIMIT_CATALOG};
 
-/// Where the ingestion API is a second time.
+/// Second location of the ingestion API.
 pub const INGESTION_PREFIX: &str = "/api/v1/airbyte";
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Probes: anybody, by any host name.
+    /// Probes: any caller, with any host name.
     Probe,
-    /// Anybody who names one of the service's hosts.
+    /// Any caller who uses one of the service's host names.
     Public,
-    /// Whoever has a key of this role or a higher one.
+    /// Callers with a key of at least this role.
     Role(Role),
-    /// Services of this installation alone.
+    /// Only services of this installation.
     Service,
 }
 
-/// What a route asks of its caller.
+/// What a route requires of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     /// Who may call.
     pub access: Access,
-    /// Bytes that a body may have.
+    /// Maximum bytes of a body.
     pub body_limit: usize,
-    /// Whether calls count against the caller's rate and take a place among the requests under way.
+    /// Whether calls count against the rate limit and the limit on concurrent requests.
     pub counted: bool,
 }
 
-/// Answers probes.
+/// Open to probes.
 pub const PROBE: Policy = Policy::new(Access::Probe);
-/// Answers anybody.
+/// Open to every caller.
 pub const PUBLIC: Policy = Policy::new(Access::Public);
-/// Answers every key.
+/// Open to every key.
 pub const VIEWER: Policy = Policy::new(Access::Role(Role::Viewer));
-/// Answers keys of operators and admins.
+/// Open to keys of operators and admins.
 pub const OPERATOR: Policy = Policy::new(Access::Role(Role::Operator));
-/// Answers keys of admins.
+/// Open to keys of admins.
 pub const ADMIN: Policy = Policy::new(Access::Role(Role::Admin));
-/// Answers services of this installation.
+/// Open to services of this installation.
 pub const SERVICE: Policy = Policy::new(Access::Service);
 
 impl Policy {
@@ -53,7 +53,7 @@ impl Policy {
         }
     }
 
-    /// The same for bodies that carry a catalog.
+    /// As `self`, for bodies that contain a catalog.
     #[must_use]
     pub const fn with_catalog(self) -> Self {
         Self {
@@ -62,7 +62,7 @@ impl Policy {
         }
     }
 
-    /// The same for reads that must get through when much comes in.
+    /// As `self`, for reads that must get through under load.
     #[must_use]
     pub const fn uncounted(self) -> Self {
         Self {

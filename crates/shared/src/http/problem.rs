@@ -1,4 +1,4 @@
-//! Every failure leaves as `application/problem+json` (RFC 9457), from here and nowhere else.
+//! The only place that turns failures into `application/problem+json` responses (RFC 9457).
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use super::request_id;
 
 /// Media type of problem details.
 pub const CONTENT_TYPE_PROBLEM: &str = "application/problem+json";
-/// What a caller is told to wait where nothing better is known.
+/// `Retry-After` if no better value is known.
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(5);
 const RETRY_AFTER_SECONDS_MAX: u64 = 3600;
 
-/// A failure on its way to the caller.
+/// A failure to be returned to the caller.
 #[derive(Debug)]
 pub struct ApiError {
     code: ErrorCode,
@@ -27,7 +27,7 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// A failure with what happened this time, in words for the caller.
+    /// A failure with a detail text for the caller.
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         Self {
             code,
@@ -38,22 +38,22 @@ impl ApiError {
         }
     }
 
-    /// A failure whose cause is told whole to the log, and to the caller only where the caller or
-    /// a dependency is at fault.
+    /// A failure with its cause. The log gets the whole chain; the caller gets it only if the
+    /// caller or a dependency is at fault.
     pub fn caused(code: ErrorCode, error: &dyn std::error::Error) -> Self {
         let chain = chain(error);
         if code == ErrorCode::Internal {
             tracing::error!(code = code.as_str(), error = %chain, "request failed");
-            return Self::new(code, "the log tells more under this request id");
+            return Self::new(code, "see the log under this request id");
         }
         tracing::warn!(code = code.as_str(), error = %chain, "request failed");
         if code == ErrorCode::RegistryUnavailable {
-            return Self::new(code, "the registry's database did not answer");
+            return Self::new(code, "the registry's database did not respond");
         }
         Self::new(code, chain)
     }
 
-    /// One field is not usable.
+    /// A failure because of one invalid field.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::of_fields(
             ErrorCode::Invalid,
@@ -64,7 +64,7 @@ impl ApiError {
         )
     }
 
-    /// Several fields are not usable.
+    /// A failure because of several invalid fields.
     pub fn of_fields(code: ErrorCode, errors: Vec<FieldError>) -> Self {
         Self {
             code,
@@ -75,34 +75,34 @@ impl ApiError {
         }
     }
 
-    /// The same with the offending fields.
+    /// Adds the invalid fields.
     #[must_use]
     pub fn with_fields(mut self, errors: Vec<FieldError>) -> Self {
         self.errors = errors;
         self
     }
 
-    /// The same with another member.
+    /// Adds a member.
     #[must_use]
     pub fn with(mut self, name: &str, value: Value) -> Self {
         self.members.insert(name.to_owned(), value);
         self
     }
 
-    /// The same, with what the caller is told to wait, in seconds.
+    /// Sets how many seconds the caller should wait.
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
         self.with_retry_after(Some(Duration::from_secs(seconds)))
     }
 
-    /// The same with how long the caller should wait, where that is known.
+    /// Sets how long the caller should wait, if that is known.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         self.retry_after = wait;
         self
     }
 
-    /// The failure of another service of ours, told on under its own code.
+    /// Passes on the failure of another AAM service under its own code.
     pub fn passed_on(problem: Problem) -> Self {
         Self {
             code: problem.code,
@@ -118,12 +118,12 @@ impl ApiError {
         self.code
     }
 
-    /// What happened.
+    /// The detail text.
     pub fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// The offending fields.
+    /// The invalid fields.
     pub fn errors(&self) -> &[FieldError] {
         &self.errors
     }
@@ -150,18 +150,18 @@ impl ApiError {
             builder.insert_header((RETRY_AFTER, seconds.to_string()));
         }
         let body = serde_json::to_string(&problem)
-            .expect("a problem is strings, numbers and JSON values, which all serialize");
+            .expect("a problem consists of strings, numbers and JSON values, which all serialize");
         builder.body(body)
     }
 }
 
-/// An error with everything that caused it, outermost first.
+/// An error with its causes, outermost first.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         let cause_text = cause.to_string();
-        // Some libraries repeat their source in their own words.
+        // Some libraries include their source's message in their own.
         if !text.contains(&cause_text) {
             text.push_str(": ");
             text.push_str(&cause_text);
@@ -186,7 +186,7 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        // The guard fills in the path; it knows the request.
+        // The guard fills in the path, since it has the request.
         self.respond("", &request_id::current().unwrap_or_default())
     }
 }

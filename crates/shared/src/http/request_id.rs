@@ -1,4 +1,4 @@
-//! `x-request-id`: accepted or made, carried through every task of a request and to every
+//! `x-request-id`: accepted or generated, carried through every task of a request and to every
 //! downstream call.
 
 use std::future::Future;
@@ -12,7 +12,7 @@ tokio::task_local! {
     static CURRENT: String;
 }
 
-/// The id of the request this task works for.
+/// The id of the request that this task serves.
 pub fn current() -> Option<String> {
     CURRENT.try_with(Clone::clone).ok()
 }
@@ -22,8 +22,8 @@ pub async fn scope<F: Future>(id: String, future: F) -> F::Output {
     CURRENT.scope(id, future).await
 }
 
-/// The id a caller sent, when it is one we would write into a log: 1 to 128 printable ASCII
-/// characters; else a new one.
+/// The id that a caller sent, if it is safe to log: 1 to 128 printable ASCII characters; otherwise
+/// a new one.
 pub fn accept(sent: Option<&str>) -> String {
     match sent {
         Some(id)

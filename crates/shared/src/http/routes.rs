@@ -1,8 +1,8 @@
-//! Routes that state what they ask of their caller where they are declared.
+//! Routes that declare what they require of their caller.
 //!
-//! Whatever is decided about a request before its handler (access, limits, the name in metrics) is
-//! decided after the router has matched it, by a middleware on the matched resource. The spelling of
-//! the path therefore cannot lead to another judgement than the one of the handler that answers.
+//! All decisions about a request before its handler (access, limits, the name in metrics) are made
+//! after the router has matched it, by a middleware on the matched resource. The spelling of the
+//! path therefore cannot lead to a decision for a handler other than the one that responds.
 
 use std::rc::Rc;
 
@@ -13,7 +13,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Error, FromRequest, Handler, Responder, Route, guard};
 
-/// Paths with their methods; `P` is what a method asks of its caller.
+/// Paths with their methods; `P` is what a method requires of its caller.
 pub struct Routes<P> {
     prefix: String,
     resources: Vec<Resource<P>>,
@@ -24,39 +24,39 @@ struct Resource<P> {
     endpoints: Vec<Endpoint<P>>,
 }
 
-/// One method of a path: what it asks of its caller, and its handler.
+/// A method of a path: what it requires of its caller, and its handler.
 struct Endpoint<P> {
-    /// Any method where there is none.
+    /// `None` matches any method.
     method: Option<Method>,
     policy: P,
     route: Route,
 }
 
-/// One line of a route table.
+/// An entry of a route table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declared<P> {
     /// The path, with its parameters in braces.
     pub pattern: String,
-    /// The method; every one where there is none.
+    /// The method; `None` matches any.
     pub method: Option<Method>,
-    /// What it asks of its caller.
+    /// What it requires of its caller.
     pub policy: P,
 }
 
 /// What the router found for a request.
 #[derive(Debug, Clone)]
 pub struct Matched<P> {
-    /// The path as it was declared; none where no path matched.
+    /// The path as declared; none if no path matched.
     pub pattern: Option<Rc<str>>,
-    /// What the method asks of its caller; none where the path or the method is not declared.
+    /// What the method requires of its caller; none if the path or the method is not declared.
     pub policy: Option<P>,
-    /// What the methods of the path ask of their callers.
+    /// What the methods of the path require of their callers.
     pub others: Rc<[P]>,
-    /// The methods that the path takes, as the header `Allow` lists them.
+    /// The methods of the path, as in the header `Allow`.
     pub allow: Rc<str>,
 }
 
-/// Whether `/path/` is answered like `/path`.
+/// Whether `/path/` is the same as `/path`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrailingSlash {
     /// It is another path.
@@ -94,7 +94,7 @@ impl<P> Default for Routes<P> {
 }
 
 impl<P: Clone + 'static> Routes<P> {
-    /// Answers GET, and HEAD without the body.
+    /// Handles GET, and HEAD without the body.
     pub fn get<F, Args>(&mut self, path: &str, policy: P, handler: F) -> &mut Self
     where
         F: Handler<Args>,
@@ -111,7 +111,7 @@ impl<P: Clone + 'static> Routes<P> {
     answering!(patch, PATCH);
     answering!(delete, DELETE);
 
-    /// Answers every method.
+    /// Handles every method.
     pub fn any<F, Args>(&mut self, path: &str, policy: P, handler: F) -> &mut Self
     where
         F: Handler<Args>,
@@ -121,7 +121,7 @@ impl<P: Clone + 'static> Routes<P> {
         self.add(path, None, policy, web::route().to(handler))
     }
 
-    /// Adds a method to a path. Of two paths that match a request, the one declared first answers.
+    /// Adds a method to a path. If two paths match a request, the one declared first applies.
     fn add(&mut self, path: &str, method: Option<Method>, policy: P, route: Route) -> &mut Self {
         let pattern = format!("{}{path}", self.prefix);
         let endpoint = Endpoint {
@@ -158,7 +158,7 @@ impl<P: Clone + 'static> Routes<P> {
         self
     }
 
-    /// What is declared, in order.
+    /// The declared routes, in order.
     pub fn table(&self) -> Vec<Declared<P>> {
         let lines = self.resources.iter().flat_map(|resource| {
             resource.endpoints.iter().map(|endpoint| Declared {
@@ -170,8 +170,8 @@ impl<P: Clone + 'static> Routes<P> {
         lines.collect()
     }
 
-    /// Installs the routes, `judge` before each of them and before `otherwise`, which answers
-    /// requests that match no path. What `judge` lets pass without a policy gets 404 or 405.
+    /// Installs the routes, with `judge` before each of them and before `otherwise`, which handles
+    /// requests that match no path. A request that `judge` passes without a policy gets 404 or 405.
     pub fn install<J, F>(
         self,
         app: &mut ServiceConfig,
@@ -184,7 +184,7 @@ impl<P: Clone + 'static> Routes<P> {
     {
         for Resource { pattern, endpoints } in self.resources {
             let patterns = match slash {
-                // A tail takes the slash in.
+                // A tail includes the slash.
                 TrailingSlash::Same if !pattern.ends_with(":.*}") => {
                     vec![pattern.clone(), format!("{pattern}/")]
                 }

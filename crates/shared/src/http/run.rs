@@ -1,5 +1,5 @@
-//! Where flows run: one multi-thread runtime, not the workers' own. A caller that hangs up cancels
-//! nothing.
+//! Flows run on one multi-thread runtime, separate from the workers' runtimes, so that a caller who
+//! disconnects cancels nothing.
 
 use std::future::Future;
 
@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use super::outgoing::budget;
 use super::{ApiError, actor, request_id};
 
-/// The runtime flows run on, and those that run; cheap to clone.
+/// The runtime for flows, with the running ones; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Runtime {
     handle: tokio::runtime::Handle,
@@ -20,7 +20,7 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// The runtime this is called from. `stopping` is cancelled when the process is to stop.
+    /// The current runtime. `stopping` is canceled when the process shuts down.
     pub fn current(stopping: CancellationToken) -> Self {
         Self {
             handle: tokio::runtime::Handle::current(),
@@ -29,10 +29,10 @@ impl Runtime {
         }
     }
 
-    /// Runs a flow to its end, whether or not the caller waits for it.
+    /// Runs a flow to completion, whether or not the caller waits for it.
     ///
     /// # Errors
-    /// The flow's own, or `internal` when it panicked.
+    /// Returns the flow's error, or `internal` if it panicked.
     pub async fn run<T, E>(
         &self,
         flow: impl Future<Output = Result<T, E>> + Send + 'static,
@@ -41,8 +41,8 @@ impl Runtime {
         T: Send + 'static,
         E: Into<ApiError> + Send + 'static,
     {
-        // On the heap before anything is put around it: a flow is large, each layer would copy it,
-        // and the stacks of workers are small.
+        // Boxed before anything wraps it: a flow is large, each layer would copy it, and the
+        // workers' stacks are small.
         let flow = Box::pin(flow);
         match self.spawn(budget::scope(budget::REQUEST, flow)).await {
             Ok(result) => result.map_err(Into::into),
@@ -50,7 +50,7 @@ impl Runtime {
         }
     }
 
-    /// Starts a flow that goes on by itself, for the same actor, under the same request id and span.
+    /// Starts a flow in the background, with the same caller, request id and span.
     pub fn spawn<T: Send + 'static>(
         &self,
         flow: impl Future<Output = T> + Send + 'static,
@@ -64,12 +64,12 @@ impl Runtime {
         }
     }
 
-    /// Cancelled when the process is to stop.
+    /// Canceled when the process shuts down.
     pub fn stopping(&self) -> &CancellationToken {
         &self.stopping
     }
 
-    /// Waits for the flows that run, at most `patience`.
+    /// Waits for running flows, for at most `patience`.
     pub async fn drain(&self, patience: std::time::Duration) {
         self.flows.close();
         if tokio::time::timeout(patience, self.flows.wait())
@@ -78,7 +78,7 @@ impl Runtime {
         {
             tracing::warn!(
                 flows = self.flows.len(),
-                "stopping although work is under way; it is taken up again after the next start"
+                "stopping with unfinished work; it will be resumed after the next start"
             );
         }
     }

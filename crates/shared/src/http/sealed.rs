@@ -1,13 +1,13 @@
-//! Answers that hold a secret: whoever keeps answers keeps none of these.
+//! Responses that contain a secret, which must not be stored.
 
 use actix_web::body::BoxBody;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, Responder};
 
-/// An answer that holds a secret.
+/// A response that contains a secret.
 #[derive(Debug)]
 pub struct Sealed(pub HttpResponse);
 
-/// Marks the request whose answer holds a secret.
+/// Marks the request whose response contains a secret.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HoldsSecret;
 

@@ -1,4 +1,4 @@
-//! Serving: the same order of middleware, the same common paths and the same way to stop for every
+//! Serves HTTP with the same middleware, the same common paths and the same shutdown for every
 //! service.
 
 use std::net::SocketAddr;
@@ -21,45 +21,46 @@ use super::policy::{PROBE, Policy, VIEWER};
 use super::routes::{Declared, Routes, TrailingSlash};
 use super::{health, metrics, openapi};
 
-/// How long requests under way may take to end when the service stops, in seconds.
+/// How long requests in progress may take to complete on shutdown, in seconds.
 const SHUTDOWN_SECONDS: u64 = 10;
 
-/// Connections at which a worker stops to accept. [`Connections`] keeps the server below it.
+/// Number of connections at which a worker stops accepting. [`Connections`] keeps the server below
+/// it.
 const CONNECTIONS_PER_WORKER: usize = 25_000;
 
-/// Asks a service's dependencies whether they answer.
+/// Checks whether a service's dependencies respond.
 pub type ReadyCheck = dyn Fn() -> LocalBoxFuture<'static, Vec<DependencyState>> + Send + Sync;
 
 /// Why a service cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The port is taken or not allowed.
-    #[error("{service} cannot listen on {address}: {source}; {variable} chooses another port")]
+    /// The port is in use or not permitted.
+    #[error("{service} cannot listen on {address}: {source}; set {variable} to another port")]
     Bind {
         /// The service.
         service: &'static str,
-        /// Where it was to listen.
+        /// The address to listen on.
         address: String,
-        /// The variable that holds the port.
+        /// The variable that configures the port.
         variable: &'static str,
-        /// The operating system's words.
+        /// The operating system's error.
         source: std::io::Error,
     },
 }
 
-/// Why a service does not start, or stopped by itself.
+/// Why a service does not start, or stopped unexpectedly.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Who may call is not settled.
+    /// Access control cannot be set up.
     #[error(transparent)]
     Access(#[from] super::AccessError),
-    /// A key cannot be had.
-    #[error("a key of the data directory cannot be had")]
+    /// A key is unavailable.
+    #[error("a key of the data directory is unavailable")]
     Home(#[from] local::home::Error),
-    /// The HTTP client cannot be made.
-    #[error("the HTTP client cannot be made")]
+    /// The HTTP client cannot be created.
+    #[error("cannot create the HTTP client")]
     Client(#[from] reqwest::Error),
-    /// The registry does not answer.
+    /// The registry does not respond.
     #[error(transparent)]
     Registry(#[from] crate::registry::Error),
     /// The port cannot be bound.
@@ -70,33 +71,33 @@ pub enum StartError {
     Io(#[from] std::io::Error),
 }
 
-/// What a service serves.
+/// Configuration of a service.
 pub struct Service {
     /// Its name.
     pub name: &'static str,
-    /// Where it listens.
+    /// The address to listen on.
     pub bind: (String, u16),
-    /// The variable that holds its port.
+    /// The variable that configures its port.
     pub port_variable: &'static str,
-    /// Threads that answer.
+    /// Number of worker threads.
     pub workers: usize,
-    /// Who may call, and how.
+    /// Its request middleware.
     pub gate: Gate,
     /// Its OpenAPI document.
     pub openapi: utoipa::openapi::OpenApi,
-    /// Asks its dependencies.
+    /// Checks its dependencies.
     pub ready: std::sync::Arc<ReadyCheck>,
 }
 
-/// A service that listens and does not serve yet.
+/// A service that listens but does not serve yet.
 pub struct Listening {
     /// The server; it serves when awaited.
     pub server: Server,
-    /// Where it listens; with port 0, which one it got.
+    /// The bound address; with port 0, the actual port.
     pub address: SocketAddr,
 }
 
-/// Every route of a service: the common ones, then its own.
+/// All routes of a service: the common ones, then its own.
 pub fn route_table(routes: fn(&mut Routes<Policy>)) -> Vec<Declared<Policy>> {
     let mut all = Routes::default();
     all.configure(|all| common(all, "")).configure(routes);
@@ -118,7 +119,7 @@ fn common(routes: &mut Routes<Policy>, name: &'static str) {
 /// Binds the service's port. `data` adds what handlers need, `routes` the service's own paths.
 ///
 /// # Errors
-/// When the port cannot be bound.
+/// Returns an error if the port cannot be bound.
 pub fn listen(
     service: Service,
     data: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
@@ -159,9 +160,9 @@ pub fn listen(
     .on_connect(move |io, data| connections.accepted(io, data))
     .workers(workers)
     .shutdown_timeout(SHUTDOWN_SECONDS)
-    // Beyond what the server holds, so that none waits for another to end.
+    // More than the server's own limit, so that no connection waits for another to end.
     .max_connections(CONNECTIONS_PER_WORKER)
-    // The head of a request; its body has a deadline of its own.
+    // For the head of a request; its body has a separate deadline.
     .client_request_timeout(Duration::from_secs(10))
     .disable_signals()
     .bind(bind.clone())
@@ -183,14 +184,14 @@ pub fn listen(
     })
 }
 
-/// What a service tells on `/metrics` beside what it counted, read when it is asked for. Put into
+/// Metrics that a service computes on demand for `/metrics`, in addition to its counters. Stored in
 /// the application's data.
 pub struct Scraped(pub std::sync::Arc<Scrape>);
 
-/// Reads what is told.
+/// Computes the metrics.
 pub type Scrape = dyn Fn() -> LocalBoxFuture<'static, String> + Send + Sync;
 
-/// How long it may take; without it the rest is told.
+/// Timeout; the other metrics are published without these.
 const SCRAPE_PATIENCE: Duration = Duration::from_secs(5);
 
 async fn metrics_answer(request: HttpRequest) -> HttpResponse {
@@ -208,7 +209,7 @@ fn health_answer(name: &'static str) -> HttpResponse {
     HttpResponse::Ok().json(health::health(name))
 }
 
-/// Whom the service takes its caller for.
+/// Returns the identity that the service authenticated.
 async fn whoami_answer(principal: ReqData<Principal>) -> HttpResponse {
     HttpResponse::Ok().json(Caller {
         name: principal.name().to_owned(),
@@ -235,10 +236,10 @@ async fn ready_answer(name: &'static str, check: Data<ReadyCheck>) -> HttpRespon
     }
 }
 
-/// Resolves when the process is told to stop (SIGTERM, SIGINT).
+/// Resolves when the process is asked to stop (SIGTERM, SIGINT).
 ///
 /// # Errors
-/// When signals cannot be listened for.
+/// Returns an error if signals cannot be listened for.
 pub async fn stop_signal() -> std::io::Result<()> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
@@ -247,22 +248,24 @@ pub async fn stop_signal() -> std::io::Result<()> {
     }
 }
 
-/// Hands the operations that are still held over to another replica; the last thing before the end.
+/// Hands the operations that this process still holds over to another replica; the last action
+/// before exiting.
 pub async fn hand_over(registry: &crate::registry::Registry, owner: &str) {
     match registry.operations_hand_over(owner).await {
         Ok(0) => {}
-        Ok(operations) => tracing::info!(operations, "handed over what was under way"),
+        Ok(operations) => tracing::info!(operations, "handed over unfinished operations"),
         Err(error) => {
-            tracing::warn!(%error, "could not hand over what was under way; its leases run out by themselves");
+            tracing::warn!(%error, "failed to hand over unfinished operations; their leases will \
+                                    expire");
         }
     }
 }
 
-/// Serves until the process is to stop: no new requests, those under way answered, flows given
+/// Serves until the process shuts down: no new requests, those in progress completed, flows given
 /// `patience` to end.
 ///
 /// # Errors
-/// When serving fails.
+/// Returns an error if serving fails.
 pub async fn serve(
     listening: Listening,
     runtime: &super::Runtime,

@@ -1,7 +1,7 @@
-//! serde's words about a value, without the value: it may be a secret that was put in the wrong place.
+//! serde's message about a value, without the value: it may be a secret in the wrong place.
 
-/// The message with whatever it quotes of the value left out: `invalid type: string "hunter2", expected
-/// a map` becomes `invalid type: string, expected a map`.
+/// Removes what the message quotes from the value: `invalid type: string "hunter2", expected a map`
+/// becomes `invalid type: string, expected a map`.
 pub fn unquoted(message: &str) -> String {
     let Some((kind, rest)) = message.split_once(": ") else {
         return unquoted_variant(message);
@@ -9,12 +9,12 @@ pub fn unquoted(message: &str) -> String {
     if !matches!(kind, "invalid type" | "invalid value") {
         return unquoted_variant(message);
     }
-    // What is expected is ours; serde puts it last.
+    // The expectation is our own text; serde puts it last.
     let (found, expected) = match rest.rsplit_once(", expected ") {
         Some((found, expected)) => (found, Some(expected)),
         None => (rest, None),
     };
-    // `string "…"`, `integer `7``, `floating point `1.5``: the kind stands before the value.
+    // `string "…"`, `integer `7``, `floating point `1.5``: the kind precedes the value.
     let end = found.find(['"', '`', '\'']).unwrap_or(found.len());
     let found = found[..end].trim_end();
     match expected {
@@ -23,14 +23,14 @@ pub fn unquoted(message: &str) -> String {
     }
 }
 
-/// `unknown variant `hunter2`, expected one of …`; whatever else has the form of a custom message is
-/// kept, since it is ours.
+/// `unknown variant `hunter2`, expected one of …`; any other custom message is kept, since it is
+/// our own text.
 fn unquoted_variant(message: &str) -> String {
     let Some(rest) = message.strip_prefix("unknown variant `") else {
         return message.to_owned();
     };
     match rest.rsplit_once("`, ") {
-        // The variants that are expected stand between the same quotes.
+        // The expected variants are in the same quotes.
         Some(_) => {
             let expected = rest
                 .find("`, expected ")
@@ -52,7 +52,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(rename_all = "snake_case")]
-    #[expect(dead_code, reason = "only its reading is of interest")]
+    #[expect(dead_code, reason = "only its deserialization matters")]
     enum Choice {
         One,
         Two(u8),
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn no_value_is_repeated() {
+    fn repeats_no_value() {
         let planted = [
             json!("PLANT, expected \"x\" `y`"),
             json!("PLANT"),

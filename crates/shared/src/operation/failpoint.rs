@@ -1,11 +1,11 @@
-//! Named points at which a process dies on demand, so that dying there can be tested.
+//! Named points at which a process crashes on demand, so that tests can cover crashes there.
 //!
 //! `AAM_FAILPOINT=onboard.create_source.acted:1` aborts the process the first time it gets there;
-//! with `:1:hang` it stays there until it is killed. Compiled with debug assertions only.
+//! with `:1:hang` it hangs there until it is killed. Compiled only with debug assertions.
 
 use super::steps::{Point, Step};
 
-/// Dies, or hangs, if the environment says so.
+/// Aborts or hangs if the environment requests it.
 #[cfg(debug_assertions)]
 pub async fn hit(step: Step, point: Point) {
     use std::sync::LazyLock;
@@ -38,7 +38,7 @@ pub async fn hit(step: Step, point: Point) {
     std::process::abort();
 }
 
-/// Nothing, in a release.
+/// No-op in release builds.
 #[cfg(not(debug_assertions))]
 #[expect(clippy::unused_async, reason = "the same signature as with failpoints")]
 pub async fn hit(_step: Step, _point: Point) {}

@@ -1,5 +1,5 @@
-//! Work in several steps that survives the process doing it: the one list of steps, and the one way
-//! a step is made.
+//! Durable operations in several steps that survive a crash: the list of all steps, and the only
+//! way to run one.
 
 pub mod failpoint;
 mod run;

@@ -1,4 +1,4 @@
-//! The one way a step is made: intent, effect, what came of it, each written down.
+//! Runs a step: records the intent, applies the effect, records the result.
 
 use super::failpoint;
 use super::steps::{Point, Step};
@@ -11,17 +11,17 @@ use crate::registry::entities::operation;
 use crate::registry::operations::Lease;
 use crate::registry::status::StepStatus;
 
-/// What a step's effect came to.
+/// Result of a step's effect.
 #[derive(Debug)]
 pub struct Acted<T> {
-    /// What the next steps need.
+    /// The value that later steps need.
     pub value: T,
-    /// The id of what it made in Airbyte.
+    /// The id of the object that it created in Airbyte.
     pub reference: Option<String>,
 }
 
 impl<T> Acted<T> {
-    /// An effect that made nothing with an id.
+    /// Result of an effect that created no object with an id.
     pub fn plain(value: T) -> Self {
         Self {
             value,
@@ -29,7 +29,7 @@ impl<T> Acted<T> {
         }
     }
 
-    /// An effect that made something.
+    /// Result of an effect that created an object.
     pub fn made(value: T, id: impl std::fmt::Display) -> Self {
         Self {
             value,
@@ -41,18 +41,19 @@ impl<T> Acted<T> {
 /// An operation that this process holds.
 #[derive(Debug, Clone, Copy)]
 pub struct Run<'a> {
-    /// Where steps are written down.
+    /// Where steps are recorded.
     pub registry: &'a Registry,
     /// Proof that this process holds the operation.
     pub lease: &'a Lease,
 }
 
 impl Run<'_> {
-    /// Makes a step. `intent` is written before `act`, and is enough for another process to finish
-    /// or to undo it. A failure that may have had its effect leaves the step `intended`.
+    /// Runs a step. `intent` is recorded before `act` runs, and suffices for another process to
+    /// finish or undo the step. A failure that may have taken effect leaves the step `intended`.
     ///
     /// # Errors
-    /// The step's own, or `Conflict::LeaseLost` when the operation belongs to another process now.
+    /// Returns the step's error, or `Conflict::LeaseLost` if another process holds the operation
+    /// now.
     pub async fn step<T>(
         &self,
         step: Step,
@@ -89,11 +90,11 @@ impl Run<'_> {
         }
     }
 
-    /// Makes the last step: a write to the registry alone that also ends the operation, so that it is
-    /// either whole or has not happened.
+    /// Runs the last step: a write to the registry only, which also ends the operation, so that
+    /// both happen or neither.
     ///
     /// # Errors
-    /// The write's own.
+    /// Returns the error of the write.
     pub async fn commit<T>(
         &self,
         step: Step,
@@ -114,7 +115,7 @@ fn counted(step: Step, outcome: &'static str) {
     metrics::operation_step(step.kind.as_str(), step.name, outcome);
 }
 
-/// Goes on with an operation on behalf of whoever began it: under their name and request id.
+/// Runs `future` on behalf of the caller who started the operation, with their name and request id.
 pub async fn on_behalf<F: Future>(row: &operation::Model, future: F) -> F::Output {
     let id = row
         .request_id

@@ -1,35 +1,35 @@
-//! Every step of every operation, in the order they are made. The failpoints, and the tests that kill
-//! a process at each of them, are generated from this list.
+//! Every step of every operation, in order. The failpoints, and the tests that kill a process at
+//! each of them, are generated from this list.
 
 use crate::registry::status::OperationKind;
 
 /// One step of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
-    /// The operation it is a step of.
+    /// The kind of operation it belongs to.
     pub kind: OperationKind,
-    /// As the registry names it.
+    /// The name in the registry.
     pub name: &'static str,
 }
 
-/// A moment of a step at which a process may die.
+/// A point in a step at which a process may crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
-    /// Nothing is written yet.
+    /// Nothing is recorded yet.
     Before,
-    /// The intent is written, the effect has not happened.
+    /// The intent is recorded; the effect is not applied.
     Intended,
-    /// The effect happened, and nobody wrote down that it did.
+    /// The effect is applied but not recorded.
     Acted,
-    /// It is written down.
+    /// The result is recorded.
     After,
 }
 
 impl Point {
-    /// Every moment, in order.
+    /// All points, in order.
     pub const ALL: &[Self] = &[Self::Before, Self::Intended, Self::Acted, Self::After];
 
-    /// As failpoints name it.
+    /// The name in failpoints.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Before => "before",
@@ -55,29 +55,29 @@ macro_rules! steps {
 }
 
 steps! {
-    /// Making a connection.
+    /// Creating a connection.
     onboard = Onboard {
-        /// Makes the source in Airbyte.
+        /// Creates the source in Airbyte.
         CREATE_SOURCE = "create_source",
-        /// Tries whether the source works.
+        /// Checks the source.
         CHECK_SOURCE = "check_source",
-        /// Reads its schema, and warms Airbyte's cache of it for the next step.
+        /// Discovers its schema, and warms Airbyte's cache of it for the next step.
         DISCOVER_SCHEMA = "discover_schema",
-        /// Makes the connection in Airbyte.
+        /// Creates the connection in Airbyte.
         CREATE_CONNECTION = "create_connection",
-        /// Sets the schedule, where there is one: a connection is made without.
+        /// Sets the schedule, if there is one: a connection is created without.
         SET_SCHEDULE = "set_schedule",
         /// Stores version 1, ids and ACTIVE, and ends the operation, in one write.
         COMMIT_VERSION = "commit_version",
     }
-    /// Putting another catalog in force, by plan or as it was sent.
+    /// Applying another catalog, from a plan or as it was sent.
     heal = Heal {
         /// Changes the connection in Airbyte and reads it back.
         UPDATE_CONNECTION = "update_connection",
         /// Stores the next version and ACTIVE, and ends the operation, in one write.
         COMMIT_VERSION = "commit_version",
     }
-    /// Putting an earlier catalog in force again.
+    /// Rolling back to an earlier catalog.
     rollback = Rollback {
         /// Changes the connection in Airbyte and reads it back.
         UPDATE_CONNECTION = "update_connection",
@@ -88,18 +88,18 @@ steps! {
     update = Update {
         /// Changes the connection in Airbyte.
         UPDATE_CONNECTION = "update_connection",
-        /// Stores what was changed and ends the operation, in one write.
+        /// Stores the change and ends the operation, in one write.
         COMMIT_CHANGE = "commit_change",
     }
-    /// Removing a connection.
+    /// Deleting a connection.
     delete = Delete {
-        /// Cancels the job that runs.
+        /// Cancels the running job.
         CANCEL_JOB = "cancel_job",
-        /// Removes the connection from Airbyte.
+        /// Deletes the connection from Airbyte.
         DELETE_CONNECTION = "delete_connection",
-        /// Removes the source from Airbyte, if AAM made it and nothing else uses it.
+        /// Deletes the source from Airbyte, if AAM created it and nothing else uses it.
         DELETE_SOURCE = "delete_source",
-        /// Removes the row and ends the operation, in one write.
+        /// Deletes the row and ends the operation, in one write.
         FORGET = "forget",
     }
     /// Starting a sync.
@@ -109,34 +109,33 @@ steps! {
         /// Stores the job and ends the operation.
         RECORD_JOB = "record_job",
     }
-    /// Starting what a heal left to be done.
+    /// Starting the sync that a heal requires.
     sync = Sync {
         /// Starts a refresh job of the streams of one mode.
         START_REFRESH = "start_refresh",
-        /// Starts a sync, where nothing is to be read again.
+        /// Starts a sync, if no stream needs a refresh.
         START_SYNC = "start_sync",
     }
-    /// Making a source or a destination that connections share.
+    /// Creating a source or a destination that connections share.
     create_actor = CreateActor {
-        /// Makes it in Airbyte.
+        /// Creates it in Airbyte.
         CREATE_ACTOR = "create_actor",
-        /// Tries whether it works, unless the caller wants none of that.
+        /// Checks it, unless the caller skips the check.
         CHECK_ACTOR = "check_actor",
         /// Stores its id and ends the operation, in one write.
         COMMIT_ACTOR = "commit_actor",
     }
-    /// Removing a source or a destination that nothing uses.
+    /// Deleting a source or a destination that nothing uses.
     delete_actor = DeleteActor {
-        /// Removes it from Airbyte.
+        /// Deletes it from Airbyte.
         DELETE_ACTOR = "delete_actor",
-        /// Removes the row and ends the operation, in one write.
+        /// Deletes the row and ends the operation, in one write.
         FORGET_ACTOR = "forget_actor",
     }
 }
 
 impl Step {
-    /// The name of the failpoint at one of its moments, for instance
-    /// `onboard.create_source.acted`.
+    /// The name of the failpoint at a point of the step, for example `onboard.create_source.acted`.
     pub fn failpoint(self, point: Point) -> String {
         format!("{}.{}.{}", self.kind.as_str(), self.name, point.as_str())
     }

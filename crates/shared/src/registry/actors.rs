@@ -1,8 +1,8 @@
 //! `actors`: sources and destinations that connections share, written by the orchestrator.
 //!
-//! A row is what keeps one from being removed while somebody begins to use it: both write the row
-//! first, which locks it until their commit. One that was not made by AAM gets its row when it is
-//! first used.
+//! The row prevents an actor from being deleted while a connection starts to use it: both
+//! operations write the row first, which locks it until their commit. An actor that AAM did not
+//! create gets its row when it is first used.
 
 use chrono::{DateTime, Utc};
 use contracts::Event;
@@ -23,32 +23,32 @@ use super::status::{ActorStatus, ConnectionStatus, OperationKind};
 use super::{Conflict, Error, Registry, audit, now, outbox};
 use crate::airbyte::ActorKind;
 
-/// How often a row is tried to be locked that others remove.
+/// Number of attempts to lock a row that is being deleted concurrently.
 const TRIES: u32 = 3;
-/// A removal that has not ended by then never will.
+/// A deletion that has not finished by then never will.
 const FORGOTTEN_AFTER: chrono::TimeDelta = chrono::TimeDelta::hours(1);
 
-/// A source or destination to be.
+/// A source or destination to create.
 #[derive(Debug, Clone)]
 pub struct NewActor {
-    /// Its row's id, which is in the mark of its name in Airbyte.
+    /// Its row's id, which is part of the ownership tag in its Airbyte name.
     pub id: Uuid,
-    /// Which of the two.
+    /// Source or destination.
     pub kind: ActorKind,
-    /// Base URL of the Airbyte it is made on.
+    /// Base URL of the Airbyte that it is created on.
     pub airbyte_instance: String,
     /// The Airbyte workspace.
     pub workspace_id: Uuid,
-    /// Its name, without the mark.
+    /// Its name, without the ownership tag.
     pub name: String,
-    /// Its connector, as people name it: `postgres`.
+    /// Its connector's short name: `postgres`.
     pub connector: String,
 }
 
-/// A source or destination that is there.
+/// An existing source or destination.
 #[derive(Debug, Clone, Copy)]
 pub struct ActorRef<'a> {
-    /// Which of the two.
+    /// Source or destination.
     pub kind: ActorKind,
     /// Base URL of its Airbyte.
     pub instance: &'a str,
@@ -58,7 +58,7 @@ pub struct ActorRef<'a> {
     pub airbyte_id: Uuid,
 }
 
-/// A connection that uses one.
+/// A connection that uses an actor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActorUser {
     /// The connection.
@@ -68,10 +68,10 @@ pub struct ActorUser {
 }
 
 impl Registry {
-    /// Begins to make one: its row and its operation.
+    /// Starts creating an actor: inserts its row and its operation.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn actor_begin(
         &self,
         new: &NewActor,
@@ -107,10 +107,10 @@ impl Registry {
         Ok(lease)
     }
 
-    /// Ends the making of one well: its id in Airbyte and the event, in one write.
+    /// Completes the creation of an actor: its id in Airbyte and the event, in one write.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when the lease is not held any more.
+    /// Returns `Conflict::LeaseLost` if the lease is no longer held.
     pub async fn actor_succeed(
         &self,
         lease: &Lease,
@@ -146,10 +146,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Ends the making of one that was undone: nothing of it stays.
+    /// Completes a rolled-back creation: nothing of the actor remains.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when the lease is not held any more.
+    /// Returns `Conflict::LeaseLost` if the lease is no longer held.
     pub async fn actor_fail(
         &self,
         lease: &Lease,
@@ -167,19 +167,19 @@ impl Registry {
         Ok(())
     }
 
-    /// The row with that id.
+    /// Returns the row with that id.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn actor_get(&self, id: Uuid) -> Result<Option<Model>, Error> {
         let reader = self.reader().await?;
         Ok(Entity::find_by_id(id).one(&reader).await?)
     }
 
-    /// Every row of that Airbyte.
+    /// Returns all rows of that Airbyte.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn actor_rows(&self, instance: &str) -> Result<Vec<Model>, Error> {
         let reader = self.reader().await?;
         Ok(Entity::find()
@@ -188,21 +188,21 @@ impl Registry {
             .await?)
     }
 
-    /// The connections that use one, oldest first, at most `limit`. An onboarding that failed uses
-    /// nothing.
+    /// Returns at most `limit` connections that use an actor, oldest first. A failed onboarding
+    /// uses nothing.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn actor_users(&self, of: ActorRef<'_>, limit: u64) -> Result<Vec<ActorUser>, Error> {
         let reader = self.reader().await?;
         users(&reader, of, None, limit).await
     }
 
-    /// Begins to remove one: from here on nothing begins to use it.
+    /// Starts deleting an actor: from now on no connection can start to use it.
     ///
     /// # Errors
-    /// `Conflict::ActorInUse` when a connection uses it, `Conflict::OperationInProgress` when it is
-    /// being removed already.
+    /// Returns `Conflict::ActorInUse` if a connection uses it, or `Conflict::OperationInProgress`
+    /// if it is being removed already.
     pub async fn actor_removal_begin(
         &self,
         of: ActorRef<'_>,
@@ -236,10 +236,10 @@ impl Registry {
         Ok(lease)
     }
 
-    /// Ends the removal of one: its row goes, and the event is told.
+    /// Completes a deletion: deletes the row and publishes the event.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when the lease is not held any more.
+    /// Returns `Conflict::LeaseLost` if the lease is no longer held.
     pub async fn actor_removal_succeed(&self, lease: &Lease, event: &Event) -> Result<(), Error> {
         let writer = self.writer().await?;
         assert_held(&writer, lease).await?;
@@ -252,10 +252,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Ends a removal that Airbyte refused: it may be used again.
+    /// Ends a deletion that Airbyte rejected: the actor can be used again.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when the lease is not held any more.
+    /// Returns `Conflict::LeaseLost` if the lease is no longer held.
     pub async fn actor_removal_fail(&self, lease: &Lease, error: &str) -> Result<(), Error> {
         let writer = self.writer().await?;
         assert_held(&writer, lease).await?;
@@ -265,11 +265,11 @@ impl Registry {
         Ok(())
     }
 
-    /// Keeps everybody from beginning to use one that goes with the connection `with`, unless another
-    /// connection uses it; answers whether it may go.
+    /// Marks an actor as deleting together with the connection `with`, unless another connection
+    /// uses it; returns whether it may be deleted.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn actor_retire(&self, of: ActorRef<'_>, with: Uuid) -> Result<bool, Error> {
         let writer = self.writer().await?;
         let row = hold(&writer, of).await?;
@@ -281,11 +281,11 @@ impl Registry {
         Ok(is_free)
     }
 
-    /// Forgets actors that were being removed an hour ago and that Airbyte no longer lists among `alive`:
-    /// the process that removed them died before it could.
+    /// Deletes the rows of actors whose deletion started over an hour ago and that Airbyte no
+    /// longer lists among `alive`: the process that deleted them crashed before it could.
     ///
     /// # Errors
-    /// When the registry does not answer.
+    /// Returns an error if the registry does not answer.
     pub async fn actors_forget_gone(
         &self,
         kind: ActorKind,
@@ -318,10 +318,10 @@ impl Registry {
         Ok(gone.len())
     }
 
-    /// Forgets one that is gone.
+    /// Deletes the row of an actor that no longer exists.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn actor_forget(&self, of: ActorRef<'_>) -> Result<(), Error> {
         let writer = self.writer().await?;
         Entity::delete_many()
@@ -333,11 +333,10 @@ impl Registry {
     }
 }
 
-/// Takes hold of everything that a connection is about to use, within the transaction that begins
-/// it.
+/// Locks everything that a connection is about to use, within the transaction that creates it.
 ///
 /// # Errors
-/// `Conflict::ActorDeleting` when it is being removed.
+/// Returns `Conflict::ActorDeleting` if it is being removed.
 pub(super) async fn begin_to_use(
     writer: &DatabaseTransaction,
     new: &NewConnection,
@@ -363,10 +362,10 @@ pub(super) async fn begin_to_use(
     Ok(())
 }
 
-/// Locks the row until the commit; makes it where there is none.
+/// Locks the row until the commit; inserts it if necessary.
 async fn hold(writer: &DatabaseTransaction, of: ActorRef<'_>) -> Result<Model, Error> {
-    // A row that another transaction removes at this moment keeps the insert from happening, and is
-    // gone when it could be locked: then there is room for a new one.
+    // If another transaction is deleting the row at this moment, the insert does nothing, and the
+    // row is gone when it could be locked: then a new row can be inserted.
     for _ in 0..TRIES {
         let at = now();
         let mut unless_known =

@@ -1,5 +1,5 @@
-//! `audit_log`: who changed what, written in the transaction that makes the change. No secret ever
-//! gets here: callers pass what a caller of the API may read.
+//! `audit_log`: who changed what, written in the transaction that makes the change. It never
+//! contains a secret: callers pass what a caller of the API may read.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -13,25 +13,25 @@ use super::entities::audit;
 use super::{Error, Registry, now};
 use crate::http::{actor, request_id};
 
-/// A change to be logged.
+/// A change to record.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
-    /// What was done, for instance `connection.patch`.
+    /// The action, for example `connection.patch`.
     pub action: &'static str,
-    /// To what: a connection's, credential's or key's id.
+    /// The target: a connection's, credential's or key's id.
     pub target: String,
-    /// The connection, where it is about one.
+    /// The connection, if the change concerns one.
     pub connection_id: Option<Uuid>,
-    /// What changed, as it was.
+    /// The old value.
     pub before: Option<Value>,
-    /// What changed, as it is.
+    /// The new value.
     pub after: Option<Value>,
 }
 
-/// Appends a change within its transaction; who and for which request is known to the task.
+/// Appends a change within its transaction; the task carries the caller and the request id.
 ///
 /// # Errors
-/// When the database fails.
+/// Returns an error if the database fails.
 pub async fn append(writer: &DatabaseTransaction, change: Change) -> Result<(), Error> {
     let actor = actor::current();
     audit::Entity::insert(audit::ActiveModel {
@@ -52,24 +52,24 @@ pub async fn append(writer: &DatabaseTransaction, change: Change) -> Result<(), 
     Ok(())
 }
 
-/// Which changes a list shows.
+/// Filters the list of changes.
 #[derive(Debug, Clone, Default)]
 pub struct AuditFilter {
-    /// Only those of this connection.
+    /// Only changes of this connection.
     pub connection_id: Option<Uuid>,
-    /// Only those this actor asked for.
+    /// Only changes that this caller requested.
     pub actor: Option<String>,
     /// Only this action.
     pub action: Option<String>,
-    /// Only those from this time on.
+    /// Only changes since this time.
     pub since: Option<DateTime<Utc>>,
 }
 
 impl Registry {
-    /// Logs a change that is about to be made in Airbyte alone.
+    /// Records a change that is about to be made in Airbyte only.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn audit_note(&self, change: Change) -> Result<(), Error> {
         let writer = self.writer().await?;
         append(&writer, change).await?;
@@ -77,10 +77,10 @@ impl Registry {
         Ok(())
     }
 
-    /// At most `limit` changes before the one with id `before`, newest first.
+    /// Returns at most `limit` changes before the one with id `before`, newest first.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn audit_page(
         &self,
         filter: &AuditFilter,

@@ -1,5 +1,5 @@
-//! Changing and deleting a connection: guarded by its revision, ended in one write with the event and
-//! the line in the audit log.
+//! Updating and deleting a connection: guarded by its revision, completed in one write with the
+//! event and the audit entry.
 
 use contracts::Event;
 use sea_orm::{
@@ -15,28 +15,28 @@ use super::operations::{Ending, Lease, NewOperation, assert_held, finish};
 use super::status::ConnectionStatus;
 use super::{Conflict, Error, Registry, audit, outbox};
 
-/// Why a connection that is being deleted is INACTIVE.
+/// The reason why a connection that is being deleted is INACTIVE.
 pub const DELETING: &str = "deleting";
 
-/// What a connection is changed to; absent members stay.
+/// A change to a connection; absent members stay unchanged.
 #[derive(Debug, Clone, Default)]
 pub struct ConnectionChange {
     /// Its name.
     pub name: Option<String>,
-    /// When it syncs, a JSON document.
+    /// Its schedule, a JSON document.
     pub schedule: Option<String>,
-    /// What is done about drift, as it is stored.
+    /// Its drift policy, as stored.
     pub drift_policy: Option<String>,
     /// ACTIVE or INACTIVE.
     pub status: Option<ConnectionStatus>,
 }
 
 impl Registry {
-    /// Begins an operation on a connection that is still at `revision`.
+    /// Starts an operation on a connection that is still at `revision`.
     ///
     /// # Errors
-    /// `Conflict::Revision` when it is not, `Conflict::OperationInProgress` when another operation is
-    /// open.
+    /// Returns `Conflict::Revision` if it is not, or `Conflict::OperationInProgress` if another
+    /// operation is open.
     pub async fn operation_begin_at(
         &self,
         new: NewOperation<'_>,
@@ -49,11 +49,11 @@ impl Registry {
         Ok(lease)
     }
 
-    /// Begins a deletion: nothing syncs, heals or changes the connection from here on.
+    /// Starts a deletion: from now on nothing syncs, heals or changes the connection.
     ///
     /// # Errors
-    /// `Conflict::Revision` when it is not at `revision`, `Conflict::OperationInProgress` when another
-    /// operation is open.
+    /// Returns `Conflict::Revision` if it is not at `revision`, or `Conflict::OperationInProgress`
+    /// if another operation is open.
     pub async fn deletion_begin(
         &self,
         new: NewOperation<'_>,
@@ -81,10 +81,10 @@ impl Registry {
         Ok(lease)
     }
 
-    /// Ends a deletion: the row and everything that belongs to it goes.
+    /// Completes a deletion: deletes the row and everything that belongs to it.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when the lease is not held any more.
+    /// Returns `Conflict::LeaseLost` if the lease is no longer held.
     pub async fn deletion_succeed(&self, lease: &Lease, name: &str) -> Result<(), Error> {
         let writer = self.writer().await?;
         assert_held(&writer, lease).await?;
@@ -100,10 +100,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Ends a deletion that Airbyte refused: the connection is what it was.
+    /// Ends a deletion that Airbyte rejected: the connection returns to its previous state.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when the lease is not held any more.
+    /// Returns `Conflict::LeaseLost` if the lease is no longer held.
     pub async fn deletion_fail(
         &self,
         lease: &Lease,
@@ -127,10 +127,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Ends the trigger of a sync: which job came of it, and whether it was started for it.
+    /// Completes the trigger of a sync: records the job, and whether it was started by the trigger.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when the lease is not held any more.
+    /// Returns `Conflict::LeaseLost` if the lease is no longer held.
     pub async fn trigger_succeed(
         &self,
         lease: &Lease,
@@ -157,10 +157,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Writes down that orphans were removed.
+    /// Records that orphans were deleted.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn orphans_removed(&self, orphans: &[contracts::Orphan]) -> Result<(), Error> {
         let writer = self.writer().await?;
         for orphan in orphans {
@@ -177,11 +177,11 @@ impl Registry {
         Ok(())
     }
 
-    /// Stores a change that Airbyte has by now, and ends its operation.
+    /// Stores a change that was applied in Airbyte, and ends its operation.
     ///
     /// # Errors
-    /// `Conflict::Name` when the name was taken meanwhile, `Conflict::LeaseLost` when the lease is not
-    /// held any more.
+    /// Returns `Conflict::Name` if the name has been taken in the meantime, or
+    /// `Conflict::LeaseLost` if the lease is no longer held.
     pub async fn change_commit(
         &self,
         lease: &Lease,
@@ -237,8 +237,8 @@ impl Registry {
     }
 }
 
-/// Refuses a change to a connection that has moved on, within the transaction that begins it: the
-/// operation's row, which is unique per connection, keeps others out from here on.
+/// Rejects a change to a connection with a newer revision, within the transaction that starts it:
+/// from then on the operation's row, which is unique per connection, keeps others out.
 async fn assert_revision(
     writer: &DatabaseTransaction,
     connection_id: Uuid,

@@ -14,22 +14,22 @@ use super::{Error, Inner, Registry};
 use crate::settings::{DatabaseTarget, Pooler};
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long testing a connection may take.
+/// Timeout for testing a connection.
 const TEST_PATIENCE: Duration = Duration::from_secs(2);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
-/// PostgreSQL's own port.
+/// PostgreSQL's default port.
 const PORT: u16 = 5432;
 const POSTGRES_CONNECTIONS: u32 = 16;
-/// How long a lease lasts without being renewed.
+/// Duration of a lease without renewal.
 const LEASE: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
 const SQLITE_READERS: u32 = 4;
 
 impl Registry {
-    /// Prepares the pools. No connection is opened yet, so a database that is down is found by
-    /// the first use.
+    /// Creates the pools. Opens no connection yet, so an unreachable database is detected on first
+    /// use.
     ///
     /// # Errors
-    /// When the URL or the file cannot be used.
+    /// Returns an error if the URL or the file cannot be used.
     pub fn connect(target: &DatabaseTarget, pooler: Pooler) -> Result<Self, Error> {
         let trust = Arc::new(Trust::default());
         let (write, read) = match target {
@@ -65,8 +65,8 @@ impl Registry {
         })
     }
 
-    /// The same with leases that last `lease` without being renewed, instead of 30 s. Every process
-    /// on one database should use the same.
+    /// Sets how long leases last without renewal, instead of 30 s. All processes on a database
+    /// should use the same duration.
     #[must_use]
     pub fn with_lease(self, lease: Duration) -> Self {
         let Inner {
@@ -90,13 +90,13 @@ impl Registry {
     }
 }
 
-/// How a connection to PostgreSQL is opened.
+/// Connection options for PostgreSQL.
 pub(super) fn postgres_options(url: &str, pooler: Pooler) -> Result<PgConnectOptions, Error> {
     let mut options = PgConnectOptions::from_str(url)
         .map_err(|error| Error::Url(error.to_string()))?
         .application_name("aam");
-    // What the URL leaves open sqlx takes from PGHOST, PGPORT and PGSSLMODE, which another program's
-    // user may have set; the password goes nowhere but where the URL says.
+    // sqlx would take missing parts from PGHOST, PGPORT and PGSSLMODE, which may be set for another
+    // program; the password must only go where the URL points.
     let parsed = Url::parse(url).map_err(|error| Error::Url(error.to_string()))?;
     let says = |names: &[&str]| {
         let mut pairs = parsed.query_pairs();
@@ -117,7 +117,7 @@ pub(super) fn postgres_options(url: &str, pooler: Pooler) -> Result<PgConnectOpt
         options = options.ssl_mode(PgSslMode::Prefer);
     }
     if pooler == Pooler::Transaction {
-        // Poolers refuse start-up parameters they do not track.
+        // Poolers reject startup parameters that they do not track.
         options = options.statement_cache_capacity(0).extra_float_digits(None);
     }
     Ok(options)

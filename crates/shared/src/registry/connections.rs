@@ -13,7 +13,7 @@ use super::entities::connection::{ActiveModel, Column, Entity, Model};
 use super::status::ConnectionStatus;
 use super::{Conflict, Error, Registry, now};
 
-/// A connection to be, before anything is made for it.
+/// A connection to create.
 #[derive(Debug, Clone)]
 pub struct NewConnection {
     /// Its id.
@@ -22,25 +22,25 @@ pub struct NewConnection {
     pub name: String,
     /// The source's type, as Airbyte's definition is named.
     pub source_type: String,
-    /// Base URL of the Airbyte it is made on.
+    /// Base URL of the Airbyte that it is created on.
     pub airbyte_instance: String,
     /// The Airbyte workspace.
     pub workspace_id: Uuid,
     /// The Airbyte destination.
     pub destination_id: Uuid,
-    /// The source that is there already; absent: one is made, for this connection alone.
+    /// The existing source; if absent, one is created for this connection only.
     pub source_id: Option<Uuid>,
     /// The credential its source uses.
     pub credential_id: Option<String>,
-    /// What is done about drift.
+    /// Its drift policy.
     pub drift_policy: String,
-    /// When it syncs, a JSON document.
+    /// Its schedule, a JSON document.
     pub schedule: String,
-    /// Tells whether a repeated onboarding asks for the same thing.
+    /// Identifies the request, to detect whether a repeated onboarding requests the same.
     pub request_hash: String,
 }
 
-/// Which connections a list shows.
+/// Filters the list of connections.
 #[derive(Debug, Clone, Default)]
 pub struct ConnectionFilter {
     /// Only this status.
@@ -74,19 +74,19 @@ impl ConnectionFilter {
 }
 
 impl Registry {
-    /// One connection.
+    /// Returns a connection.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn connection_get(&self, id: Uuid) -> Result<Option<Model>, Error> {
         let reader = self.reader().await?;
         Ok(Entity::find_by_id(id).one(&reader).await?)
     }
 
-    /// The connection of that name.
+    /// Returns the connection with that name.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn connection_by_name(&self, name: &str) -> Result<Option<Model>, Error> {
         let reader = self.reader().await?;
         Ok(Entity::find()
@@ -95,19 +95,19 @@ impl Registry {
             .await?)
     }
 
-    /// How many connections a list shows.
+    /// Returns the number of matching connections.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn connection_count(&self, filter: &ConnectionFilter) -> Result<u64, Error> {
         let reader = self.reader().await?;
         Ok(filter.select().count(&reader).await?)
     }
 
-    /// At most `limit` connections after the one with id `after`, oldest first.
+    /// Returns at most `limit` connections after the one with id `after`, oldest first.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn connection_page(
         &self,
         filter: &ConnectionFilter,
@@ -123,17 +123,17 @@ impl Registry {
     }
 }
 
-/// A change to rows that everybody sees: their revision and time move with it.
+/// An update that is visible to callers: it changes revision and time of the rows too.
 pub(super) fn touched(update: UpdateMany<Entity>) -> UpdateMany<Entity> {
     update
         .col_expr(Column::Revision, Expr::col(Column::Revision).add(1))
         .col_expr(Column::UpdatedAt, Expr::value(now()))
 }
 
-/// Inserts the row of an onboarding that begins, within its transaction.
+/// Inserts the row of a new onboarding, within its transaction.
 ///
 /// # Errors
-/// `Conflict::Name` when the name is taken.
+/// Returns `Conflict::Name` if the name is taken.
 pub(super) async fn insert(
     writer: &sea_orm::DatabaseTransaction,
     new: &NewConnection,
@@ -162,7 +162,7 @@ pub(super) async fn insert(
         created_at: Set(at),
         updated_at: Set(at),
     };
-    // A savepoint, so that PostgreSQL keeps the transaction usable after a refused insert.
+    // A savepoint keeps the transaction usable on PostgreSQL after a failed insert.
     let savepoint = writer.begin().await?;
     match Entity::insert(row).exec_with_returning(&savepoint).await {
         Ok(model) => {
@@ -177,7 +177,7 @@ pub(super) async fn insert(
     }
 }
 
-/// Whether a unique index refused the write.
+/// Whether a unique index rejected the write.
 pub(super) fn is_unique_violation(error: &sea_orm::DbErr) -> bool {
     matches!(
         error.sql_err(),

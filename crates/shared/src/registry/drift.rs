@@ -10,11 +10,11 @@ use super::entities::drift_event::{ActiveModel, Column, Entity, Model};
 use super::{Error, Registry, now, outbox};
 
 impl Registry {
-    /// Records a plan and what came of it, and tells of it; the same plan with the same outcome twice
-    /// in a row is recorded once.
+    /// Records a plan with its outcome, and publishes the event; the same plan with the same
+    /// outcome twice in a row is recorded once.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn drift_record(
         &self,
         connection_id: Uuid,
@@ -51,10 +51,10 @@ impl Registry {
         Ok(())
     }
 
-    /// What drift a connection met, newest first.
+    /// Returns a connection's drift events, newest first.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn drift_list(&self, connection_id: Uuid) -> Result<Vec<Model>, Error> {
         let reader = self.reader().await?;
         Ok(Entity::find()

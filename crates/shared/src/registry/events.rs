@@ -1,4 +1,5 @@
-//! The reading side of `outbox`: the relay gives events their sequence, listeners read after one.
+//! The reading side of `outbox`: the relay assigns sequence numbers, and listeners read from a
+//! sequence number on.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contracts::EVENT_VERSION;
@@ -16,54 +17,55 @@ use super::{Error, Registry, now};
 
 /// How long events are kept.
 pub const KEPT: TimeDelta = TimeDelta::days(7);
-/// Events that get their sequence in one write.
+/// Maximum number of events that get their sequence number in one write.
 pub const BATCH: u64 = 500;
 
-/// An event with its place, ready to be told.
+/// An event with its sequence number, ready to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
-    /// Its place in the order of events.
+    /// Its sequence number.
     pub sequence: i64,
-    /// Its name, for instance `sync.succeeded`.
+    /// Its kind, for example `sync.succeeded`.
     pub kind: String,
-    /// The connection it is about.
+    /// The connection it concerns.
     pub connection_id: Option<Uuid>,
-    /// The document that listeners get: [`contracts::EventView`].
+    /// The document that listeners receive: [`contracts::EventView`].
     pub json: String,
 }
 
-/// Which events are told.
+/// Filters events.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
-    /// Only these names; all where empty.
+    /// Only these kinds; all if empty.
     pub kinds: Vec<String>,
-    /// Only those about this connection.
+    /// Only events of this connection.
     pub connection_id: Option<Uuid>,
 }
 
 impl EventFilter {
-    /// Whether the event is among them.
+    /// Whether the event matches.
     pub fn takes(&self, event: &Told) -> bool {
         (self.kinds.is_empty() || self.kinds.contains(&event.kind))
             && (self.connection_id.is_none() || self.connection_id == event.connection_id)
     }
 }
 
-/// What is kept of the events.
+/// The range of stored events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventRange {
-    /// The first one kept.
+    /// Sequence number of the oldest stored event.
     pub oldest: Option<i64>,
-    /// The last one that was given a sequence, kept or not.
+    /// Highest assigned sequence number, whether the event is still stored or not.
     pub newest: i64,
 }
 
 impl Registry {
-    /// Gives the next sequences to at most [`BATCH`] events that were committed without one;
-    /// answers how many. Two relays never give the same: the duty's row is locked until the commit.
+    /// Assigns the next sequence numbers to at most [`BATCH`] committed events without one; returns
+    /// how many. Two relays never assign the same number: the row of the leader's lease is locked
+    /// until the commit.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when another process relays now.
+    /// Returns `Conflict::LeaseLost` if another process relays now.
     pub async fn event_sequence(&self, duty: &Duty) -> Result<u64, Error> {
         let writer = self.writer().await?;
         let position = leases::hold(&writer, duty, None).await?;
@@ -86,10 +88,11 @@ impl Registry {
         Ok(given)
     }
 
-    /// Since when the oldest event waits for its sequence, if any does.
+    /// Returns since when the oldest event without a sequence number has been waiting, if there is
+    /// one.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn event_waiting_since(&self) -> Result<Option<DateTime<Utc>>, Error> {
         let reader = self.reader().await?;
         let at: Option<DateTime<Utc>> = Entity::find()
@@ -104,10 +107,10 @@ impl Registry {
         Ok(at)
     }
 
-    /// At most `limit` events after the one with that sequence, in order.
+    /// Returns at most `limit` events after that sequence number, in order.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn event_page(
         &self,
         after: i64,
@@ -133,10 +136,10 @@ impl Registry {
             .collect()
     }
 
-    /// What is kept.
+    /// Returns the range of stored events.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn event_range(&self) -> Result<EventRange, Error> {
         let reader = self.reader().await?;
         let oldest: Option<i64> = Entity::find()
@@ -155,10 +158,10 @@ impl Registry {
         Ok(EventRange { oldest, newest })
     }
 
-    /// Removes at most 1,000 events that are older than [`KEPT`]; answers how many.
+    /// Deletes at most 1,000 events that are older than [`KEPT`]; returns how many.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn event_forget(&self) -> Result<u64, Error> {
         let writer = self.writer().await?;
         let gone = writer
@@ -190,8 +193,8 @@ struct View<'a> {
 }
 
 impl Told {
-    /// The document is put together from the row's text, so that an event that a newer version
-    /// wrote is told by an older one as well.
+    /// The document is assembled from the row's text, so that an older version can publish events
+    /// that a newer one wrote.
     fn from_row(row: Model) -> Result<Self, Error> {
         let unreadable = |error: serde_json::Error| Error::Document(error.to_string());
         let data: &RawValue = serde_json::from_str(&row.data).map_err(unreadable)?;

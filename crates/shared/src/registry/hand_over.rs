@@ -1,4 +1,5 @@
-//! What a process that stops still holds, another one takes up at once.
+//! Hands over the operations of a process that shuts down, so that another process resumes them at
+//! once.
 
 use chrono::DateTime;
 use sea_orm::sea_query::{Expr, ExprTrait as _};
@@ -8,16 +9,16 @@ use super::entities::operation::{Column, Entity};
 use super::status::OperationStatus;
 use super::{Error, Registry, now};
 
-/// How long a process that stops tries to.
+/// How long a process tries this while shutting down.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
 
 impl Registry {
-    /// Hands over every operation that `owner` works on, when its leases would last for a while
-    /// yet. The fencing counter moves, so that what still runs here can write nothing more. Settling
-    /// operations stay: theirs is a time to wait, not a process at work.
+    /// Hands over every operation that `owner` works on, although its leases have not expired. The
+    /// fencing counter moves, so that work still running here can write nothing more. Settling
+    /// operations stay: they wait for a time, not for a process.
     ///
     /// # Errors
-    /// When the database fails or does not answer within 3 s.
+    /// Returns an error if the database fails or does not answer within 3 s.
     pub async fn operations_hand_over(&self, owner: &str) -> Result<u64, Error> {
         let handing_over = async {
             let writer = self.writer().await?;

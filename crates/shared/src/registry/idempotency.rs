@@ -1,5 +1,6 @@
-//! `idempotency_keys`: which requests were answered, and how. A row is held by a lease while its
-//! request runs; when the process dies the lease runs out and the request may be carried out again.
+//! `idempotency_keys`: the requests with a key and their responses. A lease protects a row while
+//! its request runs; if the process crashes, the lease expires and the request may be executed
+//! again.
 
 use chrono::TimeDelta;
 use sea_orm::{
@@ -12,19 +13,19 @@ use super::entities::idempotency_key::{ActiveModel, Column, Entity, Model};
 use super::leases::clock;
 use super::{Error, Registry};
 
-/// How long a request holds its key without renewing it.
+/// How long a request holds its key without renewal.
 const LEASE: TimeDelta = TimeDelta::seconds(20);
-/// How long an answer is kept.
+/// How long a response is stored.
 const KEPT: TimeDelta = TimeDelta::hours(24);
 
-/// What a row is found by.
+/// Identifies a row.
 #[derive(Debug, Clone)]
 pub struct KeyOf {
-    /// Tells callers apart.
+    /// The caller's unique id.
     pub actor: String,
-    /// What was asked; the service's name.
+    /// The operation; the service's name.
     pub operation: String,
-    /// As the caller chose it.
+    /// The key as the caller chose it.
     pub key: String,
 }
 
@@ -35,27 +36,27 @@ pub struct Claimed {
     owner: String,
 }
 
-/// What a key stands for.
+/// Result of claiming a key.
 #[derive(Debug)]
 pub enum Claim {
-    /// It is new, or its process died: this request is to be carried out.
+    /// The key is new, or its process crashed: execute this request.
     Mine(Claimed),
-    /// It was answered.
+    /// The request was already answered.
     Answered(Box<Answer>),
-    /// It belongs to another request.
+    /// The key was used with a different request.
     OtherRequest,
-    /// The same request runs.
+    /// The same request is running.
     InFlight,
 }
 
-/// An answer that is kept.
+/// A stored response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// What else belongs to it, a JSON document.
+    /// Its headers, a JSON document.
     pub headers: String,
-    /// Its body; absent where it was not kept.
+    /// Its body; absent if it was not stored.
     pub body: Option<String>,
 }
 
@@ -63,7 +64,7 @@ impl Registry {
     /// Claims a key for a request.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn idempotency_claim(&self, of: KeyOf, fingerprint: &str) -> Result<Claim, Error> {
         let owner = Uuid::now_v7().to_string();
         let writer = self.writer().await?;
@@ -90,7 +91,7 @@ impl Registry {
         }
         let id = (of.actor.clone(), of.operation.clone(), of.key.clone());
         let Some(row) = Entity::find_by_id(id).one(&writer).await? else {
-            // Given up between the two statements; the next try finds it free.
+            // Released between the two statements; the next attempt finds it free.
             return Ok(Claim::InFlight);
         };
         let expired = row.expires_at <= at;
@@ -105,7 +106,7 @@ impl Registry {
                 return Ok(Claim::InFlight);
             }
         }
-        // Of two that find it free one is first: the owner changes with every claim.
+        // If two claims find it free, one comes first: the owner changes with every claim.
         let held = Claimed {
             of,
             owner: row.owner,
@@ -134,10 +135,10 @@ impl Registry {
         })
     }
 
-    /// Holds on to a key while its request runs; tells whether it is still held.
+    /// Renews the claim while its request runs; returns whether it is still held.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn idempotency_renew(&self, claimed: &Claimed) -> Result<bool, Error> {
         let writer = self.writer().await?;
         let at = clock(&writer).await?;
@@ -150,10 +151,10 @@ impl Registry {
         Ok(renewed.rows_affected == 1)
     }
 
-    /// Keeps the answer of a request.
+    /// Stores the response of a request.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn idempotency_keep(&self, claimed: &Claimed, answer: Answer) -> Result<(), Error> {
         let writer = self.writer().await?;
         claimed
@@ -167,10 +168,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Gives a key up, so that the request may be sent again.
+    /// Releases a key, so that the request may be sent again.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn idempotency_give_up(&self, claimed: &Claimed) -> Result<(), Error> {
         let writer = self.writer().await?;
         Entity::delete_many()
@@ -184,10 +185,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Removes what was kept for long enough.
+    /// Deletes expired rows.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn idempotency_sweep(&self) -> Result<u64, Error> {
         let writer = self.writer().await?;
         let at = clock(&writer).await?;
@@ -201,7 +202,7 @@ impl Registry {
 }
 
 impl Claimed {
-    /// An update of the row, as long as it is held.
+    /// An update of the row that applies only while it is held.
     fn rows(&self) -> UpdateMany<Entity> {
         Entity::update_many()
             .filter(Column::Actor.eq(self.of.actor.as_str()))

@@ -1,4 +1,4 @@
-//! `installation`: one row, written once by whichever service comes first.
+//! `installation`: one row, written once by the first service to start.
 
 use sea_orm::{ConnectionTrait as _, Statement};
 use uuid::Uuid;
@@ -6,10 +6,10 @@ use uuid::Uuid;
 use super::{Error, Registry, now};
 
 impl Registry {
-    /// This installation's id; made on first use.
+    /// Returns this installation's id; creates it on first use.
     ///
     /// # Errors
-    /// When the database cannot be reached.
+    /// Returns an error if the database cannot be reached.
     pub async fn installation_id(&self) -> Result<Uuid, Error> {
         let transaction = self.writer().await?;
         let backend = self.backend();
@@ -27,7 +27,7 @@ impl Registry {
                 "SELECT installation_id FROM installation WHERE id = 1",
             ))
             .await?
-            .ok_or_else(|| Error::Document("the installation row vanished".to_owned()))?;
+            .ok_or_else(|| Error::Document("the installation row disappeared".to_owned()))?;
         let id = row.try_get("", "installation_id")?;
         transaction.commit().await?;
         Ok(id)

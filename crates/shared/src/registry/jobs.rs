@@ -15,26 +15,26 @@ use super::entities::{connection, operation};
 use super::status::{JobStatus, OperationKind, OperationStatus};
 use super::{Error, Registry, now, outbox};
 
-/// What is known of a job of Airbyte's.
+/// The known facts about an Airbyte job.
 #[derive(Debug, Clone)]
 pub struct JobFacts {
     /// The connection.
     pub connection_id: Uuid,
-    /// Airbyte's id; an integer there, a string here.
+    /// Airbyte's id, which is an integer there.
     pub airbyte_job_id: String,
     /// `sync`, `refresh`, `reset` or `clear`.
     pub job_type: String,
-    /// Where it is.
+    /// Its status.
     pub status: JobStatus,
-    /// When its first attempt began.
+    /// When its first attempt started.
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub completed_at: Option<DateTime<Utc>>,
     /// Why it failed.
     pub error_message: Option<String>,
-    /// Rows that arrived.
+    /// Rows synced.
     pub rows_synced: Option<i64>,
-    /// Bytes that arrived.
+    /// Bytes synced.
     pub bytes_synced: Option<i64>,
     /// Attempts so far.
     pub attempts: i32,
@@ -45,12 +45,12 @@ pub struct JobFacts {
 pub enum StartedBy {
     /// AAM, for a caller or after a heal.
     Aam,
-    /// Airbyte's scheduler, or a person in Airbyte.
+    /// Airbyte's scheduler, or a user in Airbyte.
     Airbyte,
 }
 
 impl StartedBy {
-    /// As the table and the API spell it.
+    /// The spelling in the table and the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Aam => "aam",
@@ -59,22 +59,21 @@ impl StartedBy {
     }
 }
 
-/// What storing a job's facts changed.
+/// The effect of storing a job's facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct JobStored {
     /// The job was not known before.
     pub is_new: bool,
-    /// The job ended with these facts.
+    /// These facts ended the job.
     pub has_ended: bool,
 }
 
 impl Registry {
-    /// Stores what is known of a job with the events that tell of it, in one write. A final state
-    /// stays, and so does what is known about who started it. A job of a connection that is gone is
-    /// left alone.
+    /// Stores a job's facts and the resulting events in one write. A final status is kept, as is
+    /// the information about who started the job. A job of a deleted connection is ignored.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn job_store(
         &self,
         facts: &JobFacts,
@@ -110,10 +109,10 @@ impl Registry {
         Ok(JobStored { is_new, has_ended })
     }
 
-    /// The jobs of a connection, newest first.
+    /// Returns the jobs of a connection, newest first.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn job_list(&self, connection_id: Uuid, limit: u64) -> Result<Vec<Model>, Error> {
         let reader = self.reader().await?;
         Ok(Entity::find()
@@ -124,10 +123,10 @@ impl Registry {
             .await?)
     }
 
-    /// A job by Airbyte's id, on the instance whose connections are in this registry.
+    /// Returns a job by Airbyte's id, on the instance whose connections are in this registry.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn job_get(&self, airbyte_job_id: &str) -> Result<Option<Model>, Error> {
         let reader = self.reader().await?;
         Ok(Entity::find()
@@ -137,10 +136,10 @@ impl Registry {
             .await?)
     }
 
-    /// Jobs that had not ended when last looked at, of connections on that Airbyte, oldest first.
+    /// Returns jobs that were open when last checked, of connections on that Airbyte, oldest first.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn job_list_open(&self, instance: &str, limit: u64) -> Result<Vec<Model>, Error> {
         let here = connection::Entity::find()
             .select_only()
@@ -157,10 +156,10 @@ impl Registry {
             .await?)
     }
 
-    /// Airbyte's id of the open job that was stored last, of connections on that Airbyte.
+    /// Returns Airbyte's id of the most recently stored open job, of connections on that Airbyte.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn job_newest_open(&self, instance: &str) -> Result<Option<String>, Error> {
         let here = connection::Entity::find()
             .select_only()
@@ -180,10 +179,10 @@ impl Registry {
             .await?)
     }
 
-    /// What is stored of these jobs of Airbyte's.
+    /// Returns the stored rows of these Airbyte jobs.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn job_list_of(&self, airbyte_job_ids: &[String]) -> Result<Vec<Model>, Error> {
         let reader = self.reader().await?;
         let ids = airbyte_job_ids.iter().map(String::as_str);
@@ -193,10 +192,10 @@ impl Registry {
             .await?)
     }
 
-    /// The connections that have these ids in that Airbyte.
+    /// Returns the connections with these Airbyte ids.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn job_connections(
         &self,
         instance: &str,
@@ -235,10 +234,10 @@ impl Registry {
             .collect())
     }
 
-    /// The workspaces of the connections on that Airbyte.
+    /// Returns the workspaces of the connections on that Airbyte.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn job_workspaces(&self, instance: &str) -> Result<Vec<Uuid>, Error> {
         use connection::Column;
         let reader = self.reader().await?;
@@ -255,14 +254,14 @@ impl Registry {
     }
 }
 
-/// A connection that jobs are listed of.
+/// A connection whose jobs are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobConnection {
     /// Its id.
     pub id: Uuid,
     /// Its id in Airbyte.
     pub airbyte_id: Uuid,
-    /// Whether AAM is starting a job of it just now, which may be the one that is listed.
+    /// Whether AAM is currently starting a job for it, which may be the listed one.
     pub is_starting: bool,
 }
 
@@ -307,7 +306,7 @@ async fn insert(
     }
 }
 
-/// Answers whether the job had not ended before.
+/// Returns whether the job was still open before.
 async fn update(
     writer: &DatabaseTransaction,
     facts: &JobFacts,
@@ -347,7 +346,7 @@ async fn update(
     Ok(updated.rows_affected == 1)
 }
 
-/// When the connection's data was last brought up to date; an older job never moves it back.
+/// Records when the connection's data was last updated; an older job never moves it back.
 async fn note_success(writer: &DatabaseTransaction, facts: &JobFacts) -> Result<(), Error> {
     use connection::Column;
     let at = facts.completed_at.unwrap_or_else(now);

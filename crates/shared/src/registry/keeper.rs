@@ -1,4 +1,4 @@
-//! Holding on to an operation while a step takes long.
+//! Renews an operation's lease during a long step.
 
 use std::time::Duration;
 
@@ -14,16 +14,17 @@ pub struct LeaseKeeper {
 }
 
 impl LeaseKeeper {
-    /// Renews `lease` from now on. When it is lost, or the registry stays away, renewing stops;
-    /// the next guarded write finds out.
+    /// Starts renewing `lease`. Renewal stops when the lease is lost or the registry stays
+    /// unreachable; the next guarded write detects this.
     pub fn start(registry: Registry, lease: Lease) -> Self {
-        // A missed one or two leave the lease as it is.
+        // One or two missed renewals do not lose the lease.
         let pause = (lease.lasts / 3).to_std().unwrap_or(Duration::from_secs(1));
         let task = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(pause).await;
                 if let Err(error) = registry.operation_renew(&lease).await {
-                    tracing::warn!(operation.id = %lease.operation_id, %error, "could not renew a lease");
+                    tracing::warn!(operation.id = %lease.operation_id, %error, "failed to renew a \
+                                                                                lease");
                     if matches!(error, super::Error::Conflict(_)) {
                         return;
                     }

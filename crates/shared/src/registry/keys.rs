@@ -1,5 +1,5 @@
-//! `api_keys`, written by the orchestrator; `last_used_at` by whichever service a key is shown to.
-//! Keys are kept as their SHA-256: 256 random bits need no slower digest.
+//! `api_keys`, written by the orchestrator; `last_used_at` by any service that a key is sent to.
+//! Keys are stored as SHA-256: 256 random bits need no slower hash.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contracts::Role;
@@ -17,31 +17,32 @@ use super::entities::api_key::{ActiveModel, Column, Entity, Model};
 use super::{Conflict, Error, Registry, now};
 use crate::http::actor;
 
-/// How every key begins, so that people and scanners of leaked secrets recognise one.
+/// Prefix of every key, by which people and secret scanners recognize one.
 const SCHEME: &str = "aam_";
-/// So much of a key is kept readable, to tell keys apart.
+/// Number of characters of a key that are stored readable, to distinguish keys.
 const PREFIX: usize = SCHEME.len() + 8;
-/// How much older `last_used_at` must be to be written again.
+/// Minimum age of `last_used_at` before it is written again.
 const USE_RESOLUTION: TimeDelta = TimeDelta::minutes(1);
 
-/// A key to be made.
+/// A key to create.
 #[derive(Debug, Clone)]
 pub struct NewKey {
-    /// What people call it; no two keys in force have the same name.
+    /// Its name; unique among active keys.
     pub name: String,
-    /// What its holder may do.
+    /// The role that it grants.
     pub role: Role,
-    /// When it ends by itself.
+    /// When it expires.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// The digest that a key is found by.
+/// The hash by which a key is found.
 pub fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
 impl Model {
-    /// What its holder may do. A word that a newer version wrote grants what every key may.
+    /// The role that the key grants. An unknown role, written by a newer version, grants the
+    /// permissions that every key has.
     pub fn granted(&self) -> Role {
         [Role::Admin, Role::Operator]
             .into_iter()
@@ -61,10 +62,10 @@ impl Model {
 }
 
 impl Registry {
-    /// Makes a key and returns it with its row; it can never be read again.
+    /// Creates a key and returns it with its row; it can never be read again.
     ///
     /// # Errors
-    /// `Conflict::KeyName` when a key in force has the name.
+    /// Returns `Conflict::KeyName` if an active key already has this name.
     pub async fn key_create(&self, new: NewKey) -> Result<(Model, SecretString), Error> {
         let key = generate();
         let writer = self.writer().await?;
@@ -102,19 +103,19 @@ impl Registry {
         Ok((row, key))
     }
 
-    /// Every key, revoked ones too, oldest first.
+    /// Lists all keys, including revoked ones, oldest first.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn key_list(&self) -> Result<Vec<Model>, Error> {
         let reader = self.reader().await?;
         Ok(Entity::find().order_by_asc(Column::Id).all(&reader).await?)
     }
 
-    /// Every key that is not revoked, expired ones too.
+    /// Lists all keys that are not revoked, including expired ones.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn key_list_unrevoked(&self) -> Result<Vec<Model>, Error> {
         let reader = self.reader().await?;
         Ok(Entity::find()
@@ -123,10 +124,10 @@ impl Registry {
             .await?)
     }
 
-    /// Revokes a key; one that was revoked before stays as it is. Tells whether there is such a key.
+    /// Revokes a key; a revoked one is left unchanged. Returns whether the key exists.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn key_revoke(&self, id: Uuid) -> Result<bool, Error> {
         let writer = self.writer().await?;
         let Some(before) = Entity::find_by_id(id).one(&writer).await? else {
@@ -157,10 +158,10 @@ impl Registry {
         Ok(true)
     }
 
-    /// Notes that a key was shown, unless that was noted within the last minute.
+    /// Records the use of a key, unless one was recorded within the last minute.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn key_used(&self, id: Uuid, at: DateTime<Utc>) -> Result<(), Error> {
         let writer = self.writer().await?;
         Entity::update_many()
@@ -178,7 +179,8 @@ impl Registry {
     }
 }
 
-/// Two keys of one name at once: the second waits and finds the first. SQLite has one writer anyway.
+/// Serializes the creation of two keys with the same name: the second waits and finds the first.
+/// SQLite has one writer anyway.
 async fn one_at_a_time(writer: &DatabaseTransaction) -> Result<(), Error> {
     if writer.get_database_backend() == DbBackend::Postgres {
         writer

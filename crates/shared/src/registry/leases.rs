@@ -1,9 +1,9 @@
-//! `leases`: duties that one process at a time has, by name.
+//! `leases`: tasks that only one process at a time, the leader, may run, by name.
 //!
-//! A duty is taken, renewed and given up by one compare-and-set each. It has an owner, an end and
-//! a fencing counter that moves each time it changes hands; writes on its behalf check the counter
-//! in their own transaction, so that a process that was paused past its lease's end changes
-//! nothing. Ends are by the database's clock where it has one, since those of machines differ.
+//! A leader lease is acquired, renewed and released by one compare-and-set each. It has an owner,
+//! an end and a fencing counter that moves each time it changes hands; writes on its behalf check
+//! the counter in their own transaction, so that a process that was paused beyond its lease's end
+//! changes nothing. Ends use the database's clock where it has one, since machines' clocks differ.
 
 use std::time::Duration;
 
@@ -14,36 +14,36 @@ use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, EntityTrait 
 use super::entities::lease::{self, Model};
 use super::{Conflict, Error, Registry, now};
 
-/// How long a duty lasts without being renewed.
+/// Duration of a leader lease without renewal.
 pub const LASTS: TimeDelta = TimeDelta::seconds(10);
-/// How often who has one renews it.
+/// How often the leader renews its lease.
 pub const RENEW_EVERY: Duration = Duration::from_secs(3);
 
-/// Gives events their sequence.
+/// Assigns sequence numbers to events.
 pub const RELAY: &str = "relay";
-/// Feeds Redis.
+/// Publishes events to Redis.
 pub const REDIS: &str = "redis";
-/// Follows jobs.
+/// Tracks jobs.
 pub const TRACKER: &str = "tracker";
 
-/// Proof that this process has a duty.
+/// Proof that this process is the leader of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Duty {
-    /// Which.
+    /// The task.
     pub name: &'static str,
     /// The process.
     pub owner: String,
-    /// Moves each time the duty changes hands.
+    /// Moves each time the lease changes hands.
     pub fencing: i64,
-    /// How far the work had come when it was taken.
+    /// The progress of the work when the lease was acquired.
     pub position: i64,
 }
 
 impl Registry {
-    /// Takes a duty that nobody has, or whose owner let it run out.
+    /// Acquires a lease that no process holds, or whose owner let it expire.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn lease_take(&self, name: &'static str, owner: &str) -> Result<Option<Duty>, Error> {
         if self.lease_is_held(name).await? {
             return Ok(None);
@@ -86,7 +86,7 @@ impl Registry {
             .transpose()
     }
 
-    /// Whether somebody has the duty; spares the others a write.
+    /// Whether a process holds the lease; saves the others a write.
     async fn lease_is_held(&self, name: &str) -> Result<bool, Error> {
         let reader = self.reader().await?;
         let at = clock(&reader).await?;
@@ -94,10 +94,10 @@ impl Registry {
         Ok(row.is_some_and(|row| row.until >= at))
     }
 
-    /// Holds on to a duty.
+    /// Renews a lease.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when another process has it now.
+    /// Returns `Conflict::LeaseLost` if another process holds it now.
     pub async fn lease_renew(&self, duty: &Duty) -> Result<(), Error> {
         let writer = self.writer().await?;
         hold(&writer, duty, None).await?;
@@ -105,10 +105,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Holds on to a duty and stores how far the work has come.
+    /// Renews a lease and stores the progress of the work.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when another process has it now.
+    /// Returns `Conflict::LeaseLost` if another process holds it now.
     pub async fn lease_advance(&self, duty: &Duty, position: i64) -> Result<(), Error> {
         let writer = self.writer().await?;
         hold(&writer, duty, Some(position)).await?;
@@ -116,10 +116,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Gives a duty up, for another process to take at once.
+    /// Releases a lease, so that another process can acquire it at once.
     ///
     /// # Errors
-    /// When the database fails; then it runs out by itself.
+    /// Returns an error if the database fails; the lease then expires.
     pub async fn lease_release(&self, duty: &Duty) -> Result<(), Error> {
         let writer = self.writer().await?;
         writer
@@ -138,10 +138,11 @@ impl Registry {
         Ok(())
     }
 
-    /// Every duty that was ever taken, and the moment by the clock that they are written with.
+    /// Returns all leases that were ever acquired, and the current time by the clock that they are
+    /// written with.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn lease_list(&self) -> Result<(Vec<Model>, DateTime<Utc>), Error> {
         let reader = self.reader().await?;
         let all = lease::Entity::find().all(&reader).await?;
@@ -149,10 +150,10 @@ impl Registry {
     }
 }
 
-/// Renews a duty within a write on its behalf; the row is locked until the write is committed.
+/// Renews a lease within a write on its behalf; the row is locked until the commit.
 ///
 /// # Errors
-/// `Conflict::LeaseLost` when another process has it now.
+/// Returns `Conflict::LeaseLost` if another process holds it now.
 pub(super) async fn hold(
     writer: &DatabaseTransaction,
     duty: &Duty,
@@ -178,7 +179,7 @@ pub(super) async fn hold(
     Ok(row.try_get("", "position")?)
 }
 
-/// When a lease ends that lasts from now on, by the database's clock.
+/// The end of a lease that starts now, by the database's clock.
 pub(super) fn ends_in(backend: DbBackend, lasts: TimeDelta) -> SimpleExpr {
     match backend {
         DbBackend::Postgres => Expr::cust(format!(
@@ -189,7 +190,7 @@ pub(super) fn ends_in(backend: DbBackend, lasts: TimeDelta) -> SimpleExpr {
     }
 }
 
-/// The moment by the database's clock; SQLite has none but ours.
+/// The current time by the database's clock; SQLite has only ours.
 pub(super) async fn clock(
     connection: &impl sea_orm::ConnectionTrait,
 ) -> Result<DateTime<Utc>, sea_orm::DbErr> {

@@ -1,7 +1,7 @@
-//! Bringing the database up to date, safe for several processes at once.
+//! Migrates the database, safely for several concurrent processes.
 //!
 //! PostgreSQL: everything in one transaction that holds an advisory lock, which a transaction-mode
-//! pooler keeps on one connection. SQLite: a lock file beside the database.
+//! pooler keeps on one connection. SQLite: a lock file next to the database.
 
 use std::fs::OpenOptions;
 
@@ -11,10 +11,10 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::{Error, Registry};
 use crate::settings::DatabaseTarget;
 
-/// Any number that no other program on the database uses for its own advisory locks.
+/// A number that no other program on the database uses for its advisory locks.
 const ADVISORY_LOCK: i64 = 0x0041_414D_0001;
 
-/// A migration and whether the database has it.
+/// A migration and whether it is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MigrationState {
     /// Its name.
@@ -24,11 +24,11 @@ pub struct MigrationState {
 }
 
 impl Registry {
-    /// Applies what is missing; returns how many migrations that were.
+    /// Applies missing migrations; returns how many.
     ///
     /// # Errors
-    /// When the database cannot be reached or a migration fails; nothing is left half done on
-    /// PostgreSQL.
+    /// Returns an error if the database is unreachable or a migration fails; on PostgreSQL the
+    /// migrations are atomic.
     pub async fn migrate(&self) -> Result<usize, Error> {
         self.reach().await?;
         match &self.inner.target {
@@ -70,10 +70,10 @@ impl Registry {
         }
     }
 
-    /// Every migration and whether the database has it, oldest first.
+    /// Lists all migrations and whether they are applied, oldest first.
     ///
     /// # Errors
-    /// When the database cannot be reached.
+    /// Returns an error if the database cannot be reached.
     pub async fn migration_states(&self) -> Result<Vec<MigrationState>, Error> {
         self.reach().await?;
         let transaction = self.writer().await?;
@@ -100,14 +100,14 @@ impl Registry {
     }
 }
 
-/// The names of the migrations that the database has, oldest first.
+/// The names of the applied migrations, oldest first.
 async fn applied(database: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let models = Migrator::get_migration_models(database).await?;
     Ok(models.into_iter().map(|model| model.version).collect())
 }
 
-/// How many migrations the database lacks. One with migrations that this program does not know was
-/// brought up to date by a newer one; those only add, so this one goes on beside it.
+/// The number of missing migrations. A database with migrations unknown to this program was
+/// migrated by a newer version; newer migrations only add, so this program continues to work.
 async fn missing(database: &impl ConnectionTrait) -> Result<usize, DbErr> {
     let applied = applied(database).await?;
     let ours: Vec<_> = Migrator::migrations()
@@ -117,7 +117,8 @@ async fn missing(database: &impl ConnectionTrait) -> Result<usize, DbErr> {
     if let Some(newer) = applied.iter().find(|name| !ours.contains(name)) {
         tracing::warn!(
             migration = newer,
-            "the registry is newer than this program; it works on, and should be brought up to date"
+            "the registry was migrated by a newer version; this program continues to work but \
+             should be upgraded"
         );
         return Ok(0);
     }

@@ -1,9 +1,9 @@
 //! The registry: connections, catalog versions, jobs and operations, on PostgreSQL or SQLite.
 //!
-//! Reads and writes begin with [`Registry::reader`] and [`Registry::writer`], which know what each
-//! database needs: SQLite has one writer connection per process and `BEGIN IMMEDIATE` for every
-//! write; behind a transaction-mode pooler every statement, a lone SELECT too, runs inside a
-//! transaction.
+//! Reads and writes start with [`Registry::reader`] and [`Registry::writer`], which handle the
+//! differences between the databases: SQLite has one writer connection per process and `BEGIN
+//! IMMEDIATE` for every write; behind a transaction-mode pooler every statement, even a single
+//! SELECT, runs inside a transaction.
 
 pub mod actors;
 pub mod audit;
@@ -49,10 +49,10 @@ use self::reader::within;
 pub use self::reader::Reader;
 pub use sea_orm;
 
-/// Why the registry could not answer.
+/// Why the registry failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database cannot be reached or refused the statement.
+    /// The database is unreachable or rejected the statement.
     #[error("the registry's database failed")]
     Database(#[source] DbErr),
     /// No connection to the database can be opened.
@@ -60,10 +60,10 @@ pub enum Error {
     Unreachable {
         /// Host, port and name of the database.
         place: String,
-        /// The server's or the operating system's words.
+        /// The error of the server or the operating system.
         source: sqlx::Error,
     },
-    /// A guarded write found that somebody else was first.
+    /// A guarded write lost a race.
     #[error("{0}")]
     Conflict(Conflict),
     /// The database file or lock cannot be used.
@@ -71,43 +71,43 @@ pub enum Error {
     File {
         /// The file.
         path: std::path::PathBuf,
-        /// The operating system's words.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// The URL cannot be used.
     #[error("the database URL cannot be used: {0}")]
     Url(String),
-    /// A stored document does not read.
-    #[error("a stored document does not read: {0}")]
+    /// A stored document is malformed.
+    #[error("stored document is malformed: {0}")]
     Document(String),
 }
 
-/// What a guarded write collided with.
+/// The conflict that made a guarded write fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
     /// The connection's name is taken.
     #[error("the connection's name is taken")]
     Name,
-    /// Another operation of the connection is under way.
-    #[error("another operation of the connection is under way")]
+    /// Another operation of the connection is in progress.
+    #[error("another operation of the connection is in progress")]
     OperationInProgress,
-    /// The connection has moved on to another version.
-    #[error("the connection has moved on to another version")]
+    /// The connection has a newer version.
+    #[error("the connection has a newer version")]
     Version,
-    /// The connection was changed meanwhile.
-    #[error("the connection was changed meanwhile")]
+    /// The connection was changed in the meantime.
+    #[error("the connection was changed in the meantime")]
     Revision,
-    /// A key in force has the name.
-    #[error("a key in force has the name")]
+    /// An active key already has this name.
+    #[error("an active API key already has this name")]
     KeyName,
     /// A connection uses the source or destination.
     #[error("a connection uses it")]
     ActorInUse,
-    /// The source or destination is being removed.
-    #[error("the source or destination is being removed")]
+    /// The source or destination is being deleted.
+    #[error("the source or destination is being deleted")]
     ActorDeleting,
-    /// The operation's lease belongs to another process now.
-    #[error("the operation's lease belongs to another process")]
+    /// Another process holds the operation's lease now.
+    #[error("another process holds the operation's lease")]
     LeaseLost,
 }
 
@@ -118,16 +118,16 @@ impl From<DbErr> for Error {
 }
 
 impl Error {
-    /// The database did not answer in time.
+    /// The database did not respond in time.
     pub fn no_answer() -> Self {
-        let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in time");
+        let late = std::io::Error::new(std::io::ErrorKind::TimedOut, "no response in time");
         Self::Unreachable {
             place: "the configured address".to_owned(),
             source: sqlx::Error::Io(late),
         }
     }
 
-    /// Whether the database could not be reached, so that trying later may help.
+    /// Whether the database is unreachable, so that a later retry may help.
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
@@ -153,21 +153,21 @@ struct Inner {
     trust: Arc<Trust>,
 }
 
-/// The moment, in the precision both databases keep (microseconds).
+/// The current time, in the precision that both databases store (microseconds).
 pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(6)
 }
 
 impl Registry {
-    /// Which database this is.
+    /// The kind of database.
     pub fn backend(&self) -> DbBackend {
         self.inner.write.get_database_backend()
     }
 
-    /// Begins a write. Nothing is stored until it is committed.
+    /// Starts a write. Nothing is stored until it is committed.
     ///
     /// # Errors
-    /// When the database cannot be reached in time.
+    /// Returns an error if the database cannot be reached in time.
     pub async fn writer(&self) -> Result<DatabaseTransaction, Error> {
         let options = TransactionOptions {
             isolation_level: None,
@@ -176,7 +176,7 @@ impl Registry {
                 .then_some(SqliteTransactionMode::Immediate),
         };
         if self.backend() == DbBackend::Sqlite {
-            // Whoever writes waits for its turn, for as long as its pool says.
+            // Writers wait for their turn, for as long as their pool allows.
             return Ok(self.inner.write.begin_with_options(options).await?);
         }
         let mut begun = self.begin(options).await;
@@ -186,16 +186,16 @@ impl Registry {
         Ok(begun?)
     }
 
-    /// Begins a transaction on PostgreSQL. Nothing was changed when it fails.
+    /// Starts a transaction on PostgreSQL. If this fails, nothing was changed.
     async fn begin(&self, options: TransactionOptions) -> Result<DatabaseTransaction, DbErr> {
         let transaction = within(self.inner.write.begin_with_options(options)).await?;
         self.forget_statements(&transaction).await?;
         Ok(transaction)
     }
 
-    /// Behind a transaction-mode pooler a transaction begins on a server connection that others
-    /// prepared statements on. sqlx names its statements by a counter of its own, closes none when
-    /// it caches none, and would meet names that are taken.
+    /// Behind a transaction-mode pooler a transaction may start on a server connection on which
+    /// others prepared statements. sqlx names its statements by its own counter, closes none if it
+    /// caches none, and would use names that are taken.
     async fn forget_statements(&self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
         if self.inner.pooler == Pooler::Transaction {
             within(transaction.execute_unprepared("DEALLOCATE ALL")).await?;
@@ -203,10 +203,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Begins a read.
+    /// Starts a read.
     ///
     /// # Errors
-    /// When the database cannot be reached in time.
+    /// Returns an error if the database cannot be reached in time.
     pub async fn reader(&self) -> Result<Reader<'_>, Error> {
         if self.inner.pooler == Pooler::Session {
             let executor = DatabaseExecutor::Connection(&self.inner.read);
@@ -223,12 +223,12 @@ impl Registry {
     async fn begin_read(&self) -> Result<DatabaseTransaction, DbErr> {
         let transaction = within(self.inner.read.begin()).await?;
         self.forget_statements(&transaction).await?;
-        // Not by the options of `begin`: those would be set by a prepared statement.
+        // Not with the options of `begin`, which would use a prepared statement.
         within(transaction.execute_unprepared("SET TRANSACTION READ ONLY")).await?;
         Ok(transaction)
     }
 
-    /// Connections that are open and idle, of each pool.
+    /// The number of open and idle connections of each pool.
     pub fn pools(&self) -> Vec<(&'static str, u32, usize)> {
         let inner = &self.inner;
         match self.backend() {

@@ -1,5 +1,5 @@
-//! Beginning and ending an onboarding: the connection's row, its operation, the event and the line
-//! in the audit log move together.
+//! Starting and completing an onboarding: the connection's row, its operation, the event and the
+//! audit entry change together.
 
 use chrono::{DateTime, Utc};
 use contracts::Event;
@@ -13,24 +13,24 @@ use super::status::ConnectionStatus;
 use super::versions::{self, NewVersion};
 use super::{Conflict, Error, Registry, actors, audit, now, outbox};
 
-/// What an onboarding made in Airbyte.
+/// The objects that an onboarding created in Airbyte.
 #[derive(Debug, Clone, Copy)]
 pub struct Made {
     /// The source.
     pub source_id: Uuid,
     /// The connection.
     pub connection_id: Uuid,
-    /// The discovered catalog that counts as accepted.
+    /// The discovered catalog to record as accepted.
     pub source_catalog_id: Option<Uuid>,
-    /// ACTIVE, or INACTIVE where it was asked to begin so.
+    /// ACTIVE, or INACTIVE if requested.
     pub status: ConnectionStatus,
 }
 
 impl Registry {
-    /// Begins an onboarding: the connection's row and its operation.
+    /// Starts an onboarding: inserts the connection's row and its operation.
     ///
     /// # Errors
-    /// `Conflict::Name` when the name is taken.
+    /// Returns `Conflict::Name` if the name is taken.
     pub async fn onboarding_begin(
         &self,
         new: &NewConnection,
@@ -45,10 +45,11 @@ impl Registry {
         Ok(lease)
     }
 
-    /// Begins the onboarding of a connection that failed, in its own row and under its own id.
+    /// Restarts the onboarding of a failed connection, with the same row and id.
     ///
     /// # Errors
-    /// `Conflict::OperationInProgress` when it is no longer FAILED or somebody else is at it.
+    /// Returns `Conflict::OperationInProgress` if it is no longer FAILED or another operation is
+    /// open.
     pub async fn onboarding_resume(
         &self,
         new: &NewConnection,
@@ -82,10 +83,10 @@ impl Registry {
         Ok(lease)
     }
 
-    /// Ends an onboarding well: ids, version 1, status and the event in one write.
+    /// Completes an onboarding: ids, version 1, status and the event in one write.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when the lease is not held any more.
+    /// Returns `Conflict::LeaseLost` if the lease is no longer held.
     pub async fn onboarding_succeed(
         &self,
         lease: &Lease,
@@ -124,10 +125,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Ends an onboarding that was undone: FAILED with the reason.
+    /// Ends a rolled-back onboarding: FAILED with the reason.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when the lease is not held any more.
+    /// Returns `Conflict::LeaseLost` if the lease is no longer held.
     pub async fn onboarding_fail(
         &self,
         lease: &Lease,

@@ -1,10 +1,10 @@
-//! `operations`: work in several steps that survives the process doing it.
+//! `operations`: durable operations in several steps, which survive a crash.
 //!
-//! An operation is held by a lease: owner, end, and a fencing counter that moves each time it
-//! changes hands. Every write on its behalf checks the lease in the same transaction, so a process
-//! that was paused past its lease's end can change nothing. Partial unique indexes allow one open
-//! operation per connection, beside it one waiting sync and one trigger. Leases end by the database's
-//! clock where it has one, since those of machines differ.
+//! A process holds an operation by a lease: owner, end, and a fencing counter that moves each time
+//! it changes hands. Every write on its behalf checks the lease in the same transaction, so a
+//! process that was paused beyond its lease's end can change nothing. Partial unique indexes allow
+//! one open operation per connection, plus one waiting sync and one trigger. Leases end by the
+//! database's clock where it has one, since machines' clocks differ.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -26,35 +26,35 @@ use crate::http::{actor, request_id};
 pub struct Lease {
     /// The operation.
     pub operation_id: Uuid,
-    /// The connection it is about.
+    /// The connection it concerns.
     pub connection_id: Uuid,
     /// The process that holds it.
     pub owner: String,
     /// Moves each time the operation changes hands.
     pub fencing: i64,
-    /// How long it lasts without being renewed.
+    /// Its duration without renewal.
     pub lasts: TimeDelta,
 }
 
-/// An operation to be.
+/// An operation to create.
 #[derive(Debug, Clone, Copy)]
 pub struct NewOperation<'a> {
     /// Its id.
     pub id: Uuid,
-    /// What it does.
+    /// Its kind.
     pub kind: OperationKind,
-    /// The connection it is about.
+    /// The connection it concerns.
     pub connection_id: Uuid,
-    /// Where in Airbyte it works; outlives the connection's row.
+    /// The Airbyte workspace that it works in; outlives the connection's row.
     pub workspace_id: Option<Uuid>,
-    /// What is to be done, a JSON document without secrets.
+    /// The request, a JSON document without secrets.
     pub request: &'a str,
-    /// The process that begins it at once; without one it waits to be taken.
+    /// The process that starts it at once; without one it waits to be claimed.
     pub owner: Option<&'a str>,
 }
 
 impl<'a> NewOperation<'a> {
-    /// One that `owner` begins at once.
+    /// An operation that `owner` starts at once.
     pub fn begun(
         kind: OperationKind,
         connection_id: Uuid,
@@ -72,14 +72,14 @@ impl<'a> NewOperation<'a> {
     }
 }
 
-/// How an operation ends.
+/// The outcome of an operation.
 #[derive(Debug, Clone, Copy)]
 pub struct Ending<'a> {
-    /// What came of it, a JSON document.
+    /// The result, a JSON document.
     pub result: Option<&'a str>,
-    /// Why it failed; without one it succeeded.
+    /// Why it failed; absent if it succeeded.
     pub error: Option<&'a str>,
-    /// Until when it is watched for what a create that timed out may still make.
+    /// Until when to watch for objects that a timed-out create may still produce.
     pub settle_until: Option<DateTime<Utc>>,
 }
 
@@ -102,7 +102,7 @@ impl<'a> Ending<'a> {
         }
     }
 
-    /// The same, watched until then.
+    /// Adds the time until which it settles.
     #[must_use]
     pub fn settling(self, until: Option<DateTime<Utc>>) -> Self {
         Self {
@@ -121,10 +121,10 @@ impl<'a> Ending<'a> {
 }
 
 impl Registry {
-    /// Begins an operation, or leaves it to be taken.
+    /// Starts an operation, or leaves it to be claimed.
     ///
     /// # Errors
-    /// `Conflict::OperationInProgress` when another one of the connection is open.
+    /// Returns `Conflict::OperationInProgress` if the connection has another open operation.
     pub async fn operation_begin(&self, new: NewOperation<'_>) -> Result<Lease, Error> {
         let writer = self.writer().await?;
         let lease = self.operation_insert(&writer, new).await?;
@@ -132,19 +132,19 @@ impl Registry {
         Ok(lease)
     }
 
-    /// One operation.
+    /// Returns an operation.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn operation_get(&self, id: Uuid) -> Result<Option<Model>, Error> {
         let reader = self.reader().await?;
         Ok(Entity::find_by_id(id).one(&reader).await?)
     }
 
-    /// The open operation of that kind, if the connection has one.
+    /// Returns the connection's open operation of that kind, if there is one.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn operation_open(
         &self,
         connection_id: Uuid,
@@ -159,10 +159,10 @@ impl Registry {
             .await?)
     }
 
-    /// The operations of a connection, newest first; also of one that is gone.
+    /// Returns the operations of a connection, newest first; works for a deleted connection too.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn operation_list(&self, connection_id: Uuid) -> Result<Vec<Model>, Error> {
         let reader = self.reader().await?;
         Ok(Entity::find()
@@ -172,10 +172,10 @@ impl Registry {
             .await?)
     }
 
-    /// Every operation in one of these states.
+    /// Returns every operation in one of these states.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn operation_list_in(
         &self,
         statuses: &[OperationStatus],
@@ -190,7 +190,7 @@ impl Registry {
     /// Ends an operation.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when it belongs to another process now.
+    /// Returns `Conflict::LeaseLost` if it now belongs to another process.
     pub async fn operation_finish(&self, lease: &Lease, ending: Ending<'_>) -> Result<(), Error> {
         let writer = self.writer().await?;
         assert_held(&writer, lease).await?;
@@ -199,10 +199,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Replaces what an operation is still to do.
+    /// Replaces the remaining request of an operation.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when it belongs to another process now.
+    /// Returns `Conflict::LeaseLost` if it now belongs to another process.
     pub async fn operation_set_request(&self, lease: &Lease, request: &str) -> Result<(), Error> {
         let writer = self.writer().await?;
         assert_held(&writer, lease).await?;
@@ -266,7 +266,7 @@ impl Registry {
     }
 }
 
-/// Checks and extends a lease within the transaction of the write it guards.
+/// Checks and extends a lease within the transaction of the write that it guards.
 pub(super) async fn assert_held(writer: &DatabaseTransaction, lease: &Lease) -> Result<(), Error> {
     let held = Entity::update_many()
         .col_expr(
@@ -294,7 +294,7 @@ pub(super) async fn finish(
     ending: Ending<'_>,
 ) -> Result<(), Error> {
     if ending.error.is_none() {
-        // The last step is the write that this is a part of.
+        // This write is part of the last step.
         operation_step::Entity::update_many()
             .col_expr(
                 operation_step::Column::Status,
@@ -306,7 +306,7 @@ pub(super) async fn finish(
             .exec(writer)
             .await?;
     }
-    // One that settles is looked at at once.
+    // A settling operation is due at once.
     let free = ending.settle_until.map(|_| DateTime::UNIX_EPOCH);
     Entity::update_many()
         .col_expr(Column::Status, Expr::value(ending.status()))

@@ -1,7 +1,7 @@
-//! `outbox`: every change of state as an event, written in the transaction that makes the change.
+//! `outbox`: every state change as an event, written in the transaction that makes the change.
 //!
-//! An event has no sequence until the relay gives it one after its commit: ids are taken before,
-//! so transactions that commit out of order would hide events from whoever reads by id.
+//! An event gets its sequence number from the relay after its commit: ids are assigned earlier, so
+//! transactions that commit out of order would hide events from listeners that read by id.
 
 use contracts::Event;
 use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait as _};
@@ -11,10 +11,10 @@ use super::entities::outbox;
 use super::{Error, now};
 use crate::http::request_id;
 
-/// Appends an event within the transaction of the change it tells of.
+/// Appends an event within the transaction of the change.
 ///
 /// # Errors
-/// When the database fails.
+/// Returns an error if the database fails.
 pub async fn append(
     writer: &DatabaseTransaction,
     connection_id: Option<Uuid>,

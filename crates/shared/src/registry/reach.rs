@@ -1,7 +1,7 @@
-//! Whether the database answers, and why not.
+//! Checks whether the database responds, and why not.
 //!
-//! A pool that cannot open a connection goes on trying and says only that it ran out of time; a
-//! connection of its own tells what the server or the network said.
+//! A pool that cannot open a connection keeps trying and only reports a timeout; a separate
+//! connection reports the error of the server or the network.
 
 use std::time::Duration;
 
@@ -14,16 +14,16 @@ use super::connect::postgres_options;
 use super::{Error, Registry};
 use crate::settings::DatabaseTarget;
 
-/// How long opening a connection may take.
+/// Timeout for opening a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long the pool is waited for before a connection of its own is tried.
+/// How long to wait for the pool before trying a separate connection.
 const POOL_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Registry {
-    /// Opens a connection to the database beside the pool's, and closes it.
+    /// Opens and closes a connection outside the pool.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] with the cause when none can be opened within 5 s.
+    /// Returns [`Error::Unreachable`] with the cause if no connection can be opened within 5 s.
     pub async fn reach(&self) -> Result<(), Error> {
         let DatabaseTarget::Postgres { url } = &self.inner.target else {
             return Ok(());
@@ -42,13 +42,14 @@ impl Registry {
         let opened = opened.unwrap_or_else(|_| {
             let late = std::io::Error::new(
                 std::io::ErrorKind::TimedOut,
-                format!("no answer within {} s", PATIENCE.as_secs()),
+                format!("no response within {} s", PATIENCE.as_secs()),
             );
             Err(sqlx::Error::Io(late))
         });
         match opened {
             Ok(connection) => {
-                // The server notices a connection that is gone; nothing depends on the goodbye.
+                // The server notices a closed connection by itself, so a failed goodbye does not
+                // matter.
                 let _ = connection.close().await;
                 Ok(())
             }
@@ -56,10 +57,10 @@ impl Registry {
         }
     }
 
-    /// Answers when the database does.
+    /// Checks that the database responds.
     ///
     /// # Errors
-    /// When it does not, with the cause.
+    /// Returns an error with the cause if it does not.
     pub async fn ping(&self) -> Result<(), Error> {
         match tokio::time::timeout(POOL_PATIENCE, self.ask()).await {
             Ok(Ok(())) => Ok(()),
@@ -79,8 +80,8 @@ impl Registry {
 }
 
 impl Error {
-    /// Whether waiting may help: a server that is starting or full, a network that is down. A
-    /// wrong password or an unknown database stays wrong.
+    /// Whether waiting may help: the server is starting or full, or the network is down. A wrong
+    /// password or an unknown database stays wrong.
     pub fn is_transient(&self) -> bool {
         let Self::Unreachable { source, .. } = self else {
             return self.is_unavailable();

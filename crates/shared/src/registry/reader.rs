@@ -1,6 +1,6 @@
-//! Reading from the database, and beginning a write, within a time: one that is silent, because the
-//! network lost it for instance, would hold whoever asks for as long as the system goes on sending.
-//! Either is repeated once where the connection turns out to be dead.
+//! Reads, and starts of writes, with a timeout: a silent database, for example after a network
+//! failure, would otherwise block the caller for as long as the system keeps retransmitting. Both
+//! are repeated once if the connection turns out to be dead.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use sea_orm::{
 
 use super::lost::Trust;
 
-/// Far longer than any statement of ours takes.
+/// Far longer than any of our statements takes.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// What reads go through.
+/// A handle for reading.
 #[derive(Debug)]
 pub struct Reader<'a> {
     executor: DatabaseExecutor<'a>,
@@ -27,7 +27,7 @@ impl<'a> Reader<'a> {
         Self { executor, trust }
     }
 
-    /// Whether to ask again: a read may be, unless what was read before belongs to it.
+    /// Whether to repeat a read: possible unless it must be consistent with earlier reads.
     fn again<T>(&self, first: &Result<T, DbErr>) -> bool {
         matches!(self.executor, DatabaseExecutor::Connection(_)) && self.trust.again(first)
     }
@@ -72,13 +72,13 @@ impl ConnectionTrait for Reader<'_> {
     }
 }
 
-/// Gives up a statement that is not answered in time; its connection goes with it.
+/// Aborts a statement that does not complete in time, together with its connection.
 pub(super) async fn within<T>(
     statement: impl Future<Output = Result<T, DbErr>>,
 ) -> Result<T, DbErr> {
     let answered = tokio::time::timeout(PATIENCE, statement).await;
     answered.unwrap_or_else(|_| {
-        let said = format!("no answer within {} s", PATIENCE.as_secs());
+        let said = format!("no response within {} s", PATIENCE.as_secs());
         Err(DbErr::Conn(RuntimeErr::Internal(said)))
     })
 }

@@ -1,5 +1,5 @@
-//! Ending a repair: the next version, the end of the operation, the sync that follows and the event,
-//! in one write.
+//! Completing a repair: the next version, the end of the operation, the follow-up sync and the
+//! event, in one write.
 
 use contracts::{Event, SyncRequest};
 use sea_orm::{
@@ -14,11 +14,11 @@ use super::versions::{self, NewVersion};
 use super::{Error, Registry, audit, now, outbox};
 
 impl Registry {
-    /// Ends a repair or a rollback well. `told` makes the event from the new version's number. Returns
-    /// that number and the sync's operation.
+    /// Completes a repair or a rollback. `told` creates the event from the new version's number.
+    /// Returns that number and the sync's operation.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when the lease is not held any more, `Conflict::Version` when the
+    /// Returns `Conflict::LeaseLost` if the lease is no longer held, or `Conflict::Version` if the
     /// connection is not at `expected`.
     pub async fn repair_succeed(
         &self,
@@ -63,8 +63,8 @@ impl Registry {
         Ok((number, sync))
     }
 
-    /// Leaves a sync for the orchestrator to start. One that still waits is replaced, and the streams
-    /// it was to read again are carried along.
+    /// Leaves a sync for the orchestrator to start. Replaces one that is still waiting and takes
+    /// over the streams that it was to refresh.
     async fn request_sync(
         &self,
         writer: &DatabaseTransaction,

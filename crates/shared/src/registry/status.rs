@@ -1,4 +1,4 @@
-//! The closed sets of states that rows may be in.
+//! The possible states of rows.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ macro_rules! states {
         }
 
         impl $name {
-            /// The state as the table and the API spell it.
+            /// The spelling in the table and the API.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),* }
             }
@@ -30,7 +30,7 @@ macro_rules! states {
 }
 
 states! {
-    /// Where a connection is in its life.
+    /// The state of a connection.
     ConnectionStatus {
         /// Being onboarded.
         Pending = "PENDING",
@@ -38,31 +38,31 @@ states! {
         Active = "ACTIVE",
         /// Its catalog is being changed.
         Healing = "HEALING",
-        /// Onboarding failed, or a heal could not be undone; the reason is beside it.
+        /// Onboarding failed, or a heal could not be rolled back; the row has the reason.
         Failed = "FAILED",
-        /// Switched off.
+        /// Deactivated.
         Inactive = "INACTIVE",
     }
 }
 
 states! {
-    /// Where a job is.
+    /// The state of a job.
     JobStatus {
         /// Not started.
         Pending = "pending",
-        /// An attempt runs, or the next one waits.
+        /// An attempt is running, or the next one is pending.
         Running = "running",
-        /// Done.
+        /// Succeeded.
         Succeeded = "succeeded",
-        /// Gave up.
+        /// Failed.
         Failed = "failed",
-        /// Stopped by a person, or because its connection was switched off.
+        /// Canceled by a user, or because its connection was deactivated.
         Cancelled = "cancelled",
     }
 }
 
 impl JobStatus {
-    /// Airbyte's word for a job's state; an unknown one is pending, never success or failure.
+    /// Parses Airbyte's job status; an unknown one becomes pending, never success or failure.
     pub fn from_airbyte(text: &str) -> Self {
         match text {
             "running" | "incomplete" => Self::Running,
@@ -73,74 +73,74 @@ impl JobStatus {
         }
     }
 
-    /// Whether nothing more will happen.
+    /// Whether the state is final.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
     }
 }
 
 states! {
-    /// What an operation does.
+    /// The kind of an operation.
     OperationKind {
-        /// Makes a connection.
+        /// Creates a connection.
         Onboard = "onboard",
         /// Changes a connection's catalog.
         Heal = "heal",
         /// Changes a connection's name, schedule, policy or status.
         Update = "update",
-        /// Puts an earlier catalog version in force again.
+        /// Rolls a connection back to an earlier catalog version.
         Rollback = "rollback",
-        /// Removes a connection and what was made for it.
+        /// Deletes a connection and the objects created for it.
         Delete = "delete",
-        /// Starts a sync, or a refresh of some streams, when nothing else runs.
+        /// Starts a sync, or a refresh of some streams, once nothing else is running.
         Sync = "sync",
-        /// Starts a sync that somebody asked for.
+        /// Starts a sync that a caller requested.
         Trigger = "trigger",
-        /// Makes a source or a destination of its own.
+        /// Creates a shared source or destination.
         CreateActor = "create_actor",
-        /// Removes a source or a destination.
+        /// Deletes a source or a destination.
         DeleteActor = "delete_actor",
     }
 }
 
 states! {
-    /// Where an operation is.
+    /// The state of an operation.
     OperationStatus {
-        /// Waiting for a process to take it.
+        /// Waiting for a process to claim it.
         Pending = "pending",
-        /// Taken.
+        /// Claimed.
         Running = "running",
-        /// Done.
+        /// Succeeded.
         Succeeded = "succeeded",
-        /// Undone; the error is beside it.
+        /// Rolled back; the row has the error.
         Failed = "failed",
-        /// Ended, and watched for what a create that timed out may still make.
+        /// Ended, but watched for objects that a timed-out create may still produce.
         Settling = "settling",
     }
 }
 
 states! {
-    /// Where a step is.
+    /// The state of a step.
     StepStatus {
-        /// Its effect may or may not have happened.
+        /// Its effect may or may not have been applied.
         Intended = "intended",
-        /// Its effect happened.
+        /// Its effect was applied.
         Done = "done",
         /// It failed without effect.
         Failed = "failed",
-        /// Its effect was taken back.
+        /// Its effect was rolled back.
         Undone = "undone",
     }
 }
 
 states! {
-    /// Where a source or destination of its own is in its life.
+    /// The state of a shared source or destination.
     ActorStatus {
-        /// Being made.
+        /// Being created.
         Pending = "pending",
-        /// In use, or free to be used.
+        /// In use, or available.
         Active = "active",
-        /// Being removed: nothing may begin to use it.
+        /// Being deleted: no connection may start to use it.
         Deleting = "deleting",
     }
 }

@@ -1,5 +1,5 @@
-//! `operation_steps`: what an operation is about to do and did, so that another process can finish
-//! or undo it.
+//! `operation_steps`: the intent and the result of each step of an operation, so that another
+//! process can finish or undo it.
 
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
@@ -12,14 +12,14 @@ use super::operations::{Lease, assert_held};
 use super::status::StepStatus;
 use super::{Error, Registry, now};
 
-/// The step of an operation that is given up between two others.
+/// The step recorded for an operation that fails between two steps.
 const UNDO: &str = "undo";
 
 impl Registry {
-    /// Writes down what a step is about to do, before it does it.
+    /// Records a step's intent before its effect.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when the operation belongs to another process now.
+    /// Returns `Conflict::LeaseLost` if the operation now belongs to another process.
     pub async fn step_intend(&self, lease: &Lease, step: &str, intent: &str) -> Result<(), Error> {
         let at = now();
         let writer = self.writer().await?;
@@ -48,10 +48,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Writes down what came of a step's latest attempt.
+    /// Records the result of a step's latest attempt.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when the operation belongs to another process now.
+    /// Returns `Conflict::LeaseLost` if the operation now belongs to another process.
     pub async fn step_end(
         &self,
         lease: &Lease,
@@ -80,11 +80,11 @@ impl Registry {
         Ok(())
     }
 
-    /// Writes down that an operation is given up, before anything of it is taken back: whoever goes on
-    /// with it undoes it. Steps that may have had their effect count as failed.
+    /// Records that an operation has failed, before any of its effects is rolled back: the process
+    /// that resumes it continues the rollback. Steps whose effect is uncertain count as failed.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when the operation belongs to another process now.
+    /// Returns `Conflict::LeaseLost` if the operation now belongs to another process.
     pub async fn steps_abandon(&self, lease: &Lease, reason: &str) -> Result<(), Error> {
         let writer = self.writer().await?;
         assert_held(&writer, lease).await?;
@@ -125,10 +125,10 @@ impl Registry {
         Ok(())
     }
 
-    /// The steps of an operation, in the order they began.
+    /// Returns the steps of an operation, in the order in which they started.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn step_list(&self, operation_id: Uuid) -> Result<Vec<operation_step::Model>, Error> {
         let reader = self.reader().await?;
         Ok(operation_step::Entity::find()

@@ -1,4 +1,4 @@
-//! Who works on an operation: taking it, holding on to it, handing it back.
+//! Which process works on an operation: claiming, renewing and releasing it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -12,15 +12,15 @@ use super::operations::{Lease, assert_held};
 use super::status::{OperationKind, OperationStatus};
 use super::{Error, Registry, now};
 
-/// How many candidates are looked at before giving up until the next turn.
+/// Maximum number of candidates per attempt.
 const CANDIDATES: u64 = 8;
 
 impl Registry {
-    /// Takes one operation of these kinds which nobody holds: a waiting one, or one whose holder let
-    /// its lease run out.
+    /// Claims an operation of these kinds that no process holds: a waiting one, or one whose lease
+    /// expired.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn operation_take(
         &self,
         kinds: &[OperationKind],
@@ -42,10 +42,10 @@ impl Registry {
         self.take(free, OperationStatus::Running, owner).await
     }
 
-    /// Takes one operation that settles and is due to be looked at.
+    /// Claims a settling operation that is due.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn operation_take_settling(
         &self,
         owner: &str,
@@ -74,7 +74,7 @@ impl Registry {
             .await?;
         drop(reader);
         for candidate in candidates {
-            // The state is checked again by the write itself: of two takers one finds no row.
+            // The write checks the state again: of two claimants one finds no row.
             let writer = self.writer().await?;
             let taken = Entity::update_many()
                 .col_expr(Column::Status, Expr::value(status))
@@ -105,10 +105,10 @@ impl Registry {
         Ok(None)
     }
 
-    /// Holds on to an operation for as long as a lease lasts.
+    /// Renews the lease of an operation.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when it belongs to another process now.
+    /// Returns `Conflict::LeaseLost` if it now belongs to another process.
     pub async fn operation_renew(&self, lease: &Lease) -> Result<(), Error> {
         let writer = self.writer().await?;
         assert_held(&writer, lease).await?;
@@ -116,14 +116,15 @@ impl Registry {
         Ok(())
     }
 
-    /// Puts an operation back for any process to take after a while, for instance because a job runs.
+    /// Releases an operation, to be claimed by any process after a while, for example because a job
+    /// is running.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when it belongs to another process now.
+    /// Returns `Conflict::LeaseLost` if it now belongs to another process.
     pub async fn operation_hand_back(&self, lease: &Lease, after: TimeDelta) -> Result<(), Error> {
         let writer = self.writer().await?;
         assert_held(&writer, lease).await?;
-        // It stays `running` with a lease that ends then: `pending` would be taken at once.
+        // It stays `running` with a lease that ends then: `pending` would be claimed at once.
         Entity::update_many()
             .col_expr(Column::LeaseUntil, ends_in(self.backend(), after))
             .filter(Column::Id.eq(lease.operation_id))
@@ -133,10 +134,11 @@ impl Registry {
         Ok(())
     }
 
-    /// Looks at an operation that settles again after a while, or, without, ends it as what it was.
+    /// Schedules the next check of a settling operation, or, without a time, ends it with its
+    /// outcome.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn operation_settle(
         &self,
         lease: &Lease,
@@ -175,7 +177,7 @@ impl Registry {
     /// Whether an operation of that kind is open, held or not.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn operation_waiting(&self, kind: OperationKind) -> Result<bool, Error> {
         let reader = self.reader().await?;
         Ok(Entity::find()
@@ -187,7 +189,7 @@ impl Registry {
     }
 }
 
-/// Whether a lease has run out, by the clock that its end was written with.
+/// Whether a lease has expired, by the clock that its end was written with.
 fn has_ended(backend: DbBackend) -> Condition {
     Condition::all().add(match backend {
         DbBackend::Postgres => Expr::cust("lease_until < clock_timestamp()"),

@@ -100,7 +100,7 @@ async fn an_onboarding_ends_with_version_1_and_active() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_is_taken_once() {
+async fn a_name_is_unique() {
     let f = fixture().await;
     let (first, second) = (new_connection("a"), new_connection("a"));
     f.registry
@@ -190,7 +190,7 @@ async fn a_lease_that_changed_hands_writes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_ended_stays_ended() {
+async fn a_finished_job_stays_finished() {
     let f = fixture().await;
     let id = active(&f.registry, "a").await;
     let mut facts = JobFacts {
@@ -232,7 +232,7 @@ async fn a_job_that_ended_stays_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_follow_one_another() {
+async fn pages_are_contiguous() {
     let f = fixture().await;
     for name in ["a", "b", "c"] {
         active(&f.registry, name).await;
@@ -267,7 +267,7 @@ async fn fifty_writers_all_succeed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_processes_may_migrate_an_empty_database_at_once() {
+async fn several_processes_can_migrate_an_empty_database_concurrently() {
     let directory = tempfile::tempdir().unwrap();
     let target = DatabaseTarget::Sqlite {
         path: directory.path().join("registry.db"),

@@ -1,4 +1,5 @@
-//! `sync_catalog_versions` and the one function that moves a connection from version to version.
+//! `sync_catalog_versions` and the only function that moves a connection from one version to the
+//! next.
 
 use chrono::{DateTime, Utc};
 use contracts::Event;
@@ -15,21 +16,21 @@ use super::operations::Lease;
 use super::status::ConnectionStatus;
 use super::{Conflict, Error, Registry, audit, now, outbox};
 
-/// Where a version came from.
+/// The origin of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// The first one.
     Onboarding,
     /// A repair.
     Repair,
-    /// An earlier version, put in force again.
+    /// A rollback to an earlier version.
     Rollback,
-    /// Somebody changed the connection in Airbyte itself.
+    /// A change to the connection in Airbyte itself.
     External,
 }
 
 impl Origin {
-    /// As the table spells it.
+    /// The spelling in the table.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Onboarding => "onboarding",
@@ -40,14 +41,14 @@ impl Origin {
     }
 }
 
-/// A catalog to be stored.
+/// A catalog to store.
 #[derive(Debug, Clone)]
 pub struct NewVersion<'a> {
-    /// Where it comes from.
+    /// Its origin.
     pub origin: Origin,
     /// Its fingerprint.
     pub fingerprint: &'a str,
-    /// The catalog in the Config API's notation, in document order.
+    /// The catalog in the Config API's notation, with the document's member order.
     pub document: &'a str,
 }
 
@@ -56,7 +57,7 @@ pub struct NewVersion<'a> {
 pub struct VersionSummary {
     /// Its number, from 1.
     pub number: i32,
-    /// Where it came from.
+    /// Its origin.
     pub origin: String,
     /// Its fingerprint.
     pub fingerprint: String,
@@ -69,15 +70,15 @@ pub struct VersionSummary {
 pub struct Version {
     /// Everything but the catalog.
     pub summary: VersionSummary,
-    /// The catalog in the Config API's notation, in document order.
+    /// The catalog in the Config API's notation, with the document's member order.
     pub document: String,
 }
 
 impl Registry {
-    /// The versions of a connection, newest first.
+    /// Returns the versions of a connection, newest first.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn version_list(&self, connection_id: Uuid) -> Result<Vec<VersionSummary>, Error> {
         let reader = self.reader().await?;
         let rows = reader
@@ -91,10 +92,10 @@ impl Registry {
         rows.iter().map(|row| Ok(summary(row)?)).collect()
     }
 
-    /// One version of a connection.
+    /// Returns a version of a connection.
     ///
     /// # Errors
-    /// When the database fails.
+    /// Returns an error if the database fails.
     pub async fn version_get(
         &self,
         connection_id: Uuid,
@@ -118,10 +119,10 @@ impl Registry {
         .transpose()
     }
 
-    /// Stores the next version of a connection, by whoever holds its operation's lease.
+    /// Stores the next version of a connection. Requires its operation's lease.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when the lease is not held any more, `Conflict::Version` when the
+    /// Returns `Conflict::LeaseLost` if the lease is no longer held, or `Conflict::Version` if the
     /// connection is not at `expected`.
     pub async fn version_commit(
         &self,
@@ -146,11 +147,11 @@ impl Registry {
         Ok(number)
     }
 
-    /// Changes a connection's status without a new version, by whoever holds its operation's
-    /// lease, and tells of it.
+    /// Changes a connection's status without a new version, and publishes the event. Requires its
+    /// operation's lease.
     ///
     /// # Errors
-    /// `Conflict::LeaseLost` when the lease is not held any more.
+    /// Returns `Conflict::LeaseLost` if the lease is no longer held.
     pub async fn connection_set_status(
         &self,
         lease: &Lease,
@@ -188,8 +189,9 @@ impl Registry {
     }
 }
 
-/// The one way from version to version: numbers never collide and never skip, because the counter
-/// on the connection's row moves in the same transaction, from the number the caller saw.
+/// The only way from one version to the next: numbers never collide and never skip, because the
+/// counter on the connection's row moves in the same transaction, from the number that the caller
+/// saw.
 pub(super) async fn transition(
     writer: &DatabaseTransaction,
     connection_id: Uuid,
@@ -216,7 +218,8 @@ pub(super) async fn transition(
         return Err(Error::Conflict(Conflict::Version));
     }
     let backend = writer.get_database_backend();
-    // Text goes in as it is: a catalog of many megabytes never becomes a tree of values here.
+    // The text is inserted as is: a catalog of many megabytes is never parsed into a tree of values
+    // here.
     let catalog = if backend == DbBackend::Postgres {
         "$3::jsonb"
     } else {

@@ -5,9 +5,9 @@ use url::Url;
 /// Base URLs without a trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AirbyteUrls {
-    /// The public API, for instance `http://localhost:8000/api/public/v1`.
+    /// The public API, for example `http://localhost:8000/api/public/v1`.
     pub public: String,
-    /// The Config API, for instance `http://localhost:8000/api/v1`.
+    /// The Config API, for example `http://localhost:8000/api/v1`.
     pub config: String,
 }
 
@@ -17,7 +17,7 @@ const CLOUD_PUBLIC: &str = "https://api.airbyte.com/v1";
 const CLOUD_CONFIG: &str = "https://cloud.airbyte.com/api/v1";
 
 impl AirbyteUrls {
-    /// Both bases of a self-managed instance at `root`.
+    /// Both base URLs of a self-managed instance at `root`.
     pub fn of_instance(root: &Url) -> Self {
         let root = root.as_str().trim_end_matches('/');
         Self {
@@ -26,8 +26,9 @@ impl AirbyteUrls {
         }
     }
 
-    /// Both bases from the one given, which may be either of a self-managed instance's, its root,
-    /// or Airbyte Cloud's. `None` when the Config API's base does not follow and is not given.
+    /// Derives both base URLs from the given one: either API's base URL or the root of a
+    /// self-managed instance, or Airbyte Cloud's. `None` if the Config API's base URL cannot be
+    /// derived and is not given.
     pub fn derive(given: &Url, config: Option<Url>) -> Option<Self> {
         let given = given.as_str().trim_end_matches('/');
         let config = config.map(|url| url.as_str().trim_end_matches('/').to_owned());
@@ -69,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn the_config_base_follows_from_the_public_one() {
+    fn derives_the_config_base_from_the_public_one() {
         let oss = (
             "http://h:8000/api/public/v1".to_owned(),
             "http://h:8000/api/v1".to_owned(),
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_needs_it_given() {
+    fn requires_any_other_config_base() {
         assert_eq!(derive("http://proxy/airbyte", None), None);
         assert_eq!(
             derive("http://proxy/airbyte", Some("http://proxy/config")),

@@ -1,42 +1,42 @@
-//! The registry's database as people write it: several spellings of PostgreSQL, or SQLite.
+//! The registry's database URL: several spellings of PostgreSQL, or SQLite.
 
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-/// Which database, and how to reach it.
+/// The kind of database, and its address.
 #[derive(Debug, Clone)]
 pub enum DatabaseTarget {
-    /// PostgreSQL, by a URL that sqlx reads.
+    /// PostgreSQL, with a URL that sqlx accepts.
     Postgres {
-        /// The URL, its scheme normalised to `postgresql`.
+        /// The URL, with the scheme `postgresql`.
         url: SecretString,
     },
-    /// SQLite, by its file.
+    /// SQLite, with its file.
     Sqlite {
         /// The file.
         path: PathBuf,
     },
 }
 
-/// Why a database URL cannot be used. Never shows the URL: it holds a password.
+/// Why a database URL cannot be used. Never shows the URL, which contains a password.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DatabaseUrlError {
     /// Not a URL.
     #[error("is not a URL ({0}); a password with special characters must be percent-encoded")]
     Syntax(String),
-    /// A database we do not speak.
-    #[error("`{0}` is not a database AAM can use: postgresql:// and sqlite:// are")]
+    /// An unsupported database.
+    #[error("`{0}` is not supported; use postgresql:// or sqlite://")]
     Scheme(String),
 }
 
 impl DatabaseTarget {
-    /// Reads `postgresql://`, `postgres://`, either with a driver (`postgresql+asyncpg://`), and
+    /// Parses `postgresql://`, `postgres://`, either with a driver (`postgresql+asyncpg://`), and
     /// `sqlite://path`; a relative SQLite path starts from `working_directory`.
     ///
     /// # Errors
-    /// When it is no URL or names another database.
+    /// Returns an error if it is not a URL or names an unsupported database.
     pub fn parse(text: &SecretString, working_directory: &Path) -> Result<Self, DatabaseUrlError> {
         let text = text.expose_secret();
         let (scheme, rest) = text
@@ -63,7 +63,7 @@ impl DatabaseTarget {
     }
 }
 
-/// asyncpg spells `sslmode` as `ssl`; poolers' own parameters mean nothing to PostgreSQL.
+/// asyncpg spells `sslmode` as `ssl`; PostgreSQL does not know poolers' parameters.
 fn normalise_parameters(mut url: Url) -> String {
     let parameters: Vec<(String, String)> = url
         .query_pairs()
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_of_postgresql_is_read() {
+    fn parses_every_spelling_of_postgresql() {
         for scheme in [
             "postgres",
             "postgresql",
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn other_databases_are_refused_without_showing_the_url() {
+    fn rejects_other_databases_without_showing_the_url() {
         let error =
             DatabaseTarget::parse(&"mysql://u:hunter2@h/d".to_owned().into(), Path::new("/"))
                 .unwrap_err();

@@ -1,27 +1,27 @@
-//! `aam.toml` and `.env`. They hold secrets: what is wrong with them is said by file, line and variable,
-//! and never by what stands there.
+//! `aam.toml` and `.env`. They contain secrets: errors name file, line and variable, and never
+//! quote the content.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Error, variables};
 
-/// The variables of an `aam.toml`, by their names in lower case; none where there is no file.
+/// The variables of an `aam.toml`, with names in lower case; empty if there is no file.
 ///
 /// # Errors
-/// When it is there and does not read.
+/// Returns an error if the file exists but cannot be parsed.
 pub(super) fn toml(path: &Path) -> Result<BTreeMap<String, String>, Error> {
     let Some(text) = read(path)? else {
         return Ok(BTreeMap::new());
     };
-    // The parser of `config` quotes the line it fails at.
+    // The parser of `config` would quote the malformed line.
     if let Err(error) = text.parse::<::toml::Table>() {
         let start = error.span().map_or(0, |span| span.start);
         let before = text.get(..start).unwrap_or(&text);
         let line = before.matches('\n').count() + 1;
-        return Err(fault(path, &text, line, "is not TOML"));
+        return Err(fault(path, &text, line, "is not valid TOML"));
     }
-    let unreadable = |_| fault(path, &text, 1, "holds something else than variables");
+    let unreadable = |_| fault(path, &text, 1, "contains something other than variables");
     let file = config::Config::builder()
         .add_source(config::File::from_str(&text, config::FileFormat::Toml))
         .build()
@@ -35,10 +35,10 @@ pub(super) fn toml(path: &Path) -> Result<BTreeMap<String, String>, Error> {
     Ok(values.collect())
 }
 
-/// The variables of a `.env`, by their names in lower case; none where there is no file.
+/// The variables of a `.env`, with names in lower case; empty if there is no file.
 ///
 /// # Errors
-/// When it is there and does not read.
+/// Returns an error if the file exists but cannot be parsed.
 pub(super) fn dotenv(path: &Path) -> Result<BTreeMap<String, String>, Error> {
     let Some(text) = read(path)? else {
         return Ok(BTreeMap::new());
@@ -47,11 +47,11 @@ pub(super) fn dotenv(path: &Path) -> Result<BTreeMap<String, String>, Error> {
     if let Ok(values) = parse(text) {
         return Ok(values);
     }
-    // A value may span lines, so the fault begins after the longest part that reads.
+    // A value may span lines, so the fault starts after the longest valid part.
     let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at + 1).collect();
     let reads = ends.iter().rposition(|end| parse(&text[..*end]).is_ok());
     let line = reads.map_or(1, |index| index + 2);
-    let what = "does not read: a value with blanks, `#` or quotes goes between single quotes";
+    let what = "is malformed: enclose a value with spaces, `#` or quotes in single quotes";
     Err(fault(path, text, line, what))
 }
 
@@ -81,7 +81,7 @@ fn fault(path: &Path, text: &str, line: usize, what: &str) -> Error {
     Error::Unreadable(format!("{}, line {line}{variable}: {what}", path.display()))
 }
 
-/// Anything else might be part of a value.
+/// Any other name might be part of a value.
 fn is_known(name: &str) -> bool {
     let name = name.to_uppercase();
     let name = name.strip_suffix("_FILE").unwrap_or(&name);
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_names_file_line_and_variable_and_not_the_text() {
+    fn a_fault_names_file_line_and_variable_but_not_the_text() {
         for (name, text, line, variable) in [
             (
                 ".env",
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_reads_is_read() {
+    fn reads_valid_files() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".env");
         assert!(dotenv(&path).unwrap().is_empty());

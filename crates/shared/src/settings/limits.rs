@@ -1,16 +1,16 @@
-//! How much may come in.
+//! Load limits.
 
 use std::num::NonZeroU32;
 
 use super::source::Reader;
 use super::variables;
 
-/// How many requests one caller may send a service.
+/// The rate limit per caller and service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// In the long run.
+    /// Sustained rate.
     pub per_second: NonZeroU32,
-    /// At once.
+    /// Maximum burst.
     pub burst: NonZeroU32,
 }
 
@@ -41,7 +41,8 @@ impl Reader<'_> {
                 self.fault(
                     variables::AAM_RATE_LIMIT,
                     format!(
-                        "`{text}` is neither `off` nor requests per second with, after a slash, how many at once, which are no fewer"
+                        "`{text}` is neither `off` nor requests per second, optionally followed \
+                         by a slash and a burst that is at least as large"
                     ),
                 );
                 None

@@ -1,8 +1,8 @@
-//! Every setting, read once at start-up and validated whole.
+//! All settings, read and validated once at startup.
 //!
-//! Defaults < `aam.toml` < `.env` < environment < flags. Every secret variable has a twin
-//! `NAME_FILE` that names a file holding the value. All faults are reported together, each with
-//! the variable, what is wrong with it and an example.
+//! Defaults < `aam.toml` < `.env` < environment < flags. Every secret variable has a counterpart
+//! `NAME_FILE` that names a file with the value. All faults are reported together, each with the
+//! variable, the problem and an example.
 
 mod airbyte_urls;
 mod database_url;
@@ -29,14 +29,14 @@ pub use database_url::{DatabaseTarget, DatabaseUrlError};
 pub use limits::RateLimit;
 pub use source::Source;
 
-/// A setting that cannot be used.
+/// An invalid setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The variable's name.
     pub variable: &'static str,
     /// What is wrong with its value.
     pub problem: String,
-    /// A value that works.
+    /// A valid value.
     pub example: &'static str,
 }
 
@@ -53,7 +53,7 @@ impl std::fmt::Display for Fault {
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// One or more variables have unusable values.
+    /// One or more variables have invalid values.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Invalid(Vec<Fault>),
     /// `aam.toml` or `.env` cannot be read.
@@ -64,50 +64,50 @@ pub enum Error {
     Home(#[from] home::Error),
 }
 
-/// What kind of installation this is.
+/// The kind of installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Environment {
-    /// Keys are made when missing; loopback needs no API key.
+    /// Generates missing keys; requires no API key on loopback.
     Development,
-    /// JSON logs; an API key is required; keys must be given.
+    /// JSON logs; requires an API key; keys must be provided.
     Production,
 }
 
-/// How connections to PostgreSQL are shared on the way.
+/// How PostgreSQL connections are pooled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pooler {
-    /// None, or one that gives each client its own server connection.
+    /// No pooler, or one that gives each client its own server connection.
     #[default]
     Session,
-    /// One that changes the server connection between transactions: no prepared statements are
-    /// kept and every statement runs inside a transaction.
+    /// A pooler that changes the server connection between transactions: prepared statements are
+    /// not cached and every statement runs inside a transaction.
     Transaction,
 }
 
-/// Where Airbyte is.
+/// The Airbyte to use.
 #[derive(Debug, Clone)]
 pub struct AirbyteSettings {
     /// Base URLs of both APIs.
     pub urls: AirbyteUrls,
-    /// Whether no URL was given, so that the embedded Airbyte is meant.
+    /// Whether no URL is set, which selects the embedded Airbyte.
     pub embedded: bool,
-    /// A proxy on the way to it; may hold a password.
+    /// A proxy for Airbyte; may contain a password.
     pub proxy: Option<SecretString>,
-    /// OAuth2 client id; absent with an Airbyte whose authentication is switched off.
+    /// OAuth2 client id; absent for an Airbyte with authentication disabled.
     pub client_id: Option<String>,
     /// OAuth2 client secret.
     pub client_secret: Option<SecretString>,
-    /// Workspace to use where a request names none.
+    /// The default workspace.
     pub workspace_id: Option<Uuid>,
-    /// Destination to use where a request names none.
+    /// The default destination.
     pub destination_id: Option<Uuid>,
 }
 
 impl AirbyteSettings {
-    /// A client for this Airbyte: through the proxy that is set, or straight to it.
+    /// Creates an HTTP client for this Airbyte: through the configured proxy, or direct.
     ///
     /// # Errors
-    /// When the TLS provider, the system's certificates or the proxy cannot be used.
+    /// Returns an error if the TLS provider, the system's certificates or the proxy cannot be used.
     pub fn http(&self) -> Result<reqwest::Client, reqwest::Error> {
         let proxy = self.proxy.as_ref().filter(|_| !self.embedded);
         match proxy.and_then(|url| Url::parse(url.expose_secret()).ok()) {
@@ -130,7 +130,7 @@ pub struct Ports {
     pub embedded_airbyte: u16,
 }
 
-/// How the services find one another.
+/// The base URLs of the services.
 #[derive(Debug, Clone)]
 #[expect(
     missing_docs,
@@ -153,17 +153,17 @@ pub struct SalesforceSettings {
     pub refresh_token: Option<SecretString>,
 }
 
-/// How the embedded Airbyte treats its clients. The stricter ones are for testing clients.
+/// How the embedded Airbyte treats its clients. The stricter modes are for testing clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AirbyteMode {
-    /// As most versions do.
+    /// Like most versions.
     #[default]
     Lenient,
-    /// It refuses what some real versions refuse: forms at the token endpoints.
+    /// Also rejects what some real versions reject: form bodies at the token endpoints.
     Strict,
-    /// It also does what clients trip over: links to an internal host, tokens without a lifetime, a
-    /// web page where a path does not exist, a first discover that fails inside a 200,
-    /// `try-again-later` when nothing runs, creates that happen after their time-out.
+    /// Also has the behavior that breaks clients: links to an internal host, tokens without a
+    /// lifetime, a web page for an unknown path, a first discovery that fails inside a 200,
+    /// `try-again-later` when nothing is running, creates that happen after their timeout.
     Hostile,
 }
 
@@ -172,50 +172,50 @@ pub enum AirbyteMode {
 pub struct Settings {
     /// The data directory.
     pub home: Home,
-    /// What kind of installation this is.
+    /// The kind of installation.
     pub environment: Environment,
-    /// Where Airbyte is.
+    /// The Airbyte to use.
     pub airbyte: AirbyteSettings,
     /// The registry's database.
     pub database: DatabaseTarget,
-    /// The broker's own way into the database, with its own role.
+    /// The auth broker's own URL of the database, with a separate role.
     pub broker_database: DatabaseTarget,
-    /// How PostgreSQL connections are shared on the way.
+    /// How PostgreSQL connections are pooled.
     pub pooler: Pooler,
-    /// Redis, where there is one.
+    /// Redis, if configured.
     pub redis_url: Option<SecretString>,
     /// The operator's admin key.
     pub api_key: Option<SecretString>,
-    /// How many requests one caller may send a service; none: as many as it likes.
+    /// The rate limit per caller and service; none means unlimited.
     pub rate_limit: Option<RateLimit>,
-    /// Requests that a service has under way at once.
+    /// Maximum number of concurrent requests of a service.
     pub requests_max: usize,
     /// Address the services listen on.
     pub bind_address: String,
-    /// `Host` values answered besides loopback names and the bind address.
+    /// Accepted `Host` values besides loopback names and the bind address.
     pub allowed_hosts: Vec<String>,
     /// Ports the services listen on.
     pub ports: Ports,
-    /// How the services find one another.
+    /// The base URLs of the services.
     pub service_urls: ServiceUrls,
     /// Environment-provided Salesforce credentials.
     pub salesforce: SalesforceSettings,
-    /// Where native file and database connectors may read and write.
+    /// Paths that native file and database connectors may read and write.
     pub data_roots: Vec<PathBuf>,
-    /// Hosts that native connectors may connect to, a list with commas; all without.
+    /// Hosts that native connectors may connect to, separated by commas; unset: all.
     pub connector_hosts: Option<String>,
-    /// What is logged and how.
+    /// Log settings.
     pub log: LogSettings,
     /// How the embedded Airbyte treats its clients.
     pub embedded_airbyte_mode: AirbyteMode,
-    /// What is done about drift of connections that are onboarded without a policy.
+    /// The drift policy of connections that are onboarded without one.
     pub drift_policy: DriftPolicy,
-    /// How long a process holds an operation without renewing it.
+    /// How long a process holds an operation without renewing its lease.
     pub lease: Duration,
-    /// How long a call to Airbyte may take that waits for no connector.
+    /// Timeout of calls to Airbyte that do not wait for a connector.
     pub http_timeout: Duration,
-    /// Files, and folders with all that is in them, that AAM keeps its settings, keys and databases
-    /// in.
+    /// Files, and folders with all their content, in which AAM keeps its settings, keys and
+    /// databases.
     pub own_files: (Vec<PathBuf>, Vec<PathBuf>),
     secret_key: Option<SecretString>,
     service_token_key: Option<SecretString>,
@@ -226,16 +226,16 @@ impl Settings {
     /// Reads the settings of the process: `aam.toml`, `.env`, the environment.
     ///
     /// # Errors
-    /// Every variable that cannot be used, together.
+    /// Returns one error that lists all invalid variables.
     pub fn load() -> Result<Self, Error> {
         Self::from_source(&Source::process()?)
     }
 
-    /// The same for the embedded Airbyte as a process of its own, which has a client's credentials
-    /// instead of an admin key: where connectors run there should be none.
+    /// As [`Self::load`], for the embedded Airbyte as a separate process. It has a client's
+    /// credentials instead of an admin key, which should not exist where connectors run.
     ///
     /// # Errors
-    /// Every variable that cannot be used, together.
+    /// Returns one error that lists all invalid variables.
     pub fn load_for_airbyte() -> Result<Self, Error> {
         Self::read(&Source::process()?, false)
     }
@@ -243,7 +243,7 @@ impl Settings {
     /// Reads the settings from `source`.
     ///
     /// # Errors
-    /// Every variable that cannot be used, together.
+    /// Returns one error that lists all invalid variables.
     pub fn from_source(source: &Source) -> Result<Self, Error> {
         Self::read(source, true)
     }
@@ -310,7 +310,7 @@ impl Settings {
             if key.len() < 16 || key.contains(char::is_whitespace) {
                 reader.fault(
                     variables::AAM_API_KEY,
-                    "must be at least 16 characters without blanks",
+                    "must have at least 16 characters and no spaces",
                 );
             }
         } else if production && wants_api_key {
@@ -326,7 +326,7 @@ impl Settings {
         {
             reader.fault(
                 variables::SECRET_KEY,
-                "must hold at least 32 bytes of randomness",
+                "must contain at least 32 bytes of randomness",
             );
         }
         let service_token_key = reader.key(variables::SERVICE_TOKEN_KEY);
@@ -336,7 +336,7 @@ impl Settings {
         {
             reader.fault(
                 variables::SERVICE_TOKEN_KEY,
-                "must hold at least 32 bytes of randomness",
+                "must contain at least 32 bytes of randomness",
             );
         }
         let airbyte_secret_key = reader.key(variables::AIRBYTE_SECRET_KEY);
@@ -408,20 +408,21 @@ impl Settings {
         })
     }
 
-    /// The broker's root key: given, or kept in the data directory. Only the broker asks for it.
+    /// The auth broker's root key: configured, or from the data directory. Only the auth broker
+    /// uses it.
     ///
     /// # Errors
-    /// When it is not given and the data directory cannot provide it.
+    /// Returns an error if it is not configured and the data directory cannot provide it.
     pub fn secret_key(&self) -> Result<SecretString, home::Error> {
         self.secret_key
             .clone()
             .map_or_else(|| self.home.secret_key(), Ok)
     }
 
-    /// The broker's root key where there is one already; none is made.
+    /// The auth broker's root key, if it already exists; does not create one.
     ///
     /// # Errors
-    /// When the data directory cannot be read.
+    /// Returns an error if the data directory cannot be read.
     pub fn secret_key_at_hand(&self) -> Result<Option<SecretString>, home::Error> {
         if self.secret_key.is_some() || self.home.has_secret_key() {
             return self.secret_key().map(Some);
@@ -429,32 +430,32 @@ impl Settings {
         Ok(None)
     }
 
-    /// The key that signs service tokens: given, or kept in the data directory.
+    /// The key that signs service tokens: configured, or from the data directory.
     ///
     /// # Errors
-    /// When it is not given and the data directory cannot provide it.
+    /// Returns an error if it is not configured and the data directory cannot provide it.
     pub fn service_token_key(&self) -> Result<SecretString, home::Error> {
         self.service_token_key
             .clone()
             .map_or_else(|| self.home.service_token_key(), Ok)
     }
 
-    /// The root key the embedded Airbyte seals connector secrets with: given, or kept in the data
-    /// directory.
+    /// The root key with which the embedded Airbyte seals connector secrets: configured, or from
+    /// the data directory.
     ///
     /// # Errors
-    /// When it is not given and the data directory cannot provide it.
+    /// Returns an error if it is not configured and the data directory cannot provide it.
     pub fn airbyte_secret_key(&self) -> Result<SecretString, home::Error> {
         self.airbyte_secret_key
             .clone()
             .map_or_else(|| self.home.airbyte_seal_root(), Ok)
     }
 
-    /// Airbyte's client credentials: given; with the embedded Airbyte, those of the data
-    /// directory; else none.
+    /// Airbyte's client credentials: configured; for the embedded Airbyte, those of the data
+    /// directory; otherwise none.
     ///
     /// # Errors
-    /// When the data directory cannot provide them.
+    /// Returns an error if the data directory cannot provide them.
     pub fn airbyte_client(&self) -> Result<Option<(String, SecretString)>, home::Error> {
         match (&self.airbyte.client_id, &self.airbyte.client_secret) {
             (Some(id), Some(secret)) => Ok(Some((id.clone(), secret.clone()))),

@@ -1,4 +1,4 @@
-//! Where AAM keeps its settings, keys and databases: what no connector may touch.
+//! The files in which AAM keeps its settings, keys and databases, which connectors must not access.
 
 use std::path::{Path, PathBuf};
 
@@ -7,12 +7,12 @@ use super::source::{SETTINGS_FILES, Source};
 use super::variables;
 use local::home::Home;
 
-/// A folder of this name around a key file holds keys and nothing else.
+/// A folder of this name around a key file contains only keys.
 const KEYS: &str = "keys";
-/// What SQLite keeps beside a database.
+/// The suffixes of SQLite's files.
 const BESIDE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
-/// Files, and folders with all that is in them.
+/// Files, and folders with all their content.
 pub(super) fn collect(
     source: &Source,
     home: &Home,
@@ -21,7 +21,7 @@ pub(super) fn collect(
     let working_directory = source.working_directory();
     let mut files = Vec::new();
     let mut folders = vec![home.path().to_owned()];
-    // Another process of this installation may have been started beside the data directory.
+    // Another process of this installation may have been started next to the data directory.
     for folder in [Some(working_directory), home.path().parent()] {
         let folder = folder.into_iter();
         files.extend(folder.flat_map(|folder| SETTINGS_FILES.map(|name| folder.join(name))));
@@ -46,7 +46,7 @@ pub(super) fn collect(
     (files, folders)
 }
 
-/// The outermost folder of keys that a file is in.
+/// The outermost key folder that contains a file.
 fn keys_folder(file: &Path) -> Option<PathBuf> {
     let named = file.ancestors().skip(1);
     let keys = named.filter(|folder| folder.file_name().is_some_and(|name| name == KEYS));
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_key_files_and_databases_are_own() {
+    fn settings_key_files_and_databases_are_protected() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         std::fs::write(at("api_key"), "aam_0123456789abcdef").unwrap();

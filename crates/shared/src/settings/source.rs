@@ -1,4 +1,4 @@
-//! Where settings come from, and reading single values with their faults collected.
+//! The sources of settings, and the parsing of single values, collecting all faults.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::database_url::DatabaseTarget;
 use super::{AirbyteSettings, Error, Fault, files, variables};
 use crate::drift_policy;
 
-/// Files in the working directory that settings are read from, the later winning.
+/// Settings files in the working directory; later ones take precedence.
 pub(super) const SETTINGS_FILES: [&str; 2] = ["aam.toml", ".env"];
 
 /// The merged variables of a process.
@@ -25,7 +25,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// The variables given, and nothing else.
+    /// Contains only the given variables.
     pub fn of(
         values: impl IntoIterator<Item = (String, String)>,
         working_directory: PathBuf,
@@ -40,10 +40,10 @@ impl Source {
         }
     }
 
-    /// `aam.toml`, `.env` and the environment of this process, the later winning.
+    /// `aam.toml`, `.env` and the environment of this process; later ones take precedence.
     ///
     /// # Errors
-    /// When a file is there and cannot be read.
+    /// Returns an error if a file exists but cannot be read.
     pub fn process() -> Result<Self, Error> {
         let working_directory =
             std::env::current_dir().map_err(|error| Error::Unreadable(error.to_string()))?;
@@ -61,7 +61,7 @@ impl Source {
         })
     }
 
-    /// The same with some variables set, as flags do.
+    /// Overrides some variables, as flags do.
     #[must_use]
     pub fn with(mut self, overrides: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         self.values.extend(
@@ -72,12 +72,12 @@ impl Source {
         self
     }
 
-    /// The directory relative paths start from.
+    /// The directory that relative paths start from.
     pub fn working_directory(&self) -> &Path {
         &self.working_directory
     }
 
-    /// One value, trimmed; an empty one counts as absent.
+    /// A trimmed value; an empty one counts as absent.
     pub fn get(&self, variable: &str) -> Option<&str> {
         let value = self.values.get(&variable.to_lowercase())?.trim();
         (!value.is_empty()).then_some(value)
@@ -91,7 +91,7 @@ impl Source {
     }
 }
 
-/// Reads values and remembers what is wrong with them.
+/// Parses values and collects faults.
 pub(super) struct Reader<'a> {
     source: &'a Source,
     faults: Vec<Fault>,
@@ -131,7 +131,7 @@ impl Reader<'_> {
             .unwrap_or_default()
     }
 
-    /// A secret without which something else would be used: an empty file is a mistake.
+    /// Reads a secret that would otherwise be replaced by a default: an empty file is an error.
     pub(super) fn key(&mut self, variable: &'static str) -> Option<SecretString> {
         let secret = self.secret(variable);
         if secret.is_none()
@@ -143,7 +143,8 @@ impl Reader<'_> {
         secret
     }
 
-    /// A secret: the variable itself, else what the file holds that its `_FILE` twin names.
+    /// Reads a secret: the variable itself, else the content of the file that its `_FILE`
+    /// counterpart names.
     pub(super) fn secret(&mut self, variable: &'static str) -> Option<SecretString> {
         debug_assert!(variables::SECRETS.contains(&variable), "{variable}");
         if let Some(value) = self.source.get(variable) {
@@ -177,7 +178,7 @@ impl Reader<'_> {
             let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
             self.fault(
                 variable,
-                format!("`{text}` is none of {}", names.join(", ")),
+                format!("`{text}` is not one of {}", names.join(", ")),
             );
         }
         found.map(|(_, value)| *value)
@@ -247,7 +248,7 @@ impl Reader<'_> {
         self.url(variable).unwrap_or_else(|| loopback(port))
     }
 
-    /// A proxy's URL, which may hold a password and is never shown.
+    /// Reads a proxy's URL, which may contain a password and is never shown.
     fn proxy(&mut self, variable: &'static str) -> Option<SecretString> {
         let text = self.secret(variable)?;
         let url = Url::parse(text.expose_secret());
@@ -307,7 +308,10 @@ impl Reader<'_> {
             Some(given) => AirbyteUrls::derive(&given, config).unwrap_or_else(|| {
                 self.fault(
                     variables::AIRBYTE_CONFIG_API_URL,
-                    format!("is required: the Config API's base does not follow from {variable}={given}, which does not end in /api/public/v1"),
+                    format!(
+                        "is required: it cannot be derived from {variable}={given}, which \
+                             does not end in /api/public/v1"
+                    ),
                 );
                 embedded_urls
             }),
@@ -322,7 +326,7 @@ impl Reader<'_> {
             };
             self.fault(
                 missing,
-                "the client id and the client secret go together; this one is unset",
+                "the client id and the client secret must be set together; this one is unset",
             );
         }
         AirbyteSettings {

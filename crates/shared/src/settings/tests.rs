@@ -1,4 +1,4 @@
-//! What settings are made of, and how faults are told.
+//! The sources of settings, and how faults are reported.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn load(values: &[(&str, &str)]) -> Result<Settings, Error> {
 }
 
 #[test]
-fn a_rate_limit_is_a_rate_with_what_may_come_at_once() {
+fn a_rate_limit_consists_of_a_rate_and_a_burst() {
     let read = |text: &str| load(&[("AAM_RATE_LIMIT", text)]).map(|all| all.rate_limit);
     let limit = read("5/20").unwrap().unwrap();
     assert_eq!((limit.per_second.get(), limit.burst.get()), (5, 20));
@@ -23,7 +23,7 @@ fn a_rate_limit_is_a_rate_with_what_may_come_at_once() {
 }
 
 #[test]
-fn nothing_set_means_a_laptop() {
+fn defaults_suit_a_laptop() {
     let settings = load(&[]).unwrap();
     assert!(settings.airbyte.embedded);
     assert_eq!(
@@ -40,7 +40,7 @@ fn nothing_set_means_a_laptop() {
 }
 
 #[test]
-fn all_faults_are_told_together_with_the_variable_and_an_example() {
+fn reports_all_faults_together_with_variable_and_example() {
     let error = load(&[
         ("SERVICE_PORT_ORCHESTRATOR", "eighty"),
         ("AIRBYTE_WORKSPACE_ID", "mine"),
@@ -67,7 +67,7 @@ fn all_faults_are_told_together_with_the_variable_and_an_example() {
 }
 
 #[test]
-fn secrets_may_come_from_files_and_never_show() {
+fn secrets_can_come_from_files_and_are_never_shown() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "aam_0123456789abcdef\n").unwrap();
     let settings = load(&[("AAM_API_KEY_FILE", file.path().to_str().unwrap())]).unwrap();
@@ -94,7 +94,7 @@ fn aliases_name_the_same_setting() {
 }
 
 #[test]
-fn production_needs_an_api_key() {
+fn production_requires_an_api_key() {
     let text = load(&[("ENVIRONMENT", "production")])
         .unwrap_err()
         .to_string();
@@ -102,7 +102,7 @@ fn production_needs_an_api_key() {
 }
 
 #[test]
-fn the_drift_policy_is_a_word_or_a_file() {
+fn the_drift_policy_is_a_keyword_or_a_file() {
     use catalog::policy::Word;
 
     let load = |given: &str| {
@@ -144,7 +144,7 @@ fn the_drift_policy_is_a_word_or_a_file() {
 }
 
 #[test]
-fn an_empty_file_of_a_key_is_a_mistake_and_of_another_secret_means_none() {
+fn an_empty_file_of_a_key_is_an_error_and_of_another_secret_means_none() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty");
     std::fs::write(&empty, "\n").unwrap();

@@ -1,4 +1,4 @@
-//! Logs: one line per event on stderr, as text for people or JSON for machines. And traces.
+//! Logs: one line per event on stderr, as text for people or JSON for machines. Also traces.
 
 mod traces;
 
@@ -10,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use traces::{CALLS, TRACEPARENT, continue_trace, flush, traceparent};
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// For people.
@@ -19,14 +19,14 @@ pub enum Format {
     Json,
 }
 
-/// What is logged and how.
+/// Log settings.
 #[derive(Debug, Clone)]
 pub struct LogSettings {
-    /// A filter in the syntax of `RUST_LOG`, for instance `info` or `info,orchestrator=debug`.
+    /// A filter in the syntax of `RUST_LOG`, for example `info` or `info,orchestrator=debug`.
     pub filter: String,
-    /// How lines look; by default pretty on a terminal, JSON elsewhere.
+    /// The format of lines; default: pretty on a terminal, otherwise JSON.
     pub format: Option<Format>,
-    /// Where spans of traces are sent, by OTLP over HTTP; unset: nowhere.
+    /// OTLP endpoint (HTTP) for spans; unset: spans are not exported.
     pub otlp_endpoint: Option<String>,
 }
 
@@ -40,15 +40,15 @@ impl Default for LogSettings {
     }
 }
 
-/// Starts logging for the process. A second call keeps the first one's settings, which is what
-/// several services in one process want.
+/// Starts logging for the process. A second call keeps the settings of the first, which suits
+/// several services in one process.
 ///
 /// # Errors
-/// When the filter does not parse; the message names the directive.
+/// Returns an error that names the directive if the filter cannot be parsed.
 pub fn init(settings: &LogSettings) -> Result<(), tracing_subscriber::filter::ParseError> {
     // sqlx logs every statement at debug and every slow one at warn, with its text. Spans around
     // calls are part of traces at any level. One filter for both: a filter per layer loses events
-    // after somebody only asked whether one would be taken, as sqlx does.
+    // if a library, such as sqlx, only checks whether an event would be enabled.
     let filter = format!("{},sqlx=error,{}=debug", settings.filter, traces::CALLS);
     let filter = EnvFilter::try_new(filter)?;
     let format = settings.format.unwrap_or_else(|| {

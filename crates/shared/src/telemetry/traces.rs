@@ -1,7 +1,7 @@
-//! Traces: one per request, through every service and into Airbyte, by W3C's `traceparent`.
+//! Traces: one per request, through every service and into Airbyte, with W3C's `traceparent`.
 //!
-//! The context is taken on and passed on always; spans leave the process where
-//! `OTEL_EXPORTER_OTLP_ENDPOINT` says to whom (OTLP over HTTP, protobuf).
+//! The context is always accepted and passed on; spans are exported only if
+//! `OTEL_EXPORTER_OTLP_ENDPOINT` is set (OTLP over HTTP, protobuf).
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -18,18 +18,18 @@ use opentelemetry_sdk::trace::{BatchConfigBuilder, SdkTracerProvider, Tracer};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-/// The target of spans around outgoing calls; too many for the log, and half of every trace.
+/// The target of spans around outgoing calls; too many for the log, but half of every trace.
 pub const CALLS: &str = "calls";
 /// The header that carries a trace from process to process.
 pub const TRACEPARENT: &str = "traceparent";
 
-/// How long a span waits for others to leave with.
+/// How long a span waits to be exported in a batch.
 const DELAY: Duration = Duration::from_secs(1);
 
 // Like logs, traces are one per process.
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 
-/// Where spans come from; without an endpoint they stay inside.
+/// Creates the tracer; without an endpoint its spans are not exported.
 pub(super) fn tracer(endpoint: Option<&str>) -> Tracer {
     let provider = PROVIDER.get_or_init(|| {
         let resource = Resource::builder().with_service_name(program()).build();
@@ -64,7 +64,7 @@ fn exporter(
         .build())
 }
 
-/// The program, unless `OTEL_SERVICE_NAME` names it.
+/// The program's name, unless `OTEL_SERVICE_NAME` overrides it.
 fn program() -> String {
     std::env::var("OTEL_SERVICE_NAME").unwrap_or_else(|_| {
         std::env::current_exe()
@@ -74,36 +74,36 @@ fn program() -> String {
     })
 }
 
-/// Makes `span` part of the trace that a caller's `traceparent` names, where it sent one.
+/// Makes `span` part of the trace that a caller's `traceparent` names, if there is one.
 pub fn continue_trace(span: &Span, traceparent: Option<&str>) {
     let Some(traceparent) = traceparent else {
         return;
     };
     let carrier = HashMap::from([(TRACEPARENT.to_owned(), traceparent.to_owned())]);
     let context = TraceContextPropagator::new().extract(&carrier);
-    // A span that nobody records has no trace to be part of.
+    // A span that is not recorded has no trace.
     let _ = span.set_parent(context);
 }
 
-/// What the present span's callees are sent.
+/// The `traceparent` to send to services called from the current span.
 pub fn traceparent() -> Option<String> {
     let mut carrier = HashMap::new();
     TraceContextPropagator::new().inject_context(&Span::current().context(), &mut carrier);
     carrier.remove(TRACEPARENT)
 }
 
-/// Sends what waits; for when the process stops.
+/// Exports pending spans; called on shutdown.
 pub async fn flush() {
     let Some(provider) = PROVIDER.get() else {
         return;
     };
     let provider = provider.clone();
-    // It waits for the exporter, which needs this thread's runtime to go on.
+    // It waits for the exporter, which needs this thread's runtime to make progress.
     let flushed = tokio::task::spawn_blocking(move || provider.shutdown());
     if tokio::time::timeout(Duration::from_secs(3), flushed)
         .await
         .is_err()
     {
-        tracing::warn!("the last spans of traces were not exported in time");
+        tracing::warn!("timed out exporting the last spans");
     }
 }

@@ -146,5 +146,5 @@ async fn the_command_makes_lists_and_removes_schedules() {
     let view: Value = serde_json::from_str(&made).unwrap();
     assert_eq!(view["schedule"], json!({"type": "interval", "every": "6h"}));
     let (code, gone) = aam(&stack, &["schedule", "delete", "--connection", "shop"]);
-    assert_eq!((code, gone.trim()), (0, "shop syncs when asked to."));
+    assert_eq!((code, gone.trim()), (0, "shop syncs on request."));
 }

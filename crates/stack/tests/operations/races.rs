@@ -225,7 +225,7 @@ async fn an_old_replica_works_beside_a_newer_registry() {
         .await;
     process
         .wait_for(|log| {
-            log.contains("the registry is newer than this program")
+            log.contains("the registry was migrated by a newer version")
                 .then_some(())
         })
         .await;

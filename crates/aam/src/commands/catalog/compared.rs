@@ -1,4 +1,4 @@
-//! Two catalogs on their way to a plan.
+//! The two catalogs that a plan is computed from.
 
 use std::path::PathBuf;
 
@@ -11,20 +11,20 @@ use super::file;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Compared {
-    /// The catalog before: a file in any notation, as `discover` prints it for instance.
+    /// The old catalog: a file in any notation, for example the output of `discover`.
     old: PathBuf,
-    /// The catalog now.
+    /// The new catalog.
     new: PathBuf,
-    /// The configured catalog; default: every stream of OLD is selected.
+    /// The configured catalog; default: all streams of OLD are selected.
     #[arg(long)]
     configured: Option<PathBuf>,
-    /// What is written into: postgres, sqlite, parquet, duckdb, snowflake, bigquery or redshift;
-    /// default: a careful guess.
+    /// The destination: postgres, sqlite, parquet, duckdb, snowflake, bigquery or redshift;
+    /// default: a conservative guess.
     #[arg(long, value_name = "KIND")]
     destination: Option<String>,
 }
 
-/// The same, read.
+/// The parsed catalogs.
 pub(super) struct Catalogs {
     pub(super) old: SyncCatalog,
     pub(super) new: SyncCatalog,
@@ -59,7 +59,8 @@ impl Compared {
     }
 }
 
-/// The old catalog with each stream's configuration, streams that are not configured unselected.
+/// Returns the old catalog with each stream's configuration; streams that are not configured are
+/// unselected.
 fn configure(mut old: SyncCatalog, configured: &SyncCatalog) -> SyncCatalog {
     for entry in &mut old.streams {
         match configured.stream(&entry.descriptor()) {

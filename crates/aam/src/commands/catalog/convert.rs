@@ -1,4 +1,5 @@
-//! `aam catalog convert`: a catalog in another notation, and what that one has no place for.
+//! `aam catalog convert`: converts a catalog to another notation and lists what that notation
+//! cannot express.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,18 +9,18 @@ use catalog::notation::{self, Loss, Notation};
 
 use super::file;
 
-/// How many streams a line names that tells what was lost.
+/// Maximum number of streams named in a line about lost data.
 const NAMED: usize = 3;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The catalog: a file, or `-` for standard input. What `discover` prints and what Airbyte's
-    /// APIs answer for a connection will do as well.
+    /// The catalog: a file, or `-` for standard input. Accepts the output of `discover` and the
+    /// responses of Airbyte's APIs for a connection.
     file: PathBuf,
     /// The notation to write.
     #[arg(long, value_enum)]
     to: Written,
-    /// The notation it is written in; default: what its first stream looks like.
+    /// The notation of the input; default: detected from its first stream.
     #[arg(long, value_enum)]
     from: Option<Written>,
 }
@@ -28,7 +29,7 @@ pub(crate) struct Arguments {
 enum Written {
     /// What a source offers, as `discover` prints it.
     Protocol,
-    /// What connectors are given: selected streams and their settings.
+    /// What connectors receive: selected streams and their settings.
     Configured,
     /// The Config API's `syncCatalog`.
     ConfigApi,
@@ -62,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A line for each member that was lost for the same reason, with the streams it was lost from.
+/// One line for each member that was lost for the same reason, with the streams it was lost from.
 fn told(lost: &[Loss]) -> Vec<String> {
     let mut kinds: Vec<(&Loss, Vec<String>)> = Vec::new();
     let mut places = std::collections::HashMap::new();

@@ -7,30 +7,30 @@ use catalog::plan::{self, Severity, Style};
 use super::compared::Compared;
 use crate::output;
 
-/// Compares two catalogs and says what each difference means.
+/// Compares two catalogs and explains each difference.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     compared: Compared,
-    /// How it is told.
+    /// The output format.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Ends with 10 when something safe or worth a warning changed, with 20 when something breaks
-    /// or may lose values; 0 else, 2 on trouble.
+    /// Exits with 10 if all changes are safe or warnings, with 20 if a change is breaking or may
+    /// lose values; with 0 if nothing changed, with 2 on errors.
     #[arg(long)]
     exit_code: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 enum Format {
-    /// In words, by stream, the gravest first.
+    /// Plain text, grouped by stream, most severe changes first.
     #[default]
     Text,
     /// The plan as JSON.
     Json,
     /// Airbyte's `CatalogDiff` as JSON.
     Airbyte,
-    /// In words, for a comment on a change request.
+    /// Markdown, for a comment on a change request.
     Markdown,
 }
 

@@ -1,5 +1,5 @@
-//! Catalogs in files, as they come: bare, in the envelope that `discover` prints, or inside what
-//! Airbyte's APIs answer.
+//! Reads catalogs from files: bare, in the envelope that `discover` prints, or within a response of
+//! Airbyte's APIs.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-/// An object that holds a catalog; one that has `streams` is the catalog itself.
+/// An object that contains a catalog; one that has `streams` is the catalog itself.
 #[derive(Deserialize)]
 struct Around<'a> {
     streams: Option<IgnoredAny>,
@@ -22,7 +22,7 @@ struct Around<'a> {
     configurations: Option<&'a RawValue>,
 }
 
-/// The text of the catalog in a file; `-` is standard input.
+/// Returns the text of the catalog in a file; `-` is standard input.
 pub(super) fn text(path: &Path) -> anyhow::Result<String> {
     let text = if path == Path::new("-") {
         let mut text = String::new();
@@ -36,7 +36,7 @@ pub(super) fn text(path: &Path) -> anyhow::Result<String> {
     if let Ok(around) = serde_json::from_str::<Around<'_>>(&text) {
         return Ok(inside(&around).map_or(text.clone(), str::to_owned));
     }
-    // What `discover` prints is the catalog in its envelope, among other lines.
+    // `discover` prints the catalog in an envelope, among other lines.
     let found = text.lines().find_map(|line| {
         let around = serde_json::from_str::<Around<'_>>(line).ok()?;
         inside(&around).map(str::to_owned)
@@ -52,12 +52,12 @@ fn inside<'a>(around: &Around<'a>) -> Option<&'a str> {
     held.into_iter().flatten().next().map(RawValue::get)
 }
 
-/// The catalog in a file.
+/// Reads the catalog in a file.
 pub(super) fn read(path: &Path) -> anyhow::Result<SyncCatalog> {
     SyncCatalog::parse(&text(path)?).with_context(|| not_a_catalog(path))
 }
 
-/// What is said when it is none.
+/// The error for a file without a catalog.
 pub(super) fn not_a_catalog(path: &Path) -> String {
     if path == Path::new("-") {
         return "standard input is not a catalog".to_owned();

@@ -1,5 +1,5 @@
-//! `aam catalog fingerprint`: a hash over what a catalog means, equal for two that differ in order
-//! and wording alone.
+//! `aam catalog fingerprint`: a hash of a catalog's meaning, equal for catalogs that differ only in
+//! order and formatting.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ use crate::output::{self, Format};
 pub(crate) struct Arguments {
     /// The catalog: a file, or `-` for standard input.
     file: PathBuf,
-    /// Each stream's fingerprint too.
+    /// Also prints each stream's fingerprint.
     #[arg(long)]
     streams: bool,
 }

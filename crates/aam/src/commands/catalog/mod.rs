@@ -1,4 +1,4 @@
-//! `aam catalog`: catalogs looked at without any service.
+//! `aam catalog`: works on catalogs without any service.
 
 mod compared;
 mod convert;
@@ -13,16 +13,16 @@ use crate::output::Format;
 
 pub(super) use plan::Chosen;
 
-/// Looks at catalogs.
+/// Compares, plans, converts and fingerprints catalogs offline.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Compares two catalogs and says what each difference means.
+    /// Compares two catalogs and explains each difference.
     Diff(diff::Arguments),
-    /// Plans the way from one catalog to another, and back.
+    /// Plans the changes from one catalog to another, and back.
     Plan(plan::Arguments),
-    /// Writes a catalog in another notation; what is lost is told on stderr.
+    /// Converts a catalog to another notation; lists on stderr what is lost.
     Convert(convert::Arguments),
-    /// Prints a hash over what a catalog means: the source drifted if it differs.
+    /// Prints a hash of a catalog's meaning; a different hash means that the source drifted.
     Fingerprint(fingerprint::Arguments),
 }
 

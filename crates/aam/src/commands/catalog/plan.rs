@@ -7,35 +7,35 @@ use catalog::plan::{self, Acceptance, Basis, Decisions};
 use super::compared::Compared;
 use crate::output::{self, Format};
 
-/// Plans the way from one catalog to another: decisions, steps, the catalog that comes of it, and
-/// the way back.
+/// Plans the changes from one catalog to another: decisions, steps, the resulting catalog, and the
+/// way back.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     compared: Compared,
-    /// The policy that decides: a word, or a file with a document.
+    /// The policy that decides: a keyword, or a file with a JSON document.
     #[arg(long, value_name = "WORD|FILE", default_value = "propose")]
     policy: String,
     #[command(flatten)]
     chosen: Chosen,
 }
 
-/// What is decided about a plan's changes.
+/// Decisions about a plan's changes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Chosen {
-    /// Accepts proposals: `all`, or ids of changes, separated by commas.
+    /// Accepts proposals: `all`, or change ids separated by commas.
     #[arg(long, value_delimiter = ',', num_args = 1.., value_name = "all|ID")]
     accept: Vec<String>,
-    /// Keeps the old shape of what changed, by ids of changes.
+    /// Keeps the old shape of these changes; change ids separated by commas.
     #[arg(long, value_delimiter = ',', num_args = 1.., value_name = "ID")]
     defer: Vec<String>,
-    /// Keeps an addition out, or takes a rename for a removal and an addition.
+    /// Leaves an addition out, or treats a rename as a removal and an addition.
     #[arg(long, value_delimiter = ',', num_args = 1.., value_name = "ID")]
     reject: Vec<String>,
 }
 
 impl Chosen {
-    /// The same as a plan takes it.
+    /// The decisions in the form that a plan takes.
     pub(crate) fn decisions(&self) -> Decisions {
         let accept = match self.accept.as_slice() {
             [] => Acceptance::Nothing,
@@ -72,8 +72,8 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> anyhow::Result<ExitC
             section("Steps", &words.collect::<Vec<_>>());
             let lost = plan.irreversible.iter();
             let lost = lost.map(|one| format!("{}: {}", one.stream, one.what));
-            section("Not undone by going back", &lost.collect::<Vec<_>>());
-            section("To know", &applied.notes);
+            section("Not restored by a rollback", &lost.collect::<Vec<_>>());
+            section("Notes", &applied.notes);
         }
     }
     Ok(ExitCode::SUCCESS)

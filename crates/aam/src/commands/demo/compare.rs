@@ -1,5 +1,5 @@
-//! Source and destination, cell by cell: every selected stream, every selected column, every row,
-//! matched by key.
+//! Compares source and destination cell by cell: every selected stream, every selected column and
+//! every row, matched by key.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
 
-/// What the comparison of one stream found.
+/// Result of comparing one stream.
 pub(super) struct Compared {
     stream: String,
     rows: usize,
@@ -72,7 +72,7 @@ pub(super) async fn all(
     Ok(all)
 }
 
-/// Rows per selected stream on both sides.
+/// Row counts per selected stream on both sides.
 pub(super) async fn counts(
     catalog: &SyncCatalog,
     source: &Path,
@@ -103,7 +103,7 @@ pub(super) async fn open(path: &Path) -> anyhow::Result<SqliteConnection> {
         .with_context(|| format!("opening {}", path.display()))
 }
 
-/// The name that the destination has for a column: a mapper may keep the one from before a rename.
+/// The destination's name for a column. A mapper may keep the name from before a rename.
 fn downstream(entry: &SyncStream, column: &str) -> String {
     let mappers = entry.config.mappers.0.iter();
     let renaming = mappers
@@ -114,7 +114,7 @@ fn downstream(entry: &SyncStream, column: &str) -> String {
     name.unwrap_or(column).to_owned()
 }
 
-/// The columns that tell rows apart; all of them where there is no key.
+/// The columns that identify a row; all of them if the stream has no key.
 fn key(entry: &SyncStream) -> anyhow::Result<Vec<String>> {
     let parts = if entry.config.primary_key.is_empty() {
         &entry.stream.source_defined_primary_key
@@ -133,7 +133,7 @@ fn key(entry: &SyncStream) -> anyhow::Result<Vec<String>> {
     Ok(key)
 }
 
-/// Every row by its key, each cell as SQLite writes it as a literal, so that 1, 1.0 and '1' differ.
+/// Every row by its key, each cell as an SQLite literal, so that 1, 1.0 and '1' differ.
 async fn rows(
     connection: &mut SqliteConnection,
     table: &str,
@@ -212,7 +212,7 @@ fn compare(stream: &str, columns: &[String], here: &Rows, there: &Rows) -> Compa
     }
 }
 
-/// A point in time may be written in more than one way.
+/// An instant can be written in more than one way.
 fn same_instant(a: Option<&str>, b: Option<&str>) -> bool {
     match (a.and_then(instant), b.and_then(instant)) {
         (Some(a), Some(b)) => a == b,
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn one_cell_a_missing_row_and_a_row_too_many_are_found() {
+    fn finds_a_changed_cell_a_missing_row_and_an_extra_row() {
         let columns = ["id".to_owned(), "v".to_owned()];
         let here = rows(&[("1", &["1", "'a'"]), ("2", &["2", "'b'"])]);
         assert_eq!(compare("s", &columns, &here, &here).differences, 0);
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_and_its_text_differ_and_two_spellings_of_an_instant_do_not() {
+    fn distinguishes_a_number_from_its_text_but_not_two_spellings_of_an_instant() {
         let columns = ["v".to_owned()];
         let pair = |a: &str, b: &str| {
             compare("s", &columns, &rows(&[("1", &[a])]), &rows(&[("1", &[b])])).differences

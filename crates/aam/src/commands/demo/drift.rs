@@ -1,6 +1,6 @@
-//! What happens to the source between two syncs: two columns renamed, one of them a primary key, one dropped, one added, a table
-//! added, rows inserted and updated. DDL touches no row; rows that are written say so in
-//! `updated_at`.
+//! The changes to the source between two syncs: two columns renamed (one of them a primary key),
+//! one dropped, one added, a table added, rows inserted and updated. DDL touches no rows; rows that
+//! are written have a new `updated_at`.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ const STATEMENTS: &[&str] = &[
     "INSERT INTO navaids (id, ident, name, type, frequency, iso_country, updated_at) VALUES (900001, 'AAM', 'Demo', 'NDB', 400, 'DE', '2026-02-01T00:00:00Z')",
 ];
 
-/// Changes the source; returns the statements that did.
+/// Changes the source and returns the statements that were run.
 pub(super) async fn apply(source: &Path) -> anyhow::Result<&'static [&'static str]> {
     let mut connection = SqliteConnectOptions::new()
         .filename(source)

@@ -1,4 +1,4 @@
-//! `aam demo`: the product in a minute, on real data, in a folder of its own.
+//! `aam demo`: the product in a minute, on real data, in a separate folder.
 //!
 //! OurAirports' tables become a SQLite database. AAM onboards and syncs it; real DDL changes the
 //! source; AAM plans the repair, heals and syncs again; then source and destination are compared
@@ -31,10 +31,10 @@ use crate::output::Format;
 const CONNECTION: &str = "airports";
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Onboards, syncs, drifts, heals and compares, in a folder of its own; can be run again.
+/// Onboards, syncs, drifts, heals and compares in a separate folder; can be run again.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The folder, which is emptied first if it is an earlier demo's.
+    /// The folder, which is emptied first if an earlier demo created it.
     #[arg(long, default_value = "aam-demo")]
     dir: PathBuf,
 }
@@ -69,7 +69,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     );
 
     let told = tell(&stack, &source_db).await;
-    // Connections know their Airbyte by its address: it has to come back at the same one.
+    // Connections store Airbyte's address, so it must return at the same one.
     let airbyte_port = Url::parse(&stack.addresses().airbyte)?.port_or_known_default();
     stack.stop().await?;
     let differences = told?;
@@ -90,14 +90,14 @@ fn step(name: &str, what: &str) {
     println!("\n== {name}: {what}");
 }
 
-/// An empty folder: new, or an earlier demo's, emptied.
+/// Creates an empty folder, or empties that of an earlier demo.
 fn prepare(path: &Path) -> anyhow::Result<PathBuf> {
     let marker = path.join(".aam-demo");
     if path.exists() {
         let is_empty = std::fs::read_dir(path)?.next().is_none();
         anyhow::ensure!(
             is_empty || marker.exists(),
-            "{} is not an earlier demo's folder; name another with --dir",
+            "{} is not a folder of an earlier demo; choose another with --dir",
             path.display()
         );
         if !is_empty {
@@ -106,11 +106,14 @@ fn prepare(path: &Path) -> anyhow::Result<PathBuf> {
         }
     }
     std::fs::create_dir_all(path)?;
-    std::fs::write(&marker, "made by `aam demo`, which may empty this folder\n")?;
+    std::fs::write(
+        &marker,
+        "created by `aam demo`, which may empty this folder\n",
+    )?;
     Ok(path.canonicalize()?)
 }
 
-/// Settings of its own: nothing of the caller's environment but the logs' is used.
+/// Separate settings: only the logging variables are taken from the environment.
 fn settings(folder: &Path) -> anyhow::Result<Settings> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let mut values = vec![
@@ -141,7 +144,7 @@ fn settings(folder: &Path) -> anyhow::Result<Settings> {
     ))?)
 }
 
-/// The story; returns how many cells differ in the end.
+/// Runs the demo and returns the number of cells that differ at the end.
 async fn tell(stack: &Stack, source_db: &Path) -> anyhow::Result<u64> {
     let client = Client::orchestrator(stack.settings())?;
     let agent = Client::drift_repair(stack.settings())?;
@@ -171,15 +174,12 @@ async fn tell(stack: &Stack, source_db: &Path) -> anyhow::Result<u64> {
     println!("{}", summary(&job));
     counts(&client, &connection, source_db, &warehouse).await?;
 
-    step("Drift", "somebody changes the source");
+    step("Drift", "an administrator changes the source");
     for statement in drift::apply(source_db).await? {
         println!("{statement}");
     }
 
-    step(
-        "Plan",
-        "what changed, what it means, and with what evidence",
-    );
+    step("Plan", "what changed, what it means, and the evidence");
     let before = version(&client, &connection).await?;
     let sketches = sketches::of(&before, source_db, &warehouse).await?;
     let plan: PlanAnswer = agent
@@ -188,7 +188,7 @@ async fn tell(stack: &Stack, source_db: &Path) -> anyhow::Result<u64> {
             &json!({"connection_id": connection.id, "sketches": sketches}),
         )
         .await?;
-    anyhow::ensure!(!plan.plan.is_empty(), "the drift was not noticed");
+    anyhow::ensure!(!plan.plan.is_empty(), "the drift was not detected");
     print!("{}", plan.text);
 
     let renamed_key = plan.plan.changes.iter().find(|change| {
@@ -197,7 +197,7 @@ async fn tell(stack: &Stack, source_db: &Path) -> anyhow::Result<u64> {
     let evidence = renamed_key.and_then(|change| change.evidence.as_ref());
     anyhow::ensure!(
         evidence.is_some_and(|evidence| evidence.grade == Grade::Strong),
-        "the renamed key was not recognised"
+        "the renamed key was not recognized"
     );
 
     step(
@@ -267,7 +267,7 @@ fn succeeded(job: JobView) -> anyhow::Result<JobView> {
     Ok(job)
 }
 
-/// The job that an operation started.
+/// Returns the job that an operation started.
 async fn started_by(client: &Client, operation: &str) -> anyhow::Result<String> {
     let begun = Instant::now();
     loop {
@@ -278,7 +278,9 @@ async fn started_by(client: &Client, operation: &str) -> anyhow::Result<String> 
                     .result
                     .as_ref()
                     .and_then(|result| result.get("job_id")?.as_str());
-                return job.map(str::to_owned).context("the operation tells no job");
+                return job
+                    .map(str::to_owned)
+                    .context("the operation reports no job");
             }
             "failed" => anyhow::bail!(
                 now.error
@@ -328,7 +330,7 @@ fn next_commands(folder: &Path, airbyte_port: u16) {
     let home = folder.join(".aam");
     let home = home.display();
     let folder = folder.display();
-    println!("\nGo on from here; the connection is kept:");
+    println!("\nContinue from here; the connection is kept:");
     println!(
         "  {}={airbyte_port} {}={folder} {program} --home {home} up",
         variables::SERVICE_PORT_EMBEDDED_AIRBYTE,

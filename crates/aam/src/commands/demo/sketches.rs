@@ -1,5 +1,5 @@
-//! Evidence for renames: sketches of the values of columns that left the source, as the
-//! destination still has them, and of columns that came. Values themselves go nowhere.
+//! Evidence for renames: sketches of the values of removed columns, as the destination still has
+//! them, and of added columns. The values themselves are not sent anywhere.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,13 +14,13 @@ use uuid::Uuid;
 
 use super::compare::{open, quoted};
 
-/// Sketches every selected stream whose columns are others now.
+/// Computes sketches for every selected stream whose columns changed.
 pub(super) async fn of(
     catalog: &SyncCatalog,
     source: &Path,
     destination: &Path,
 ) -> anyhow::Result<Sketches> {
-    // Drawn anew each time and told to nobody.
+    // Random on every run and never disclosed.
     let salt = Uuid::new_v4();
     let mut source = open(source).await?;
     let mut destination = open(destination).await?;

@@ -1,4 +1,4 @@
-//! `aam datasource` and `aam sink`: the same commands twice.
+//! `aam datasource` and `aam sink`, which share their implementation.
 
 use std::process::ExitCode;
 
@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::commands::configuration::Configuration;
 use crate::output::{self, Format};
 
-/// Which of the two.
+/// Datasource or sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Noun {
     Datasource,
@@ -31,19 +31,19 @@ impl Noun {
     }
 }
 
-/// Makes, lists, shows and removes them.
+/// Creates, lists, shows and removes them.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Makes one; its connector tries first whether it works.
+    /// Creates one; its connector checks the configuration first.
     Create {
-        /// What people call it.
+        /// Its name.
         name: String,
-        /// Its connector, for instance `mysql` or `s3`.
+        /// Its connector, for example `mysql` or `s3`.
         #[arg(long = "type", short = 't')]
         kind: String,
         #[command(flatten)]
         config: Configuration,
-        /// Makes it without trying whether it works.
+        /// Skips the connection check.
         #[arg(long)]
         no_check: bool,
         /// A workspace, by id or name; default: the only one.
@@ -56,7 +56,7 @@ pub(crate) enum Command {
         #[arg(long = "type", short = 't')]
         kind: Option<String>,
     },
-    /// Shows one with its configuration, secrets masked.
+    /// Shows one with its configuration; secrets are masked.
     Show {
         /// Its id or name.
         endpoint: String,
@@ -66,14 +66,14 @@ pub(crate) enum Command {
         /// Its id or name.
         endpoint: String,
     },
-    /// Lists the connectors there are, or shows what one is configured by.
+    /// Lists the available connectors, or shows the configuration of one.
     Types {
-        /// A connector, for instance `mysql`.
+        /// A connector, for example `mysql`.
         kind: Option<String>,
     },
 }
 
-/// One in a list of either kind.
+/// An entry of either list.
 #[derive(Debug, Deserialize)]
 struct Item {
     #[serde(alias = "sourceId", alias = "destinationId")]
@@ -114,7 +114,7 @@ pub(crate) async fn run(
             match format {
                 Format::Json => output::json(&made)?,
                 Format::Table => println!(
-                    "{name} is made: {}",
+                    "{name} is created: {}",
                     made["id"].as_str().unwrap_or_default()
                 ),
             }
@@ -137,7 +137,8 @@ pub(crate) async fn run(
             match (goes_on, format) {
                 (Some(operation), Format::Json) => output::json(&operation)?,
                 (Some(operation), Format::Table) => println!(
-                    "Airbyte cannot be reached; the removal goes on by itself: aam operations {} --watch",
+                    "Airbyte cannot be reached; the removal continues in the background: aam \
+                     operations {} --watch",
                     operation.id
                 ),
                 (None, Format::Table) => println!("Removed {endpoint}."),
@@ -153,10 +154,10 @@ fn list(format: Format, noun: Noun, listed: Value) -> anyhow::Result<()> {
     if format == Format::Json {
         return output::json(&listed);
     }
-    let list: List = serde_json::from_value(listed).context("reading the answer")?;
+    let list: List = serde_json::from_value(listed).context("reading the response")?;
     if list.items.is_empty() {
         let noun = noun.as_str();
-        println!("No {noun}s yet; `aam {noun} create` makes one.");
+        println!("No {noun}s yet; `aam {noun} create` creates one.");
         return Ok(());
     }
     output::table(
@@ -205,7 +206,7 @@ async fn types(
             answer.types.into_iter().map(|one| {
                 let by = match one.fields {
                     Some(_) => "short fields",
-                    None => "its own",
+                    None => "connector's own",
                 };
                 [one.name, one.title, by.to_owned()]
             }),
@@ -244,7 +245,7 @@ async fn types(
             }),
         );
         println!();
-        println!("The connector's own fields are taken as well:");
+        println!("The connector's own fields are accepted too:");
     }
     let schema = one.schema.as_ref().unwrap_or(&Value::Null);
     let required = schema["required"].as_array().cloned().unwrap_or_default();
@@ -264,7 +265,7 @@ async fn types(
     Ok(())
 }
 
-/// The id of the one that a person means.
+/// Finds the id of a datasource or sink by id or name.
 pub(super) async fn find(client: &Client, noun: Noun, text: &str) -> anyhow::Result<Uuid> {
     if let Ok(id) = Uuid::parse_str(text) {
         return Ok(id);
@@ -274,11 +275,11 @@ pub(super) async fn find(client: &Client, noun: Noun, text: &str) -> anyhow::Res
     let list: List = client.get(&path).await?;
     match list.items.as_slice() {
         [only] => Ok(only.id),
-        [] => anyhow::bail!("no {noun} is called `{text}`; `aam {noun} list` lists them"),
+        [] => anyhow::bail!("no {noun} is named `{text}`; `aam {noun} list` lists them"),
         several => {
             let ids: Vec<String> = several.iter().map(|item| item.id.to_string()).collect();
             anyhow::bail!(
-                "{} {noun}s are called `{text}`; name one by its id: {}",
+                "{} {noun}s are named `{text}`; choose one by its id: {}",
                 several.len(),
                 ids.join(", ")
             )

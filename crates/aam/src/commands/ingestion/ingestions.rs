@@ -14,10 +14,10 @@ use crate::client::Client;
 use crate::commands::{delete, sync};
 use crate::output::{self, Format};
 
-/// Makes, lists, changes, syncs and deletes ingestions.
+/// Creates, lists, changes, syncs and deletes ingestions.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Makes one from a datasource and a sink.
+    /// Creates an ingestion from a datasource and a sink.
     Create {
         /// The datasource, by id or name.
         #[arg(long)]
@@ -25,7 +25,7 @@ pub(crate) enum Command {
         /// The sink, by id or name.
         #[arg(long)]
         sink: String,
-        /// Its name, unique; default: made of theirs.
+        /// Its name, unique; default: derived from datasource and sink.
         #[arg(long)]
         name: Option<String>,
         /// The streams to sync; default: all.
@@ -33,13 +33,13 @@ pub(crate) enum Command {
         streams: Vec<String>,
         #[command(flatten)]
         schedule: When,
-        /// Makes it switched off.
+        /// Creates it inactive.
         #[arg(long)]
         inactive: bool,
     },
-    /// Lists them: every connection is one.
+    /// Lists all ingestions; every connection is an ingestion.
     List,
-    /// Shows how one is doing: its last sync, its next one, its newest job.
+    /// Shows an ingestion's status: last sync, next sync, newest job.
     Status {
         /// Its id or name.
         ingestion: String,
@@ -57,13 +57,13 @@ pub(crate) enum Command {
         #[arg(long)]
         status: Option<Switch>,
     },
-    /// Starts a sync, or attaches to the one that runs.
+    /// Starts a sync, or attaches to the running one.
     Sync(sync::Arguments),
-    /// Deletes one; its datasource, its sink and what was written stay.
+    /// Deletes an ingestion; its datasource, its sink and the synced data stay.
     Delete(delete::Arguments),
 }
 
-/// When it syncs by itself.
+/// An ingestion's schedule.
 #[derive(Debug, clap::Args)]
 #[group(multiple = true)]
 pub(crate) struct When {
@@ -73,10 +73,10 @@ pub(crate) struct When {
     /// The cron expression's time zone, for instance `Europe/Berlin`; default: UTC.
     #[arg(long, requires = "cron")]
     time_zone: Option<String>,
-    /// So many units after the newest job, for instance `24 hours`.
+    /// An interval after the newest job, for example `24 hours`.
     #[arg(long, value_names = ["UNITS", "UNIT"], num_args = 2, conflicts_with = "manual")]
     every: Option<Vec<String>>,
-    /// Only when asked to.
+    /// Syncs only on request.
     #[arg(long)]
     manual: bool,
 }
@@ -97,7 +97,7 @@ impl When {
             return Some(schedule);
         }
         if let Some([units, unit]) = self.every.as_deref() {
-            // What is no number is told by the service, which names the field.
+            // The service reports a malformed number, naming the field.
             let units = units
                 .parse()
                 .map_or_else(|_| json!(units), |n: u32| json!(n));
@@ -171,11 +171,11 @@ pub(crate) async fn run(
             let answer: Value = client.call(Method::PATCH, &path, Some(&body)).await?;
             match serde_json::from_value::<Ingestion>(answer.clone()) {
                 Ok(changed) => told(format, &changed)?,
-                // Airbyte did not answer; what was begun goes on.
+                // Airbyte is unreachable; the operation continues.
                 Err(_) => {
                     let operation: OperationView = serde_json::from_value(answer)?;
                     println!(
-                        "Airbyte did not answer; operation {} goes on with it.",
+                        "Airbyte is unreachable; operation {} continues in the background.",
                         operation.id
                     );
                 }
@@ -206,7 +206,7 @@ fn list(format: Format, all: Ingestions) -> anyhow::Result<()> {
         return output::json(&all);
     }
     if all.connections.is_empty() {
-        println!("No ingestions yet; `aam ingestion create` makes one.");
+        println!("No ingestions yet; `aam ingestion create` creates one.");
         return Ok(());
     }
     output::table(
@@ -230,7 +230,7 @@ fn status(format: Format, status: &IngestionStatus) -> anyhow::Result<()> {
     let time = |at: Option<_>, else_: &str| at.map_or_else(|| else_.to_owned(), output::time);
     println!("status     {}", status.status);
     println!("last sync  {}", time(status.last_sync, "never"));
-    println!("next sync  {}", time(status.next_sync, "when asked to"));
+    println!("next sync  {}", time(status.next_sync, "on request"));
     if let Some(job) = &status.last_job {
         let rows = job.rows.unwrap_or(0);
         let error = job.error.as_ref().map(|error| format!("; {error}"));
@@ -247,7 +247,7 @@ fn status(format: Format, status: &IngestionStatus) -> anyhow::Result<()> {
 fn words(schedule: &IngestionSchedule) -> String {
     let text = |given: &Option<String>| given.clone().unwrap_or_default();
     match schedule.schedule_type {
-        IngestionScheduleType::Manual => "when asked to".to_owned(),
+        IngestionScheduleType::Manual => "on request".to_owned(),
         IngestionScheduleType::Basic => {
             let unit = serde_json::to_value(schedule.time_unit).unwrap_or_default();
             format!(

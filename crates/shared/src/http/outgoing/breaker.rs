@@ -1,16 +1,16 @@
-//! A circuit breaker: a dependency that does not answer is left alone for a while, and its callers
-//! are told at once.
+//! A circuit breaker: a dependency that does not respond is not called for a while, and its callers
+//! get an error at once.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use contracts::Circuit;
 
-/// Failures in a row that open the circuit.
+/// Consecutive failures that open the circuit.
 const FAILURES: u32 = 5;
-/// The first of them is no older than this.
+/// Maximum age of the first of them.
 const WINDOW: Duration = Duration::from_secs(60);
-/// How long the circuit stays open at first; twice as long each time the probe fails.
+/// How long the circuit stays open at first; doubles each time a probe fails.
 const OPEN_MIN: Duration = Duration::from_secs(1);
 const OPEN_MAX: Duration = Duration::from_secs(30);
 
@@ -31,7 +31,7 @@ enum State {
         until: Instant,
         lasts: Duration,
     },
-    /// One call is let through to see.
+    /// One probe call is let through.
     HalfOpen {
         lasts: Duration,
         probing: bool,
@@ -47,13 +47,13 @@ pub(super) struct Admitted<'a> {
 }
 
 impl Breaker {
-    /// A breaker with a closed circuit.
+    /// Creates a breaker with a closed circuit.
     pub fn new(name: &'static str) -> Self {
         let breaker = Self {
             name,
             state: Mutex::new(closed()),
         };
-        // What is stated before anybody records is lost, and a circuit may never change.
+        // A gauge set before the recorder is installed is lost, and a circuit may never change.
         super::super::metrics::install();
         breaker.publish(Circuit::Closed);
         breaker
@@ -68,7 +68,7 @@ impl Breaker {
         }
     }
 
-    /// Whether a call would be let through; else how long to wait.
+    /// Whether a call would be let through; otherwise how long to wait.
     pub(super) fn check(&self) -> Result<(), Duration> {
         match *self.lock() {
             State::Open { until, .. } if Instant::now() < until => Err(until - Instant::now()),
@@ -114,7 +114,7 @@ impl Breaker {
     fn close(&self) {
         let mut state = self.lock();
         if !matches!(*state, State::Closed { .. }) {
-            tracing::info!(dependency = self.name, "the circuit is closed again");
+            tracing::info!(dependency = self.name, "circuit breaker closed");
             self.publish(Circuit::Closed);
         }
         *state = closed();
@@ -138,7 +138,7 @@ impl Breaker {
             State::HalfOpen { lasts, .. } => {
                 *state = self.open(now, (lasts * 2).min(OPEN_MAX));
             }
-            // A call from before it was opened.
+            // A call from before the circuit opened.
             State::Open { .. } => {}
         }
     }
@@ -147,7 +147,7 @@ impl Breaker {
         tracing::warn!(
             dependency = self.name,
             seconds = lasts.as_secs(),
-            "the circuit is open: it does not answer"
+            "circuit breaker opened: the dependency does not respond"
         );
         self.publish(Circuit::Open);
         State::Open {
@@ -193,7 +193,7 @@ impl Drop for Admitted<'_> {
         if self.told || !self.is_probe {
             return;
         }
-        // The probe was given up: the next call is one.
+        // The probe was dropped: the next call is the probe.
         let mut state = self.breaker.lock();
         if let State::HalfOpen { lasts, .. } = *state {
             *state = State::HalfOpen {
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn it_opens_after_failures_in_a_row_and_closes_when_a_probe_is_answered() {
+    fn opens_after_consecutive_failures_and_closes_when_a_probe_succeeds() {
         let (breaker, at) = (Breaker::new("test"), Instant::now());
         for _ in 1..FAILURES {
             fail(&breaker, at);
@@ -222,7 +222,11 @@ mod tests {
         for _ in 1..FAILURES {
             fail(&breaker, at);
         }
-        assert_eq!(breaker.state(), Circuit::Closed, "an answer begins anew");
+        assert_eq!(
+            breaker.state(),
+            Circuit::Closed,
+            "a success resets the count"
+        );
         fail(&breaker, at);
         assert_eq!(breaker.admit_at(at).unwrap_err(), OPEN_MIN);
 
@@ -241,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_long_apart_do_not_open_it() {
+    fn failures_far_apart_do_not_open_it() {
         let (breaker, mut at) = (Breaker::new("test"), Instant::now());
         for _ in 0..FAILURES * 2 {
             fail(&breaker, at);

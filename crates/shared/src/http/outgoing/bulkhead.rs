@@ -1,5 +1,5 @@
-//! How many calls to one dependency may be under way. Those that wait for a connector have places
-//! of their own: however many of them hang, reads and triggers still get through.
+//! Limits concurrent calls to one dependency. Calls that wait for a connector have a separate
+//! limit: however many of them hang, reads and triggers still get through.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use super::{Refusal, budget};
 const QUICK: usize = 16;
 const SLOW: usize = 32;
 
-/// How long a call may take, and so whose places it takes.
+/// The class of a call, which determines its duration and its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
-    /// The dependency answers by itself.
+    /// The dependency responds without running a connector.
     Quick,
-    /// A connector runs behind it.
+    /// The dependency runs a connector.
     Slow,
 }
 
 impl Lane {
-    /// How long a place is waited for.
+    /// How long to wait for a free place.
     fn patience(self) -> Duration {
         match self {
             Self::Quick => Duration::from_secs(10),
@@ -57,7 +57,7 @@ impl Bulkhead {
         let patience = left.map_or(lane.patience(), |left| left.min(lane.patience()));
         match tokio::time::timeout(patience, places.acquire()).await {
             Ok(Ok(place)) => Ok(place),
-            // Nobody closes them.
+            // The semaphores are never closed.
             Ok(Err(_)) | Err(_) => Err(Refusal::Full),
         }
     }
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn calls_that_hang_leave_the_quick_ones_their_places() {
+    async fn hanging_connector_calls_leave_room_for_control_calls() {
         let bulkhead = Bulkhead::default();
         let mut hanging = Vec::new();
         for _ in 0..SLOW {

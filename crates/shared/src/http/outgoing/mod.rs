@@ -1,8 +1,8 @@
-//! The kit for calls that go out: per dependency a circuit breaker and a bulkhead, retries with
-//! jitter where repeating is safe, a budget per request, bounded answers.
+//! The toolkit for outgoing calls: per dependency a circuit breaker and a bulkhead, retries with
+//! jitter where repeating is safe, a time budget per request, size-limited responses.
 //!
-//! No connection to the registry is held across a call: [`crate::registry::Registry`] gives out
-//! readers and transactions that flows drop before they call.
+//! No registry connection is held during a call: [`crate::registry::Registry`] returns readers and
+//! transactions that flows drop before they call.
 
 mod answer;
 mod breaker;
@@ -25,15 +25,15 @@ use bulkhead::Bulkhead;
 /// Why a call was not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// The dependency has failed too often; it is tried again after this time.
+    /// The circuit is open; the next attempt is possible after this time.
     Open(Duration),
-    /// Too many calls are under way already.
+    /// Too many calls are in progress.
     Full,
-    /// The request that the call is for has used up its time.
+    /// The request's time budget is spent.
     Spent,
 }
 
-/// A dependency that calls go to; cheap to clone.
+/// A dependency that AAM calls; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Dependency {
     inner: Arc<Inner>,
@@ -45,8 +45,8 @@ struct Inner {
     bulkhead: Bulkhead,
 }
 
-/// A call that may be made now. What came of it is told by [`Pass::answered`] or [`Pass::failed`];
-/// a call that was given up tells nothing.
+/// Permission to make a call now. Report its outcome with [`Pass::answered`] or [`Pass::failed`]; a
+/// dropped call reports nothing.
 #[derive(Debug)]
 pub struct Pass<'a> {
     breaker: breaker::Admitted<'a>,
@@ -54,7 +54,7 @@ pub struct Pass<'a> {
 }
 
 impl Dependency {
-    /// A dependency with a circuit that is closed.
+    /// Creates a dependency with a closed circuit.
     pub fn new(name: &'static str) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -64,13 +64,13 @@ impl Dependency {
         }
     }
 
-    /// Waits for a place among the calls under way, for as long as the lane and the budget allow.
+    /// Waits for a free place, for as long as the call's class and the budget allow.
     ///
     /// # Errors
-    /// When the circuit is open, no place becomes free or the budget is spent.
+    /// Returns an error if the circuit is open, no place becomes free or the budget is spent.
     pub async fn enter(&self, lane: Lane) -> Result<Pass<'_>, Refusal> {
         let inner = &self.inner;
-        // Before waiting, so that a queue does not build up before a dependency that is down.
+        // Checked before waiting, so that no queue builds up for a dependency that is down.
         inner.breaker.check().map_err(Refusal::Open)?;
         let place = inner.bulkhead.enter(lane).await?;
         let breaker = inner.breaker.admit().map_err(Refusal::Open)?;
@@ -85,19 +85,19 @@ impl Dependency {
         self.inner.breaker.state()
     }
 
-    /// What a probe beside the calls found out: one that answers closes the circuit.
+    /// Records the result of a separate probe: a response closes the circuit.
     pub fn probed(&self, answers: bool) {
         self.inner.breaker.probed(answers);
     }
 }
 
 impl Pass<'_> {
-    /// The dependency answered, whatever it said.
+    /// The dependency responded, whatever the status.
     pub fn answered(self) {
         self.breaker.answered();
     }
 
-    /// It did not answer, or something before it answered for it.
+    /// It did not respond, or a proxy responded in its place.
     pub fn failed(self) {
         self.breaker.failed();
     }

@@ -1,4 +1,4 @@
-//! Trying again: a few times, with growing pauses and jitter, and never beyond the budget.
+//! Retries: a few attempts with growing pauses and jitter, never beyond the budget.
 
 use std::future::Future;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use super::budget;
 
 const TIMES: usize = 2;
-/// A dependency that asks for a longer pause is not tried again; its caller is told instead.
+/// A dependency that requests a longer pause is not retried; the caller gets the error instead.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
-/// Between tries of work that is patient.
+/// Pause between attempts of patient work.
 const PAUSE_PATIENT: Duration = Duration::from_millis(500);
 
-/// Whether a failed call is tried again.
+/// Whether a failed call is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
     /// No.
     Never,
-    /// Yes, after this pause where the dependency asked for one.
+    /// Yes, after this pause if the dependency requested one.
     After(Option<Duration>),
-    /// Nothing was sent: yes, and in work that is patient for as long as that lasts.
+    /// Nothing was sent: yes, and in patient work until the patience runs out.
     NotSent(Option<Duration>),
 }
 
@@ -28,16 +28,16 @@ tokio::task_local! {
     static PATIENCE: Duration;
 }
 
-/// Runs work that would rather wait than fail: each of its calls that cannot be sent is tried again for so
-/// long. A dependency that restarts is back within seconds.
+/// Runs patient work: a call in it that cannot be sent is retried for up to `patience`. A
+/// dependency that restarts is back within seconds.
 pub async fn patiently<F: Future>(patience: Duration, future: F) -> F::Output {
     PATIENCE.scope(patience, future).await
 }
 
-/// Makes a call, and again where `again` says that it may be.
+/// Makes a call, and retries it as `again` allows.
 ///
 /// # Errors
-/// The last call's.
+/// Returns the error of the last attempt.
 pub async fn repeat<T, E, F>(
     mut call: impl FnMut() -> F,
     again: impl Fn(&E) -> Again,
@@ -95,17 +95,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_is_repeated_within_bounds_and_its_budget() {
+    async fn retries_within_bounds_and_the_budget() {
         let minute = Duration::from_secs(60);
         assert_eq!(tries(Again::Never, minute).await.0, 1);
         assert_eq!(tries(Again::After(None), minute).await.0, 3);
         let asked = Again::After(Some(Duration::from_millis(900)));
         let (made, took) = tries(asked, minute).await;
         assert_eq!(made, 3);
-        assert!(
-            took >= Duration::from_millis(1800),
-            "as long as was asked for"
-        );
+        assert!(took >= Duration::from_millis(1800), "as long as requested");
         assert_eq!(tries(asked, Duration::from_millis(500)).await.0, 1);
         let not_sent = Again::NotSent(None);
         assert_eq!(tries(not_sent, minute).await.0, 3);
@@ -115,6 +112,10 @@ mod tests {
             "{made} {took:?}"
         );
         let long = Again::After(Some(minute));
-        assert_eq!(tries(long, minute * 9).await.0, 1, "the caller is told");
+        assert_eq!(
+            tries(long, minute * 9).await.0,
+            1,
+            "the caller gets the error"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! `job_history`: one row per job of Airbyte's that AAM started or saw.
+//! `job_history`: one row per Airbyte job that AAM started or observed.
 #![expect(
     missing_docs,
     reason = "the columns are described in the contract and in docs/registry.md"

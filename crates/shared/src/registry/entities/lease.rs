@@ -1,4 +1,4 @@
-//! `leases`: duties that one process at a time has.
+//! `leases`: tasks that only one process, the leader, may run at a time.
 #![expect(missing_docs, reason = "the columns are described in docs/registry.md")]
 
 use sea_orm::entity::prelude::*;

@@ -1,4 +1,4 @@
-//! The tables as SeaORM sees them. Who writes which is said at the top of the registry's modules.
+//! The tables as SeaORM entities. The registry's modules state who writes which.
 
 pub mod actor;
 pub mod api_key;

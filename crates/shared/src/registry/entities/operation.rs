@@ -1,4 +1,4 @@
-//! `operations`: work in several steps that survives the process doing it.
+//! `operations`: durable operations in several steps, which survive a crash.
 #![expect(missing_docs, reason = "the columns are described in docs/registry.md")]
 
 use sea_orm::entity::prelude::*;

@@ -1,4 +1,4 @@
-//! `operation_steps`: what an operation meant to do, and what came of it.
+//! `operation_steps`: the intent and the result of each step of an operation.
 #![expect(missing_docs, reason = "the columns are described in docs/registry.md")]
 
 use sea_orm::entity::prelude::*;

@@ -1,4 +1,4 @@
-//! `outbox`: events, in the order they were written until the relay gives them their sequence.
+//! `outbox`: events in the order of insertion, until the relay assigns their sequence numbers.
 #![expect(missing_docs, reason = "the columns are described in docs/registry.md")]
 
 use sea_orm::entity::prelude::*;

@@ -1,5 +1,5 @@
-//! When a connection syncs: schedules as people write them, as Airbyte takes them, and when they
-//! are due next. Knows no clock.
+//! Schedules: parses what people write, converts to Airbyte's form, and computes the next runs.
+//! Uses no clock.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// The longest interval.
 const INTERVAL_MAX: TimeDelta = TimeDelta::days(366);
 
-/// A schedule that was understood.
+/// A parsed schedule.
 #[derive(Debug, Clone)]
 pub(crate) struct Parsed(When);
 
@@ -28,7 +28,7 @@ enum When {
     },
 }
 
-/// Airbyte's units of time, but months, which are thirty days to it and something else to people.
+/// Airbyte's units of time except months, which are thirty days to it and something else to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
     Minutes,
@@ -57,10 +57,10 @@ impl Unit {
     }
 }
 
-/// Understands a schedule.
+/// Parses a schedule.
 ///
 /// # Errors
-/// Every member that is not usable, under `schedule.`.
+/// Returns every invalid member, with a path below `schedule.`.
 pub(crate) fn parse(schedule: &Schedule) -> Result<Parsed, Vec<FieldError>> {
     let mut errors = Vec::new();
     let mut fault = |member: &str, message: String| {
@@ -80,7 +80,7 @@ pub(crate) fn parse(schedule: &Schedule) -> Result<Parsed, Vec<FieldError>> {
                 ScheduleType::Interval => "interval",
                 _ => "cron",
             };
-            fault(member, format!("goes with type `{of}` only"));
+            fault(member, format!("is only valid with type `{of}`"));
         }
     }
     let when = match kind {
@@ -111,10 +111,10 @@ pub(crate) fn parse(schedule: &Schedule) -> Result<Parsed, Vec<FieldError>> {
     }
 }
 
-/// Unix cron or Quartz, as Quartz.
+/// Converts Unix cron or Quartz to Quartz.
 fn cron(given: &str) -> Result<(String, Quartz), String> {
     if given.is_empty() {
-        return Err("is required with type `cron`, for instance `0 6 * * *`".to_owned());
+        return Err("is required with type `cron`, for example `0 6 * * *`".to_owned());
     }
     let text = if given.starts_with('@') {
         unix::word(given)?
@@ -128,7 +128,7 @@ fn cron(given: &str) -> Result<(String, Quartz), String> {
         Err(_) => {
             return Err(format!(
                 "has {} fields; Unix cron has 5 (minute, hour, day of month, month, day of week), \
-                 Quartz 6 or 7 (seconds before them, perhaps a year after)",
+                 Quartz 6 or 7 (seconds before them, optionally a year after)",
                 fields.len()
             ));
         }
@@ -141,18 +141,19 @@ fn zone(given: Option<&str>) -> Result<Tz, String> {
     let Some(given) = given else {
         return Ok(Tz::UTC);
     };
-    // Airbyte refuses them.
+    // Airbyte rejects them.
     if given.to_lowercase().starts_with("etc") {
         return Err(format!("`{given}` is not supported by Airbyte; use UTC"));
     }
     given.parse().map_err(|_| {
-        format!("`{given}` is not a time zone of the IANA database, for instance `Europe/Berlin`")
+        format!("`{given}` is not a time zone of the IANA database, for example `Europe/Berlin`")
     })
 }
 
 fn interval(given: &str) -> Result<(u32, Unit), String> {
     let wanted = || {
-        "must be a whole number of minutes, hours, days or weeks: for instance `30m`, `6h`, `1d`, `2w`"
+        "must be a whole number of minutes, hours, days or weeks: for example `30m`, `6h`, `1d`, \
+         `2w`"
             .to_owned()
     };
     let digits = given.trim_end_matches(|c: char| !c.is_ascii_digit());
@@ -171,7 +172,7 @@ fn interval(given: &str) -> Result<(u32, Unit), String> {
         .ok()
         .and_then(|units| unit.length().checked_mul(units));
     match length {
-        Some(length) if length.is_zero() => Err("must be at least a minute".to_owned()),
+        Some(length) if length.is_zero() => Err("must be at least one minute".to_owned()),
         Some(length) if length <= INTERVAL_MAX => Ok((units, unit)),
         _ => Err("must be at most 366 days".to_owned()),
     }
@@ -187,7 +188,7 @@ impl Parsed {
         }
     }
 
-    /// Airbyte's `scheduleData`; `manual` goes without.
+    /// Airbyte's `scheduleData`; absent for `manual`.
     pub(crate) fn airbyte_data(&self) -> Option<Value> {
         match &self.0 {
             When::Manual => None,
@@ -202,8 +203,8 @@ impl Parsed {
         }
     }
 
-    /// The next `count` times it is due after `now`; fewer when it ends before. An interval counts
-    /// from `last_job`, when the newest job was made, and is due at once where there is none.
+    /// The next `count` runs after `now`; fewer if the schedule ends earlier. An interval counts
+    /// from `last_job`, the creation of the newest job, and is due at once if there is none.
     pub(crate) fn next_runs(
         &self,
         now: DateTime<Utc>,

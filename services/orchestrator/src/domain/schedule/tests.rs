@@ -1,4 +1,4 @@
-//! Schedules against examples, and against a clock that is looked at every minute.
+//! Schedules against examples, and against a simulation that checks every minute.
 
 use chrono::{Datelike as _, TimeZone as _, Timelike as _};
 use proptest::prelude::*;
@@ -38,7 +38,7 @@ fn at(text: &str) -> DateTime<Utc> {
 }
 
 #[test]
-fn unix_cron_becomes_the_quartz_that_means_the_same() {
+fn converts_unix_cron_to_equivalent_quartz() {
     for (unix, quartz) in [
         ("0 0 * * *", "0 0 0 * * ?"),
         ("*/15 * * * *", "0 */15 * * * ?"),
@@ -66,7 +66,7 @@ fn unix_cron_becomes_the_quartz_that_means_the_same() {
 }
 
 #[test]
-fn what_quartz_cannot_say_is_refused_with_the_reason() {
+fn rejects_what_quartz_cannot_express_and_states_the_reason() {
     for (text, reason) in [
         ("0 0 13 * 5", "days that are either"),
         ("0 0 */2 * 1", "only days that are both"),
@@ -77,7 +77,7 @@ fn what_quartz_cannot_say_is_refused_with_the_reason() {
             "`8` as day of week is not 0 to 7 or SUN to SAT",
         ),
         ("0 0 * foo *", "`foo` as month is not 1 to 12 or JAN to DEC"),
-        ("0 22-2 * * *", "ends before it begins"),
+        ("0 22-2 * * *", "ends before it starts"),
         ("5/15 * * * *", "write 5-59/15"),
         ("*/0 * * * *", "step"),
         ("0 0 30 2 *", "never matches"),
@@ -159,7 +159,7 @@ fn local_runs(text: &str, zone: &str, from: &str, to: &str) -> Vec<String> {
 }
 
 #[test]
-fn clocks_that_are_changed_neither_lose_nor_double_a_daily_run() {
+fn clock_changes_neither_skip_nor_repeat_a_daily_run() {
     let zone = "Europe/Berlin";
     // 2026-03-29: 02:00 is followed by 03:00.
     assert_eq!(
@@ -181,7 +181,7 @@ fn clocks_that_are_changed_neither_lose_nor_double_a_daily_run() {
         ),
         ["24T02:30+0200", "25T02:30+0200", "26T02:30+0100"]
     );
-    // What runs every hour does so whatever the clocks say.
+    // An hourly schedule runs every hour, whatever the local clock shows.
     let hourly = |from, to| local_runs("0 * * * *", zone, from, to).len();
     assert_eq!(hourly("2026-03-28T22:59:00Z", "2026-03-29T22:00:00Z"), 23);
     assert_eq!(hourly("2026-10-24T21:59:00Z", "2026-10-25T23:00:00Z"), 25);
@@ -194,7 +194,7 @@ fn clocks_that_are_changed_neither_lose_nor_double_a_daily_run() {
     assert_eq!(every_half_hour.len(), 8, "{every_half_hour:?}");
 }
 
-/// A field of Unix cron with the numbers it stands for, made and understood without the parser.
+/// A field of Unix cron with its numbers, generated without the parser.
 fn field(low: u32, high: u32) -> impl Strategy<Value = (String, Vec<u32>)> {
     let all: Vec<u32> = (low..=high).collect();
     prop_oneof![
@@ -227,7 +227,7 @@ proptest! {
         let text = [&minute.0, &hour.0, &day.0, &month.0, &weekday.0].map(String::as_str).join(" ");
         let begin = Utc.with_ymd_and_hms(2027, 1, 1, 0, 0, 0).unwrap() + TimeDelta::minutes(offset);
         let Ok(parsed) = parse(&cron_of(&text, None)) else {
-            // Days that no month of the list has.
+            // Days that no listed month has.
             prop_assert!(month.1.iter().all(|month| day.1.iter().all(|day| *day > 29
                 && (*month == 2 || *day == 31))), "{text} is refused");
             return Ok(());
@@ -240,7 +240,7 @@ proptest! {
         let runs = parsed.next_runs(begin, None, 3);
         let mut clock = begin;
         for run in runs {
-            // Days that cannot match are passed over, so that rare schedules are found soon.
+            // Days that cannot match are skipped, so that rare schedules are found quickly.
             loop {
                 clock += TimeDelta::minutes(1);
                 let possible = day.1.contains(&clock.day()) && month.1.contains(&clock.month())
