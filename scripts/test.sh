@@ -13,7 +13,7 @@ set -euo pipefail
 . scripts/databases.sh
 
 # Stages in the order in which they run. Those after "|" run only by name.
-STAGES="rust strict hostile verify sdk fuzz connectors ingestion docker contract compose | delivery failpoints image"
+STAGES="rust strict hostile verify sdk fuzz connectors ingestion docker contract compose release | delivery failpoints image"
 INSTALL=no
 only=
 while [ $# -gt 0 ]; do

@@ -1,5 +1,4 @@
 #![doc = include_str!("../README.md")]
-#![allow(clippy::print_stdout, reason = "a command line tool prints")]
 
 mod client;
 mod commands;
@@ -14,6 +13,7 @@ use clap::{Parser, Subcommand};
 use shared::settings::{Settings, Source, variables};
 
 use crate::output::Format;
+use crate::output::outln;
 
 /// Keeps Airbyte connections alive.
 #[derive(Debug, Parser)]
@@ -224,7 +224,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             stack::sample::ensure(&path)
                 .await
                 .with_context(|| format!("making {}", path.display()))?;
-            println!("{}", path.display());
+            outln!("{}", path.display());
             Ok(ExitCode::SUCCESS)
         }
         Command::Probe { url } => commands::probe::run(url).await,

@@ -1,5 +1,8 @@
 //! Prints responses and errors.
 
+use std::fmt;
+use std::io::{ErrorKind, Write as _};
+
 use catalog::plan::Style;
 use chrono::{DateTime, SecondsFormat, Utc};
 use comfy_table::{Table, presets};
@@ -7,6 +10,47 @@ use serde::Serialize;
 use shared::settings;
 
 use crate::client::Refused;
+
+/// Prints to standard output, without a line end. See [`write`].
+macro_rules! out {
+    ($($argument:tt)*) => {
+        $crate::output::write(format_args!($($argument)*))
+    };
+}
+
+/// Prints a line to standard output. See [`write`].
+macro_rules! outln {
+    () => {
+        $crate::output::write(format_args!("\n"))
+    };
+    ($($argument:tt)*) => {
+        $crate::output::write(format_args!("{}\n", format_args!($($argument)*)))
+    };
+}
+
+/// Prints a line that nothing depends on: a program that no longer has a reader keeps running.
+macro_rules! notice {
+    ($($argument:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($argument)*);
+    }};
+}
+
+pub(crate) use {notice, out, outln};
+
+/// Writes to standard output. Ends the process, successfully, once nothing reads the output any more:
+/// `aam jobs | head` has what it needs.
+pub(crate) fn write(text: fmt::Arguments<'_>) {
+    let mut output = std::io::stdout();
+    match output.write_fmt(text).and_then(|()| output.flush()) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
+            eprintln!("error: cannot write to standard output: {error}");
+            std::process::exit(1);
+        }
+    }
+}
 
 /// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -20,7 +64,7 @@ pub(crate) enum Format {
 
 /// Prints a response as JSON.
 pub(crate) fn json(answer: &impl Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(answer)?);
+    outln!("{}", serde_json::to_string_pretty(answer)?);
     Ok(())
 }
 
@@ -48,7 +92,7 @@ pub(crate) fn table<const N: usize>(
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    println!("{}", table.trim_fmt());
+    outln!("{}", table.trim_fmt());
 }
 
 /// A timestamp, to the second.

@@ -8,6 +8,7 @@ use contracts::AuditEntry;
 use shared::settings::Settings;
 
 use crate::client::Client;
+use crate::output::outln;
 use crate::output::{self, Format};
 
 /// Shows who changed what, newest first
@@ -63,7 +64,7 @@ pub(crate) async fn run(
     let all: Vec<AuditEntry> = client.get(&format!("/audit?{}", query.finish())).await?;
     match format {
         Format::Json => output::json(&all)?,
-        Format::Table if all.is_empty() => println!("No changes."),
+        Format::Table if all.is_empty() => outln!("No changes."),
         Format::Table => output::table(
             ["TIME", "WHO", "ROLE", "ACTION", "TARGET", "REQUEST"],
             all.into_iter().map(|entry| {

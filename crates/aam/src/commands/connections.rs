@@ -8,6 +8,7 @@ use shared::settings::Settings;
 
 use crate::client::Client;
 use crate::output::{self, Format};
+use crate::output::{out, outln};
 
 /// Lists connections, shows one with its catalog versions and jobs, or compares two of its
 /// versions.
@@ -70,7 +71,7 @@ async fn list(client: &Client, format: Format) -> anyhow::Result<()> {
     match format {
         Format::Json => output::json(&all),
         Format::Table if all.is_empty() => {
-            println!("No connections yet; `aam onboard` creates one.");
+            outln!("No connections yet; `aam onboard` creates one.");
             Ok(())
         }
         Format::Table => {
@@ -104,14 +105,16 @@ async fn show(client: &Client, format: Format, connection: &str) -> anyhow::Resu
             &json!({"connection": connection, "catalogs": versions, "jobs": jobs}),
         );
     }
-    println!(
+    outln!(
         "{} ({}) is {}",
-        connection.name, connection.source_type, connection.status
+        connection.name,
+        connection.source_type,
+        connection.status
     );
     if let Some(reason) = &connection.status_reason {
-        println!("{reason}");
+        outln!("{reason}");
     }
-    println!();
+    outln!();
     output::table(
         ["CATALOG", "ORIGIN", "SINCE"],
         versions.into_iter().map(|version| {
@@ -122,7 +125,7 @@ async fn show(client: &Client, format: Format, connection: &str) -> anyhow::Resu
             ]
         }),
     );
-    println!();
+    outln!();
     output::table(
         ["JOB", "TYPE", "STATUS", "ROWS", "ENDED", "ERROR"],
         jobs.into_iter().map(|job| {
@@ -161,7 +164,7 @@ async fn compare(
     if format == Format::Json {
         return output::json(&compared);
     }
-    println!("{} v{} -> v{}", connection.name, compared.from, compared.to);
-    print!("{}", compared.comparison().to_text_in(output::style()));
+    outln!("{} v{} -> v{}", connection.name, compared.from, compared.to);
+    out!("{}", compared.comparison().to_text_in(output::style()));
     Ok(())
 }

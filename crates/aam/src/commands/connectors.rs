@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use shared::settings::Settings;
 
 use crate::commands::configuration::Configuration;
+use crate::output::outln;
 use crate::output::{self, Format};
 
 /// Maximum number of characters of a value that a table shows.
@@ -97,7 +98,7 @@ pub(crate) async fn run(
             for connector in &connectors {
                 let tell = |line: &str| eprintln!("{connector}: {line}");
                 all.install(connector, &tell).await?;
-                println!("{connector} is installed.");
+                outln!("{connector} is installed.");
             }
         }
         Command::Spec { connector, local } => {
@@ -117,8 +118,8 @@ pub(crate) async fn run(
                     "message": said,
                 }))?,
                 Format::Table => match said {
-                    None => println!("The configuration works."),
-                    Some(said) => println!("The configuration does not work: {said}"),
+                    None => outln!("The configuration works."),
+                    Some(said) => outln!("The configuration does not work: {said}"),
                 },
             }
             if said.is_some() {
@@ -247,7 +248,7 @@ fn streams(catalog: &Catalog) {
 }
 
 fn records(records: &Records) {
-    println!(
+    outln!(
         "{}: {}",
         records.stream,
         output::counted(records.data.len(), "record")
@@ -271,7 +272,7 @@ fn records(records: &Records) {
     for data in &records.data {
         table.add_row(columns.iter().map(|name| cell(&data[*name])));
     }
-    println!("{table}");
+    outln!("{table}");
 }
 
 fn cell(value: &Value) -> String {

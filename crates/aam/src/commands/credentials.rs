@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use shared::settings::Settings;
 
 use crate::client::{Client, path_to};
+use crate::output::outln;
 use crate::output::{self, Format};
 
 /// Stores, lists and removes credentials.
@@ -69,9 +70,10 @@ pub(crate) async fn run(
                 .await?;
             match format {
                 Format::Json => output::json(&stored)?,
-                Format::Table => println!(
+                Format::Table => outln!(
                     "Stored credential {} for {}.",
-                    stored.credential_id, stored.source_type
+                    stored.credential_id,
+                    stored.source_type
                 ),
             }
         }
@@ -80,7 +82,7 @@ pub(crate) async fn run(
             match format {
                 Format::Json => output::json(&all)?,
                 Format::Table if all.is_empty() => {
-                    println!("No credentials yet; `aam credentials put` stores one.");
+                    outln!("No credentials yet; `aam credentials put` stores one.");
                 }
                 Format::Table => output::table(
                     ["ID", "SOURCE", "FROM", "MEMBERS"],
@@ -102,7 +104,7 @@ pub(crate) async fn run(
                 .await?;
             match format {
                 Format::Json => output::json(&json!({"credential_id": id, "removed": true}))?,
-                Format::Table => println!("Removed credential {id}."),
+                Format::Table => outln!("Removed credential {id}."),
             }
         }
     }

@@ -8,6 +8,7 @@ use shared::settings::Settings;
 
 use super::operations;
 use crate::client::Client;
+use crate::output::outln;
 use crate::output::{self, Format};
 
 /// Deletes a connection and its Airbyte objects; the destination's data stays.
@@ -35,13 +36,13 @@ pub(crate) async fn run(
         }
         Some(operation) => match format {
             Format::Json => output::json(&operation)?,
-            Format::Table => println!(
+            Format::Table => outln!(
                 "Airbyte cannot be reached; the deletion continues in the background: aam \
                  operations {} --watch",
                 operation.id
             ),
         },
-        None if format == Format::Table => println!("Deleted {}.", connection.name),
+        None if format == Format::Table => outln!("Deleted {}.", connection.name),
         None => {}
     }
     Ok(ExitCode::SUCCESS)

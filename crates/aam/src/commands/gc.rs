@@ -7,6 +7,7 @@ use reqwest::Method;
 use shared::settings::Settings;
 
 use crate::client::Client;
+use crate::output::outln;
 use crate::output::{self, Format, counted};
 
 /// Lists objects in Airbyte that this installation created and no connection or operation owns.
@@ -45,7 +46,7 @@ pub(crate) async fn run(
             [kind, orphan.id.to_string(), orphan.name]
         }),
     );
-    println!(
+    outln!(
         "{found}{}.",
         if arguments.apply {
             " removed"

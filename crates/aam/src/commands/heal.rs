@@ -9,6 +9,7 @@ use shared::settings::Settings;
 use super::catalog::Chosen;
 use crate::client::Client;
 use crate::output::{self, Format, counted};
+use crate::output::{out, outln};
 
 /// Compares a connection with its source, applies harmless and accepted changes, and shows the
 /// rest.
@@ -54,10 +55,10 @@ pub(crate) async fn run(
 
 fn print(connection: &str, answer: &HealAnswer) {
     if let Some(plan) = &answer.plan {
-        print!("{}", plan.to_text_in(output::style()));
+        out!("{}", plan.to_text_in(output::style()));
     }
     for note in &answer.notes {
-        println!("{note}");
+        outln!("{note}");
     }
     let proposed = answer.plan.iter().flat_map(|plan| &plan.changes);
     let accepted = proposed
@@ -65,18 +66,18 @@ fn print(connection: &str, answer: &HealAnswer) {
         .filter(|change| !answer.pending.contains(&change.id))
         .count();
     if answer.outcome == HealOutcome::Healed && accepted > 0 {
-        println!("Accepted {}.", counted(accepted, "change"));
+        outln!("Accepted {}.", counted(accepted, "change"));
     }
     match answer.outcome {
         HealOutcome::NoDrift => {}
-        HealOutcome::Healed => println!(
+        HealOutcome::Healed => outln!(
             "Healed: catalog v{} -> v{}. A sync follows.",
             answer.previous_version.unwrap_or_default(),
             answer.new_version.unwrap_or_default()
         ),
-        HealOutcome::Proposed => println!("Nothing was changed."),
-        HealOutcome::Paused => println!("The connection was deactivated."),
-        HealOutcome::Waiting => println!("A job is running; the heal continues when it has ended."),
+        HealOutcome::Proposed => outln!("Nothing was changed."),
+        HealOutcome::Paused => outln!("The connection was deactivated."),
+        HealOutcome::Waiting => outln!("A job is running; the heal continues when it has ended."),
     }
     if !answer.pending.is_empty() {
         let waits = if answer.pending.len() == 1 {
@@ -84,7 +85,7 @@ fn print(connection: &str, answer: &HealAnswer) {
         } else {
             "wait"
         };
-        println!(
+        outln!(
             "{} {waits} for acceptance: aam heal {connection:?} --accept all   (or --accept {})",
             counted(answer.pending.len(), "change"),
             answer.pending.join(",")

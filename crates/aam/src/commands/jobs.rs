@@ -11,6 +11,7 @@ use shared::settings::Settings;
 
 use super::sync::summary;
 use crate::client::{Client, path_to};
+use crate::output::outln;
 use crate::output::{self, Format};
 
 /// Shows the log of a job's attempts.
@@ -59,7 +60,7 @@ pub(crate) async fn cancel(
     let job: JobView = client.post(&path, &json!({})).await?;
     match format {
         Format::Json => output::json(&job)?,
-        Format::Table => println!("{}", summary(&job)),
+        Format::Table => outln!("{}", summary(&job)),
     }
     Ok(if job.status == "cancelled" {
         ExitCode::SUCCESS

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use shared::settings::Settings;
 
 use crate::client::{Client, path_to};
+use crate::output::outln;
 use crate::output::{self, Format};
 
 /// Creates, lists and revokes API keys.
@@ -78,7 +79,7 @@ pub(crate) async fn run(
             match format {
                 Format::Json => output::json(&made)?,
                 Format::Table => {
-                    println!("{}", made.key);
+                    outln!("{}", made.key);
                     eprintln!(
                         "Store it now: it is not shown again. The key is named `{}` and has the \
                          role {}; `aam` reads its key from AAM_API_KEY.",
@@ -93,7 +94,7 @@ pub(crate) async fn run(
             match format {
                 Format::Json => output::json(&all)?,
                 Format::Table if all.is_empty() => {
-                    println!("No keys yet; `aam keys create` creates one.");
+                    outln!("No keys yet; `aam keys create` creates one.");
                 }
                 Format::Table => list(all),
             }
@@ -111,7 +112,7 @@ pub(crate) async fn run(
                 .await?;
             match format {
                 Format::Json => output::json(&json!({"id": found.id, "revoked": true}))?,
-                Format::Table => println!("Revoked key {} ({}).", found.name, found.prefix),
+                Format::Table => outln!("Revoked key {} ({}).", found.name, found.prefix),
             }
         }
     }

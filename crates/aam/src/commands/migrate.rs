@@ -8,6 +8,7 @@ use serde_json::json;
 use shared::registry::Registry;
 use shared::settings::Settings;
 
+use crate::output::outln;
 use crate::output::{self, Format};
 
 /// Migrates the registry's database to the current schema.
@@ -41,8 +42,8 @@ pub(crate) async fn run(
                 .context("migrating the registry")?;
             match format {
                 Format::Json => output::json(&json!({ "applied": applied }))?,
-                Format::Table if applied == 0 => println!("The registry is already up to date."),
-                Format::Table => println!(
+                Format::Table if applied == 0 => outln!("The registry is already up to date."),
+                Format::Table => outln!(
                     "Applied {}; the registry is up to date.",
                     output::counted(applied, "migration")
                 ),
@@ -90,7 +91,7 @@ fn add(name: &str) -> anyhow::Result<()> {
     let path = format!("migrations/src/{module}.rs");
     std::fs::write(&path, TEMPLATE)?;
     std::fs::write(list, new)?;
-    println!("Created {path} and listed it in migrations/src/lib.rs.");
+    outln!("Created {path} and listed it in migrations/src/lib.rs.");
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::operations;
 use crate::client::{Client, Early};
 use crate::commands::configuration::Configuration;
+use crate::output::outln;
 use crate::output::{self, Format};
 
 /// Creates a connection: source, schema, connection, version 1.
@@ -96,7 +97,7 @@ pub(crate) async fn run(
     };
     match format {
         Format::Json => output::json(&made)?,
-        Format::Table => println!(
+        Format::Table => outln!(
             "{name} is {} with catalog v{}: {}\nNext: aam sync {name:?} --wait",
             made.status,
             made.catalog_version,

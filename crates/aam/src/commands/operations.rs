@@ -8,6 +8,7 @@ use shared::settings::Settings;
 use uuid::Uuid;
 
 use crate::client::{Client, path_to};
+use crate::output::outln;
 use crate::output::{self, Format};
 
 const POLL: Duration = Duration::from_millis(300);
@@ -31,7 +32,7 @@ pub(crate) async fn run(
     let Some(of) = &arguments.of else {
         let open: Vec<OperationView> = client.get("/operations").await?;
         if open.is_empty() && format == Format::Table {
-            println!("No operation is running.");
+            outln!("No operation is running.");
             return Ok(ExitCode::SUCCESS);
         }
         return list(format, open);
@@ -48,9 +49,9 @@ pub(crate) async fn run(
             Format::Json => output::json(&operation)?,
             Format::Table => {
                 for line in lines(&operation) {
-                    println!("{line}");
+                    outln!("{line}");
                 }
-                println!("{}", ending(&operation));
+                outln!("{}", ending(&operation));
             }
         }
         return Ok(ExitCode::SUCCESS);
@@ -99,7 +100,7 @@ pub(crate) async fn watch(client: &Client, format: Format, id: Uuid) -> anyhow::
                 ended.count()
             };
             for line in lines.iter().take(until).skip(told) {
-                println!("{line}");
+                outln!("{line}");
             }
             told = told.max(until);
         }
@@ -110,7 +111,7 @@ pub(crate) async fn watch(client: &Client, format: Format, id: Uuid) -> anyhow::
     };
     match format {
         Format::Json => output::json(&operation)?,
-        Format::Table => println!("{}", ending(&operation)),
+        Format::Table => outln!("{}", ending(&operation)),
     }
     Ok(match operation.error {
         None => ExitCode::SUCCESS,

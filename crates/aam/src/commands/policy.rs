@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use shared::drift_policy;
 
 use crate::output::{self, Format, counted};
+use crate::output::{out, outln};
 
 /// Checks drift policies and explains them.
 #[derive(Debug, clap::Subcommand)]
@@ -63,15 +64,15 @@ fn check(format: Format, given: &str) -> anyhow::Result<ExitCode> {
         }
         Format::Table => {
             for fault in &faults {
-                println!("{fault}");
+                outln!("{fault}");
             }
             for warning in &warnings {
-                println!("warning: {warning}");
+                outln!("warning: {warning}");
             }
             if faults.is_empty() {
-                println!("{given} is valid: {}.", counted(count, "rule"));
+                outln!("{given} is valid: {}.", counted(count, "rule"));
             } else {
-                println!("{given} is invalid: {}.", counted(faults.len(), "fault"));
+                outln!("{given} is invalid: {}.", counted(faults.len(), "fault"));
             }
         }
     }
@@ -113,11 +114,11 @@ fn explain(format: Format, given: &str, plan: Option<&Path>) -> anyhow::Result<E
         Format::Json => output::json(&json!({"policy": policy, "changes": decided}))?,
         Format::Table => {
             if given.parse::<Word>().is_ok() {
-                println!("{given} stands for {}\n", policy.to_json());
+                outln!("{given} stands for {}\n", policy.to_json());
             }
-            print!("{}", policy.to_text());
+            out!("{}", policy.to_text());
             if let Some(decided) = decided {
-                println!();
+                outln!();
                 print_decided(&policy, &decided);
             }
         }
@@ -163,7 +164,7 @@ fn decide(policy: &Policy, changes: Vec<Change>) -> Vec<Decided> {
 
 fn print_decided(policy: &Policy, decided: &[Decided]) {
     if decided.is_empty() {
-        println!("The plan has no changes.");
+        outln!("The plan has no changes.");
     }
     for change in decided {
         let place = if change.path.is_empty() {
@@ -175,7 +176,7 @@ fn print_decided(policy: &Policy, decided: &[Decided]) {
             Some(index) => policy.rules[index].sentence(),
             None => policy.last_sentence(),
         };
-        println!(
+        outln!(
             "{:<8} {}, {}, {}: {}: {}",
             change.action.as_str(),
             place,

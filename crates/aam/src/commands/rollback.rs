@@ -6,6 +6,7 @@ use contracts::{RollbackAnswer, RollbackBody};
 use shared::settings::Settings;
 
 use crate::client::Client;
+use crate::output::outln;
 use crate::output::{self, Format};
 
 /// Rolls a connection back to an earlier catalog version.
@@ -36,7 +37,7 @@ pub(crate) async fn run(
     let answer: RollbackAnswer = client.post(&path, &body).await?;
     match format {
         Format::Json => output::json(&answer)?,
-        Format::Table => println!("{}.", answer.message.trim_end_matches('.')),
+        Format::Table => outln!("{}.", answer.message.trim_end_matches('.')),
     }
     Ok(ExitCode::SUCCESS)
 }

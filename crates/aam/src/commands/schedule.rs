@@ -8,6 +8,7 @@ use serde_json::Value;
 use shared::settings::Settings;
 
 use crate::client::Client;
+use crate::output::outln;
 use crate::output::{self, Format};
 
 /// Manages sync schedules.
@@ -111,7 +112,7 @@ async fn put(
     match serde_json::from_value::<ConnectionView>(answer.clone()) {
         Ok(view) => told(&view),
         // Airbyte is unreachable; the operation continues.
-        Err(_) => println!(
+        Err(_) => outln!(
             "Airbyte is unreachable; operation {} continues in the background.",
             answer["id"].as_str().unwrap_or_default()
         ),
@@ -122,11 +123,11 @@ async fn put(
 fn told(view: &ConnectionView) {
     let name = &view.name;
     match view.schedule.kind {
-        ScheduleType::Manual => println!("{name} syncs on request."),
+        ScheduleType::Manual => outln!("{name} syncs on request."),
         ScheduleType::Cron | ScheduleType::Interval => {
-            println!("{name} syncs {}.", words(&view.schedule));
+            outln!("{name} syncs {}.", words(&view.schedule));
             for run in &view.next_runs {
-                println!("  {}", output::time(*run));
+                outln!("  {}", output::time(*run));
             }
         }
     }
@@ -143,7 +144,7 @@ async fn list(client: &Client, format: Format, found: Vec<ConnectionView>) -> an
         return output::json(&all);
     }
     if all.is_empty() {
-        println!("No schedules yet; `aam schedule create` creates one.");
+        outln!("No schedules yet; `aam schedule create` creates one.");
         return Ok(());
     }
     output::table(

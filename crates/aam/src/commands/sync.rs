@@ -11,6 +11,7 @@ use shared::settings::Settings;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client::Client;
+use crate::output::outln;
 use crate::output::{self, Format};
 
 const POLL: Duration = Duration::from_millis(300);
@@ -50,11 +51,11 @@ pub(crate) async fn run(
             Format::Table => {
                 let job = &started.job_id;
                 match started.status {
-                    SyncStatus::Triggered => println!("Started sync job {job}."),
-                    SyncStatus::Attached => println!("Job {job} is already running."),
+                    SyncStatus::Triggered => outln!("Started sync job {job}."),
+                    SyncStatus::Attached => outln!("Job {job} is already running."),
                 }
                 let name = &connection.name;
-                println!("`aam connections {name:?}` shows how far it is.");
+                outln!("`aam connections {name:?}` shows how far it is.");
             }
         }
         return Ok(ExitCode::SUCCESS);
@@ -69,7 +70,7 @@ pub(crate) async fn run(
     };
     match format {
         Format::Json => output::json(&job)?,
-        Format::Table => println!("{}", summary(&job)),
+        Format::Table => outln!("{}", summary(&job)),
     }
     Ok(if job.status == "succeeded" {
         ExitCode::SUCCESS

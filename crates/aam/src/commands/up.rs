@@ -11,6 +11,7 @@ use shared::settings::Settings;
 use stack::{Options, Stack};
 
 use crate::client::place;
+use crate::output::notice;
 
 /// `info` without what the greeting shows, the line for each answered request, and libraries'
 /// messages.
@@ -54,33 +55,33 @@ pub(crate) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Res
     });
     let stack = Stack::start(settings, options).await?;
     let addresses = stack.addresses();
-    println!(
+    notice!(
         "AAM is up after {:.2} s; data in {}",
         begun.elapsed().as_secs_f64(),
         stack.settings().home.path().display()
     );
-    println!("  orchestrator        {}", place(&addresses.orchestrator));
-    println!("  auth broker         {}", place(&addresses.auth_broker));
-    println!("  drift-repair agent  {}", place(&addresses.drift_repair));
-    println!(
+    notice!("  orchestrator        {}", place(&addresses.orchestrator));
+    notice!("  auth broker         {}", place(&addresses.auth_broker));
+    notice!("  drift-repair agent  {}", place(&addresses.drift_repair));
+    notice!(
         "  Airbyte             {}{}",
         shown_text(&addresses.airbyte),
         if embedded { " (embedded)" } else { "" }
     );
     made.await.context("creating the sample database")??;
     if embedded {
-        println!(
+        notice!(
             "  sample database     {}",
             stack.settings().home.sample_db().display()
         );
     }
-    println!("Stop with Ctrl-C.");
+    notice!("Stop with Ctrl-C.");
     let stopping = stack.stopping();
     tokio::spawn(async move {
         if !matches!(told_to_stop.await, Ok(Ok(()))) {
             return;
         }
-        println!("Stopping; press Ctrl-C again to stop immediately.");
+        notice!("Stopping; press Ctrl-C again to stop immediately.");
         stopping.cancel();
         if stop_signal().await.is_ok() {
             std::process::exit(130);

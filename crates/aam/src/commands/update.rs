@@ -9,6 +9,7 @@ use shared::drift_policy;
 use shared::settings::Settings;
 
 use crate::client::Client;
+use crate::output::outln;
 use crate::output::{self, Format};
 
 /// Changes a connection's name, drift policy or status.
@@ -56,7 +57,7 @@ pub(crate) async fn run(
     let changed: ConnectionView = client.call(Method::PATCH, &path, Some(&patch)).await?;
     match format {
         Format::Json => output::json(&changed)?,
-        Format::Table => println!("{} is {}.", changed.name, changed.status),
+        Format::Table => outln!("{} is {}.", changed.name, changed.status),
     }
     Ok(ExitCode::SUCCESS)
 }

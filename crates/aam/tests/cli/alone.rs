@@ -249,3 +249,26 @@ fn creates_the_sample_once_and_keeps_it_afterwards() {
         .failed(1);
     assert!(said.contains("making no/such/folder/airports.db"), "{said}");
 }
+
+#[test]
+fn a_command_ends_quietly_when_nothing_reads_its_output() {
+    let folder = Folder::new();
+    for args in [
+        &["connectors", "list"][..],
+        &["connectors", "list", "--output", "json"],
+        &["catalog", "fingerprint", "catalog.json"],
+    ] {
+        folder.write("catalog.json", r#"{"streams": [{"name": "orders", "json_schema": {}, "supported_sync_modes": ["full_refresh"]}]}"#);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = folder
+            .command(Path::new(env!("CARGO_BIN_EXE_aam")), &[])
+            .args(args)
+            .stdout(writer)
+            .stderr(std::process::Stdio::piped())
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), &*errors), (Some(0), ""), "{args:?}");
+    }
+}

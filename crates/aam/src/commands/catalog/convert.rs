@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use catalog::notation::{self, Loss, Notation};
 
 use super::file;
+use crate::output::outln;
 
 /// Maximum number of streams named in a line about lost data.
 const NAMED: usize = 3;
@@ -56,7 +57,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         arguments.to.into(),
     )
     .with_context(|| file::not_a_catalog(&arguments.file))?;
-    println!("{}", converted.text);
+    outln!("{}", converted.text);
     for line in told(&converted.lost) {
         eprintln!("{line}");
     }

@@ -6,6 +6,7 @@ use catalog::plan::{self, Severity, Style};
 
 use super::compared::Compared;
 use crate::output;
+use crate::output::out;
 
 /// Compares two catalogs and explains each difference.
 #[derive(Debug, clap::Args)]
@@ -44,8 +45,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             &catalogs.configured,
         ))?,
         Format::Json => output::json(&plan)?,
-        Format::Text => print!("{}", plan.to_text_in(output::style())),
-        Format::Markdown => print!("{}", plan.to_text_in(Style::Markdown)),
+        Format::Text => out!("{}", plan.to_text_in(output::style())),
+        Format::Markdown => out!("{}", plan.to_text_in(Style::Markdown)),
     }
     let code = match plan.severity {
         _ if !arguments.exit_code => 0,

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::file;
+use crate::output::outln;
 use crate::output::{self, Format};
 
 #[derive(Debug, clap::Args)]
@@ -34,9 +35,9 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> anyhow::Result<ExitC
             output::json(&answer)?;
         }
         Format::Table => {
-            println!("{}", catalog.fingerprint());
+            outln!("{}", catalog.fingerprint());
             for (stream, fingerprint) in streams {
-                println!("{fingerprint}  {stream}");
+                outln!("{fingerprint}  {stream}");
             }
         }
     }

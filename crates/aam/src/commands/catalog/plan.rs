@@ -6,6 +6,7 @@ use catalog::plan::{self, Acceptance, Basis, Decisions};
 
 use super::compared::Compared;
 use crate::output::{self, Format};
+use crate::output::{out, outln};
 
 /// Plans the changes from one catalog to another: decisions, steps, the resulting catalog, and the
 /// way back.
@@ -65,7 +66,7 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> anyhow::Result<ExitC
     match format {
         Format::Json => output::json(&plan.wholly(&decided, &applied))?,
         Format::Table => {
-            print!("{}", plan.to_text_in(output::style()));
+            out!("{}", plan.to_text_in(output::style()));
             let plan = plan.briefly(&decided, &applied);
             section("Decided", &plan.summary);
             let words = plan.actions.iter().map(ToString::to_string);
@@ -81,9 +82,9 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> anyhow::Result<ExitC
 
 fn section(name: &str, lines: &[String]) {
     if !lines.is_empty() {
-        println!("\n{name}");
+        outln!("\n{name}");
         for line in lines {
-            println!("  {line}");
+            outln!("  {line}");
         }
     }
 }

@@ -27,6 +27,7 @@ use url::Url;
 use super::sync::{follow, summary};
 use crate::client::{Client, place};
 use crate::output::Format;
+use crate::output::{out, outln};
 
 const CONNECTION: &str = "airports";
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -48,7 +49,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         "OurAirports' countries, regions and navaids as a SQLite database",
     );
     stack::sample::ensure(&source_db).await?;
-    println!("{}", source_db.display());
+    outln!("{}", source_db.display());
 
     step(
         "The stack",
@@ -62,7 +63,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     shared::telemetry::init(&log)?;
     let started = Instant::now();
     let stack = Stack::start(settings, Options::default()).await?;
-    println!(
+    outln!(
         "ready after {:.2} s at {}",
         started.elapsed().as_secs_f64(),
         place(&stack.addresses().orchestrator)
@@ -78,16 +79,16 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         &format!("after {:.1} s", begun.elapsed().as_secs_f64()),
     );
     if differences > 0 {
-        println!("{differences} cells differ between source and destination.");
+        outln!("{differences} cells differ between source and destination.");
         return Ok(ExitCode::FAILURE);
     }
-    println!("Source and destination are equal, cell by cell.");
+    outln!("Source and destination are equal, cell by cell.");
     next_commands(&folder, airbyte_port.unwrap_or_default());
     Ok(ExitCode::SUCCESS)
 }
 
 fn step(name: &str, what: &str) {
-    println!("\n== {name}: {what}");
+    outln!("\n== {name}: {what}");
 }
 
 /// Creates an empty folder, or empties that of an earlier demo.
@@ -164,19 +165,22 @@ async fn tell(stack: &Stack, source_db: &Path) -> anyhow::Result<u64> {
             }),
         )
         .await?;
-    println!(
+    outln!(
         "{} is {} with catalog v{}: {}",
-        connection.name, connection.status, connection.catalog_version, connection.id
+        connection.name,
+        connection.status,
+        connection.catalog_version,
+        connection.id
     );
 
     step("Sync", "the first one, every row");
     let job = sync(&client, &connection).await?;
-    println!("{}", summary(&job));
+    outln!("{}", summary(&job));
     counts(&client, &connection, source_db, &warehouse).await?;
 
     step("Drift", "an administrator changes the source");
     for statement in drift::apply(source_db).await? {
-        println!("{statement}");
+        outln!("{statement}");
     }
 
     step("Plan", "what changed, what it means, and the evidence");
@@ -189,7 +193,7 @@ async fn tell(stack: &Stack, source_db: &Path) -> anyhow::Result<u64> {
         )
         .await?;
     anyhow::ensure!(!plan.plan.is_empty(), "the drift was not detected");
-    print!("{}", plan.text);
+    out!("{}", plan.text);
 
     let renamed_key = plan.plan.changes.iter().find(|change| {
         change.kind == ChangeKind::FieldRenamed && change.roles.contains(&Role::PrimaryKey)
@@ -222,9 +226,9 @@ async fn tell(stack: &Stack, source_db: &Path) -> anyhow::Result<u64> {
         healed.outcome
     );
     for note in &healed.notes {
-        println!("{note}");
+        outln!("{note}");
     }
-    println!(
+    outln!(
         "catalog v{} -> v{}",
         healed.previous_version.unwrap_or_default(),
         healed.new_version.unwrap_or_default()
@@ -237,10 +241,10 @@ async fn tell(stack: &Stack, source_db: &Path) -> anyhow::Result<u64> {
     if let Some(operation) = healed.sync_operation_id {
         let job_id = started_by(&client, &operation.to_string()).await?;
         let job = succeeded(follow(&client, &job_id, Format::Json).await?)?;
-        println!("{}", summary(&job));
+        outln!("{}", summary(&job));
     }
     let job = sync(&client, &connection).await?;
-    println!("{}", summary(&job));
+    outln!("{}", summary(&job));
 
     step(
         "Compare",
@@ -249,7 +253,7 @@ async fn tell(stack: &Stack, source_db: &Path) -> anyhow::Result<u64> {
     let catalog = version(&client, &connection).await?;
     let mut differences = 0;
     for compared in compare::all(&catalog, source_db, &warehouse).await? {
-        println!("{compared}");
+        outln!("{compared}");
         differences += compared.differences;
     }
     Ok(differences)
@@ -318,9 +322,7 @@ async fn counts(
 ) -> anyhow::Result<()> {
     let catalog = version(client, connection).await?;
     for (stream, source, destination) in compare::counts(&catalog, source_db, warehouse).await? {
-        println!(
-            "{stream:<12} {source:>6} rows in the source, {destination:>6} in the destination"
-        );
+        outln!("{stream:<12} {source:>6} rows in the source, {destination:>6} in the destination");
     }
     Ok(())
 }
@@ -330,15 +332,15 @@ fn next_commands(folder: &Path, airbyte_port: u16) {
     let home = folder.join(".aam");
     let home = home.display();
     let folder = folder.display();
-    println!("\nContinue from here; the connection is kept:");
-    println!(
+    outln!("\nContinue from here; the connection is kept:");
+    outln!(
         "  {}={airbyte_port} {}={folder} {program} --home {home} up",
         variables::SERVICE_PORT_EMBEDDED_AIRBYTE,
         variables::AAM_DATA_ROOTS,
     );
-    println!("and in another terminal:");
-    println!("  {program} --home {home} connections {CONNECTION}");
-    println!("  {program} --home {home} sync {CONNECTION} --wait");
-    println!("  sqlite3 {folder}/airports.db 'ALTER TABLE countries ADD COLUMN capital TEXT'");
-    println!("  {program} --home {home} heal {CONNECTION}");
+    outln!("and in another terminal:");
+    outln!("  {program} --home {home} connections {CONNECTION}");
+    outln!("  {program} --home {home} sync {CONNECTION} --wait");
+    outln!("  sqlite3 {folder}/airports.db 'ALTER TABLE countries ADD COLUMN capital TEXT'");
+    outln!("  {program} --home {home} heal {CONNECTION}");
 }

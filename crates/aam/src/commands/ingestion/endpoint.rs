@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::query;
 use crate::client::Client;
 use crate::commands::configuration::Configuration;
+use crate::output::outln;
 use crate::output::{self, Format};
 
 /// Datasource or sink.
@@ -113,7 +114,7 @@ pub(crate) async fn run(
             let made: Value = client.post(&path, &body).await?;
             match format {
                 Format::Json => output::json(&made)?,
-                Format::Table => println!(
+                Format::Table => outln!(
                     "{name} is created: {}",
                     made["id"].as_str().unwrap_or_default()
                 ),
@@ -136,12 +137,12 @@ pub(crate) async fn run(
                 client.call(Method::DELETE, &path, None::<&()>).await?;
             match (goes_on, format) {
                 (Some(operation), Format::Json) => output::json(&operation)?,
-                (Some(operation), Format::Table) => println!(
+                (Some(operation), Format::Table) => outln!(
                     "Airbyte cannot be reached; the removal continues in the background: aam \
                      operations {} --watch",
                     operation.id
                 ),
-                (None, Format::Table) => println!("Removed {endpoint}."),
+                (None, Format::Table) => outln!("Removed {endpoint}."),
                 (None, Format::Json) => {}
             }
         }
@@ -157,7 +158,7 @@ fn list(format: Format, noun: Noun, listed: Value) -> anyhow::Result<()> {
     let list: List = serde_json::from_value(listed).context("reading the response")?;
     if list.items.is_empty() {
         let noun = noun.as_str();
-        println!("No {noun}s yet; `aam {noun} create` creates one.");
+        outln!("No {noun}s yet; `aam {noun} create` creates one.");
         return Ok(());
     }
     output::table(
@@ -174,7 +175,7 @@ fn show(format: Format, shown: &Value) -> anyhow::Result<()> {
         return output::json(shown);
     }
     let text = |member: &str| shown[member].as_str().unwrap_or_default();
-    println!("{} ({}): {}", text("name"), text("type"), text("id"));
+    outln!("{} ({}): {}", text("name"), text("type"), text("id"));
     let members = shown["config"].as_object().into_iter().flatten();
     output::table(
         ["CONFIGURATION", ""],
@@ -213,9 +214,12 @@ async fn types(
         );
         return Ok(());
     };
-    println!(
+    outln!(
         "{}: {}, {}:{}",
-        one.name, one.title, one.docker_repository, one.docker_image_tag
+        one.name,
+        one.title,
+        one.docker_repository,
+        one.docker_image_tag
     );
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
@@ -244,8 +248,8 @@ async fn types(
                 ]
             }),
         );
-        println!();
-        println!("The connector's own fields are accepted too:");
+        outln!();
+        outln!("The connector's own fields are accepted too:");
     }
     let schema = one.schema.as_ref().unwrap_or(&Value::Null);
     let required = schema["required"].as_array().cloned().unwrap_or_default();

@@ -12,6 +12,7 @@ use shared::settings::Settings;
 use super::endpoint::{self, Noun};
 use crate::client::Client;
 use crate::commands::{delete, sync};
+use crate::output::outln;
 use crate::output::{self, Format};
 
 /// Creates, lists, changes, syncs and deletes ingestions.
@@ -174,7 +175,7 @@ pub(crate) async fn run(
                 // Airbyte is unreachable; the operation continues.
                 Err(_) => {
                     let operation: OperationView = serde_json::from_value(answer)?;
-                    println!(
+                    outln!(
                         "Airbyte is unreachable; operation {} continues in the background.",
                         operation.id
                     );
@@ -191,7 +192,7 @@ fn told(format: Format, ingestion: &Ingestion) -> anyhow::Result<()> {
     if format == Format::Json {
         return output::json(ingestion);
     }
-    println!(
+    outln!(
         "{} is {} and syncs {}: {}",
         ingestion.name,
         ingestion.status,
@@ -206,7 +207,7 @@ fn list(format: Format, all: Ingestions) -> anyhow::Result<()> {
         return output::json(&all);
     }
     if all.connections.is_empty() {
-        println!("No ingestions yet; `aam ingestion create` creates one.");
+        outln!("No ingestions yet; `aam ingestion create` creates one.");
         return Ok(());
     }
     output::table(
@@ -228,13 +229,13 @@ fn status(format: Format, status: &IngestionStatus) -> anyhow::Result<()> {
         return output::json(status);
     }
     let time = |at: Option<_>, else_: &str| at.map_or_else(|| else_.to_owned(), output::time);
-    println!("status     {}", status.status);
-    println!("last sync  {}", time(status.last_sync, "never"));
-    println!("next sync  {}", time(status.next_sync, "on request"));
+    outln!("status     {}", status.status);
+    outln!("last sync  {}", time(status.last_sync, "never"));
+    outln!("next sync  {}", time(status.next_sync, "on request"));
     if let Some(job) = &status.last_job {
         let rows = job.rows.unwrap_or(0);
         let error = job.error.as_ref().map(|error| format!("; {error}"));
-        println!(
+        outln!(
             "last job   {} {}: {rows} rows{}",
             job.id,
             job.status,
