@@ -119,7 +119,7 @@ fn reports_types_and_errors() {
     }
     let said = aam("datasource create m -t mysql --set hots=h").failed(1);
     for told in [
-        "config.host: is required; did you mean it by `hots`?",
+        "config.host: is required; did you misspell it as `hots`?",
         "code source_config_invalid",
     ] {
         assert!(said.contains(told), "{told} is missing in {said}");

@@ -102,7 +102,8 @@ fn reports_an_argument_that_is_neither_a_keyword_nor_a_file() {
     let folder = Folder::new();
     let said = folder.aam(&["policy", "check", "reckless"]).failed(1);
     assert!(
-        said.contains("`reckless` is none of propose, auto, pause") && said.contains("no file"),
+        said.contains("`reckless` is neither one of propose, auto, pause")
+            && said.contains("nor a readable file"),
         "{said}"
     );
     folder.write("broken.json", "{");
