@@ -8,7 +8,7 @@ fn creates_changes_syncs_and_removes_an_ingestion() {
     let up = Up::start(&folder);
     let aam = |line: &str| up.aam(&folder, &line.split_whitespace().collect::<Vec<_>>());
     let made = aam("datasource create fields -t sqlite --set path=.aam/sample.db").fine();
-    assert!(made.starts_with("fields is made: "), "{made}");
+    assert!(made.starts_with("fields is created: "), "{made}");
     let lake = format!("path={}", folder.path().join("lake").display());
     up.aam(
         &folder,

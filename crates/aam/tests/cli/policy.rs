@@ -109,10 +109,10 @@ fn reports_an_argument_that_is_neither_a_keyword_nor_a_file() {
     folder.write("broken.json", "{");
     let ran = folder.aam(&["policy", "check", "broken.json"]);
     assert_eq!(ran.code, Some(1));
-    assert!(ran.out.starts_with("is no JSON: EOF"), "{ran:?}");
+    assert!(ran.out.starts_with("is not JSON: EOF"), "{ran:?}");
     let said = folder.aam(&["policy", "explain", "broken.json"]).failed(1);
     assert!(
-        said.contains("broken.json is invalid: is no JSON"),
+        said.contains("broken.json is invalid: is not JSON"),
         "{said}"
     );
     folder.write("list.json", "[]");
@@ -120,7 +120,7 @@ fn reports_an_argument_that_is_neither_a_keyword_nor_a_file() {
         .aam(&["policy", "explain", "auto", "--plan", "list.json"])
         .failed(1);
     assert!(
-        said.contains("list.json is no plan: it has no `changes`"),
+        said.contains("list.json is not a plan: it has no `changes`"),
         "{said}"
     );
 }
