@@ -1,4 +1,5 @@
-//! Connections, their catalog versions and jobs, operations, drift, and the broker's credentials.
+//! Connections, their catalog versions and jobs, operations, drift, and the auth broker's
+//! credentials.
 
 #![expect(
     elided_lifetimes_in_paths,
@@ -148,9 +149,9 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // What keeps two onboardings, heals or applied catalogs of one connection apart, and two
-        // requests for the same follow-up sync: partial unique indexes, which both databases have
-        // and the schema builder does not.
+        // Partial unique indexes keep apart two onboardings, heals or applied catalogs of one
+        // connection, and two requests for the same follow-up sync. Both databases support them;
+        // the schema builder does not.
         let connection = manager.get_connection();
         connection
             .execute_unprepared(
@@ -259,7 +260,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// What belongs to a connection is deleted with it.
+/// Rows that belong to a connection are deleted with it.
 fn to_connection(table: &'static str) -> ForeignKeyCreateStatement {
     ForeignKey::create()
         .name(format!("{table}_connection"))

@@ -1,6 +1,6 @@
-//! What makes operations outlive their connections, changes leave a trace, and requests be sent
-//! twice: revisions, settling, leases by name, the outbox, the audit log, idempotency keys, API
-//! keys, and what waits sealed for an operation to go on.
+//! Lets operations outlive their connections, records changes, and makes requests repeatable:
+//! revisions, settling, leases by name, the outbox, the audit log, idempotency keys, API keys, and
+//! the sealed requests that operations need to resume.
 
 #![expect(
     elided_lifetimes_in_paths,
@@ -16,7 +16,7 @@ pub(crate) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
-    // SQLite too: a process that dies half-way leaves nothing half done.
+    // SQLite too: a process that crashes half-way leaves nothing half done.
     fn use_transaction(&self) -> Option<bool> {
         Some(true)
     }
@@ -209,8 +209,8 @@ async fn add_column(
     manager.alter_table(alter).await
 }
 
-/// An operation tells of a deletion after its connection is gone, so that it may not go with it.
-/// The indexes are made anew by the caller.
+/// The operation of a deletion remains after its connection is gone, so it must not be deleted with
+/// it. The caller recreates the indexes.
 async fn outlive_connections(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let statements: &[&str] = if manager.get_database_backend() == DbBackend::Postgres {
         &[
@@ -220,8 +220,8 @@ async fn outlive_connections(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
             "DROP INDEX operations_open",
         ]
     } else {
-        // SQLite cannot drop a constraint: the table is made again, and its steps with it, since
-        // dropping a table deletes what refers to it.
+        // SQLite cannot drop a constraint: recreate the table, and its steps with it, since
+        // dropping a table deletes the rows that refer to it.
         &[
             "CREATE TABLE kept_operations AS SELECT * FROM operations",
             "CREATE TABLE kept_steps AS SELECT * FROM operation_steps",

@@ -1,4 +1,5 @@
-//! Finding connections and jobs by their ids in Airbyte: jobs are listed by those, many at once.
+//! Indexes connections and jobs by their ids in Airbyte, which job lists are looked up by, many at
+//! once.
 
 #![expect(
     elided_lifetimes_in_paths,

@@ -1,5 +1,5 @@
-//! Sources and destinations that connections share: rows of their own, and connections that know
-//! whether their source is theirs alone.
+//! Sources and destinations that connections share get separate rows, and connections record
+//! whether their source belongs to them only.
 
 #![expect(
     elided_lifetimes_in_paths,
@@ -14,7 +14,7 @@ pub(crate) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
-    // SQLite too: a process that dies half-way leaves nothing half done.
+    // SQLite too: a process that crashes half-way leaves nothing half done.
     fn use_transaction(&self) -> Option<bool> {
         Some(true)
     }
@@ -35,7 +35,8 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        // A replica of before this one writes no such column: its connections own their sources.
+        // A replica of an older version does not write this column: its connections own their
+        // sources.
         manager
             .alter_table(
                 Table::alter()

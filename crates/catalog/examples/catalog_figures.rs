@@ -1,6 +1,5 @@
-//! Prints what reading, comparing and planning catalogs costs, beside a pass over the same two
-//! documents that only checks that they are JSON. Each run has a process of its own, and the
-//! middle one counts.
+//! Measures parsing, comparing and planning catalogs, next to a pass over the same two documents
+//! that only validates the JSON. Each run is a separate process; the median counts.
 //!
 //! `catalog_figures FOLDER` measures every `NAME.old.json` there with its `NAME.new.json`.
 
@@ -68,7 +67,7 @@ fn both(old: &Path, new: &Path) -> Result<(SyncCatalog, SyncCatalog), Failure> {
     Ok((parsed(old)?, parsed(new)?))
 }
 
-/// The most memory that this process had, in bytes.
+/// The peak memory of this process, in bytes.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
@@ -130,7 +129,7 @@ fn measure(folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The middle time of several processes, and the largest peak.
+/// The median time of several processes, and the largest peak.
 fn middle(form: &str, old: &Path, new: &Path) -> Result<(Duration, u64), Failure> {
     let mut times = Vec::new();
     let mut most = 0;

@@ -1,17 +1,17 @@
-//! What is wrong with a catalog or with a request about one: every fault, not only the first.
+//! The faults of a catalog or of a request about one: all of them, not only the first.
 
 use airbyte_protocol::StreamDescriptor;
 use serde::{Deserialize, Serialize};
 
-/// One fault: where it is and what it is.
+/// A fault with its location.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// Where: `$.streams[2].stream.json_schema`; empty for the whole.
+    /// Its path: `$.streams[2].stream.json_schema`; empty for the whole document.
     pub path: String,
-    /// The stream it concerns, when that is known.
+    /// The stream that it concerns, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<StreamDescriptor>,
-    /// What: words that stand without the path and name the stream.
+    /// The message, which is understandable without the path and names the stream.
     pub message: String,
 }
 
@@ -65,7 +65,7 @@ impl std::fmt::Display for Faults {
 impl std::error::Error for Faults {}
 
 impl Faults {
-    /// `value`, unless there are faults.
+    /// Returns `value` if there are no faults.
     pub(crate) fn unless_any<T>(faults: Vec<Fault>, value: T) -> Result<T, Self> {
         if faults.is_empty() {
             Ok(value)

@@ -1,5 +1,5 @@
-//! SHA-256 over what a catalog means: member order, the order of a type set, and words meant for
-//! people (titles, descriptions, examples) do not count.
+//! SHA-256 of a catalog's meaning, which excludes the order of members, the order of a type set,
+//! and text for people (titles, descriptions, examples).
 
 use airbyte_protocol::{StreamDescriptor, SyncMode};
 use serde_json::Value;
@@ -39,7 +39,7 @@ impl StreamDef {
 }
 
 impl StreamConfig {
-    /// Adds what the connection does with the stream; a selection is a set.
+    /// Adds the connection's settings for the stream; a selection is a set.
     fn fingerprint_into(&self, out: &mut Vec<u8>) {
         push(out, &self.selected);
         if !self.selected {
@@ -59,8 +59,8 @@ impl StreamConfig {
 }
 
 impl SyncCatalog {
-    /// Fingerprint of what the source offers, over all streams in whatever order: 64 hex digits.
-    /// Equal means that the source did not drift.
+    /// Fingerprint of what the source offers, over all streams in any order: 64 hex digits. Equal
+    /// fingerprints mean that the source did not drift.
     pub fn fingerprint(&self) -> String {
         combined(
             self.streams
@@ -70,8 +70,8 @@ impl SyncCatalog {
         )
     }
 
-    /// Fingerprint of what the source offers and of what the connection does with it. Equal means
-    /// that nothing needs to be written.
+    /// Fingerprint of what the source offers and of the connection's settings. Equal fingerprints
+    /// mean that nothing needs to be written.
     pub fn configured_fingerprint(&self) -> String {
         let prints: Vec<String> = self
             .streams
@@ -95,7 +95,7 @@ impl SyncCatalog {
     }
 }
 
-/// The fingerprint of a catalog, given those of its streams.
+/// The fingerprint of a catalog, from those of its streams.
 pub(crate) fn combined(mut streams: Vec<(StreamDescriptor, String)>) -> String {
     streams.sort_unstable();
     let mut out = Vec::new();
@@ -103,7 +103,7 @@ pub(crate) fn combined(mut streams: Vec<(StreamDescriptor, String)>) -> String {
     hex::encode(Sha256::digest(&out))
 }
 
-/// The first digits of a hash over several values: an id that is the same in every run.
+/// The first digits of a hash over several values: an id that is identical in every run.
 pub(crate) fn short_id(parts: &[&Value]) -> String {
     let mut out = Vec::new();
     for part in parts {
@@ -114,7 +114,7 @@ pub(crate) fn short_id(parts: &[&Value]) -> String {
     id
 }
 
-/// The canonical text of a schema: equal for schemas that mean the same.
+/// The canonical text of a schema: equal for equivalent schemas.
 pub(crate) fn canonical(node: &Node<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     schema(&mut out, node);
@@ -131,17 +131,18 @@ fn text(out: &mut Vec<u8>, value: &str) {
     serde_json::to_writer(&mut *out, value).expect("writing a text to memory cannot fail");
 }
 
-/// Members that hold words for people.
+/// Members that contain text for people.
 fn is_annotation(name: &str) -> bool {
     matches!(name, "title" | "description" | "examples" | "$comment")
 }
 
-/// `properties` that name no column, or are no object at all: as if they were not there.
+/// `properties` without columns, or that is not an object: treated as absent.
 fn is_hollow(name: &str, value: &Node<'_>) -> bool {
     name == "properties" && value.members().is_empty()
 }
 
-/// Members whose members are named by the schema's author, so that no name is an annotation.
+/// Members whose own members are named by the schema's author, so that none of them is an
+/// annotation.
 fn is_schema_map(name: &str) -> bool {
     matches!(
         name,

@@ -1,5 +1,5 @@
-//! Schemas by their text: equal ones are kept once, and each is looked through once for what
-//! makes a schema unusable.
+//! Interns schemas by their text: equal ones are stored once, and each is checked once for defects
+//! that make it unusable.
 
 use std::borrow::Borrow;
 use std::collections::hash_map::Entry;
@@ -12,19 +12,19 @@ use serde_json::value::RawValue;
 use crate::model::Schema;
 use crate::node::Node;
 
-/// How deep objects and lists may nest in a schema. JSON parsers give up at 127 or so, and a
-/// schema travels inside other documents.
+/// Maximum nesting of objects and lists in a schema. JSON parsers fail at about 127 levels, and a
+/// schema is embedded in other documents.
 pub(crate) const DEPTH_MAX: usize = 100;
 
-/// Schemas that were read before. Given to several parses, it makes equal schemas one: they take
-/// no memory of their own, and comparing them is comparing two addresses.
+/// Previously parsed schemas. Shared by several parses, it makes equal schemas identical: they take
+/// no extra memory, and comparing them means comparing two addresses.
 #[derive(Debug, Default)]
 pub struct Interner {
     known: HashMap<Sample, Alike>,
     len: usize,
 }
 
-/// A text's length and some of its bytes. Hashing whole schemas would cost more than reading them.
+/// A text's length and some of its bytes. Hashing whole schemas would cost more than parsing them.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Sample(usize, [u8; Self::BYTES]);
 
@@ -41,8 +41,8 @@ impl Sample {
     }
 }
 
-/// The schemas of one sample: hashed whole only where there are several, so that schemas made to
-/// look alike cost no more than their length.
+/// The schemas with the same sample: hashed completely only if there are several, so that schemas
+/// crafted to look alike cost no more than their length.
 #[derive(Debug)]
 enum Alike {
     One(Schema),
@@ -94,17 +94,17 @@ impl Alike {
 }
 
 impl Interner {
-    /// How many different schemas it holds.
+    /// The number of different schemas.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether it holds none.
+    /// Whether it contains no schema.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The schema of that text, or what is wrong with it.
+    /// Returns the schema with that text, or its defect.
     pub(crate) fn schema(&mut self, raw: &RawValue) -> Result<Schema, String> {
         let place = self.known.entry(Sample::of(raw.get()));
         if let Entry::Occupied(alike) = &place
@@ -128,8 +128,8 @@ impl Interner {
     }
 }
 
-/// What keeps a JSON text from being understood: too much nesting, a number beyond a double, a
-/// text that is not Unicode.
+/// The defect that makes a JSON text unusable: excessive nesting, a number beyond a double, a text
+/// that is not Unicode.
 pub(crate) fn flaw(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let (mut at, mut depth, mut doubtful) = (0, 0_usize, false);
@@ -142,7 +142,7 @@ pub(crate) fn flaw(text: &str) -> Option<String> {
                     match inside {
                         b'"' => break,
                         b'\\' => {
-                            // Half of a pair of escapes, perhaps without the other.
+                            // Half of a surrogate pair, perhaps without the other.
                             doubtful |= matches!(bytes.get(at..at + 2), Some(b"ud" | b"uD"));
                             at += 1;
                         }
@@ -171,15 +171,19 @@ pub(crate) fn flaw(text: &str) -> Option<String> {
         }
     }
     if doubtful && serde_json::from_str::<Node<'_>>(text).is_err() {
-        return Some("holds a number beyond all doubles or a text that is not Unicode".to_owned());
+        return Some(
+            "contains a number beyond all doubles or a text that is not Unicode".to_owned(),
+        );
     }
     None
 }
 
-/// A value that is kept apart from its text, or what is wrong with it.
+/// Parses a value that is stored apart from its text, or returns its defect.
 pub(crate) fn value(raw: &RawValue) -> Result<serde_json::Value, String> {
     match flaw(raw.get()) {
         Some(flaw) => Err(flaw),
-        None => serde_json::from_str(raw.get()).map_err(|error| format!("cannot be read: {error}")),
+        None => {
+            serde_json::from_str(raw.get()).map_err(|error| format!("cannot be parsed: {error}"))
+        }
     }
 }

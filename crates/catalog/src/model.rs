@@ -1,5 +1,5 @@
-//! A catalog in memory: a typed envelope whose schemas stay raw text. As parsed values, two large
-//! catalogs would take forty times their size.
+//! A catalog in memory: a typed envelope whose schemas stay raw text. Two large catalogs as parsed
+//! values would take forty times their size.
 
 use std::sync::Arc;
 
@@ -7,11 +7,10 @@ use airbyte_protocol::{DestinationSyncMode, StreamDescriptor, SyncMode};
 use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
-/// A stream's JSON schema as the connector wrote it, in document order. Cheap to clone.
+/// A stream's JSON schema as the connector wrote it, with its member order. Cheap to clone.
 pub type Schema = Arc<RawValue>;
 
-/// Members that this version does not know, as they were written: kept in the registry, never sent
-/// to Airbyte.
+/// Members unknown to this version, unchanged: stored in the registry, never sent to Airbyte.
 #[derive(Clone, Default)]
 pub struct Extra(pub IndexMap<String, Schema>);
 
@@ -32,21 +31,21 @@ impl std::fmt::Debug for Extra {
     }
 }
 
-/// Everything a source offers, with what the connection does with each stream.
+/// Everything a source offers, with the connection's settings for each stream.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SyncCatalog {
     /// The streams, in document order; no two have the same descriptor.
     pub streams: Vec<SyncStream>,
-    /// Unknown members beside them.
+    /// Unknown members next to them.
     pub extra: Extra,
 }
 
-/// A stream and its configuration.
+/// A stream and its settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SyncStream {
     /// What the source offers.
     pub stream: StreamDef,
-    /// What the connection does with it.
+    /// The connection's settings for it.
     pub config: StreamConfig,
 }
 
@@ -59,11 +58,11 @@ pub struct StreamDef {
     pub namespace: Option<String>,
     /// JSON schema of its records.
     pub json_schema: Schema,
-    /// How the source can read it.
+    /// The supported read modes.
     pub supported_sync_modes: Vec<SyncMode>,
     /// Whether the source chooses the cursor itself.
     pub source_defined_cursor: Option<bool>,
-    /// The cursor that the source proposes or, with a source-defined one, uses.
+    /// The cursor that the source proposes or, if it is source-defined, uses.
     pub default_cursor_field: Vec<String>,
     /// The key that the source defines: one path per part.
     pub source_defined_primary_key: Vec<Vec<String>>,
@@ -75,35 +74,35 @@ pub struct StreamDef {
     pub extra: Extra,
 }
 
-/// What a connection does with a stream.
+/// A connection's settings for a stream.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StreamConfig {
-    /// How it is read.
+    /// The read mode.
     pub sync_mode: SyncMode,
-    /// How it is written.
+    /// The write mode.
     pub destination_sync_mode: DestinationSyncMode,
     /// Path of the cursor; empty for none.
     pub cursor_field: Vec<String>,
     /// Paths of the key; empty for none.
     pub primary_key: Vec<Vec<String>>,
-    /// Whether it is copied at all.
+    /// Whether it is synced at all.
     pub selected: bool,
     /// Whether the source's author recommends it.
     pub suggested: Option<bool>,
-    /// The columns that are copied; absent means all. Airbyte's `fieldSelectionEnabled` is
-    /// whether this is present.
+    /// The columns that are synced; absent means all. Airbyte's `fieldSelectionEnabled` is whether
+    /// this is present.
     pub selected_fields: Option<Vec<Vec<String>>>,
     /// Columns that are hashed; Airbyte prefers a mapper.
     pub hashed_fields: Option<Vec<Vec<String>>>,
     /// Transformations of the records.
     pub mappers: Mappers,
-    /// A sanitised name made by Airbyte.
+    /// A sanitized name created by Airbyte.
     pub alias_name: Option<String>,
     /// Airbyte's `config.namespace`.
     pub namespace: Option<String>,
     /// Target object of a data activation.
     pub destination_object_name: Option<String>,
-    /// Whether files are copied as well.
+    /// Whether files are synced as well.
     pub include_files: Option<bool>,
     /// Lowest generation that survives the next sync.
     pub minimum_generation_id: Option<i64>,
@@ -113,12 +112,12 @@ pub struct StreamConfig {
     pub sync_id: Option<i64>,
     /// Unknown members of the configuration.
     pub extra: Extra,
-    /// Unknown members of the Config API's entry, beside `stream` and `config`.
+    /// Unknown members of the Config API's entry, next to `stream` and `config`.
     pub beside: Extra,
 }
 
-/// Transformations of a stream's records, as Airbyte writes them. An encryption mapper holds its
-/// key, so `Debug` shows only how many there are.
+/// Transformations of a stream's records, as Airbyte writes them. An encryption mapper contains its
+/// key, so `Debug` shows only their number.
 #[derive(Clone, Default, PartialEq)]
 pub struct Mappers(pub Vec<serde_json::Value>);
 
@@ -152,19 +151,19 @@ impl StreamDef {
         }
     }
 
-    /// Whether this is the stream of that name and namespace.
+    /// Whether this is the stream with that name and namespace.
     pub fn is(&self, descriptor: &StreamDescriptor) -> bool {
         self.name == descriptor.name && self.namespace == descriptor.namespace
     }
 
-    /// Whether the source says that it can read the stream incrementally. A source-defined cursor
-    /// implies it: Airbyte does not consult the list of modes then.
+    /// Whether the source can read the stream incrementally. A source-defined cursor implies it:
+    /// Airbyte does not consult the list of modes then.
     pub fn supports_incremental(&self) -> bool {
         self.supported_sync_modes.contains(&SyncMode::Incremental)
             || self.source_defined_cursor == Some(true)
     }
 
-    /// Whether the source can read the stream as a whole. An empty list of modes says nothing.
+    /// Whether the source can read the stream completely. An empty list of modes means unknown.
     pub fn supports_full_refresh(&self) -> bool {
         self.supported_sync_modes.is_empty()
             || self.supported_sync_modes.contains(&SyncMode::FullRefresh)
@@ -182,7 +181,7 @@ impl StreamDef {
 }
 
 impl StreamConfig {
-    /// Whether rows are deduplicated by key in the destination.
+    /// Whether the destination deduplicates rows by key.
     pub fn is_deduped(&self) -> bool {
         matches!(
             self.destination_sync_mode,
@@ -190,7 +189,7 @@ impl StreamConfig {
         )
     }
 
-    /// Whether the stream needs a key to be written: deduplication, updates, soft deletes.
+    /// Whether writing the stream requires a key: deduplication, updates, soft deletes.
     pub fn needs_key(&self) -> bool {
         self.is_deduped()
             || matches!(
@@ -199,12 +198,12 @@ impl StreamConfig {
             )
     }
 
-    /// Whether only what changed is read.
+    /// Whether only changes are read.
     pub fn is_incremental(&self) -> bool {
         self.sync_mode == SyncMode::Incremental
     }
 
-    /// Whether the top-level column is copied.
+    /// Whether the top-level column is synced.
     pub fn copies(&self, column: &str) -> bool {
         self.selected_fields.as_ref().is_none_or(|fields| {
             fields
@@ -220,7 +219,7 @@ impl SyncStream {
         self.stream.descriptor()
     }
 
-    /// The schema with only the columns that are copied: what Airbyte stores for the stream.
+    /// The schema with only the columns that are synced, as Airbyte stores it.
     pub fn narrowed_schema(&self) -> Schema {
         match &self.config.selected_fields {
             None => Arc::clone(&self.stream.json_schema),
@@ -230,7 +229,7 @@ impl SyncStream {
 }
 
 impl SyncCatalog {
-    /// A catalog of these streams.
+    /// A catalog with these streams.
     pub fn new(streams: Vec<SyncStream>) -> Self {
         Self {
             streams,
@@ -238,12 +237,12 @@ impl SyncCatalog {
         }
     }
 
-    /// The stream of that name and namespace.
+    /// Returns the stream with that name and namespace.
     pub fn stream(&self, descriptor: &StreamDescriptor) -> Option<&SyncStream> {
         self.streams.iter().find(|s| s.stream.is(descriptor))
     }
 
-    /// The streams that are copied.
+    /// The streams that are synced.
     pub fn selected(&self) -> impl Iterator<Item = &SyncStream> {
         self.streams.iter().filter(|s| s.config.selected)
     }

@@ -1,21 +1,21 @@
-//! Which modes a stream gets when nobody chose: Airbyte's suggestion, and AAM's own default, which
-//! also uses a cursor that the source merely proposes.
+//! Default modes of a stream: Airbyte's suggestion, and AAM's own default, which also uses a cursor
+//! that the source merely proposes.
 
 use airbyte_protocol::{DestinationSyncMode, SyncMode};
 
 use crate::model::{StreamConfig, StreamDef};
 use crate::schema;
 
-/// Modes with the cursor and the key they use.
+/// Modes with their cursor and key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Modes {
-    /// How the stream is read.
+    /// The read mode.
     pub sync_mode: SyncMode,
-    /// How it is written.
+    /// The write mode.
     pub destination_sync_mode: DestinationSyncMode,
-    /// Path of the cursor; empty when the stream has none.
+    /// Path of the cursor; empty if the stream has none.
     pub cursor_field: Vec<String>,
-    /// Paths of the key; empty when the stream has none.
+    /// Paths of the key; empty if the stream has none.
     pub primary_key: Vec<Vec<String>>,
 }
 
@@ -29,7 +29,7 @@ impl Modes {
     }
 }
 
-/// What Airbyte's discover suggests for a stream.
+/// The modes that Airbyte's discovery suggests for a stream.
 pub fn suggested(stream: &StreamDef) -> (SyncMode, DestinationSyncMode) {
     if stream.source_defined_cursor == Some(true) {
         if !stream.source_defined_primary_key.is_empty() {
@@ -42,14 +42,14 @@ pub fn suggested(stream: &StreamDef) -> (SyncMode, DestinationSyncMode) {
     (SyncMode::FullRefresh, DestinationSyncMode::Overwrite)
 }
 
-/// Whether the destination offers the mode; an empty list means that it is not known.
+/// Whether the destination supports the mode; an empty list means unknown.
 pub fn offers(destination: &[DestinationSyncMode], mode: DestinationSyncMode) -> bool {
     destination.is_empty() || destination.contains(&mode)
 }
 
-/// AAM's default: incremental with deduplication where there are cursor and key, else full
-/// refresh with overwrite, else what source and destination can do. `destination` lists the
-/// destination's modes; empty means that they are not known.
+/// AAM's default: incremental with deduplication if there are cursor and key, otherwise full
+/// refresh with overwrite, otherwise any modes that source and destination support. `destination`
+/// lists the destination's modes; empty means unknown.
 pub fn choose_modes(stream: &StreamDef, destination: &[DestinationSyncMode]) -> Modes {
     let modes = |sync_mode, destination_sync_mode| Modes {
         sync_mode,
@@ -80,7 +80,8 @@ pub fn choose_modes(stream: &StreamDef, destination: &[DestinationSyncMode]) -> 
     modes(read, destination.first().copied().unwrap_or_default())
 }
 
-/// Full refresh with overwrite, or what comes nearest: for a stream that lost its cursor or key.
+/// Full refresh with overwrite, or the closest supported modes: for a stream that lost its cursor
+/// or key.
 pub fn without_cursor(stream: &StreamDef, destination: &[DestinationSyncMode]) -> Modes {
     let mut bare = stream.clone();
     bare.source_defined_cursor = None;
@@ -90,14 +91,14 @@ pub fn without_cursor(stream: &StreamDef, destination: &[DestinationSyncMode]) -
     modes
 }
 
-/// Whether there is a cursor to read by: the source's own, or one that it proposes and has.
+/// Whether there is a cursor: source-defined, or proposed and present.
 pub fn has_cursor(stream: &StreamDef) -> bool {
     let proposed = &stream.default_cursor_field;
     stream.source_defined_cursor == Some(true)
         || (!proposed.is_empty() && schema::may_have(&stream.json_schema, proposed))
 }
 
-/// Whether the source says what identifies a row, by columns that it has.
+/// Whether the source defines a key of columns that exist.
 pub fn has_key(stream: &StreamDef) -> bool {
     let key = &stream.source_defined_primary_key;
     !key.is_empty()

@@ -1,5 +1,5 @@
 //! A JSON document as a borrowed tree. Cheaper than `serde_json::Value`: member names and most
-//! texts point into the document, and objects are lists.
+//! texts borrow from the document, and objects are lists.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -23,14 +23,14 @@ pub(crate) enum Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// The tree of a document that is known to be JSON. Reading a catalog refuses what no tree can
-    /// hold (nesting, numbers, texts: `intern::flaw`); in one that was built in code it is one opaque
-    /// text, equal to itself and to nothing else.
+    /// The tree of a document that is known to be valid JSON. Parsing a catalog rejects what no
+    /// tree can hold (nesting, numbers, texts: `intern::flaw`); in a catalog built in code this
+    /// becomes one opaque text, equal only to itself.
     pub(crate) fn of(raw: &'a RawValue) -> Self {
         serde_json::from_str(raw.get()).unwrap_or_else(|_| Node::Text(Cow::Borrowed(raw.get())))
     }
 
-    /// The member of that name of an object.
+    /// The member with that name, of an object.
     pub(crate) fn get(&self, name: &str) -> Option<&Node<'a>> {
         self.members()
             .iter()
@@ -38,7 +38,7 @@ impl<'a> Node<'a> {
             .map(|(_, value)| value)
     }
 
-    /// The members of an object; nothing for other values.
+    /// The members of an object; none for other values.
     pub(crate) fn members(&self) -> &[(Cow<'a, str>, Node<'a>)] {
         match self {
             Node::Object(members) => members,
@@ -74,7 +74,7 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Equality as JSON: the order of members does not count, the order of lists does.
+/// JSON equality: the order of members does not matter, the order of list items does.
 impl PartialEq for Node<'_> {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -93,7 +93,7 @@ fn same_members(a: &[(Cow<'_, str>, Node<'_>)], b: &[(Cow<'_, str>, Node<'_>)]) 
     if a.len() != b.len() {
         return false;
     }
-    // Most often both documents have the same order.
+    // Usually both documents have the same order.
     let ordered = a
         .iter()
         .zip(b)
@@ -114,7 +114,7 @@ fn same_members(a: &[(Cow<'_, str>, Node<'_>)], b: &[(Cow<'_, str>, Node<'_>)]) 
     })
 }
 
-/// A member's name, pointing into the document where it has no escapes.
+/// A member's name, borrowed from the document if it has no escapes.
 pub(crate) struct Key<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
@@ -218,12 +218,12 @@ impl<'de> Deserialize<'de> for Members<'de> {
 }
 
 impl<'a> Members<'a> {
-    /// The members that are still to come.
+    /// Collects the remaining members.
     pub(crate) fn collect<A: MapAccess<'a>>(map: A) -> Result<Self, A::Error> {
         Ok(Self(last_wins(collect(map)?)))
     }
 
-    /// Those members, each name once.
+    /// Keeps each name once.
     pub(crate) fn last_wins(members: Vec<(Cow<'a, str>, &'a RawValue)>) -> Self {
         Self(last_wins(members))
     }
@@ -247,7 +247,7 @@ where
     Ok(members)
 }
 
-/// A repeated name keeps its place and takes its last value, as every JSON library does.
+/// A repeated name keeps its first position and takes its last value, as in common JSON libraries.
 fn last_wins<'a, T>(members: Vec<(Cow<'a, str>, T)>) -> Vec<(Cow<'a, str>, T)> {
     let repeated = if members.len() <= 16 {
         let names = members.iter().map(|(key, _)| key);

@@ -1,5 +1,5 @@
-//! A catalog that somebody sends to be applied, often only half written: what is absent or empty
-//! is taken from the source as it was last discovered, so that nothing is lost.
+//! A catalog that a caller sends to be applied, often incomplete: what is absent or empty is taken
+//! from the latest discovery, so that nothing is lost.
 
 use std::sync::Arc;
 
@@ -12,17 +12,18 @@ use crate::notation::read::{self, Entry, Flat};
 use crate::validate::{validate, validate_unused};
 use crate::{schema, select};
 
-/// A catalog as it was written: what was not is visible as such.
+/// A catalog as it was written, with omissions visible.
 #[derive(Debug, Clone)]
 pub struct CatalogRequest {
     entries: Vec<Entry>,
 }
 
 impl CatalogRequest {
-    /// Reads a catalog of any notation whose streams may lack everything but a name.
+    /// Parses a catalog in any notation whose streams may lack everything but a name.
     ///
     /// # Errors
-    /// Faults of shape, as in [`SyncCatalog::parse`], schemas and duplicates excepted.
+    /// Returns structural faults as [`SyncCatalog::parse`] does, except those of schemas and
+    /// duplicates.
     pub fn parse(text: &str) -> Result<Self, Faults> {
         let written = read::written(text, Flat::Protocol, &mut Interner::default())?;
         Ok(Self {
@@ -30,7 +31,7 @@ impl CatalogRequest {
         })
     }
 
-    /// The names of the streams that were written, in document order.
+    /// The names of the written streams, in document order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|entry| entry.name.as_str())
     }
@@ -38,17 +39,17 @@ impl CatalogRequest {
 
 /// Completes the request from what was discovered.
 ///
-/// Absent or empty schemas, modes, cursors and keys are the discovered stream's; modes that are
-/// absent there too stay as in `current`, or are AAM's choice. Settings that the request does not
-/// speak of (mappers, hashed columns, target object) stay as in `current`. A non-empty schema
-/// selects its top-level columns, their types being the source's; one that names every column,
-/// and an explicit `fieldSelectionEnabled: false`, selects all. Discovered streams that are not
-/// listed are kept unselected. `destination` lists the destination's modes, when they are known.
+/// Absent or empty schemas, modes, cursors and keys are taken from the discovered stream; modes
+/// that are absent there too stay as in `current`, or get AAM's default. Settings that the request
+/// omits (mappers, hashed columns, target object) stay as in `current`. A non-empty schema selects
+/// its top-level columns, with the source's types; one that names every column, and an explicit
+/// `fieldSelectionEnabled: false`, selects all. Discovered streams that are not listed are kept
+/// unselected. `destination` lists the destination's modes, if they are known.
 ///
 /// # Errors
-/// Every fault, each naming its stream: one the source lacks, one listed twice, a missing cursor
-/// or key, a column the source lacks, a selection without key or cursor, modes that source or
-/// destination do not offer.
+/// Returns every fault, each naming its stream: a stream that the source lacks or that is listed
+/// twice, a missing cursor or key, a column that the source lacks, a selection without key or
+/// cursor, modes that source or destination do not support.
 pub fn complete(
     request: &CatalogRequest,
     discovered: &SyncCatalog,
@@ -132,7 +133,7 @@ fn configuration(
     if let Some(key) = settings.primary_key.as_ref().filter(|key| !key.is_empty()) {
         as_asked.source_defined_primary_key.clone_from(key);
     }
-    // A stream that is already copied keeps the modes that the request is silent about.
+    // A stream that is already synced keeps the modes that the request omits.
     let silent = settings.sync_mode.is_none() && settings.destination_sync_mode.is_none();
     let (read, write) = match known.filter(|_| silent) {
         Some(known) => (Some(known.sync_mode), Some(known.destination_sync_mode)),
@@ -140,7 +141,7 @@ fn configuration(
     };
     select::choose(&as_asked, read, write, destination).write_to(&mut config);
     if let Some(known) = known {
-        // The source proposes nothing: what the connection already uses is no loss.
+        // The source proposes nothing: keep what the connection already uses.
         if config.cursor_field.is_empty() {
             config.cursor_field.clone_from(&known.cursor_field);
         }
@@ -194,7 +195,8 @@ fn selection(
     }
     let columns = written_columns(entry);
     if columns.is_empty() {
-        // An empty schema is the source's, so all columns, unless a choice was made before.
+        // An empty schema means the source's, with all columns, unless there was a selection
+        // before.
         return known.and_then(|known| known.selected_fields.clone());
     }
     let all = stream.columns();

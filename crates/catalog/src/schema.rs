@@ -1,4 +1,4 @@
-//! Looking into a stream's JSON schema without keeping it parsed.
+//! Examines a stream's JSON schema without keeping it parsed.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub fn columns(schema: &RawValue) -> Vec<String> {
     )
 }
 
-/// Whether the path leads to a column: a top-level one, or one inside nested `properties`.
+/// Whether the path leads to a column: a top-level one, or one within nested `properties`.
 pub fn has_path(schema: &RawValue, path: &[String]) -> bool {
     let mut here = schema;
     for name in path {
@@ -36,14 +36,14 @@ pub fn has_path(schema: &RawValue, path: &[String]) -> bool {
     !path.is_empty()
 }
 
-/// Whether a record can hold the path: as [`has_path`], and always where the schema names no
+/// Whether a record can contain the path: as [`has_path`], and always if the schema declares no
 /// columns at all.
 pub fn may_have(schema: &RawValue, path: &[String]) -> bool {
     has_path(schema, path) || columns(schema).is_empty()
 }
 
-/// The schema with only those top-level columns, in the schema's order; all else stays as it is
-/// written.
+/// The schema with only those top-level columns, in the schema's order; everything else is
+/// unchanged.
 pub fn narrowed(schema: &Schema, selected: &[Vec<String>]) -> Schema {
     let chosen: std::collections::HashSet<&str> = selected
         .iter()
@@ -54,7 +54,7 @@ pub fn narrowed(schema: &Schema, selected: &[Vec<String>]) -> Schema {
     narrowed.map_or_else(|| Arc::clone(schema), Arc::from)
 }
 
-/// The schema without the unwanted columns; absent where there are none.
+/// The schema without the unwanted columns; absent if there are none.
 fn without(schema: &RawValue, unwanted: impl Fn(&str) -> bool) -> Option<Box<RawValue>> {
     let Members(mut members) = serde_json::from_str(schema.get()).ok()?;
     let properties = members.iter_mut().find(|(name, _)| name == "properties")?;
@@ -69,18 +69,18 @@ fn without(schema: &RawValue, unwanted: impl Fn(&str) -> bool) -> Option<Box<Raw
     to_raw_value(&Members(members)).ok()
 }
 
-/// The schema that says nothing.
+/// The empty schema.
 pub(crate) fn empty() -> Schema {
     let text = RawValue::from_string("{}".to_owned());
     Arc::from(text.expect("{} is JSON"))
 }
 
-/// The value as raw JSON text; absent only where a serializer refuses, which values never do.
+/// The value as raw JSON text; absent only if serialization fails, which it never does for values.
 pub(crate) fn raw(value: &serde_json::Value) -> Option<Box<RawValue>> {
     to_raw_value(value).ok()
 }
 
-/// Whether the schema says nothing: `{}`.
+/// Whether the schema is empty: `{}`.
 pub(crate) fn is_empty(schema: &RawValue) -> bool {
     serde_json::from_str::<Members<'_>>(schema.get()).is_ok_and(|members| members.0.is_empty())
 }

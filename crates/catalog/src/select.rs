@@ -1,4 +1,4 @@
-//! Which streams a person asked for, and how: a short list becomes a whole catalog, or faults that
+//! Selects streams from a request: turns a short list into a complete catalog, or into faults that
 //! name stream and field.
 
 use airbyte_protocol::{DestinationSyncMode, StreamDescriptor, SyncMode};
@@ -9,28 +9,28 @@ use crate::model::{StreamConfig, StreamDef, SyncCatalog};
 use crate::modes::{self, Modes};
 use crate::validate::{validate, validate_unused};
 
-/// A stream as people ask for it: its name alone, or with what they want of it.
+/// A requested stream: only its name, or with settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Written")]
 pub struct StreamRequest {
     /// The stream's name.
     pub name: String,
-    /// Its namespace; may be absent where the name is unique.
+    /// Its namespace; optional if the name is unique.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// How to read it; absent lets AAM choose.
+    /// The read mode; default: AAM's choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sync_mode: Option<SyncMode>,
-    /// How to write it; absent lets AAM choose.
+    /// The write mode; default: AAM's choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destination_sync_mode: Option<DestinationSyncMode>,
-    /// The cursor; absent takes the source's.
+    /// The cursor; default: the source's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor_field: Option<Vec<String>>,
-    /// The key; absent takes the source's.
+    /// The key; default: the source's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub primary_key: Option<Vec<Vec<String>>>,
-    /// The columns to copy; absent means all.
+    /// The columns to sync; default: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selected_fields: Option<Vec<Vec<String>>>,
 }
@@ -92,12 +92,13 @@ impl From<Written> for StreamRequest {
     }
 }
 
-/// The discovered catalog with the asked-for streams selected and configured; `None` asks for all.
-/// `destination` lists the destination's modes; empty means that they are not known.
+/// The discovered catalog with the requested streams selected and configured; `None` requests all.
+/// `destination` lists the destination's modes; empty means unknown.
 ///
 /// # Errors
-/// Every fault, its path beginning with `streams[i]`: an unknown or ambiguous stream, one asked
-/// for twice, modes that source or destination lack, a missing or unknown cursor, key or column.
+/// Returns every fault, with a path that starts with `streams[i]`: an unknown or ambiguous stream,
+/// a duplicate, modes that source or destination do not support, a missing or unknown cursor, key
+/// or column.
 pub fn select(
     discovered: &SyncCatalog,
     requests: Option<&[StreamRequest]>,
@@ -154,7 +155,7 @@ pub fn select(
     Faults::unless_any(faults, catalog)
 }
 
-/// The position of the stream: name and namespace, or a name that is unique.
+/// The position of the stream: by name and namespace, or by a unique name.
 pub(crate) fn find(
     discovered: &SyncCatalog,
     name: &str,
@@ -177,7 +178,7 @@ pub(crate) fn find(
     match (same.next(), same.next(), namespace) {
         (Some((position, _)), None, None) => Ok(position),
         (Some(_), Some(_), None) => Err(format!(
-            "stream {shown} exists in several namespaces: say which"
+            "stream {shown} exists in several namespaces: name one"
         )),
         _ => Err(format!("the source has no stream {shown}")),
     }
@@ -206,7 +207,7 @@ fn configure(
     config.selected_fields.clone_from(&request.selected_fields);
 }
 
-/// AAM's default modes under what was asked for.
+/// Applies AAM's default modes where the request has none.
 pub(crate) fn choose(
     stream: &StreamDef,
     read: Option<SyncMode>,

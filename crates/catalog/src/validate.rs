@@ -1,4 +1,4 @@
-//! Whether a stream can be copied the way its configuration says.
+//! Validates that a stream can be synced with its settings.
 
 use airbyte_protocol::DestinationSyncMode;
 
@@ -9,12 +9,12 @@ use crate::schema;
 use crate::select::word;
 
 impl SyncCatalog {
-    /// Whether Airbyte takes the catalog: every selected stream has modes that source and
-    /// destination offer, the cursor and key that they need, and a selection that holds both.
-    /// `destination` lists the destination's modes; empty means that they are not known.
+    /// Whether Airbyte accepts the catalog: every selected stream has modes that source and
+    /// destination support, the cursor and key that they require, and a selection that contains
+    /// both. `destination` lists the destination's modes; empty means unknown.
     ///
     /// # Errors
-    /// Every fault, by its path.
+    /// Returns every fault, with its path.
     pub fn check(&self, destination: &[DestinationSyncMode]) -> Result<(), Faults> {
         let mut faults = Vec::new();
         for (index, entry) in self.streams.iter().enumerate() {
@@ -28,7 +28,8 @@ impl SyncCatalog {
     }
 }
 
-/// What a selected stream's configuration lacks, or asks for in vain.
+/// The faults of a selected stream's settings: missing or nonexistent columns and unsupported
+/// modes.
 pub(crate) fn validate(
     path: &str,
     stream: &StreamDef,
@@ -55,7 +56,7 @@ pub(crate) fn validate(
     if !config.is_incremental() && !stream.supports_full_refresh() {
         fault(
             "sync_mode",
-            format!("the source cannot read stream {name} as a whole"),
+            format!("the source cannot read stream {name} completely"),
         );
     }
     if !modes::offers(destination, config.destination_sync_mode) {
@@ -72,7 +73,7 @@ pub(crate) fn validate(
         if stream.source_defined_cursor != Some(true) {
             if cursor.is_empty() {
                 let message = format!(
-                    "stream {name} is read incrementally and has no cursor: give cursor_field"
+                    "stream {name} is read incrementally but has no cursor: set cursor_field"
                 );
                 fault("cursor_field", message);
             } else if lacks(cursor) {
@@ -83,7 +84,7 @@ pub(crate) fn validate(
                 );
             }
         } else if !cursor.is_empty() && *cursor != stream.default_cursor_field {
-            let message = format!("the source itself chooses the cursor of stream {name}");
+            let message = format!("the source itself defines the cursor of stream {name}");
             fault("cursor_field", message);
         }
     }
@@ -91,7 +92,7 @@ pub(crate) fn validate(
         if config.primary_key.is_empty() {
             let wanted = word(config.destination_sync_mode);
             let message =
-                format!("stream {name} is written with {wanted} and has no key: give primary_key");
+                format!("stream {name} is written with {wanted} but has no key: set primary_key");
             fault("primary_key", message);
         }
         for part in config.primary_key.iter().filter(|part| lacks(part)) {
@@ -114,7 +115,7 @@ pub(crate) fn validate(
     for (index, field) in selected.iter().enumerate() {
         let shown = dotted(field);
         if field.len() != 1 {
-            let message = format!("{shown:?} is no top-level column of stream {name}");
+            let message = format!("{shown:?} is not a top-level column of stream {name}");
             fault("selected_fields", message);
         } else if selected[..index].contains(field) {
             fault(
@@ -140,8 +141,8 @@ pub(crate) fn validate(
     }
 }
 
-/// A cursor or key that was asked for has to exist even where the modes do not use it: the modes
-/// may be what they are because it does not.
+/// A requested cursor or key must exist even if the modes do not use it: the modes may have been
+/// chosen because it does not.
 pub(crate) fn validate_unused(
     path: &str,
     stream: &StreamDef,

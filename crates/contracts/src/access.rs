@@ -1,11 +1,11 @@
-//! Who may do what, and who did.
+//! Roles, API keys and the audit log.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// What the holder of a key may do; each may do what the ones before it may.
+/// The permissions of a key; each role includes the ones before it.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
 )]
@@ -15,20 +15,20 @@ pub enum Role {
     Viewer,
     /// Onboards, syncs, heals, changes and deletes connections.
     Operator,
-    /// Also keys, credentials and the audit log.
+    /// Also manages keys and credentials and reads the audit log.
     Admin,
 }
 
 impl Role {
-    /// Every role, from the least to the most.
+    /// All roles, in ascending order.
     pub const ALL: &[Self] = &[Self::Viewer, Self::Operator, Self::Admin];
 
-    /// The role that is written so.
+    /// Parses a role.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|role| role.as_str() == text)
     }
 
-    /// As it is written.
+    /// The role's JSON spelling.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",
@@ -42,35 +42,35 @@ impl Role {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRequest {
-    /// What people call it; it stands in the audit log. No two keys in force have the same name.
+    /// Its name, which the audit log shows. Unique among active keys.
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
-    /// What its holder may do.
+    /// The role that it grants.
     pub role: Role,
-    /// When it ends by itself; absent: never.
+    /// When it expires; default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// An API key as it is shown: never the key itself.
+/// An API key without the key itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeyView {
     /// Its id.
     pub id: Uuid,
-    /// What people call it.
+    /// Its name.
     pub name: String,
-    /// What its holder may do.
+    /// The role that it grants.
     pub role: Role,
-    /// How it begins, to tell keys apart.
+    /// Its first characters, to distinguish keys.
     pub prefix: String,
-    /// Who made it.
+    /// The name of the caller who created it.
     pub created_by: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// When it ends by itself.
+    /// When it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was last shown, to the minute.
+    /// When it was last used, to the minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<DateTime<Utc>>,
     /// When it was revoked.
@@ -78,12 +78,12 @@ pub struct KeyView {
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
-/// The answer to `POST /keys`: the only one that ever holds the key.
+/// The response to `POST /keys`: the only one that ever contains the key.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct KeyCreated {
-    /// The key: `aam_` and 64 hex digits. Only its digest is stored.
+    /// The key: `aam_` and 64 hex digits. Only its hash is stored.
     pub key: String,
-    /// What is known of it.
+    /// Its metadata.
     #[serde(flatten)]
     pub view: KeyView,
 }
@@ -96,44 +96,44 @@ impl std::fmt::Debug for KeyCreated {
     }
 }
 
-/// A change as the audit log tells it.
+/// An entry of the audit log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {
-    /// Its id; later ones sort after earlier ones.
+    /// Its id; ids sort by time.
     pub id: Uuid,
-    /// When.
+    /// When the change was made.
     pub time: DateTime<Utc>,
     /// The service that made the change.
     pub service: String,
-    /// Who asked for it: a key's name, or `aam` for what goes on by itself.
+    /// Who requested it: a key's name, or `aam` for background work.
     pub actor: String,
-    /// What the actor may do.
+    /// The actor's role.
     pub role: String,
-    /// What was done, for instance `connection.patch`.
+    /// The action, for example `connection.patch`.
     pub action: String,
-    /// To what: a connection's, credential's or key's id.
+    /// The target: a connection's, credential's or key's id.
     pub target: String,
-    /// The connection, where it is about one.
+    /// The connection, if the change concerns one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_id: Option<Uuid>,
-    /// What changed, as it was.
+    /// The old value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub before: Option<serde_json::Value>,
-    /// What changed, as it is.
+    /// The new value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub after: Option<serde_json::Value>,
-    /// The request that asked for it.
+    /// The request that caused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
 }
 
-/// Whom a service takes its caller for.
+/// The identity that a service authenticated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
-    /// The key's name; a service's, where one calls.
+    /// The key's name, or the calling service's.
     pub name: String,
-    /// What the caller may do.
+    /// The caller's role.
     pub role: Role,
 }

@@ -1,4 +1,4 @@
-//! Onboarding, and connections as they are shown.
+//! Onboarding requests and connection views.
 
 use catalog::destinations::DestinationKind;
 use catalog::diff::CatalogDiff;
@@ -12,52 +12,52 @@ use uuid::Uuid;
 
 use crate::DriftPolicy;
 
-/// How a connection is scheduled.
+/// The type of a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleType {
-    /// Only when asked to.
+    /// Only on request.
     #[default]
     Manual,
-    /// By a cron expression.
+    /// With a cron expression.
     Cron,
-    /// Every so often.
+    /// At an interval.
     Interval,
 }
 
-/// When a connection syncs.
+/// A connection's schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
-    /// How it is scheduled.
+    /// Its type.
     #[serde(rename = "type")]
     pub kind: ScheduleType,
-    /// The cron expression, with `cron`.
+    /// The cron expression, for `cron`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cron: Option<String>,
     /// The cron expression's time zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
-    /// The interval, with `interval`, for instance `6h`.
+    /// The interval, for `interval`, for example `6h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<String>,
 }
 
-/// Where a stream's namespace at the destination comes from.
+/// The origin of a stream's namespace at the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NamespaceDefinition {
-    /// The source's own.
+    /// The source's namespace.
     Source,
     /// The destination's default.
     #[default]
     Destination,
-    /// A format text.
+    /// A custom format.
     CustomFormat,
 }
 
 impl NamespaceDefinition {
-    /// As Airbyte's public API spells it.
+    /// The spelling of Airbyte's public API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Source => "source",
@@ -75,37 +75,37 @@ pub struct OnboardRequest {
     pub source_type: String,
     /// The connection's name, unique in the registry.
     pub connection_name: String,
-    /// A credential of the auth broker.
+    /// Id of a credential in the auth broker.
     #[serde(default)]
     pub credential_id: Option<String>,
-    /// The connector's configuration, or what the credential does not hold of it. May hold
+    /// The connector's configuration, or the part of it that is not in the credential. May contain
     /// secrets.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub source_config: Option<serde_json::Map<String, serde_json::Value>>,
-    /// The Airbyte destination; absent where there is only one.
+    /// The Airbyte destination; default: the only one.
     #[serde(default)]
     pub destination_id: Option<Uuid>,
-    /// The Airbyte workspace; absent where there is only one.
+    /// The Airbyte workspace; default: the only one.
     #[serde(default)]
     pub workspace_id: Option<Uuid>,
-    /// The streams to sync; absent means all.
+    /// The streams to sync; default: all.
     #[serde(default)]
     #[schema(value_type = Option<Vec<Object>>)]
     pub streams: Option<Vec<StreamRequest>>,
-    /// When it syncs; absent means when asked to.
+    /// Its schedule; default: on request.
     #[serde(default)]
     pub schedule: Option<Schedule>,
-    /// What is done about drift; absent: the installation's default.
+    /// The drift policy; default: the installation's.
     #[serde(default)]
     pub drift_policy: Option<DriftPolicy>,
-    /// Where a stream's namespace at the destination comes from.
+    /// The origin of a stream's namespace at the destination.
     #[serde(default)]
     pub namespace_definition: Option<NamespaceDefinition>,
-    /// The format, with `custom_format`; may hold `${SOURCE_NAMESPACE}`.
+    /// The format, for `custom_format`; may contain `${SOURCE_NAMESPACE}`.
     #[serde(default)]
     pub namespace_format: Option<String>,
-    /// Put before every table's name at the destination.
+    /// Prefix of every table's name at the destination.
     #[serde(default)]
     pub prefix: Option<String>,
 }
@@ -119,7 +119,7 @@ impl std::fmt::Debug for OnboardRequest {
     }
 }
 
-/// What a connection's status may be changed to.
+/// The statuses that a connection can be changed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DesiredStatus {
@@ -129,17 +129,17 @@ pub enum DesiredStatus {
     Inactive,
 }
 
-/// `PATCH /connections/{id}`: what is absent stays.
+/// `PATCH /connections/{id}`: absent members stay unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectionPatch {
     /// Its name, unique in the registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// When it syncs.
+    /// Its schedule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
-    /// What is done about drift.
+    /// Its drift policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift_policy: Option<DriftPolicy>,
     /// Whether it syncs and heals at all.
@@ -154,7 +154,7 @@ impl ConnectionPatch {
     }
 }
 
-/// What an orphan is.
+/// The kind of an orphan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OrphanKind {
@@ -162,14 +162,14 @@ pub enum OrphanKind {
     Source,
     /// A destination.
     Destination,
-    /// A connection, marked itself or one that reads an orphaned source.
+    /// A connection, either with an ownership tag or reading an orphaned source.
     Connection,
 }
 
-/// Something in Airbyte that carries this installation's mark and belongs to nothing.
+/// An Airbyte object with this installation's ownership tag that belongs to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Orphan {
-    /// What it is.
+    /// Its kind.
     pub kind: OrphanKind,
     /// Its id in Airbyte.
     pub id: Uuid,
@@ -189,7 +189,7 @@ pub struct ConnectionView {
     pub id: Uuid,
     /// Its name.
     pub name: String,
-    /// The source's type, as Airbyte's definition is named.
+    /// The source's type, by the name of Airbyte's definition.
     pub source_type: String,
     /// `PENDING`, `ACTIVE`, `HEALING`, `FAILED` or `INACTIVE`.
     pub status: String,
@@ -209,20 +209,20 @@ pub struct ConnectionView {
     /// The credential its source uses.
     #[serde(default)]
     pub credential_id: Option<String>,
-    /// What is done about drift, as it was stated.
+    /// The drift policy, as it was written.
     pub drift_policy: DriftPolicy,
-    /// When it syncs.
+    /// Its schedule.
     pub schedule: Schedule,
-    /// The next three times it is due by its schedule; in answers about one connection that is ACTIVE
+    /// The next three scheduled runs; only in responses about a single connection that is ACTIVE
     /// and has a schedule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub next_runs: Vec<DateTime<Utc>>,
-    /// End of the newest sync or refresh that succeeded.
+    /// End of the newest successful sync or refresh.
     #[serde(default)]
     pub last_synced_at: Option<DateTime<Utc>>,
     /// Number of its current catalog version; 0 before there is one.
     pub catalog_version: i32,
-    /// Whether it was made on another Airbyte than the one configured.
+    /// Whether it was created on another Airbyte than the configured one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub other_instance: bool,
     /// When it was onboarded.
@@ -231,14 +231,14 @@ pub struct ConnectionView {
     pub updated_at: DateTime<Utc>,
 }
 
-/// A catalog version in a list.
+/// An entry in a list of catalog versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CatalogVersion {
     /// Its number, from 1.
     pub version: i32,
     /// `onboarding`, `repair` or `external`.
     pub origin: String,
-    /// Equal fingerprints mean equal meaning.
+    /// Equal fingerprints mean equivalent catalogs.
     pub fingerprint: String,
     /// When it was stored.
     pub created_at: DateTime<Utc>,
@@ -251,50 +251,50 @@ pub struct CatalogVersionDetail {
     pub version: i32,
     /// `onboarding`, `repair` or `external`.
     pub origin: String,
-    /// Equal fingerprints mean equal meaning.
+    /// Equal fingerprints mean equivalent catalogs.
     pub fingerprint: String,
     /// When it was stored.
     pub created_at: DateTime<Utc>,
-    /// The catalog in the Config API's notation: everything that was discovered, what is not
-    /// synced with `selected: false`.
+    /// The catalog in the Config API's notation: everything that was discovered; streams that are
+    /// not synced have `selected: false`.
     #[schema(value_type = Object)]
     pub sync_catalog: Box<RawValue>,
 }
 
-/// How two versions of a connection differ.
+/// The differences between two versions of a connection.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct CatalogComparison {
     /// The connection.
     pub connection_id: Uuid,
-    /// The version before.
+    /// The old version.
     pub from: i32,
-    /// The version after.
+    /// The new version.
     pub to: i32,
-    /// What the changes were judged for; `unknown`, with the careful answer to every question,
-    /// where Airbyte does not tell.
+    /// The destination that the changes were rated for; `unknown`, with conservative ratings, if
+    /// Airbyte does not report it.
     #[schema(value_type = String)]
     pub destination: DestinationKind,
-    /// How grave the gravest change is for the connection as the version before configures it;
-    /// absent without a change.
+    /// The highest severity of the changes, for the connection as the old version configures it;
+    /// absent if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub severity: Option<Severity>,
-    /// What the source offered differently; each `decision` is what the connection's policy, as it
-    /// is now, does with such a change by itself.
+    /// The changes in what the source offered; each `decision` is what the connection's current
+    /// policy does with such a change.
     #[schema(value_type = Vec<Object>)]
     pub changes: Vec<Change>,
-    /// What the connection does differently: streams, modes, cursor, key, columns, mappers.
+    /// The changes in the connection's settings: streams, modes, cursor, key, columns, mappers.
     #[schema(value_type = Vec<Object>)]
     pub settings: Vec<Action>,
-    /// What the source offered differently as Airbyte's own `CatalogDiff`.
+    /// The changes in what the source offered, as Airbyte's own `CatalogDiff`.
     #[schema(value_type = Object)]
     pub airbyte: CatalogDiff,
-    /// The same in words.
+    /// The comparison as text.
     pub text: String,
 }
 
 impl CatalogComparison {
-    /// What it says, without for whom and in which words.
+    /// The comparison without the connection and the text.
     pub fn comparison(self) -> Comparison {
         Comparison {
             severity: self.severity,

@@ -4,14 +4,14 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What stands where a secret would.
+/// Replaces a secret in responses.
 pub const REDACTED: &str = "**********";
 
-/// What a credential's secret holds.
+/// The content of a credential's secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialKind {
-    /// Members of the connector's configuration as they are.
+    /// Members of the connector's configuration, unchanged.
     Raw,
 }
 
@@ -19,14 +19,14 @@ pub enum CredentialKind {
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CredentialRequest {
-    /// The source type it may be used for, and no other.
+    /// The only source type that it may be used for.
     pub source_type: String,
-    /// What `secret` holds.
+    /// The content of `secret`.
     pub kind: CredentialKind,
-    /// Sealed before it is stored, and never shown again.
+    /// Sealed before it is stored, and never returned.
     #[schema(value_type = Object)]
     pub secret: serde_json::Map<String, serde_json::Value>,
-    /// Members that are no secrets.
+    /// Members that are not secret.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub config: serde_json::Map<String, serde_json::Value>,
@@ -45,16 +45,16 @@ impl std::fmt::Debug for CredentialRequest {
 pub struct CredentialMetadata {
     /// Its id.
     pub credential_id: String,
-    /// The source type it may be used for.
+    /// The only source type that it may be used for.
     pub source_type: String,
-    /// What its secret holds.
+    /// The content of its secret.
     pub kind: CredentialKind,
     /// `environment` or `vault`.
     pub origin: String,
-    /// Its configuration, every secret starred.
+    /// Its configuration, with masked secrets.
     #[schema(value_type = Object)]
     pub configuration: serde_json::Map<String, serde_json::Value>,
-    /// When it was stored; absent for those of the environment.
+    /// When it was stored; absent for credentials from the environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<DateTime<Utc>>,
     /// When it last changed.
@@ -62,7 +62,7 @@ pub struct CredentialMetadata {
     pub updated_at: Option<DateTime<Utc>>,
 }
 
-/// A credential's values, between services only.
+/// A credential's values, exchanged between services only.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct CredentialValues {
     /// Members of the connector's configuration, ready for Airbyte.
@@ -76,11 +76,11 @@ impl std::fmt::Debug for CredentialValues {
     }
 }
 
-/// What the auth broker keeps sealed for an operation that another process may have to go on with.
+/// What the auth broker stores sealed for an operation that another process may have to resume.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SealedRequest {
-    /// The caller's part of a connector's configuration. Holds secrets.
+    /// The caller's part of a connector's configuration. Contains secrets.
     #[schema(value_type = Object)]
     pub configuration: serde_json::Map<String, serde_json::Value>,
 }

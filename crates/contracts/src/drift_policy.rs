@@ -1,4 +1,4 @@
-//! A connection's policy about drift on its way: as somebody stated it, a word or a document.
+//! A connection's drift policy as it was written: a keyword or a document.
 
 use catalog::Faults;
 use catalog::policy::{Policy, Strict, Word};
@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 
 use crate::FieldError;
 
-/// What is done about drift: `auto`, `propose`, `pause`, `ignore`, one of Airbyte's preferences, or
-/// a document `{"rules": […], "otherwise": …}`. Kept as it was stated; only
-/// [`DriftPolicy::policy`] finds out whether it can be followed.
+/// The drift policy: `auto`, `propose`, `pause`, `ignore`, one of Airbyte's preferences, or a
+/// document `{"rules": […], "otherwise": …}`. Kept as it was written; only [`DriftPolicy::policy`]
+/// validates it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = Value)]
@@ -41,7 +41,7 @@ impl From<Value> for DriftPolicy {
 }
 
 impl DriftPolicy {
-    /// What the registry keeps of it: the word, or the document's JSON.
+    /// The form stored in the registry: the keyword, or the document's JSON.
     pub fn to_stored(&self) -> String {
         match &self.0 {
             Value::String(word) => word.clone(),
@@ -49,7 +49,7 @@ impl DriftPolicy {
         }
     }
 
-    /// What the registry kept.
+    /// Restores the stored form.
     pub fn from_stored(text: &str) -> Self {
         let document = text
             .starts_with('{')
@@ -58,15 +58,15 @@ impl DriftPolicy {
         Self(document.unwrap_or_else(|| Value::from(text)))
     }
 
-    /// The policy that is meant.
+    /// Returns the parsed policy.
     ///
     /// # Errors
-    /// Every fault, with its place inside the policy.
+    /// Returns every fault, with its path within the policy.
     pub fn policy(&self) -> Result<Policy, Faults> {
         Policy::from_value(&self.0)
     }
 
-    /// What is wrong with it as a member of that name of a request.
+    /// The faults of the policy as a member with that name of a request.
     pub fn faults(&self, member: &str) -> Vec<FieldError> {
         let Err(Faults(faults)) = self.policy() else {
             return Vec::new();

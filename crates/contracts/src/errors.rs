@@ -7,32 +7,32 @@ use utoipa::{PartialSchema, ToSchema};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $text:literal, $status:literal, $title:literal;)*) => {
-        /// A word a program can match on. Stable: one is added, none is renamed.
+        /// A stable code that programs can match on. Codes are added, never renamed.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum ErrorCode {
             $($(#[$doc])* #[serde(rename = $text)] $variant,)*
         }
 
         impl ErrorCode {
-            /// Every code.
+            /// All codes.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// The code as it is written.
+            /// The code's JSON spelling.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),* }
             }
 
-            /// The HTTP status it is answered with.
+            /// Its HTTP status.
             pub fn status(self) -> u16 {
                 match self { $(Self::$variant => $status),* }
             }
 
-            /// What it means, the same for every occurrence.
+            /// Its meaning, the same for every occurrence.
             pub fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title),* }
             }
 
-            /// The code spelt `text`.
+            /// Parses a code.
             pub fn parse(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|code| code.as_str() == text)
             }
@@ -41,129 +41,132 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The body is not JSON, or a parameter does not read.
-    Malformed = "malformed_request", 400, "The request does not read";
-    /// No key or token, or one that is not known.
+    /// The body is not valid JSON, or a parameter is malformed.
+    Malformed = "malformed_request", 400, "Malformed request";
+    /// The key or token is missing or unknown.
     Unauthenticated = "unauthenticated", 401, "Authentication is required";
-    /// Known, and not allowed this.
+    /// The caller is known but lacks the permission.
     Forbidden = "forbidden", 403, "Not allowed";
     /// A browser sent a write from another site.
-    CrossSite = "cross_site_request", 403, "Writes from another site are refused";
-    /// No such path.
+    CrossSite = "cross_site_request", 403, "Cross-site writes are rejected";
+    /// The path does not exist.
     NotFound = "not_found", 404, "Not found";
-    /// No such connection.
+    /// The connection does not exist.
     ConnectionNotFound = "connection_not_found", 404, "No such connection";
-    /// No such job.
+    /// The job does not exist.
     JobNotFound = "job_not_found", 404, "No such job";
-    /// No such operation.
+    /// The operation does not exist.
     OperationNotFound = "operation_not_found", 404, "No such operation";
-    /// No such API key.
+    /// The API key does not exist.
     KeyNotFound = "key_not_found", 404, "No such API key";
-    /// No such catalog version.
+    /// The catalog version does not exist.
     VersionNotFound = "version_not_found", 404, "No such catalog version";
-    /// No such credential.
+    /// The credential does not exist.
     CredentialUnknown = "credential_unknown", 404, "No such credential";
-    /// No such datasource.
+    /// The datasource does not exist.
     DatasourceNotFound = "datasource_not_found", 404, "No such datasource";
-    /// No such sink.
+    /// The sink does not exist.
     SinkNotFound = "sink_not_found", 404, "No such sink";
-    /// The path does not know the method.
+    /// The path does not support the method.
     MethodNotAllowed = "method_not_allowed", 405, "The method is not allowed here";
-    /// The body came too slowly.
-    BodyTooSlow = "body_too_slow", 408, "The body came too slowly";
+    /// The body arrived too slowly.
+    BodyTooSlow = "body_too_slow", 408, "The body arrived too slowly";
     /// The name belongs to another connection.
     ConnectionNameTaken = "connection_name_taken", 409, "The connection's name is taken";
-    /// A key in force has the name.
+    /// An active key already has this name.
     KeyNameTaken = "key_name_taken", 409, "The key's name is taken";
     /// Another connection of the destination writes the stream.
     DestinationStreamConflict = "destination_stream_conflict", 409, "Another connection writes the same stream";
-    /// A source or destination is used by connections, or is being removed.
-    InUse = "in_use", 409, "It is in use, or being removed";
-    /// Another operation of the connection is under way.
-    ConnectionBusy = "connection_busy", 409, "Another operation of the connection is under way";
+    /// Connections use the source or destination, or it is being deleted.
+    InUse = "in_use", 409, "It is in use or being deleted";
+    /// Another operation of the connection is in progress.
+    ConnectionBusy = "connection_busy", 409, "Another operation of the connection is in progress";
     /// The connection is not in a state that allows it.
     ConnectionNotReady = "connection_not_ready", 409, "The connection's state does not allow it";
-    /// The connection is switched off in Airbyte.
-    ConnectionInactive = "connection_inactive", 409, "The connection is switched off in Airbyte";
+    /// The connection is deactivated in Airbyte.
+    ConnectionInactive = "connection_inactive", 409, "The connection is deactivated in Airbyte";
     /// The connection is locked in Airbyte.
     ConnectionLocked = "connection_locked", 409, "The connection is locked in Airbyte";
-    /// The connection was made on another Airbyte than the one configured.
+    /// The connection was created on another Airbyte than the configured one.
     OtherInstance = "other_instance", 409, "The connection belongs to another Airbyte";
-    /// A job runs; nothing was changed.
+    /// A job is running; nothing was changed.
     JobRunning = "job_running", 409, "A job is running";
-    /// The plan no longer describes the source; the new one is in the answer.
-    PlanStale = "plan_stale", 409, "The plan is no longer true";
-    /// The connection has moved on to another version.
-    VersionConflict = "version_conflict", 409, "The connection has moved on to another version";
-    /// The events after that position are not kept any more.
-    EventsGone = "events_gone", 410, "The events are not kept any more";
-    /// The first request with the key is under way.
-    IdempotencyInFlight = "idempotency_in_flight", 409, "The first request with this key is under way";
-    /// The first request with the key was answered with a secret, which is not kept.
-    IdempotencySecretAnswer = "idempotency_secret_answer", 409, "The first answer held a secret";
-    /// The first request with the key was answered with more than is kept.
-    IdempotencyAnswerTooLarge = "idempotency_answer_too_large", 409, "The first answer was too large to keep";
-    /// The body is larger than the path takes.
+    /// The plan no longer describes the source; the response contains the new one.
+    PlanStale = "plan_stale", 409, "The plan is out of date";
+    /// The connection is at another version.
+    VersionConflict = "version_conflict", 409, "The connection is at another version";
+    /// The events after that position are no longer stored.
+    EventsGone = "events_gone", 410, "The events are no longer stored";
+    /// The first request with the key is still in progress.
+    IdempotencyInFlight = "idempotency_in_flight", 409, "The first request with this key is still \
+                                                         in progress";
+    /// The first response for the key contained a secret, which is not stored.
+    IdempotencySecretAnswer = "idempotency_secret_answer", 409, "The first response contained a \
+                                                                 secret";
+    /// The first response for the key was too large to be stored.
+    IdempotencyAnswerTooLarge = "idempotency_answer_too_large", 409, "The first response was too \
+                                                                      large to store";
+    /// The body is larger than the path permits.
     TooLarge = "payload_too_large", 413, "The body is too large";
-    /// The body is not JSON by its content type.
+    /// The body's media type is not JSON.
     UnsupportedMediaType = "unsupported_media_type", 415, "The body must be JSON";
-    /// The `Host` header names a host this service does not answer for.
-    ForeignHost = "misdirected_request", 421, "This service does not answer for that host";
-    /// Well-formed, and a value is not usable.
-    Invalid = "invalid_request", 422, "The request is not valid";
-    /// The key came with another request.
-    IdempotencyKeyReused = "idempotency_key_reused", 422, "The key belongs to another request";
+    /// The `Host` header names a host that this service does not serve.
+    ForeignHost = "misdirected_request", 421, "This service does not serve that host";
+    /// The request is well-formed, but a value is invalid.
+    Invalid = "invalid_request", 422, "Invalid request";
+    /// The key was used with another request.
+    IdempotencyKeyReused = "idempotency_key_reused", 422, "The key was used with another request";
     /// Airbyte has no such source type.
     SourceTypeUnknown = "source_type_unknown", 422, "Airbyte has no such source type";
-    /// The credential does not exist or lacks a part.
+    /// The credential does not exist or is incomplete.
     CredentialNotFound = "credential_not_found", 422, "The credential cannot be used";
     /// The source's configuration does not match the connector's specification.
     SourceConfigInvalid = "source_config_invalid", 422, "The source's configuration is not valid";
-    /// The connector tried the configuration and failed.
+    /// The connector's check of the configuration failed.
     SourceCheckFailed = "source_check_failed", 422, "The source's check failed";
     /// Airbyte has no such destination type.
     DestinationTypeUnknown = "destination_type_unknown", 422, "Airbyte has no such destination type";
     /// The destination's configuration does not match the connector's specification.
     DestinationConfigInvalid = "destination_config_invalid", 422, "The destination's configuration is not valid";
-    /// The connector tried the configuration and failed.
+    /// The connector's check of the configuration failed.
     DestinationCheckFailed = "destination_check_failed", 422, "The destination's check failed";
-    /// The connector could not tell the source's schema.
+    /// The connector failed to return the source's schema.
     DiscoverFailed = "discover_failed", 422, "Discovering the source's schema failed";
     /// Several workspaces or destinations exist and none is named.
     AmbiguousTarget = "ambiguous_target", 422, "Several are possible; name one";
-    /// The catalog does not read, or does not fit the source.
+    /// The catalog is malformed, or does not fit the source.
     CatalogInvalid = "catalog_invalid", 422, "The catalog is not valid";
-    /// The connection was changed since it was read.
-    PreconditionFailed = "precondition_failed", 412, "It was changed since it was read";
+    /// The object has changed since it was read.
+    PreconditionFailed = "precondition_failed", 412, "It has changed since it was read";
     /// Too many requests.
     RateLimited = "rate_limited", 429, "Too many requests";
-    /// A defect of ours; the log tells more.
+    /// A defect in AAM; see the log.
     Internal = "internal", 500, "An internal error";
-    /// It was sealed with another key than the broker has now.
+    /// It was sealed with another key than the auth broker's current one.
     SecretKeyChanged = "secret_key_changed", 500, "SECRET_KEY is not the key it was sealed with";
-    /// Airbyte failed or refused.
+    /// Airbyte failed or rejected the call.
     AirbyteFailed = "airbyte_failed", 502, "Airbyte failed";
-    /// Airbyte refused our credentials.
-    AirbyteUnauthorized = "airbyte_unauthorized", 502, "Airbyte refused the credentials";
-    /// Airbyte did not answer in time.
-    AirbyteTimeout = "airbyte_timeout", 504, "Airbyte did not answer in time";
-    /// Airbyte cannot be reached.
+    /// Airbyte rejected AAM's credentials.
+    AirbyteUnauthorized = "airbyte_unauthorized", 502, "Airbyte rejected the credentials";
+    /// Airbyte did not respond in time.
+    AirbyteTimeout = "airbyte_timeout", 504, "Airbyte did not respond in time";
+    /// Airbyte is unreachable.
     AirbyteUnavailable = "airbyte_unavailable", 503, "Airbyte cannot be reached";
-    /// The registry's database cannot be reached.
+    /// The registry's database is unreachable.
     RegistryUnavailable = "registry_unavailable", 503, "The registry cannot be reached";
-    /// The service has as much to do as it takes on.
-    Overloaded = "overloaded", 503, "The service is full";
-    /// Another service of ours cannot be reached.
+    /// The service is at its load limit.
+    Overloaded = "overloaded", 503, "The service is overloaded";
+    /// Another AAM service is unreachable.
     ServiceUnavailable = "service_unavailable", 503, "A service cannot be reached";
 }
 
-// Not derived: the derive does not see names that a macro gives.
+// Not derived: the derive macro does not see names generated by a macro.
 impl PartialSchema for ErrorCode {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .schema_type(Type::String)
             .description(Some(
-                "A word a program can match on. Stable: one is added, none is renamed.",
+                "A stable code that programs can match on. Codes are added, never renamed.",
             ))
             .enum_values(Some(Self::ALL.iter().map(|code| code.as_str())))
             .into()
@@ -172,37 +175,37 @@ impl PartialSchema for ErrorCode {
 
 impl ToSchema for ErrorCode {}
 
-/// One offending field.
+/// An invalid field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
-    /// Its path as the caller wrote it, for instance `source_config.path`.
+    /// Its path as the caller wrote it, for example `source_config.path`.
     pub field: String,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and what is expected.
     pub message: String,
 }
 
-/// A failure (RFC 9457, `application/problem+json`).
+/// An error response (RFC 9457, `application/problem+json`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// Names the kind of failure; ends in the code.
+    /// Identifies the kind of failure; ends in the code.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What the kind means.
+    /// The meaning of the code.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What happened this time.
+    /// The details of this occurrence.
     pub detail: String,
-    /// The path that was asked.
+    /// The requested path.
     pub instance: String,
-    /// A word a program can match on.
+    /// A code that programs can match on.
     pub code: ErrorCode,
-    /// The request's id, to be found in every log.
+    /// The request's id, which all logs include.
     pub request_id: String,
-    /// Every offending field.
+    /// All invalid fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-    /// What else belongs to the failure, for instance the new plan.
+    /// Further members of this kind of failure, for example the new plan.
     #[serde(flatten)]
     pub members: serde_json::Map<String, serde_json::Value>,
 }
@@ -212,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_schema_has_the_codes_as_they_are_written() {
+    fn the_schema_lists_the_codes_as_spelled() {
         let schema = serde_json::to_value(ErrorCode::schema()).unwrap();
         let written: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(schema["enum"], serde_json::json!(written));

@@ -1,4 +1,4 @@
-//! What happened, as it is told to whoever listens: names and payloads, versioned.
+//! Events: kinds and payloads, versioned.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 /// Version of the payloads. Members may be added within a version, never removed or changed.
 pub const EVENT_VERSION: u32 = 1;
 
-/// What happened, with what there is to know about it.
+/// An event with its payload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", content = "data")]
 pub enum Event {
@@ -22,37 +22,37 @@ pub enum Event {
         /// The connection in Airbyte.
         airbyte_connection_id: Uuid,
     },
-    /// A repair put a new catalog version in force.
+    /// A repair applied a new catalog version.
     #[serde(rename = "connection.healed")]
     ConnectionHealed {
-        /// The version before.
+        /// The previous version.
         previous_version: i32,
-        /// The version now.
+        /// The new version.
         new_version: i32,
     },
-    /// An earlier catalog version is in force again, under a new number.
+    /// The connection was rolled back to an earlier catalog version, under a new number.
     #[serde(rename = "connection.rolled_back")]
     ConnectionRolledBack {
-        /// The version whose catalog it is.
+        /// The version that it was rolled back to.
         to_version: i32,
-        /// The version before.
+        /// The previous version.
         previous_version: i32,
-        /// The version now.
+        /// The new version.
         new_version: i32,
     },
-    /// An onboarding, or the undoing of a repair, failed.
+    /// An onboarding, or the rollback of a repair, failed.
     #[serde(rename = "connection.failed")]
     ConnectionFailed {
         /// Why.
         reason: String,
     },
-    /// Name, schedule, drift policy or status were changed by a person or program.
+    /// A caller changed name, schedule, drift policy or status.
     #[serde(rename = "connection.updated")]
     ConnectionUpdated {
-        /// What was changed.
+        /// The changed members.
         fields: Vec<String>,
     },
-    /// The connection's policy stopped it over a change.
+    /// The connection's policy stopped it because of a change.
     #[serde(rename = "connection.paused")]
     ConnectionPaused {
         /// Ids of the changes.
@@ -61,10 +61,10 @@ pub enum Event {
     /// A connection was deleted.
     #[serde(rename = "connection.deleted")]
     ConnectionDeleted {
-        /// The name it had.
+        /// Its name.
         name: String,
     },
-    /// A source was made that connections share.
+    /// A shared source was created.
     #[serde(rename = "source.created")]
     SourceCreated {
         /// Its id in Airbyte.
@@ -74,15 +74,15 @@ pub enum Event {
         /// Its type.
         source_type: String,
     },
-    /// A source was removed.
+    /// A source was deleted.
     #[serde(rename = "source.deleted")]
     SourceDeleted {
-        /// The id it had in Airbyte.
+        /// Its id in Airbyte.
         source_id: Uuid,
-        /// The name it had.
+        /// Its name.
         name: String,
     },
-    /// A destination was made.
+    /// A destination was created.
     #[serde(rename = "destination.created")]
     DestinationCreated {
         /// Its id in Airbyte.
@@ -92,35 +92,35 @@ pub enum Event {
         /// Its type.
         destination_type: String,
     },
-    /// A destination was removed; what was written to it stays.
+    /// A destination was deleted; the data written to it stays.
     #[serde(rename = "destination.deleted")]
     DestinationDeleted {
-        /// The id it had in Airbyte.
+        /// Its id in Airbyte.
         destination_id: Uuid,
-        /// The name it had.
+        /// Its name.
         name: String,
     },
-    /// The source offers something else than the version in force.
+    /// The source offers something other than the current version.
     #[serde(rename = "drift.detected")]
     DriftDetected {
-        /// The version it was compared with.
+        /// The version that it was compared with.
         version: i32,
-        /// Names the plan.
+        /// The plan's hash.
         plan_hash: String,
-        /// How many changes.
+        /// The number of changes.
         changes: usize,
     },
-    /// A repair waits for a decision.
+    /// A repair awaits a decision.
     #[serde(rename = "repair.proposed")]
     RepairProposed {
-        /// The version it would follow.
+        /// The version that it would replace.
         version: i32,
-        /// Names the plan.
+        /// The plan's hash.
         plan_hash: String,
-        /// Ids of the changes that wait.
+        /// Ids of the pending changes.
         pending: Vec<String>,
     },
-    /// A job of the connection began.
+    /// A job of the connection started.
     #[serde(rename = "sync.started")]
     SyncStarted {
         /// Airbyte's id of the job.
@@ -135,9 +135,9 @@ pub enum Event {
         job_id: String,
         /// `sync`, `refresh`, `reset` or `clear`.
         job_type: String,
-        /// Rows that arrived.
+        /// Rows synced.
         rows: Option<i64>,
-        /// Bytes that arrived.
+        /// Bytes synced.
         bytes: Option<i64>,
     },
     /// A job of the connection failed.
@@ -150,7 +150,7 @@ pub enum Event {
         /// Why.
         reason: Option<String>,
     },
-    /// A job of the connection was cancelled.
+    /// A job of the connection was canceled.
     #[serde(rename = "sync.cancelled")]
     SyncCancelled {
         /// Airbyte's id of the job.
@@ -161,7 +161,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The names of all.
+    /// The names of all kinds.
     pub const NAMES: &'static [&'static str] = &[
         "connection.onboarded",
         "connection.healed",
@@ -182,7 +182,7 @@ impl Event {
         "sync.cancelled",
     ];
 
-    /// Its name, for instance `connection.onboarded`.
+    /// Its kind's name, for example `connection.onboarded`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::ConnectionOnboarded { .. } => "connection.onboarded",
@@ -206,16 +206,16 @@ impl Event {
     }
 }
 
-/// An event as it is told: `GET /events` and Redis carry this document.
+/// A published event: `GET /events` and Redis carry this document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EventView {
-    /// Its place in the order of events; a listener goes on after the last one it saw.
+    /// Its sequence number; a listener resumes after the last one that it received.
     pub sequence: i64,
-    /// Its id; the same event told twice has the same.
+    /// Its id; an event that is delivered twice has the same id.
     pub id: Uuid,
     /// [`EVENT_VERSION`].
     pub version: u32,
-    /// The connection it is about.
+    /// The connection that it concerns.
     pub connection_id: Option<Uuid>,
     /// When it happened.
     pub time: DateTime<Utc>,
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_event_is_among_the_names() {
+    fn names_contains_every_event() {
         let written = include_str!("events.rs");
         let declared: Vec<&str> = written
             .lines()
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_reads_back_under_its_name() {
+    fn an_event_round_trips() {
         let event = Event::SyncFailed {
             job_id: "7".into(),
             job_type: "sync".into(),

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// That a process answers.
+/// The health of a process that responds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HealthStatus {
-    /// It does.
+    /// It is healthy.
     Healthy,
 }
 
@@ -17,21 +17,21 @@ pub enum HealthStatus {
 pub struct Health {
     /// The service's name.
     pub service: String,
-    /// That it answers.
+    /// Its health.
     pub status: HealthStatus,
-    /// When it answered.
+    /// When it responded.
     pub timestamp: DateTime<Utc>,
 }
 
-/// Whether calls to a dependency are made.
+/// The state of a circuit breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Circuit {
-    /// They are.
+    /// Calls are made.
     Closed,
-    /// It failed too often: calls are refused for a while without being made.
+    /// Calls failed too often: they are rejected for a while without being made.
     Open,
-    /// One call is let through to see whether it answers again.
+    /// One call is let through to check whether the dependency has recovered.
     HalfOpen,
 }
 
@@ -40,13 +40,13 @@ pub enum Circuit {
 pub struct DependencyState {
     /// Its name.
     pub name: String,
-    /// Whether it answers.
+    /// Whether it responds.
     pub ready: bool,
     /// Whether this service is not ready without it.
     pub required: bool,
-    /// How long it took to answer, in milliseconds.
+    /// Its response time in milliseconds.
     pub latency_ms: f64,
-    /// Whether calls to it are made, where a breaker decides that.
+    /// The state of its circuit breaker, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub circuit: Option<Circuit>,
     /// Why it is not ready.
@@ -54,12 +54,12 @@ pub struct DependencyState {
     pub error: Option<String>,
 }
 
-/// `GET /ready`; answered with 503 when not ready.
+/// `GET /ready`; the status is 503 if the service is not ready.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Readiness {
     /// The service's name.
     pub service: String,
-    /// Whether everything required answers.
+    /// Whether all required dependencies respond.
     pub ready: bool,
     /// Each dependency.
     pub dependencies: Vec<DependencyState>,

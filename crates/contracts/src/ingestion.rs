@@ -1,5 +1,5 @@
-//! The ingestion API: datasources, sinks and ingestions, in camelCase as its callers write it. An
-//! ingestion is a connection; a datasource is an Airbyte source, a sink an Airbyte destination.
+//! The ingestion API: datasources, sinks and ingestions, in camelCase. An ingestion is a
+//! connection, a datasource an Airbyte source, a sink an Airbyte destination.
 
 use catalog::select::StreamRequest;
 use chrono::{DateTime, Utc};
@@ -11,15 +11,15 @@ use uuid::Uuid;
 /// `POST /datasource` and `POST /sink`.
 #[derive(Clone, ToSchema)]
 pub struct NewEndpoint {
-    /// What people call it; need not be unique.
+    /// Its name; need not be unique.
     pub name: String,
-    /// A connector of this Airbyte, by the name people use: `mysql`, `s3`, `source-faker`.
+    /// A connector of this Airbyte, by its short name: `mysql`, `s3`, `source-faker`.
     #[schema(rename = "type")]
     pub kind: String,
     /// The short configuration of a common connector, or the connector's own.
     #[schema(value_type = Object)]
     pub config: Map<String, Value>,
-    /// A workspace, by id or name; absent where there is only one.
+    /// A workspace, by id or name; default: the only one.
     pub workspace: Option<String>,
 }
 
@@ -36,11 +36,11 @@ impl std::fmt::Debug for NewEndpoint {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Datasource {
-    /// Its id; the same as `sourceId`.
+    /// Its id; equal to `sourceId`.
     pub id: Uuid,
     /// Its id in Airbyte.
     pub source_id: Uuid,
-    /// What people call it.
+    /// Its name.
     pub name: String,
     /// Its connector's type, as `GET /datasource/types` names it.
     #[serde(rename = "type")]
@@ -48,7 +48,7 @@ pub struct Datasource {
     /// Its configuration, in short fields where its connector has them; secrets are `**********`.
     #[schema(value_type = Object)]
     pub config: Value,
-    /// Its connector, as Airbyte's definition is named.
+    /// Its connector, by the name of Airbyte's definition.
     pub source_name: String,
     /// Its workspace in Airbyte.
     pub workspace_id: Uuid,
@@ -58,11 +58,11 @@ pub struct Datasource {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Sink {
-    /// Its id; the same as `destinationId`.
+    /// Its id; equal to `destinationId`.
     pub id: Uuid,
     /// Its id in Airbyte.
     pub destination_id: Uuid,
-    /// What people call it.
+    /// Its name.
     pub name: String,
     /// Its connector's type, as `GET /sink/types` names it.
     #[serde(rename = "type")]
@@ -70,21 +70,21 @@ pub struct Sink {
     /// Its configuration, in short fields where its connector has them; secrets are `**********`.
     #[schema(value_type = Object)]
     pub config: Value,
-    /// Its connector, as Airbyte's definition is named.
+    /// Its connector, by the name of Airbyte's definition.
     pub destination_name: String,
     /// Its workspace in Airbyte.
     pub workspace_id: Uuid,
 }
 
-/// A datasource in a list.
+/// An entry in a list of datasources.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DatasourceItem {
     /// Its id.
     pub source_id: Uuid,
-    /// What people call it.
+    /// Its name.
     pub name: String,
-    /// Its connector, as Airbyte's definition is named.
+    /// Its connector, by the name of Airbyte's definition.
     pub source_name: String,
     /// Its connector's type.
     #[serde(rename = "type")]
@@ -96,21 +96,21 @@ pub struct DatasourceItem {
 /// `GET /datasource`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Datasources {
-    /// Every one, from all pages.
+    /// All datasources, from all pages.
     pub sources: Vec<DatasourceItem>,
-    /// How many.
+    /// Their number.
     pub total: usize,
 }
 
-/// A sink in a list.
+/// An entry in a list of sinks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SinkItem {
     /// Its id.
     pub destination_id: Uuid,
-    /// What people call it.
+    /// Its name.
     pub name: String,
-    /// Its connector, as Airbyte's definition is named.
+    /// Its connector, by the name of Airbyte's definition.
     pub destination_name: String,
     /// Its connector's type.
     #[serde(rename = "type")]
@@ -122,23 +122,23 @@ pub struct SinkItem {
 /// `GET /sink`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Sinks {
-    /// Every one, from all pages.
+    /// All sinks, from all pages.
     pub destinations: Vec<SinkItem>,
-    /// How many.
+    /// Their number.
     pub total: usize,
 }
 
-/// A connector that a datasource or sink may be of.
+/// A connector that a datasource or sink can use.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectorType {
-    /// What `type` takes.
+    /// The value for `type`.
     pub name: String,
-    /// As Airbyte's definition is named.
+    /// The name of Airbyte's definition.
     pub title: String,
     /// The definition in Airbyte.
     pub definition_id: Uuid,
-    /// The image, for instance `airbyte/source-mysql`.
+    /// The image, for example `airbyte/source-mysql`.
     pub docker_repository: String,
     /// The image's tag.
     pub docker_image_tag: String,
@@ -146,32 +146,32 @@ pub struct ConnectorType {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Object>>)]
     pub fields: Option<Value>,
-    /// The JSON schema of the connector's own configuration, where it was asked for.
+    /// The JSON schema of the connector's own configuration, if it was requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub schema: Option<Value>,
-    /// Where the JSON schema can be had.
+    /// The URL of the JSON schema.
     pub schema_url: String,
 }
 
 /// `GET /datasource/types` and `GET /sink/types`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ConnectorTypes {
-    /// By name.
+    /// The connectors, sorted by name.
     pub types: Vec<ConnectorType>,
-    /// How many.
+    /// Their number.
     pub total: usize,
 }
 
-/// How an ingestion is scheduled.
+/// The type of an ingestion's schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum IngestionScheduleType {
-    /// By a cron expression.
+    /// With a cron expression.
     Cron,
-    /// Every so often.
+    /// At an interval.
     Basic,
-    /// Only when asked to.
+    /// Only on request.
     #[default]
     Manual,
 }
@@ -190,19 +190,19 @@ pub enum TimeUnit {
     Weeks,
 }
 
-/// When an ingestion syncs by itself.
+/// An ingestion's schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IngestionSchedule {
-    /// How it is scheduled.
+    /// Its type.
     pub schedule_type: IngestionScheduleType,
-    /// Unix cron or Quartz, with `cron`.
+    /// Unix cron or Quartz, for `cron`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cron_expression: Option<String>,
-    /// The expression's time zone; absent: UTC.
+    /// The expression's time zone; default: UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cron_time_zone: Option<String>,
-    /// How many of `timeUnit`, with `basic`; absent with `timeUnit`: 24 hours.
+    /// Number of `timeUnit`, for `basic`; default if both are absent: 24 hours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units: Option<u32>,
     /// The unit of `units`.
@@ -210,14 +210,14 @@ pub struct IngestionSchedule {
     pub time_unit: Option<TimeUnit>,
 }
 
-/// Whether an ingestion syncs by itself and may be synced.
+/// Whether an ingestion is active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum IngestionSwitch {
-    /// It is on.
+    /// It syncs.
     #[default]
     Active,
-    /// It is off.
+    /// It does not sync.
     Inactive,
 }
 
@@ -225,37 +225,37 @@ pub enum IngestionSwitch {
 #[derive(Debug, Clone, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct NewIngestion {
-    /// Its name, unique; absent: made of its datasource's and its sink's.
+    /// Its name, unique; default: derived from its datasource and sink.
     pub name: Option<String>,
     /// The datasource.
     pub source_id: Uuid,
-    /// The sink; `sinkId` says the same.
+    /// The sink; `sinkId` is an alias.
     pub destination_id: Option<Uuid>,
-    /// The sink; `destinationId` says the same.
+    /// The sink; `destinationId` is an alias.
     pub sink_id: Option<Uuid>,
-    /// When it syncs by itself; absent: when asked to.
+    /// Its schedule; default: on request.
     pub schedule: Option<IngestionSchedule>,
-    /// `active` where absent.
+    /// Default: `active`.
     pub status: Option<IngestionSwitch>,
-    /// The streams to sync; absent means all. Each a name, or an object of `name`, `namespace`,
+    /// The streams to sync; default: all. Each is a name, or an object of `name`, `namespace`,
     /// `syncMode`, `destinationSyncMode`, `cursorField`, `primaryKey`, `selectedFields`.
     #[schema(value_type = Option<Vec<Object>>)]
     pub streams: Option<Vec<StreamRequest>>,
-    /// Taken and not kept: what it was made at is in the answer.
+    /// Accepted and ignored: the response has the actual time of creation.
     pub created: Option<DateTime<Utc>>,
-    /// Taken and not kept.
+    /// Accepted and ignored.
     pub updated: Option<DateTime<Utc>>,
 }
 
-/// `PATCH /ingestion/{connectionId}`: what is absent stays.
+/// `PATCH /ingestion/{connectionId}`: absent members stay unchanged.
 #[derive(Debug, Clone, Default, ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct IngestionPatch {
     /// Its name, unique.
     pub name: Option<String>,
-    /// When it syncs by itself.
+    /// Its schedule.
     pub schedule: Option<IngestionSchedule>,
-    /// Whether it is on.
+    /// Whether it is active.
     pub status: Option<IngestionSwitch>,
 }
 
@@ -263,21 +263,21 @@ pub struct IngestionPatch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ingestion {
-    /// Its id; the id of the connection that it is.
+    /// Its id, which is its connection's id.
     pub connection_id: Uuid,
-    /// Its datasource; null while there is none.
+    /// Its datasource; null until there is one.
     pub source_id: Option<Uuid>,
     /// Its sink.
     pub destination_id: Option<Uuid>,
-    /// Its sink.
+    /// Its sink; equal to `destinationId`.
     pub sink_id: Option<Uuid>,
     /// Its name.
     pub name: String,
-    /// `active`, `inactive`, `pending` (being made), `healing` or `failed`.
+    /// `active`, `inactive`, `pending` (being created), `healing` or `failed`.
     pub status: String,
-    /// When it syncs by itself, as it was written.
+    /// Its schedule, as it was written.
     pub schedule: IngestionSchedule,
-    /// When it was made.
+    /// When it was created.
     pub created: DateTime<Utc>,
     /// When it last changed.
     pub updated: DateTime<Utc>,
@@ -288,7 +288,7 @@ pub struct Ingestion {
 pub struct Ingestions {
     /// Oldest first.
     pub connections: Vec<Ingestion>,
-    /// How many there are, also where this is a page of them.
+    /// The total number, even if this is a page.
     pub total: u64,
 }
 
@@ -300,11 +300,11 @@ pub struct IngestionJob {
     pub id: String,
     /// `pending`, `running`, `succeeded`, `failed` or `cancelled`.
     pub status: String,
-    /// Rows that arrived.
+    /// Rows synced.
     pub rows: Option<i64>,
-    /// Bytes that arrived.
+    /// Bytes synced.
     pub bytes: Option<i64>,
-    /// When its first attempt began.
+    /// When its first attempt started.
     pub started_at: Option<DateTime<Utc>>,
     /// Why it failed.
     pub error: Option<String>,
@@ -316,15 +316,15 @@ pub struct IngestionJob {
 pub struct IngestionStatus {
     /// The ingestion.
     pub connection_id: Uuid,
-    /// The same.
+    /// Equal to `connectionId`.
     pub ingestion_id: Uuid,
     /// As in [`Ingestion`].
     pub status: String,
-    /// End of the newest sync or refresh that succeeded; null before the first.
+    /// End of the newest successful sync or refresh; null before the first.
     pub last_sync: Option<DateTime<Utc>>,
-    /// When it is due next by its schedule; null where it is not by itself.
+    /// Its next scheduled run; null if there is none.
     pub next_sync: Option<DateTime<Utc>>,
-    /// When it syncs by itself, as it was written.
+    /// Its schedule, as it was written.
     pub schedule: IngestionSchedule,
     /// Its newest job; null before the first.
     pub last_job: Option<IngestionJob>,
@@ -338,8 +338,8 @@ pub struct IngestionTriggered {
     pub connection_id: Uuid,
     /// The job in Airbyte.
     pub job_id: String,
-    /// `triggered`, or `attached` where a job ran already.
+    /// `triggered`, or `attached` if a job was already running.
     pub status: crate::SyncStatus,
-    /// The same in words.
+    /// The status as text.
     pub message: String,
 }

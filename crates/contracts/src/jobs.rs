@@ -1,30 +1,30 @@
-//! Syncs and jobs as they are shown.
+//! Sync responses and job views.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// What came of asking for a sync.
+/// Outcome of requesting a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SyncStatus {
     /// A job was started.
     Triggered,
-    /// One ran already; this is it.
+    /// A job was already running.
     Attached,
 }
 
-/// The answer to `POST /connections/{id}/sync`.
+/// The response to `POST /connections/{id}/sync`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SyncTriggered {
     /// The connection.
     pub connection_id: Uuid,
     /// Airbyte's id of the job.
     pub job_id: String,
-    /// Whether it was started now or ran already.
+    /// Whether it was started now or was already running.
     pub status: SyncStatus,
-    /// The same in words.
+    /// The status as text.
     pub message: String,
 }
 
@@ -39,16 +39,16 @@ pub struct JobView {
     pub job_type: String,
     /// `pending`, `running`, `succeeded`, `failed` or `cancelled`.
     pub status: String,
-    /// Rows that arrived.
+    /// Rows synced.
     pub rows_synced: Option<i64>,
-    /// Bytes that arrived.
+    /// Bytes synced.
     pub bytes_synced: Option<i64>,
     /// Attempts so far.
     pub attempts: i32,
-    /// `aam`, or `airbyte`: its scheduler or a person there; absent while it is not certain.
+    /// `aam`, or `airbyte` for its scheduler or a user there; absent while it is uncertain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_by: Option<String>,
-    /// When it began.
+    /// When it started.
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub completed_at: Option<DateTime<Utc>>,

@@ -8,26 +8,26 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// The answer to `POST /repair/apply_new_catalog`.
+/// The response to `POST /repair/apply_new_catalog`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ApplyAnswer {
     /// The connection.
     pub connection_id: Uuid,
-    /// The version before.
+    /// The previous version.
     pub previous_version: i32,
-    /// The version now; the same when nothing differed.
+    /// The new version; equal to the previous one if nothing differed.
     pub new_version: i32,
-    /// That it worked.
+    /// Always `success`; failures are problems.
     pub status: ApplyStatus,
-    /// The same in words.
+    /// The outcome as text.
     pub message: String,
 }
 
-/// That an applied catalog took.
+/// The status of an applied catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ApplyStatus {
-    /// It did.
+    /// The catalog is applied.
     Success,
 }
 
@@ -37,35 +37,35 @@ pub enum ApplyStatus {
 pub struct PlanRequest {
     /// The connection.
     pub connection_id: Uuid,
-    /// A catalog to plan for; absent: what the source offers now.
+    /// A catalog to plan for; default: what the source offers now.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub new_sync_catalog: Option<Box<RawValue>>,
-    /// Decisions to show the outcome of; absent: what applies by itself.
+    /// Decisions to show the outcome of; default: only what applies without approval.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub decisions: Decisions,
-    /// Salted sketches of the values of columns that left and came: evidence for renames.
+    /// Salted sketches of the values of removed and added columns: evidence for renames.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub sketches: Option<Sketches>,
 }
 
-/// The answer to `POST /repair/plan`.
+/// The response to `POST /repair/plan`.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct PlanAnswer {
     /// The connection.
     pub connection_id: Uuid,
     /// The version the plan starts from.
     pub version: i32,
-    /// What changed and what is to be done.
+    /// The changes and what is to be done.
     #[schema(value_type = Object)]
     pub plan: Plan,
-    /// To be sent along with a heal that means exactly this plan.
+    /// Sent with a heal to accept exactly this plan.
     pub plan_hash: String,
-    /// The plan in words.
+    /// The plan as text.
     pub text: String,
-    /// What to know before the next sync.
+    /// Warnings about the next sync.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -76,20 +76,20 @@ pub struct PlanAnswer {
 pub struct HealRequest {
     /// The connection.
     pub connection_id: Uuid,
-    /// Only if this is still the plan.
+    /// Heals only if the plan still has this hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_hash: Option<String>,
-    /// Which proposals are accepted; absent: none.
+    /// The proposals to accept; default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub accept: Option<Acceptance>,
-    /// Ids of changes whose old shape stays, also of those that would apply by themselves.
+    /// Ids of changes whose old shape stays, even if they would apply without approval.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub defer: Vec<String>,
-    /// Ids of additions that are kept out, and of renames that are none.
+    /// Ids of additions to leave out, and of renames to treat as a removal and an addition.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reject: Vec<String>,
-    /// The sketches that the plan was made with.
+    /// The sketches with which the plan was computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub sketches: Option<Sketches>,
@@ -99,27 +99,27 @@ pub struct HealRequest {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealBody {
-    /// Only if this is still the plan.
+    /// Heals only if the plan still has this hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_hash: Option<String>,
-    /// Which proposals are accepted; absent: none.
+    /// The proposals to accept; default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub accept: Option<Acceptance>,
     /// Ids of changes whose old shape stays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub defer: Vec<String>,
-    /// Ids of additions that are kept out, and of renames that are none.
+    /// Ids of additions to leave out, and of renames to treat as a removal and an addition.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reject: Vec<String>,
-    /// The sketches that the plan was made with.
+    /// The sketches with which the plan was computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub sketches: Option<Sketches>,
 }
 
 impl HealBody {
-    /// The heal of that connection.
+    /// The heal request for that connection.
     pub fn of(self, connection_id: Uuid) -> HealRequest {
         HealRequest {
             connection_id,
@@ -133,7 +133,7 @@ impl HealBody {
 }
 
 impl HealRequest {
-    /// What the caller decided about the plan's changes.
+    /// The caller's decisions about the plan's changes.
     pub fn decisions(&self) -> Decisions {
         Decisions {
             accept: self.accept.clone().unwrap_or_default(),
@@ -143,24 +143,24 @@ impl HealRequest {
     }
 }
 
-/// What came of a heal.
+/// Outcome of a heal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HealOutcome {
-    /// The source offers what the version says.
+    /// The source offers what the version describes.
     NoDrift,
-    /// A new version is in force.
+    /// A new version was applied.
     Healed,
-    /// Nothing was harmless enough; everything waits for acceptance.
+    /// No change was harmless enough; all await acceptance.
     Proposed,
-    /// The policy switched the connection off.
+    /// The policy deactivated the connection.
     Paused,
-    /// A job runs; the heal goes on when it ends.
+    /// A job is running; the heal continues when it ends.
     Waiting,
 }
 
 impl HealOutcome {
-    /// The word for it.
+    /// The JSON spelling.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NoDrift => "no_drift",
@@ -172,33 +172,33 @@ impl HealOutcome {
     }
 }
 
-/// The answer to `POST /repair/heal`.
+/// The response to `POST /repair/heal`.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct HealAnswer {
     /// The connection.
     pub connection_id: Uuid,
-    /// What came of it.
+    /// The outcome.
     pub outcome: HealOutcome,
-    /// What changed; absent while a job is waited for.
+    /// The changes; absent while waiting for a job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub plan: Option<Plan>,
-    /// The plan in words.
+    /// The plan as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// The version before.
+    /// The previous version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_version: Option<i32>,
-    /// The version now.
+    /// The new version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_version: Option<i32>,
-    /// Ids of the changes that still wait for acceptance.
+    /// Ids of the changes that still await acceptance.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending: Vec<String>,
-    /// The operation that starts the refresh and sync which follow.
+    /// The operation that starts the subsequent refresh and sync.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync_operation_id: Option<Uuid>,
-    /// What was done and what to know, in words.
+    /// Notes on what was done and what to expect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
@@ -209,9 +209,9 @@ pub struct HealAnswer {
 pub struct RollbackRequest {
     /// The connection.
     pub connection_id: Uuid,
-    /// The version whose catalog is put in force again.
+    /// The version to roll back to.
     pub version: i32,
-    /// Only if the connection is at this version.
+    /// Rolls back only if the connection is at this version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<i32>,
 }
@@ -220,15 +220,15 @@ pub struct RollbackRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RollbackBody {
-    /// The version whose catalog is put in force again.
+    /// The version to roll back to.
     pub version: i32,
-    /// Only if the connection is at this version.
+    /// Rolls back only if the connection is at this version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<i32>,
 }
 
 impl RollbackBody {
-    /// The same for a connection.
+    /// The rollback request for that connection.
     pub fn of(self, connection_id: Uuid) -> RollbackRequest {
         RollbackRequest {
             connection_id,
@@ -238,30 +238,30 @@ impl RollbackBody {
     }
 }
 
-/// The answer to a rollback.
+/// The response to a rollback.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RollbackAnswer {
     /// The connection.
     pub connection_id: Uuid,
-    /// The version before.
+    /// The previous version.
     pub previous_version: i32,
-    /// The version now; the one before when its catalog is the same.
+    /// The new version; equal to the previous one if the catalogs are equal.
     pub new_version: i32,
-    /// The same in words, and what a rollback does not restore.
+    /// The outcome as text, and what a rollback does not restore.
     pub message: String,
 }
 
-/// What the agent asks of the orchestrator in an operation of kind `sync`.
+/// The agent's request to the orchestrator in an operation of kind `sync`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncRequest {
-    /// Streams to read again before the plain sync.
+    /// Streams to refresh before the plain sync.
     #[serde(default)]
     pub refresh: Vec<(StreamDescriptor, RefreshMode)>,
 }
 
 impl SyncRequest {
-    /// Adds what another one asks for. A stream in both keeps the mode that drops more: what a
-    /// truncation was needed for is not cured by a merge.
+    /// Merges another request. A stream in both keeps the mode that drops more: where a truncation
+    /// is needed, a merge does not suffice.
     pub fn add(&mut self, other: Self) {
         for (stream, mode) in other.refresh {
             match self.refresh.iter_mut().find(|(known, _)| *known == stream) {

@@ -10,7 +10,7 @@ mod store;
 pub use startup::{Application, check_key};
 pub use store::KeyError;
 
-/// Every route of the service, and what it asks of its caller.
+/// Every route of the service with its access policy.
 pub fn route_table() -> Vec<shared::http::routes::Declared<shared::http::policy::Policy>> {
     shared::http::server::route_table(routes::configure)
 }

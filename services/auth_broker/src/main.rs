@@ -1,4 +1,4 @@
-//! The auth broker as a process of its own.
+//! The auth broker as a separate process.
 
 use std::process::ExitCode;
 

@@ -9,7 +9,7 @@ use crate::routes;
 #[openapi(
     info(
         title = "AAM auth broker",
-        description = "Credentials and what connectors get of them."
+        description = "Credentials and their parts of connector configurations."
     ),
     paths(
         routes::credentials::list,

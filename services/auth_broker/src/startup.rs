@@ -1,4 +1,4 @@
-//! From settings to a listening service.
+//! Starts the service from its settings.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::state::State;
 use crate::store::{KeyError, Vault};
 use crate::{openapi, routes, store};
 
-/// How long flows under way may take to end when the service stops.
+/// How long running flows may take to complete when the service stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// The auth broker, listening.
@@ -31,17 +31,17 @@ pub struct Application {
 }
 
 impl Application {
-    /// Binds the port; nothing is answered before [`Application::run`].
+    /// Binds the port; [`Application::run`] starts responding.
     ///
     /// # Errors
-    /// When the settings do not allow it or the port is taken.
+    /// Returns an error if the settings do not allow it or the port is taken.
     pub async fn build(
         settings: &Settings,
         registry: Registry,
         stopping: CancellationToken,
     ) -> Result<Self, StartError> {
         let vault = Vault::new(registry.clone(), sealing_key(&settings.secret_key()?));
-        // Started all the same: what the lost key sealed can be removed only through this service.
+        // Start anyway: what the lost key sealed can only be deleted through this service.
         if let Err(error @ KeyError::Changed { .. }) = vault.check_key().await {
             tracing::error!(code = ErrorCode::SecretKeyChanged.as_str(), "{error}");
         }
@@ -65,7 +65,7 @@ impl Application {
                 let database = database.clone();
                 async move {
                     let registry = health::probe("registry", true, registry.ping()).await;
-                    // One fault is told once.
+                    // Report one fault only once.
                     let mut all = vec![registry];
                     if all[0].ready {
                         all.push(health::probe("secret_key", true, vault.check_key()).await);
@@ -83,15 +83,15 @@ impl Application {
         Ok(Self { listening, state })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.listening.address
     }
 
-    /// Serves until told to stop.
+    /// Serves until asked to stop.
     ///
     /// # Errors
-    /// When serving fails.
+    /// Returns an error if serving fails.
     pub async fn run(self) -> Result<(), StartError> {
         let Self { listening, state } = self;
         server::serve(listening, &state.runtime, DRAIN).await?;
@@ -99,11 +99,12 @@ impl Application {
     }
 }
 
-/// Whether the SECRET_KEY of `settings` is the one that the registry's secrets were sealed with; fine
-/// where no key is at hand.
+/// Checks whether the SECRET_KEY of `settings` is the one that sealed the registry's secrets;
+/// succeeds if no key is available.
 ///
 /// # Errors
-/// [`KeyError`] says what was sealed with another, or why that cannot be found out.
+/// Returns a [`KeyError`] that names what was sealed with another key, or why this cannot be
+/// determined.
 pub async fn check_key(settings: &Settings) -> Result<(), KeyError> {
     let Ok(Some(root)) = settings.secret_key_at_hand() else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The drift-repair agent as a process of its own.
+//! The drift-repair agent as a separate process.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! From settings to a listening service.
+//! Starts the service from its settings.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::state::State;
 use crate::{flows, openapi, routes};
 
-/// How long flows under way may take to end when the service stops.
+/// How long running flows may take to complete when the service stops.
 const DRAIN: Duration = Duration::from_secs(15);
 
 /// The drift-repair agent, listening.
@@ -28,10 +28,10 @@ pub struct Application {
 }
 
 impl Application {
-    /// Binds the port; nothing is answered before [`Application::run`].
+    /// Binds the port; [`Application::run`] starts responding.
     ///
     /// # Errors
-    /// When the settings do not allow it or the port is taken.
+    /// Returns an error if the settings do not allow it or the port is taken.
     pub async fn build(
         settings: &Settings,
         registry: Registry,
@@ -83,15 +83,15 @@ impl Application {
         Ok(Self { listening, state })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.listening.address
     }
 
-    /// Serves and works until told to stop.
+    /// Serves and works until asked to stop.
     ///
     /// # Errors
-    /// When serving fails.
+    /// Returns an error if serving fails.
     pub async fn run(self) -> Result<(), StartError> {
         let Self { listening, state } = self;
         let runtime = state.runtime.clone();

@@ -12,6 +12,6 @@ pub(crate) struct State {
     pub(crate) registry: Registry,
     pub(crate) airbyte: Airbyte,
     pub(crate) runtime: Runtime,
-    /// Names this process in leases.
+    /// This process's name in leases.
     pub(crate) owner: Arc<str>,
 }

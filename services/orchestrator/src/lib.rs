@@ -9,7 +9,7 @@ mod state;
 
 pub use startup::Application;
 
-/// Every route of the service, and what it asks of its caller.
+/// Every route of the service with its access policy.
 pub fn route_table() -> Vec<shared::http::routes::Declared<shared::http::policy::Policy>> {
     shared::http::server::route_table(routes::configure)
 }

@@ -1,4 +1,4 @@
-//! The orchestrator as a process of its own.
+//! The orchestrator as a separate process.
 
 use std::process::ExitCode;
 

@@ -58,7 +58,8 @@ use crate::routes::ingestion::openapi::UnderPrefix;
         routes::ingestion::ingestions::status
     ),
     modifiers(&UnderPrefix),
-    tags((name = "ingestion", description = "Datasources, sinks and ingestions: the same connections in fewer words.")),
+    tags((name = "ingestion", description = "Datasources, sinks and ingestions: an API to the \
+                                             same connections that needs no knowledge of Airbyte.")),
     components(schemas(Problem, contracts::EventView))
 )]
 pub(crate) struct Document;

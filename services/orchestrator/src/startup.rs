@@ -1,4 +1,4 @@
-//! From settings to a listening service.
+//! Starts the service from its settings.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,10 +24,10 @@ use uuid::Uuid;
 use crate::state::State;
 use crate::{flows, openapi, routes};
 
-/// How long flows under way may take to end when the service stops.
+/// How long running flows may take to complete when the service stops.
 const DRAIN: Duration = Duration::from_secs(15);
 
-/// How long giving up leases may take.
+/// How long releasing leases may take.
 const HANDING_OVER: Duration = Duration::from_secs(2);
 
 /// The orchestrator, listening.
@@ -38,10 +38,11 @@ pub struct Application {
 }
 
 impl Application {
-    /// Binds the port; nothing is answered before [`Application::run`].
+    /// Binds the port; [`Application::run`] starts responding.
     ///
     /// # Errors
-    /// When the settings do not allow it, the registry does not answer or the port is taken.
+    /// Returns an error if the settings do not allow it, the registry does not answer or the port
+    /// is taken.
     pub async fn build(
         settings: &Settings,
         registry: Registry,
@@ -135,15 +136,15 @@ impl Application {
         })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.listening.address
     }
 
-    /// Serves and works until told to stop.
+    /// Serves and works until asked to stop.
     ///
     /// # Errors
-    /// When serving fails.
+    /// Returns an error if serving fails.
     pub async fn run(self) -> Result<(), StartError> {
         let Self {
             listening,
@@ -165,7 +166,7 @@ impl Application {
         worker.abort();
         let _ = worker.await;
         server::hand_over(&registry, &owner).await;
-        // Each has given its lease up by now, or is about to.
+        // Each has released its lease by now, or is about to.
         let ended = async { while duties.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(HANDING_OVER, ended).await;
         Ok(())

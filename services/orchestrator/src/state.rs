@@ -26,9 +26,9 @@ pub(crate) struct State {
     pub(crate) drift_repair: DriftRepair,
     pub(crate) runtime: Runtime,
     pub(crate) installation: Uuid,
-    /// Names this process in leases.
+    /// This process's name in leases.
     pub(crate) owner: Arc<str>,
-    /// Keys the fingerprints of requests, which may hold secrets.
+    /// Key of the fingerprints of requests, which may contain secrets.
     pub(crate) fingerprint_key: SecretString,
     /// Whether `AAM_API_KEY` is set.
     pub(crate) has_api_key: bool,
@@ -41,17 +41,17 @@ pub(crate) struct State {
     pub(crate) track_wake: Arc<Notify>,
     /// Wakes the relay of events.
     pub(crate) relay_wake: Arc<Notify>,
-    /// Where events are heard.
+    /// The feed of events for listeners.
     pub(crate) feed: Feed,
 }
 
 impl State {
-    /// The connection of that id.
+    /// Returns the connection with that id.
     pub(crate) async fn connection(&self, id: Uuid) -> Result<connection::Model, Error> {
         shared::flow::connection(&self.registry, id).await
     }
 
-    /// The same, if it belongs to the Airbyte that is configured.
+    /// As `connection`, but requires that it belongs to the configured Airbyte.
     pub(crate) async fn own_connection(&self, id: Uuid) -> Result<connection::Model, Error> {
         shared::flow::own_connection(&self.registry, &self.airbyte, id).await
     }

@@ -64,7 +64,7 @@ fn reports_every_invalid_field_of_an_onboarding() {
     let said = up.aam(&folder, &["onboard", "x", "-t", "sqlit"]).failed(1);
     assert!(said.contains("code source_type_unknown"), "{said}");
     assert!(
-        said.contains("the nearest are") && said.contains("SQLite"),
+        said.contains("similar ones are") && said.contains("SQLite"),
         "{said}"
     );
     let said = up

@@ -8,7 +8,7 @@ fn creates_changes_syncs_and_removes_an_ingestion() {
     let up = Up::start(&folder);
     let aam = |line: &str| up.aam(&folder, &line.split_whitespace().collect::<Vec<_>>());
     let made = aam("datasource create fields -t sqlite --set path=.aam/sample.db").fine();
-    assert!(made.starts_with("fields is made: "), "{made}");
+    assert!(made.starts_with("fields is created: "), "{made}");
     let lake = format!("path={}", folder.path().join("lake").display());
     up.aam(
         &folder,
@@ -119,7 +119,7 @@ fn reports_types_and_errors() {
     }
     let said = aam("datasource create m -t mysql --set hots=h").failed(1);
     for told in [
-        "config.host: is required; did you mean it by `hots`?",
+        "config.host: is required; did you misspell it as `hots`?",
         "code source_config_invalid",
     ] {
         assert!(said.contains(told), "{told} is missing in {said}");

@@ -56,7 +56,7 @@ fn watches_updates_rolls_back_and_deletes_a_connection() {
     ];
     let told = up.aam(&folder, &back).fine();
     assert!(
-        told.starts_with("The catalog of version 1 is in force as version 3."),
+        told.starts_with("The catalog of version 1 is now current as version 3."),
         "{told}"
     );
     let said = up.aam(&folder, &back).failed(1);
@@ -70,7 +70,7 @@ fn watches_updates_rolls_back_and_deletes_a_connection() {
         "fields is INACTIVE."
     );
     let said = up.aam(&folder, &["sync", "fields"]).failed(1);
-    assert!(said.contains("switched off"), "{said}");
+    assert!(said.contains("deactivated"), "{said}");
 
     let all = up.aam(&folder, &["operations", "fields"]).fine();
     for kind in ["onboard", "heal", "rollback", "update"] {

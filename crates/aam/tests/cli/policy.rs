@@ -102,16 +102,17 @@ fn reports_an_argument_that_is_neither_a_keyword_nor_a_file() {
     let folder = Folder::new();
     let said = folder.aam(&["policy", "check", "reckless"]).failed(1);
     assert!(
-        said.contains("`reckless` is none of propose, auto, pause") && said.contains("no file"),
+        said.contains("`reckless` is neither one of propose, auto, pause")
+            && said.contains("nor a readable file"),
         "{said}"
     );
     folder.write("broken.json", "{");
     let ran = folder.aam(&["policy", "check", "broken.json"]);
     assert_eq!(ran.code, Some(1));
-    assert!(ran.out.starts_with("is no JSON: EOF"), "{ran:?}");
+    assert!(ran.out.starts_with("is not JSON: EOF"), "{ran:?}");
     let said = folder.aam(&["policy", "explain", "broken.json"]).failed(1);
     assert!(
-        said.contains("broken.json is invalid: is no JSON"),
+        said.contains("broken.json is invalid: is not JSON"),
         "{said}"
     );
     folder.write("list.json", "[]");
@@ -119,7 +120,7 @@ fn reports_an_argument_that_is_neither_a_keyword_nor_a_file() {
         .aam(&["policy", "explain", "auto", "--plan", "list.json"])
         .failed(1);
     assert!(
-        said.contains("list.json is no plan: it has no `changes`"),
+        said.contains("list.json is not a plan: it has no `changes`"),
         "{said}"
     );
 }

@@ -208,7 +208,7 @@ fn interrupting_a_waiting_sync_detaches_and_leaves_the_job_running() {
     interrupt(&waiting);
     assert_eq!(ended(&mut waiting), Some(0));
     let said = std::io::read_to_string(waiting.stderr.take().unwrap()).unwrap();
-    assert!(said.contains("Detached; job 1 goes on."), "{said}");
+    assert!(said.contains("Detached; job 1 continues."), "{said}");
     let end = until("the job ends", || {
         Some(job()).filter(|job| job["status"] != "running" && job["status"] != "pending")
     });

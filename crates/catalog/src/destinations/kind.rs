@@ -1,8 +1,8 @@
-//! The kinds of destinations that are known, and the names under which they go.
+//! The known kinds of destinations, and their names.
 
 use serde::{Deserialize, Serialize};
 
-/// What a connection writes into.
+/// The kind of a connection's destination.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -22,14 +22,14 @@ pub enum DestinationKind {
     Bigquery,
     /// Amazon Redshift.
     Redshift,
-    /// Any other: the careful answer to every question.
+    /// Any other: the conservative answer to every question.
     #[default]
     Unknown,
 }
 
-/// A word that names no kind of destination.
+/// A word that is not a kind of destination.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no kind of destination; one of {words}", words = DestinationKind::words())]
+#[error("unknown kind of destination {0:?}; expected one of {words}", words = DestinationKind::words())]
 pub struct UnknownKind(pub String);
 
 impl DestinationKind {
@@ -45,8 +45,8 @@ impl DestinationKind {
         Self::Unknown,
     ];
 
-    /// The kind of a connector by its definition's name or its image, for instance
-    /// `airbyte/destination-postgres:2.1`, and of the embedded Airbyte's destination `local`.
+    /// The kind of a connector by its definition's name or its image, for example
+    /// `airbyte/destination-postgres:2.1`, including the embedded Airbyte's destination `local`.
     pub fn of(connector_name: &str) -> Self {
         let name = connector_name.trim().to_lowercase();
         let image = name.rsplit('/').next().unwrap_or_default();
@@ -64,7 +64,7 @@ impl DestinationKind {
         }
     }
 
-    /// The word for it.
+    /// The keyword of the kind.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",

@@ -1,4 +1,4 @@
-//! The facts as they are written, and as they are looked up.
+//! The facts about destinations, in their file format and as lookup tables.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,13 +7,13 @@ use serde::Deserialize;
 use super::{Confidence, DestinationKind, Follows, Source, Values, Verdict};
 use crate::types::ValueType;
 
-/// What each kind of destination does.
+/// The behavior of each kind of destination.
 pub(super) struct Matrix {
     sources: BTreeMap<&'static str, Source>,
     rows: [Row; DestinationKind::ALL.len()],
 }
 
-/// What one kind of destination does.
+/// The behavior of one kind of destination.
 pub(super) struct Row {
     columns: [&'static str; ValueType::ALL.len()],
     retype: Vec<(Columns<'static>, Columns<'static>, Verdict)>,
@@ -91,8 +91,8 @@ impl From<Fact<'static>> for Verdict {
     }
 }
 
-/// What happens when a column of one of those types becomes one of these; the first rule that
-/// covers a pair decides.
+/// What happens when a column of one of those types changes to one of these; the first matching
+/// rule decides.
 #[derive(Deserialize)]
 struct Rule<'a> {
     #[serde(borrow)]
@@ -134,7 +134,7 @@ impl<'a> Columns<'a> {
 }
 
 impl Matrix {
-    /// Reads the facts and sees to it that every question has an answer.
+    /// Parses the facts and checks that every question has an answer.
     pub(super) fn parse(text: &'static str) -> Result<Self, String> {
         let Document {
             sources,
@@ -192,17 +192,17 @@ impl Row {
         ];
         named.extend(written.retype.iter().map(|rule| rule.fact.source));
         if let Some(id) = named.into_iter().find(|id| !sources.contains_key(id)) {
-            return Err(format!("{id:?} is no source"));
+            return Err(format!("{id:?} is not a source"));
         }
         for rule in &written.retype {
             let mut types = rule.from.named().iter().chain(rule.to.named());
             if let Some(column) = types.find(|column| !columns.contains(column)) {
-                return Err(format!("{column:?} is no column type"));
+                return Err(format!("{column:?} is not a column type"));
             }
         }
         let last = written.retype.last().map(|rule| (&rule.from, &rule.to));
         if !matches!(last, Some((Columns::All(_), Columns::All(_)))) {
-            return Err("the last rule has to cover every change of a type".to_owned());
+            return Err("the last rule must cover every type change".to_owned());
         }
         Ok(Self {
             columns,
@@ -239,7 +239,7 @@ impl Row {
             .retype
             .iter()
             .find(|(of, into, _)| of.has(from) && into.has(to));
-        // The last rule covers everything, so there always is one.
+        // The last rule covers everything, so there is always one.
         rule.map_or(self.unchanged, |(_, _, verdict)| *verdict)
     }
 }

@@ -1,5 +1,5 @@
-//! What destinations do about drift: the column that a type becomes there, and what happens to a
-//! table that exists already when a column comes, goes or changes its type. The facts stand in
+//! How destinations behave on drift: the column type for each value type, and what happens to an
+//! existing table when a column is added, removed or changes its type. The facts are in
 //! `data/destinations.json`, each with its source.
 
 mod kind;
@@ -14,64 +14,63 @@ use matrix::{Matrix, Row};
 
 pub use kind::{DestinationKind, UnknownKind};
 
-/// What a destination does with a table that exists already.
+/// What a destination does with an existing table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Follows {
-    /// The table is changed where it stands.
+    /// The table is changed in place.
     InPlace,
-    /// The table is changed, or can be, but older rows are right only after they are read again.
+    /// The table is or can be changed, but older rows are only correct after a refresh.
     Refresh,
-    /// The table keeps its shape: the sync ends over it, or forces new values into the old type.
+    /// The table keeps its shape: the sync fails, or new values are converted to the old type.
     Refuses,
 }
 
-/// What becomes of the values: those that the table holds, and where it keeps its shape, those that
-/// come.
+/// What happens to the values: those in the table and, if it keeps its shape, new ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Values {
-    /// They stay, digits beyond a double's precision aside.
+    /// They are kept, except for digits beyond a double's precision.
     Kept,
-    /// Some can be shortened or become null, or the sources disagree.
+    /// Some can be truncated or become null, or the sources disagree.
     AtRisk,
-    /// They are gone.
+    /// They are lost.
     Lost,
 }
 
-/// How well a fact is known.
+/// How certain a fact is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
-    /// A connector of AAM's does so; tests see it.
+    /// One of AAM's connectors behaves like this; tests verify it.
     Observed,
-    /// The source says so.
+    /// The source states it.
     Documented,
-    /// The source is silent about exactly this, or was not read there; it follows from the rest.
+    /// The source does not mention this, or was not consulted; it follows from the rest.
     Assumed,
 }
 
-/// What a destination does about one change.
+/// What a destination does about a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     /// What it does with the table.
     pub follows: Follows,
-    /// What becomes of the values.
+    /// What happens to the values.
     pub values: Values,
-    /// The same in words, without a subject.
+    /// The verdict as text, without a subject.
     pub reason: &'static str,
     /// Id of the source, for [`source`].
     pub source: &'static str,
-    /// How well it is known.
+    /// How certain it is.
     pub confidence: Confidence,
 }
 
-/// Where a fact is from.
+/// The source of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Source {
     /// The page's title.
     pub title: &'static str,
-    /// Its address; empty for what is assumed.
+    /// Its address; empty for an assumption.
     pub address: &'static str,
 }
 
@@ -80,7 +79,7 @@ static MATRIX: LazyLock<Matrix> = LazyLock::new(|| {
         .expect("the data is a part of the program, and a test parses it")
 });
 
-/// The source of that id.
+/// Returns the source with that id.
 pub fn source(id: &str) -> Option<&'static Source> {
     MATRIX.source(id)
 }
@@ -95,12 +94,12 @@ impl DestinationKind {
         MATRIX.row(self)
     }
 
-    /// The column type that values of the type get there; empty where a column has none.
+    /// The column type for values of this type; empty if a column has none.
     pub fn column_type(self, value: ValueType) -> &'static str {
         self.row().column(value)
     }
 
-    /// What happens to an existing table when a column's type changes so.
+    /// What happens to an existing table when a column's type changes like this.
     pub fn retype(self, from: ValueType, to: ValueType) -> Verdict {
         self.row().retype(from, to)
     }
@@ -110,23 +109,23 @@ impl DestinationKind {
         self.row().add_column
     }
 
-    /// What happens when a stream has lost a column.
+    /// What happens when a stream loses a column.
     pub fn remove_column(self) -> Verdict {
         self.row().remove_column
     }
 
-    /// What happens when a stream's key is another one.
+    /// What happens when a stream's key changes.
     pub fn change_key(self) -> Verdict {
         self.row().change_key
     }
 
-    /// What happens when a column has another name and nothing maps it back.
+    /// What happens when a column is renamed and no mapper restores the old name.
     pub fn rename_column(self) -> Verdict {
         self.row().rename_column
     }
 
-    /// Whether all columns of the stream can be null there, so that it does not matter whether the
-    /// source says that they can.
+    /// Whether all columns of the stream are nullable there, so that the source's nullability does
+    /// not matter.
     pub fn nullable_columns(self) -> bool {
         self.row().nullable_columns
     }

@@ -1,4 +1,4 @@
-//! The data is whole, and says what is known.
+//! The data is complete and matches what is known.
 
 use super::matrix::Matrix;
 use super::{Confidence, DestinationKind, Follows, Values, source, sources};
@@ -39,7 +39,7 @@ fn every_question_has_an_answer_with_a_source() {
 }
 
 #[test]
-fn what_stays_the_same_is_always_followed_in_place() {
+fn an_unchanged_type_is_always_followed_in_place() {
     for kind in DestinationKind::ALL {
         for one in T::ALL {
             let same = kind.retype(one, one);
@@ -61,10 +61,10 @@ fn what_stays_the_same_is_always_followed_in_place() {
     }
 }
 
-/// An address of our own code names a folder that is there, so that the file is not left behind
-/// when a connector moves.
+/// An address within this repository names an existing folder, so that the file is updated when a
+/// connector moves.
 #[test]
-fn the_sources_are_there() {
+fn the_sources_exist() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     for id in sources() {
         let source = source(id).unwrap();
@@ -79,7 +79,7 @@ fn the_sources_are_there() {
 }
 
 #[test]
-fn columns_are_what_the_destinations_make() {
+fn columns_match_what_the_destinations_create() {
     let facts = [
         (Snowflake, T::Number, "FLOAT"),
         (Snowflake, T::Integer, "NUMBER"),
@@ -105,7 +105,7 @@ fn columns_are_what_the_destinations_make() {
 }
 
 #[test]
-fn types_change_as_the_destinations_let_them() {
+fn type_changes_match_the_destinations() {
     let facts = [
         (Snowflake, T::Integer, T::Number, InPlace, Kept),
         (Snowflake, T::Number, T::Integer, InPlace, AtRisk),
@@ -176,7 +176,7 @@ fn types_change_as_the_destinations_let_them() {
 }
 
 #[test]
-fn columns_and_keys_come_and_go_as_the_destinations_let_them() {
+fn column_and_key_changes_match_the_destinations() {
     for kind in DestinationKind::ALL {
         let added = kind.add_column();
         assert_eq!((added.follows, added.values), (InPlace, Kept), "{kind}");
@@ -196,7 +196,7 @@ fn columns_and_keys_come_and_go_as_the_destinations_let_them() {
 }
 
 #[test]
-fn connectors_are_known_by_their_names() {
+fn recognizes_connectors_by_name() {
     let names = [
         ("destination-postgres", Postgres),
         ("airbyte/destination-postgres:2.1", Postgres),
@@ -228,12 +228,12 @@ fn connectors_are_known_by_their_names() {
     assert!(
         fault
             .to_string()
-            .starts_with("\"oracle\" is no kind of destination; one of postgres, sqlite")
+            .starts_with("unknown kind of destination \"oracle\"; expected one of postgres, sqlite")
     );
 }
 
 #[test]
-fn data_with_a_hole_is_refused() {
+fn rejects_incomplete_data() {
     let refused = |from: &str, to: &str| {
         let text = DATA.replacen(from, to, 1);
         assert_ne!(text, DATA, "{from}");

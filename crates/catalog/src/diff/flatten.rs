@@ -1,5 +1,5 @@
-//! A schema as Airbyte flattens it: path → node, with the way it treats nodes without a type and
-//! paths that occur more than once.
+//! Flattens a schema like Airbyte: path → node, with its treatment of nodes without a type and of
+//! duplicate paths.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -12,12 +12,12 @@ use crate::node::Node;
 /// The fields of a schema by path.
 pub(super) type Fields<'a> = IndexMap<Vec<&'a str>, Field<'a>>;
 
-/// What stands at a path.
+/// The content of a path.
 #[derive(PartialEq)]
 pub(super) enum Field<'a> {
     /// One schema.
     Schema(&'a Node<'a>),
-    /// Several: Airbyte no longer looks at them, so that any two are equal.
+    /// Several: Airbyte ignores their content, so that any two are equal.
     Duplicated,
 }
 
@@ -35,7 +35,7 @@ pub(super) fn flatten<'a>(root: &'a Node<'a>) -> Fields<'a> {
     visit(root, false, &mut Vec::new(), &mut visited);
     let mut untyped = Prefixes::default();
     let mut fields = Fields::with_capacity(visited.len());
-    // The root itself comes first and is no field.
+    // The root itself comes first and is not a field.
     for (path, node) in visited.into_iter().skip(1) {
         let typed = node.members().iter().any(|(key, _)| key.contains("type"));
         if !typed {
@@ -55,8 +55,8 @@ pub(super) fn flatten<'a>(root: &'a Node<'a>) -> Fields<'a> {
     fields
 }
 
-/// Texts none of which begins with another, so that one look-up finds out whether any of them is
-/// the beginning of a text.
+/// Texts of which none is a prefix of another, so that one lookup finds whether any of them is a
+/// prefix of a text.
 #[derive(Default)]
 struct Prefixes(BTreeSet<String>);
 
@@ -87,9 +87,9 @@ impl Prefixes {
     }
 }
 
-/// Visits a node and what is below it. A type that is listed repeatedly shows what is below once
-/// more each time; from the third time on that changes nothing, so that `again` marks the second
-/// and repetitions inside repetitions do not multiply.
+/// Visits a node and its descendants. A type that is listed repeatedly yields its descendants once
+/// more each time; from the third time on that changes nothing, so `again` marks the second visit
+/// and nested repetitions do not multiply.
 fn visit<'a>(
     node: &'a Node<'a>,
     again: bool,
@@ -136,7 +136,7 @@ fn visit<'a>(
 
 fn types<'a>(node: &'a Node<'a>) -> Vec<&'a str> {
     match node.get("type") {
-        // Others lead nowhere, and a list may be long.
+        // Other types have no descendants, and a list may be long.
         Some(Node::List(types)) => {
             let texts = types.iter().filter_map(Node::text);
             let mut kinds = Vec::new();

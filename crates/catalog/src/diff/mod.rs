@@ -1,5 +1,5 @@
-//! Airbyte's own schema diff, reproduced exactly: it decides when Airbyte disables a connection,
-//! so a plan has to know its verdict, oddities included.
+//! Airbyte's own schema diff, reproduced exactly, including its oddities: it determines when
+//! Airbyte disables a connection, so a plan has to know its verdict.
 
 mod flatten;
 
@@ -15,15 +15,15 @@ use flatten::{Fields, flatten};
 /// Airbyte's `CatalogDiff`: serializes to the Config API's object.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CatalogDiff {
-    /// What changed; Airbyte promises no order, this one is removed, added, updated.
+    /// The changes. Airbyte promises no order; here it is removed, added, updated.
     pub transforms: Vec<StreamTransform>,
 }
 
-/// What happened to a stream.
+/// The type of a stream's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StreamTransformType {
-    /// The source has it now.
+    /// The source has a new stream.
     AddStream,
     /// The source lost it.
     RemoveStream,
@@ -35,9 +35,9 @@ pub enum StreamTransformType {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StreamTransform {
-    /// What happened.
+    /// The type of change.
     pub transform_type: StreamTransformType,
-    /// To which stream.
+    /// The changed stream.
     pub stream_descriptor: StreamDescriptor,
     /// The details of an update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,15 +54,15 @@ pub struct UpdateStream {
     pub stream_attribute_transforms: Vec<AttributeTransform>,
 }
 
-/// What happened to a field.
+/// The type of a field's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldTransformType {
-    /// The source has it now.
+    /// The source has a new field.
     AddField,
     /// The source lost it.
     RemoveField,
-    /// Its schema changed, or that of something inside it.
+    /// Its schema changed, or that of something within it.
     UpdateFieldSchema,
 }
 
@@ -70,11 +70,11 @@ pub enum FieldTransformType {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FieldTransform {
-    /// What happened.
+    /// The type of change.
     pub transform_type: FieldTransformType,
     /// Path of the field; array items are the component `items`.
     pub field_name: Vec<String>,
-    /// Whether Airbyte disables the connection for it.
+    /// Whether Airbyte disables the connection because of it.
     pub breaking: bool,
     /// Set for an added field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,7 +90,7 @@ pub struct FieldTransform {
 /// The schema of an added or removed field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FieldSchema {
-    /// The field's whole schema.
+    /// The field's complete schema.
     pub schema: Value,
 }
 
@@ -104,11 +104,11 @@ pub struct SchemaUpdate {
     pub new_schema: Value,
 }
 
-/// What happened to an attribute of a stream.
+/// The type of an attribute's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttributeTransformType {
-    /// The source's key changed.
+    /// The source-defined key changed.
     UpdatePrimaryKey,
 }
 
@@ -116,9 +116,9 @@ pub enum AttributeTransformType {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AttributeTransform {
-    /// What happened.
+    /// The type of change.
     pub transform_type: AttributeTransformType,
-    /// Whether Airbyte disables the connection for it.
+    /// Whether Airbyte disables the connection because of it.
     pub breaking: bool,
     /// The keys.
     pub update_primary_key: KeyUpdate,
@@ -136,25 +136,25 @@ pub struct KeyUpdate {
     pub new_primary_key: Vec<Vec<String>>,
 }
 
-/// Airbyte's word for a diff as a whole.
+/// Airbyte's classification of a whole diff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemaChange {
     /// Nothing changed.
     NoChange,
-    /// Something changed that Airbyte can live with.
+    /// There are changes, none of them breaking.
     NonBreaking,
-    /// Airbyte disables the connection.
+    /// There are breaking changes: Airbyte disables the connection.
     Breaking,
 }
 
 impl CatalogDiff {
-    /// Whether nothing changed, as Airbyte sees it.
+    /// Whether nothing changed, by Airbyte's rules.
     pub fn is_empty(&self) -> bool {
         self.transforms.is_empty()
     }
 
-    /// Whether Airbyte disables the connection for it.
+    /// Whether Airbyte disables the connection because of it.
     pub fn is_breaking(&self) -> bool {
         self.transforms
             .iter()
@@ -162,7 +162,7 @@ impl CatalogDiff {
             .any(UpdateStream::is_breaking)
     }
 
-    /// Airbyte's word for it.
+    /// Airbyte's classification.
     pub fn schema_change(&self) -> SchemaChange {
         if self.is_empty() {
             SchemaChange::NoChange
@@ -175,7 +175,7 @@ impl CatalogDiff {
 }
 
 impl UpdateStream {
-    /// Whether Airbyte disables the connection for it.
+    /// Whether Airbyte disables the connection because of it.
     pub fn is_breaking(&self) -> bool {
         self.field_transforms.iter().any(|t| t.breaking)
             || self.stream_attribute_transforms.iter().any(|t| t.breaking)
@@ -186,7 +186,7 @@ impl UpdateStream {
     }
 }
 
-/// Airbyte's diff from `old` to `new`, both as discovered, for a connection that copies what is
+/// Airbyte's diff from `old` to `new`, both as discovered, for a connection that syncs what is
 /// selected in `configured`.
 pub fn airbyte(old: &SyncCatalog, new: &SyncCatalog, configured: &SyncCatalog) -> CatalogDiff {
     let index = |catalog| -> IndexMap<StreamDescriptor, &StreamDef> { by_descriptor(catalog) };
@@ -221,7 +221,7 @@ pub fn airbyte(old: &SyncCatalog, new: &SyncCatalog, configured: &SyncCatalog) -
     CatalogDiff { transforms }
 }
 
-/// Airbyte's diff of one configured stream; nothing when it sees none.
+/// Airbyte's diff of one configured stream; `None` if it finds no change.
 pub fn stream(old: &StreamDef, new: &StreamDef, config: &StreamConfig) -> Option<UpdateStream> {
     let mut update = UpdateStream::default();
     if !old.same_schema_text(new) {
@@ -249,7 +249,7 @@ pub fn stream(old: &StreamDef, new: &StreamDef, config: &StreamConfig) -> Option
     (!update.is_empty()).then_some(update)
 }
 
-/// Whether two keys have the same parts in whatever order.
+/// Whether two keys have the same parts, in any order.
 pub(crate) fn same_key(a: &[Vec<String>], b: &[Vec<String>]) -> bool {
     a.iter().all(|part| b.contains(part)) && b.iter().all(|part| a.contains(part))
 }

@@ -1,4 +1,4 @@
-//! What a stream is besides its columns: key, cursor, read modes, metadata.
+//! The attributes of a stream apart from its columns: key, cursor, read modes, metadata.
 
 use airbyte_protocol::SyncMode;
 use serde_json::json;
@@ -33,24 +33,24 @@ impl Stream<'_> {
         }
         let config = &self.entry.config;
         let judgement = if !config.selected {
-            Judgement::nothing("the stream is not copied")
+            Judgement::nothing("the stream is not synced")
         } else if !config.needs_key() {
             update("the stream is written without a key")
         } else if new.is_empty() {
-            let reason = "the source no longer says what identifies a row; accepting keeps the \
-                          present key as the connection's own";
+            let reason = "the source no longer defines what identifies a row; accepting keeps the \
+                          current key as the connection's own";
             Judgement::choice(Severity::Warning, reason)
         } else if diff::same_key(&config.primary_key, new) {
             update("the connection already uses this key")
         } else {
             let verdict = self.copying.destination.change_key();
             let how = match verdict.follows {
-                Follows::Refuses => format!("; the destination refuses it: {}", verdict.reason),
+                Follows::Refuses => format!("; the destination rejects it: {}", verdict.reason),
                 Follows::InPlace | Follows::Refresh => String::new(),
             };
             let reason = format!(
-                "rows are identified by another key; accepting drops the rows written under the \
-                 old one once all are read again{how}"
+                "rows are identified by a different key; accepting drops the rows written under \
+                 the old one after a refresh{how}"
             );
             Judgement::choice(Severity::Breaking, reason)
                 .refreshed(self.copying.refresh(RefreshMode::Truncate))
@@ -80,14 +80,14 @@ impl Stream<'_> {
             used.clone()
         };
         let judgement = if !config.selected {
-            Judgement::nothing("the stream is not copied")
+            Judgement::nothing("the stream is not synced")
         } else if !config.is_incremental() {
             update("the stream is read as a whole")
         } else if next == used && !used.is_empty() {
-            update("the connection's own cursor stays")
+            update("the connection keeps its own cursor")
         } else {
-            let reason = "the source reads by another cursor: what was saved for the old one is \
-                          of no use, so all rows are read again";
+            let reason = "the source uses a different cursor: the saved state of the old one is \
+                          useless, so all rows are read again";
             Judgement::choice(Severity::Breaking, reason)
                 .refreshed(self.copying.refresh(RefreshMode::Truncate))
         };
@@ -123,13 +123,13 @@ impl Stream<'_> {
             SyncMode::Incremental => new.is_empty() || self.now.supports_incremental(),
         };
         let judgement = if !config.selected {
-            Judgement::nothing("the stream is not copied")
+            Judgement::nothing("the stream is not synced")
         } else if possible {
-            update("the way the stream is read stays possible")
+            update("the stream can still be read as before")
         } else {
             let modes = modes::choose_modes(self.now, &self.capabilities.destination_sync_modes);
             let reason = format!(
-                "the source can no longer read it by {}; accepting goes over to {} with {}",
+                "the source can no longer read it by {}; accepting switches to {} with {}",
                 read_word(config.sync_mode),
                 read_word(modes.sync_mode),
                 word(modes.destination_sync_mode),
@@ -151,9 +151,9 @@ impl Stream<'_> {
             return None;
         }
         let reason = if after {
-            "an interrupted full refresh goes on where it stopped from now on"
+            "an interrupted full refresh now resumes where it stopped"
         } else {
-            "an interrupted full refresh starts again from now on"
+            "an interrupted full refresh now restarts from the beginning"
         };
         let found = self.found(ChangeKind::ResumabilityChanged);
         Some(
@@ -185,12 +185,12 @@ impl Stream<'_> {
         Some(
             found
                 .values(before, after)
-                .judged(self.own_roles(), update("no record shows it")),
+                .judged(self.own_roles(), update("does not affect records")),
         )
     }
 
-    /// The roots without their columns, and without the numbers of columns whose changes are told
-    /// by themselves.
+    /// The roots without their columns, and without the ids of columns whose changes are reported
+    /// separately.
     fn own_roots(&self) -> (Node<'_>, Node<'_>) {
         let (before, after) = (Identities::of(self.roots.0), Identities::of(self.roots.1));
         let comparable = before.are_comparable(&after);

@@ -8,7 +8,7 @@ use super::severity::Judgement;
 use crate::renames::Evidence;
 use crate::types::Relation;
 
-/// What changed.
+/// The kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
@@ -16,39 +16,39 @@ pub enum ChangeKind {
     StreamAdded,
     /// The source lost a stream.
     StreamRemoved,
-    /// A stream has another name.
+    /// A stream was renamed.
     StreamRenamed,
-    /// A stream of that name is in another namespace.
+    /// A stream moved to another namespace.
     StreamMoved,
-    /// A stream has a new column, or a column has a new field inside.
+    /// A stream has a new column, or a column has a new nested field.
     FieldAdded,
-    /// A stream lost a column, or a column a field inside.
+    /// A stream lost a column, or a column lost a nested field.
     FieldRemoved,
-    /// A field has another name beside the same siblings.
+    /// A field was renamed within its parent.
     FieldRenamed,
-    /// A field is inside another parent.
+    /// A field moved to another parent.
     FieldMoved,
-    /// A field's `type` is another one.
+    /// A field's `type` changed.
     FieldTypeChanged,
-    /// Only whether a field can be null changed.
+    /// Only a field's nullability changed.
     FieldNullabilityChanged,
-    /// A field's `format` is another one, its `type` the same.
+    /// A field's `format` changed, but not its `type`.
     FieldFormatChanged,
-    /// A field's `airbyte_type` is another one, its `type` and `format` the same.
+    /// A field's `airbyte_type` changed, but not its `type` and `format`.
     FieldAirbyteTypeChanged,
-    /// The values that a field can have are listed differently.
+    /// A field's list of allowed values changed.
     FieldEnumChanged,
-    /// A column was dropped and made again under its name.
+    /// A column was dropped and recreated with the same name.
     FieldRecreated,
-    /// The key that the source defines changed.
+    /// The source-defined key changed.
     PrimaryKeyChanged,
     /// The cursor that the source defines or proposes changed.
     CursorChanged,
-    /// The source reads the stream in other ways.
+    /// The source's read modes for the stream changed.
     ModesChanged,
     /// Whether a full refresh of the stream can checkpoint changed.
     ResumabilityChanged,
-    /// Something that no record shows.
+    /// Something that does not affect records.
     Metadata,
 }
 
@@ -77,24 +77,25 @@ impl ChangeKind {
     ];
 }
 
-/// How grave a change is for the connection.
+/// How much harm a change can do to the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Nothing of it reaches the destination.
+    /// The change does not reach the destination.
     Info,
-    /// The destination follows and loses nothing.
+    /// The destination follows without loss.
     Safe,
-    /// Something is no longer copied, or looks different downstream; what was copied stays.
+    /// Something is no longer synced, or looks different at the destination; synced data stays.
     Warning,
-    /// The stream cannot go on as it did: itself, its key or its cursor is concerned.
+    /// The stream cannot continue as before: the change concerns the stream itself, its key or its
+    /// cursor.
     Breaking,
-    /// Values that were copied can get lost.
+    /// Synced values can be lost.
     DataLoss,
 }
 
 impl Severity {
-    /// Every severity, the lightest first.
+    /// All severities, in ascending order.
     pub const ALL: [Self; 5] = [
         Self::Info,
         Self::Safe,
@@ -104,50 +105,50 @@ impl Severity {
     ];
 }
 
-/// What the connection uses a changed stream or field for.
+/// How the connection uses a changed stream or field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// It is copied.
+    /// It is synced.
     Selected,
-    /// It is part of the key in use.
+    /// It is part of the primary key in use.
     PrimaryKey,
     /// It is the cursor in use.
     Cursor,
 }
 
-/// What a change asks for.
+/// What a change requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Remedy {
-    /// Nothing reaches Airbyte.
+    /// Nothing is sent to Airbyte.
     Nothing,
-    /// The connection's catalog has to be updated.
+    /// The connection's catalog must be updated.
     SchemaUpdate,
-    /// The catalog has to be updated and the stream read again.
+    /// The catalog must be updated and the stream refreshed.
     Refresh,
-    /// A person has to choose.
+    /// A person must decide.
     Choice,
 }
 
-/// What a stream's rows need after a change, in Airbyte's words.
+/// The mode of a stream's refresh after a change, in Airbyte's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RefreshMode {
-    /// Read everything again and keep the rows.
+    /// Reads everything again and keeps the rows.
     Merge,
-    /// Read everything again and drop the older rows.
+    /// Reads everything again and drops the older rows.
     Truncate,
 }
 
-/// What happens to a change when nobody decides.
+/// What happens to a change without a person's decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
-    /// It applies by itself.
+    /// It is applied.
     Apply,
     /// It waits until a person accepts it; the old shape stays.
     NeedsAcceptance,
-    /// The old shape stays and nobody is asked.
+    /// The old shape stays and no approval is requested.
     Ignore,
     /// The connection stops until a person decides.
     Pause,
@@ -156,66 +157,67 @@ pub enum Decision {
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Change {
-    /// Twelve hex digits: the same for the same difference in every plan.
+    /// Twelve hex digits: identical for the same difference in every plan.
     pub id: String,
-    /// What changed.
+    /// The kind of change.
     pub kind: ChangeKind,
-    /// In which stream, by the version's name of it; a new stream by the source's.
+    /// The changed stream, by its name in the version; a new stream by its name in the source.
     pub stream: StreamDescriptor,
-    /// What the stream is called now, where that is what changed.
+    /// The stream's new name, if it changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_stream: Option<StreamDescriptor>,
-    /// Path of the field; empty where the stream itself changed. The items of a list are the
-    /// component `items`.
+    /// Path of the field; empty if the stream itself changed. The items of a list are the component
+    /// `items`.
     #[serde(default)]
     pub path: Vec<String>,
-    /// Where the field is now, where that is what changed.
+    /// The field's new path, if it changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_path: Option<Vec<String>>,
-    /// What was there: a schema, or the attribute's value.
+    /// The old value: a schema, or the attribute's value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
-    /// What is there now.
+    /// The new value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
-    /// How the type now relates to the type before, null included.
+    /// How the new type relates to the old one, including null.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relation: Option<Relation>,
-    /// What the connection uses it for; empty where it is not copied.
+    /// How the connection uses it; empty if it is not synced.
     #[serde(default)]
     pub roles: Vec<Role>,
-    /// Why a removal and an addition are taken for one and the same thing.
+    /// Why a removal and an addition are treated as a rename.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
-    /// Whether Airbyte disables the connection for it.
+    /// Whether Airbyte disables the connection because of it.
     pub breaking_for_airbyte: bool,
-    /// How grave it is.
+    /// Its severity.
     pub severity: Severity,
-    /// What it asks for.
+    /// What it requires.
     pub remedy: Remedy,
-    /// What the stream's rows need once it is applied.
+    /// The refresh that the stream needs once the change is applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<RefreshMode>,
-    /// What happens to it when nobody decides.
+    /// What happens to it without a person's decision.
     pub decision: Decision,
     /// What it means and what accepting does.
     pub reason: String,
 }
 
 impl Change {
-    /// Whether the change is inside the field at `path`, or is that field's own.
+    /// Whether the change is within the field at `path`, or that field's own.
     pub fn is_within(&self, path: &[String]) -> bool {
         self.path.starts_with(path)
     }
 
-    /// Whether it is a rename that nothing but likeness speaks for.
+    /// Whether it is a rename without exact evidence.
     pub fn is_guess(&self) -> bool {
         self.evidence
             .as_ref()
             .is_some_and(|evidence| !evidence.is_exact())
     }
 
-    /// Whether it can be rejected: an addition can be kept out, a rename be told to be none.
+    /// Whether it can be rejected: an addition can be left out, and a rename can be treated as a
+    /// removal and an addition.
     pub fn is_rejectable(&self) -> bool {
         match self.kind {
             ChangeKind::StreamAdded
@@ -230,7 +232,7 @@ impl Change {
     }
 }
 
-/// What was found to have changed, before it is judged.
+/// A detected difference before its severity is determined.
 pub(super) struct Found {
     pub(super) kind: ChangeKind,
     pub(super) stream: StreamDescriptor,
@@ -298,7 +300,7 @@ impl Found {
     }
 }
 
-/// The value as the fingerprint sees it, so that an id survives a reordering of members.
+/// The value in the fingerprint's canonical form, so that an id survives a reordering of members.
 fn canonical(value: &Value) -> Value {
     let text = value.to_string();
     let node = serde_json::from_str(&text).map(|node| crate::fingerprint::canonical(&node));

@@ -1,5 +1,5 @@
-//! The differences between two schemas of a stream, as a person sees them: a changed nested field
-//! is one difference, and the columns around it are none.
+//! The differences between two schemas of a stream as a person sees them: a changed nested field is
+//! one difference, and does not change the columns around it.
 
 use std::collections::HashMap;
 
@@ -8,20 +8,20 @@ use crate::fingerprint::canonical;
 use crate::node::Node;
 use crate::types::{Relation, Type, ValueType};
 
-/// A field that only one side has.
+/// A field that exists on one side only.
 pub(crate) struct OneSided<'n, 'a> {
     pub(crate) path: Vec<String>,
     pub(crate) schema: &'n Node<'a>,
 }
 
-/// A field that both sides have and state differently.
+/// A field that exists on both sides with different schemas.
 pub(super) struct Restated {
     pub(super) kind: ChangeKind,
     pub(super) path: Vec<String>,
     pub(super) before: serde_json::Value,
     pub(super) after: serde_json::Value,
     pub(super) relation: Relation,
-    /// The same without null: what is left when nullability is taken apart.
+    /// As `relation`, without null: what remains when nullability is considered separately.
     pub(super) values: Relation,
     pub(super) types: (Type, Type),
 }
@@ -77,8 +77,8 @@ fn properties<'n, 'a>(
     }
 }
 
-/// Members by name. Looking through the list is quadratic over two schemas; for the few members of
-/// most nested objects it is still the faster way.
+/// Members by name. A linear search is quadratic over two schemas; for the few members of most
+/// nested objects it is still faster.
 enum Index<'n, 'a> {
     Few(&'n [(std::borrow::Cow<'a, str>, Node<'a>)]),
     Many(HashMap<&'n str, &'n Node<'a>>),
@@ -153,7 +153,7 @@ fn restated(path: &[String], old: &Node<'_>, new: &Node<'_>) -> Restated {
     }
 }
 
-/// What the difference is called: the gravest of what changed.
+/// The kind of the difference: the most severe of what changed.
 fn kind(old: &Node<'_>, new: &Node<'_>, types: &(Type, Type), values: Relation) -> ChangeKind {
     let differs = |member: &str| old.get(member) != new.get(member);
     if names(old) != names(new) {
@@ -173,7 +173,7 @@ fn kind(old: &Node<'_>, new: &Node<'_>, types: &(Type, Type), values: Relation) 
     }
 }
 
-/// The names in `type`, null aside; none where the schema has no `type`.
+/// The names in `type` except null; empty if the schema has no `type`.
 fn names<'n>(node: &'n Node<'_>) -> Vec<&'n str> {
     let mut names: Vec<&str> = match node.get("type") {
         Some(Node::List(types)) => types.iter().filter_map(Node::text).collect(),
@@ -186,13 +186,13 @@ fn names<'n>(node: &'n Node<'_>) -> Vec<&'n str> {
     names
 }
 
-/// Whether the node is an object, or null, and says which fields it has.
+/// Whether the node is an object, possibly nullable, with declared fields.
 fn is_object_with_properties(node: &Node<'_>) -> bool {
     node.get("properties").is_some_and(Node::is_object)
         && Type::of_node(node).value_type() == ValueType::Object
 }
 
-/// Whether the node is a list, or null, and says what its items are.
+/// Whether the node is a list, possibly nullable, with declared items.
 fn is_list_with_items(node: &Node<'_>) -> bool {
     node.get("items").is_some_and(Node::is_object)
         && Type::of_node(node).value_type() == ValueType::Array

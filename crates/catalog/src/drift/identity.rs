@@ -1,4 +1,4 @@
-//! The identities that a source keeps of its tables and columns: the keyword `x-column-ids` at the
+//! The ids that a source maintains for its tables and columns: the keyword `x-column-ids` at the
 //! root of a schema, `{"table": "16384", "columns": {"id": 1}}`. Airbyte's own rules ignore it.
 
 use std::borrow::Cow;
@@ -8,7 +8,7 @@ use crate::node::Node;
 /// The keyword.
 pub(crate) const KEYWORD: &str = "x-column-ids";
 
-/// What the keyword says; empty where a source has no such identities.
+/// The keyword's content; empty if a source has no such ids.
 pub(crate) struct Identities<'n, 'a> {
     table: Option<&'n Node<'a>>,
     columns: &'n [(Cow<'a, str>, Node<'a>)],
@@ -25,24 +25,24 @@ impl<'n, 'a> Identities<'n, 'a> {
         }
     }
 
-    /// The table's identity, in words.
+    /// The table's id, as text.
     pub(crate) fn table(&self) -> Option<String> {
         self.table.map(words)
     }
 
-    /// The column's number in its table, in words.
+    /// The column's id in its table, as text.
     pub(crate) fn column(&self, name: &str) -> Option<String> {
         let (_, id) = self.columns.iter().find(|(key, _)| key == name)?;
         Some(words(id))
     }
 
-    /// The column of that number.
+    /// The column with that id.
     pub(crate) fn named(&self, id: &str) -> Option<&'n str> {
         let (name, _) = self.columns.iter().find(|(_, known)| words(known) == id)?;
         Some(name)
     }
 
-    /// Whether columns of the two can be compared by number: both are of one table.
+    /// Whether columns of the two can be compared by id: both belong to one table.
     pub(crate) fn are_comparable(&self, other: &Self) -> bool {
         self.table.is_some() && self.table == other.table
     }

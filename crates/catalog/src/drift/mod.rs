@@ -1,5 +1,5 @@
-//! What drifted: every difference between a connection's version and what the source offers now,
-//! what it means for the connection, and what it asks for.
+//! Detects drift: every difference between a connection's version and what the source offers now,
+//! what it means for the connection, and what it requires.
 
 mod attributes;
 mod change;
@@ -23,16 +23,16 @@ use crate::model::{SyncCatalog, SyncStream};
 use crate::node::Node;
 use crate::renames::Sketches;
 
-/// What may be relied on beyond the catalogs.
+/// Known properties of destination and server beyond the catalogs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Capabilities {
-    /// The destination's modes; empty means that they are not known.
+    /// The destination's modes; empty means unknown.
     pub destination_sync_modes: Vec<DestinationSyncMode>,
-    /// What the destination is.
+    /// The kind of destination.
     pub destination: DestinationKind,
-    /// Whether the server takes field-renaming mappers.
+    /// Whether the server supports field-renaming mappers.
     pub mappers: bool,
-    /// Sketches of the values of columns that left and came.
+    /// Sketches of the values of removed and added columns.
     pub sketches: Sketches,
 }
 
@@ -50,19 +50,19 @@ impl Default for Capabilities {
 /// Every difference between a version and what the source offers now.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Drift {
-    /// The differences, in the order of the version's streams, new streams last. Nothing is
-    /// decided yet.
+    /// The differences, in the order of the version's streams, new streams last. Nothing is decided
+    /// yet.
     pub changes: Vec<Change>,
     /// Fingerprint of the version.
     pub base_fingerprint: String,
-    /// Fingerprint of the version with what the connection does with it.
+    /// Fingerprint of the version including the connection's settings.
     pub configured_fingerprint: String,
     /// Fingerprint of what the source offers.
     pub discovered_fingerprint: String,
 }
 
-/// Compares `base` (a version: everything that was discovered then, with each stream's
-/// configuration) with `discovered`. Streams with equal fingerprints are not looked into.
+/// Compares `base` (a version: everything discovered at that time, with each stream's
+/// configuration) with `discovered`. Streams with equal fingerprints are skipped.
 pub fn drift(base: &SyncCatalog, discovered: &SyncCatalog, capabilities: &Capabilities) -> Drift {
     let offered: HashMap<StreamDescriptor, &SyncStream> = discovered
         .streams
@@ -136,8 +136,8 @@ pub fn drift(base: &SyncCatalog, discovered: &SyncCatalog, capabilities: &Capabi
     }
 }
 
-/// The changes inside a stream that has another name now: its version's entry against the stream
-/// that it became, both under the new name.
+/// The changes within a renamed stream: its entry in the version against the new stream, both under
+/// the new name.
 pub(crate) fn within(
     entry: &SyncStream,
     now: &crate::model::StreamDef,

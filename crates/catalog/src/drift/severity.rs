@@ -1,5 +1,5 @@
-//! How grave a change is: what happened, how the stream is copied, and what the destination does
-//! about it, taken together.
+//! Determines the severity of a change from the change itself, how the stream is synced, and what
+//! the destination does about it.
 
 use airbyte_protocol::DestinationSyncMode;
 
@@ -10,7 +10,7 @@ use crate::model::StreamConfig;
 use crate::renames::Evidence;
 use crate::types::Relation;
 
-/// What was judged about a change.
+/// The assessment of a change.
 pub(super) struct Judgement {
     pub(super) severity: Severity,
     pub(super) remedy: Remedy,
@@ -36,7 +36,7 @@ impl Judgement {
         Self::new(severity, Remedy::Choice, reason)
     }
 
-    /// With a refresh, where there is one; an update that needs one asks for it.
+    /// Adds a refresh, if there is one; an update that needs a refresh requires it as its remedy.
     pub(super) fn refreshed(self, refresh: Option<RefreshMode>) -> Self {
         let remedy = match (self.remedy, refresh) {
             (Remedy::SchemaUpdate, Some(_)) => Remedy::Refresh,
@@ -50,17 +50,17 @@ impl Judgement {
     }
 }
 
-/// How a stream is copied.
+/// How a stream is synced.
 pub(super) struct Copying<'a> {
     pub(super) config: &'a StreamConfig,
     pub(super) cursor: Vec<String>,
     pub(super) destination: DestinationKind,
-    /// Whether the server takes field-renaming mappers.
+    /// Whether the server supports field-renaming mappers.
     pub(super) mappers: bool,
 }
 
 impl Copying<'_> {
-    /// What the connection uses the field at `path` for.
+    /// How the connection uses the field at `path`.
     pub(super) fn roles(&self, path: &[String]) -> Vec<Role> {
         let touches = |other: &[String]| {
             !other.is_empty() && (other.starts_with(path) || path.starts_with(other))
@@ -78,16 +78,16 @@ impl Copying<'_> {
         roles
     }
 
-    /// Why a change of the column cannot matter, if it is not copied.
+    /// Why a change of the column does not matter, if it is not synced.
     fn not_copied(&self, path: &[String]) -> Option<&'static str> {
         if !self.config.selected {
-            return Some("the stream is not copied");
+            return Some("the stream is not synced");
         }
         let copied = path.first().is_none_or(|column| self.config.copies(column));
-        (!copied).then_some("the column is not among the stream's chosen columns")
+        (!copied).then_some("the column is not among the stream's selected columns")
     }
 
-    /// Airbyte refreshes incremental streams; truncating is offered with deduplication alone.
+    /// Airbyte can refresh incremental streams; it offers truncation only with deduplication.
     pub(super) fn refresh(&self, wanted: RefreshMode) -> Option<RefreshMode> {
         if !self.config.selected || !self.config.is_incremental() {
             return None;
@@ -99,7 +99,7 @@ impl Copying<'_> {
         })
     }
 
-    /// Whether every sync writes the whole table anew.
+    /// Whether every sync rewrites the whole table.
     fn is_rebuilt(&self) -> bool {
         !self.config.is_incremental()
             && matches!(
@@ -112,7 +112,7 @@ impl Copying<'_> {
         if let Some(reason) = self.not_copied(path) {
             return Judgement::nothing(reason);
         }
-        // A field inside a column is part of that column's value.
+        // A nested field is part of its column's value.
         let verdict = self.destination.add_column();
         if path.len() == 1 && verdict.follows == Follows::Refuses {
             return Judgement::choice(
@@ -122,7 +122,7 @@ impl Copying<'_> {
         }
         let refresh = self.refresh(RefreshMode::Merge);
         let tail = if refresh.is_some() {
-            "; older rows get their values by a refresh"
+            "; a refresh fills older rows"
         } else {
             ""
         };
@@ -136,23 +136,24 @@ impl Copying<'_> {
         }
         if let Some(role) = role_word(&self.roles(path)) {
             let reason = format!(
-                "it is the stream's {role}; accepting takes the {role} that the source offers \
-                 now, or goes over to a full refresh"
+                "it is the stream's {role}; accepting uses the {role} that the source offers now, \
+                 or switches to a full refresh"
             );
             return Judgement::choice(Severity::Breaking, reason)
                 .refreshed(self.refresh(RefreshMode::Truncate));
         }
-        let reason = "the source no longer has it; accepting stops copying it";
+        let reason = "the source no longer has it; accepting stops syncing it";
         if self.is_rebuilt() {
-            let fate = "it leaves the destination with the next sync, which writes the table anew";
+            let fate = "the next sync removes it from the destination, because it rewrites the \
+                        table";
             return Judgement::choice(Severity::Warning, format!("{reason}; {fate}"));
         }
-        // A field inside a column leaves only the values that are written from now on.
+        // A nested field is only missing in values written from now on.
         if path.len() > 1 {
             return Judgement::choice(Severity::Warning, reason);
         }
         let verdict = self.destination.remove_column();
-        // Where it is not certain that the values stay, they count as lost.
+        // If it is uncertain whether the values are kept, they count as lost.
         let severity = match verdict.values {
             Values::Kept => Severity::Warning,
             Values::AtRisk | Values::Lost => Severity::DataLoss,
@@ -161,18 +162,22 @@ impl Copying<'_> {
         Judgement::choice(severity, reason)
     }
 
-    /// A column of the same name that is another one.
+    /// A different column with the same name.
     pub(super) fn recreated(&self, path: &[String], was: Option<&str>) -> Judgement {
         if let Some(reason) = self.not_copied(path) {
             return Judgement::nothing(reason);
         }
         match was {
             None => Judgement::nothing(
-                "the source dropped it and made it again under its name; its older values are gone there",
+                "the source dropped it and recreated it with the same name; its older values are \
+                 gone from the source",
             ),
             Some(name) => Judgement::choice(
                 Severity::Warning,
-                format!("the source's column that was {name} now has this name: older rows hold other data in it"),
+                format!(
+                    "the source's column {name} now has this name: older rows hold other data \
+                         in it"
+                ),
             )
             .refreshed(self.refresh(RefreshMode::Merge)),
         }
@@ -213,7 +218,7 @@ impl Copying<'_> {
                 Some(wanted),
             )
         };
-        let reason = format!("{evidence}; accepting takes it for a rename: {carried}, {name}");
+        let reason = format!("{evidence}; accepting treats it as a rename: {carried}, {name}");
         Judgement::choice(severity, reason)
             .refreshed(refresh.and_then(|wanted| self.refresh(wanted)))
     }
@@ -228,13 +233,13 @@ impl Copying<'_> {
         let (was, is) = &field.types;
         if let Some(role) = role_word(&self.roles(&field.path)) {
             let reason = format!(
-                "it is the stream's {role} and was {was}, now {is}: values saved before cannot \
-                 be compared with new ones"
+                "it is the stream's {role} and changed from {was} to {is}: saved values cannot be \
+                 compared with new ones"
             );
             return Judgement::choice(Severity::Breaking, reason)
                 .refreshed(self.refresh(RefreshMode::Truncate));
         }
-        // A field inside a column changes that column's text, not the column.
+        // A nested field changes its column's text, not the column.
         if field.path.len() > 1 {
             return self.inside(field);
         }
@@ -250,20 +255,21 @@ impl Copying<'_> {
         if field.kind == ChangeKind::FieldNullabilityChanged && becomes_nullable && key {
             return Judgement::choice(
                 Severity::Warning,
-                "it is part of the stream's key and can be null now: rows without it cannot be told apart",
+                "it is part of the stream's key and can now be null: rows without it cannot be \
+                 distinguished",
             );
         }
         if becomes_nullable && !self.destination.nullable_columns() {
             return Judgement::new(
                 Severity::Safe,
                 Remedy::SchemaUpdate,
-                "the destination's column has to take nulls",
+                "the destination's column must accept nulls",
             );
         }
         Judgement::new(
             Severity::Info,
             Remedy::SchemaUpdate,
-            "its values stay of the same type",
+            "its values keep their type",
         )
     }
 
@@ -273,13 +279,13 @@ impl Copying<'_> {
             return Judgement::new(
                 Severity::Safe,
                 Remedy::SchemaUpdate,
-                format!("{}; the column around it stays as it is", fit(field)),
+                format!("{}; the column around it is unchanged", fit(field)),
             )
             .refreshed(self.refresh(RefreshMode::Merge));
         }
         Judgement::choice(
             Severity::Warning,
-            format!("inside its column {was} becomes {is}: older rows keep the old form"),
+            format!("within its column {was} becomes {is}: older rows keep the old form"),
         )
         .refreshed(self.refresh(RefreshMode::Merge))
     }
@@ -287,7 +293,7 @@ impl Copying<'_> {
     fn retyped(&self, field: &Restated, verdict: Verdict) -> Judgement {
         let destination = self.destination;
         if self.is_rebuilt() {
-            let reason = format!("{}; the next sync writes the table anew", fit(field));
+            let reason = format!("{}; the next sync rewrites the table", fit(field));
             return match field.values {
                 Relation::Widening | Relation::Identical => {
                     Judgement::new(Severity::Safe, Remedy::SchemaUpdate, reason)
@@ -299,7 +305,7 @@ impl Copying<'_> {
         }
         if verdict.follows == Follows::Refuses {
             let reason = format!(
-                "{}; {destination} refuses the change: {}",
+                "{}; {destination} rejects the change: {}",
                 fit(field),
                 verdict.reason
             );
@@ -309,7 +315,7 @@ impl Copying<'_> {
         let refresh = self.refresh(RefreshMode::Merge);
         let how = match verdict.follows {
             Follows::InPlace => "follows in place",
-            Follows::Refresh | Follows::Refuses => "needs the rows again",
+            Follows::Refresh | Follows::Refuses => "requires a refresh",
         };
         let reason = format!("{}; {destination} {how}: {}", fit(field), verdict.reason);
         let fits = matches!(field.values, Relation::Identical | Relation::Widening);
@@ -332,19 +338,19 @@ impl Copying<'_> {
     }
 }
 
-/// What becomes of old values, in words.
+/// What happens to old values, as text.
 fn fit(field: &Restated) -> String {
     let (was, is) = &field.types;
     match field.values {
-        Relation::Identical => "its values stay of the same type".to_owned(),
+        Relation::Identical => "its values keep their type".to_owned(),
         Relation::Widening => format!("every {was} is a valid {is}"),
         Relation::Narrowing => format!("not every {was} is a valid {is}"),
-        Relation::Lossy => format!("{was} becomes {is} and loses a part"),
-        Relation::Incomparable => format!("{was} does not become {is}"),
+        Relation::Lossy => format!("{was} becomes {is} and loses information"),
+        Relation::Incomparable => format!("{was} cannot become {is}"),
     }
 }
 
-/// The word for the gravest role, if it is more than being copied.
+/// The word for the most important role beyond being synced.
 pub(super) fn role_word(roles: &[Role]) -> Option<&'static str> {
     if roles.contains(&Role::PrimaryKey) {
         Some("key")

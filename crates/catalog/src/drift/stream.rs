@@ -1,4 +1,4 @@
-//! The changes of a stream that both sides have.
+//! The changes of a stream that exists on both sides.
 
 use super::Capabilities;
 use super::change::{Change, ChangeKind, Found, Role};
@@ -10,7 +10,7 @@ use crate::model::{StreamDef, SyncStream};
 use crate::node::Node;
 use crate::renames::{self, Evidence, sketch};
 
-/// A stream on its way to its changes.
+/// A stream whose changes are being computed.
 pub(super) struct Stream<'a> {
     pub(super) entry: &'a SyncStream,
     pub(super) now: &'a StreamDef,
@@ -19,7 +19,7 @@ pub(super) struct Stream<'a> {
     pub(super) capabilities: &'a Capabilities,
 }
 
-/// The changes of a stream; `roots` are its schemas, before and after.
+/// The changes of a stream; `roots` are its schemas, old and new.
 pub(super) fn changes(
     entry: &SyncStream,
     now: &StreamDef,
@@ -57,8 +57,8 @@ pub(super) fn changes(
     changes
 }
 
-/// The fields that go by another path now. A key or cursor that only follows them is no change of
-/// its own: it comes with the rename, or waits with it.
+/// Renamed fields. A key or cursor that only follows them is not a separate change: it is applied
+/// or deferred with the rename.
 pub(super) struct Renames(Vec<(Vec<String>, Vec<String>)>);
 
 impl Renames {
@@ -69,7 +69,7 @@ impl Renames {
         Self(renamed.collect())
     }
 
-    /// The path that leads to the field now.
+    /// The field's new path.
     pub(super) fn follow(&self, path: &[String]) -> Vec<String> {
         for (from, to) in &self.0 {
             if path.starts_with(from) {
@@ -85,7 +85,7 @@ impl Stream<'_> {
         Found::new(kind, self.entry.descriptor())
     }
 
-    /// What a change of the stream itself is for the connection.
+    /// The roles of the stream itself.
     pub(super) fn own_roles(&self) -> Vec<Role> {
         if self.entry.config.selected {
             vec![Role::Selected]
@@ -121,7 +121,7 @@ impl Stream<'_> {
         changes
     }
 
-    /// Which removed field is which added one: by place in the two lists.
+    /// Pairs removed with added fields, by their positions in the two lists.
     fn pairs(
         &self,
         differences: &fields::Differences<'_, '_>,
@@ -220,7 +220,7 @@ impl Stream<'_> {
             .judged(roles, judgement)
     }
 
-    /// Columns that have their name and another number: made again, or names that changed places.
+    /// Columns with the same name and a different id: recreated, or names that were swapped.
     fn recreated(&self) -> Vec<Change> {
         let (before, after) = (Identities::of(self.roots.0), Identities::of(self.roots.1));
         if !before.are_comparable(&after) {
@@ -255,7 +255,7 @@ impl Stream<'_> {
 
     /// Marks the changes for which Airbyte's own diff disables the connection.
     fn ask_airbyte(&self, changes: &mut [Change]) {
-        // Only what touches a key or cursor can be breaking, and flattening schemas costs.
+        // Only a change of a key or cursor can be breaking, and flattening schemas is expensive.
         let used = |change: &Change| {
             change.kind == ChangeKind::PrimaryKeyChanged || change.roles.len() > 1
         };

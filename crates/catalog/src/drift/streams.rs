@@ -1,4 +1,4 @@
-//! Streams that left, came, or go by another name.
+//! Streams that were removed, added or renamed.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -15,11 +15,11 @@ use crate::node::Node;
 use crate::renames::{self, Evidence};
 use crate::select::word;
 
-/// Streams compared with one another at most; with more, only identities pair them.
+/// Maximum number of stream pairs to compare; beyond it, only ids pair streams.
 const COMPARED_MAX: usize = 2_500;
 
-/// The streams that go by another name, by the version's name of them. Only streams that are
-/// copied have anything to carry over.
+/// Renamed streams, by their names in the version. Only streams that are synced have settings to
+/// carry over.
 pub(super) fn pairs<'a>(
     gone: &[&SyncStream],
     came: &[&'a SyncStream],
@@ -64,7 +64,7 @@ pub(super) fn pairs<'a>(
             continue;
         }
         for (j, (other, now)) in came.iter().zip(&after).enumerate() {
-            // Two tables of known identity are the same one or are not.
+            // Two tables with known ids are either the same or not.
             let both_known = outline.table.is_some() && now.table.is_some();
             if taken.contains(&j) || both_known {
                 continue;
@@ -81,7 +81,7 @@ pub(super) fn pairs<'a>(
     found
 }
 
-/// What tells a stream from others besides its name.
+/// What distinguishes a stream apart from its name.
 struct Outline {
     table: Option<String>,
     columns: renames::Columns,
@@ -111,12 +111,12 @@ pub(super) fn renamed(entry: &SyncStream, now: &SyncStream, evidence: Evidence) 
         ChangeKind::StreamRenamed
     };
     let what = match kind {
-        ChangeKind::StreamMoved => "is in another namespace",
-        _ => "has another name",
+        ChangeKind::StreamMoved => "moved to another namespace",
+        _ => "was renamed",
     };
     let reason = format!(
-        "it {what} ({evidence}); accepting copies it on as {} with its present settings and reads \
-         it from the start; the rows written so far stay where they are",
+        "it {what} ({evidence}); accepting continues it as {} with its current settings and reads \
+         it from the start; the existing rows stay where they are",
         now.descriptor()
     );
     let judgement = Judgement::choice(Severity::Breaking, reason);
@@ -133,14 +133,14 @@ pub(super) fn renamed(entry: &SyncStream, now: &SyncStream, evidence: Evidence) 
 
 pub(super) fn removed(entry: &SyncStream) -> Change {
     let (roles, judgement) = if entry.config.selected {
-        let reason = "the source no longer has this stream, and a sync of it can fail; accepting \
-                      stops copying it, its rows in the destination stay";
+        let reason = "the source no longer has this stream, and its sync can fail; accepting \
+                      stops syncing it, and its rows stay in the destination";
         (
             vec![Role::Selected],
             Judgement::choice(Severity::Breaking, reason),
         )
     } else {
-        let reason = "the source no longer has this stream; it was not copied";
+        let reason = "the source no longer has this stream; it was not synced";
         (Vec::new(), Judgement::nothing(reason))
     };
     let found = Found {
@@ -153,7 +153,7 @@ pub(super) fn removed(entry: &SyncStream) -> Change {
 pub(super) fn added(stream: &StreamDef, capabilities: &Capabilities) -> Change {
     let modes = modes::choose_modes(stream, &capabilities.destination_sync_modes);
     let reason = format!(
-        "the source has a new stream; accepting starts copying it ({}, {})",
+        "the source has a new stream; accepting starts syncing it ({}, {})",
         read_word(modes.sync_mode),
         word(modes.destination_sync_mode),
     );

@@ -1,5 +1,5 @@
-//! What a notation has no place for, found by reading what was written: whatever does not come
-//! back is named, and nothing else.
+//! Finds what a notation cannot express, by parsing what was written: reports exactly what does not
+//! come back.
 
 use std::collections::HashMap;
 
@@ -10,15 +10,15 @@ use super::Notation;
 use crate::fault::Faults;
 use crate::model::{Extra, StreamConfig, StreamDef, SyncCatalog, SyncStream};
 
-/// Something that a notation does not carry.
+/// Something that a notation cannot express.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
-    /// The stream it belonged to; absent for a member of the catalog itself.
+    /// The stream that it belongs to; absent for a member of the catalog itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream: Option<StreamDescriptor>,
-    /// Which member, as `stream.json_schema` or `config.mappers`; `stream` for all of it.
+    /// The member, as `stream.json_schema` or `config.mappers`; `stream` for the whole stream.
     pub member: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
@@ -31,9 +31,9 @@ impl std::fmt::Display for Loss {
     }
 }
 
-const UNKNOWN: &str = "unknown to AAM, so that its name in the other notation is not known either";
+const UNKNOWN: &str = "unknown to AAM, so its name in the other notation is unknown as well";
 
-/// What of `before` is not in `after`, which was read from what was written.
+/// What `before` has and `after`, which was parsed from the output, lacks.
 pub(super) fn between(before: &SyncCatalog, after: &SyncCatalog, to: Notation) -> Vec<Loss> {
     let mut lost = Vec::new();
     unknown(&mut lost, None, "", &before.extra, &after.extra);
@@ -69,7 +69,7 @@ pub(super) fn between(before: &SyncCatalog, after: &SyncCatalog, to: Notation) -
     lost
 }
 
-/// Everything, where what was written cannot be read.
+/// Everything, if the output cannot be parsed.
 pub(super) fn unreadable(faults: Faults) -> Vec<Loss> {
     let losses = faults.0.into_iter().map(|fault| Loss {
         stream: fault.stream,
@@ -97,8 +97,8 @@ fn unknown(
     }));
 }
 
-/// Each member of a stream, and whether it is the same. Taken apart, so that a new member cannot
-/// be forgotten.
+/// Each member of a stream, and whether it is equal. Destructured, so that no new member can be
+/// forgotten.
 fn definition(before: &StreamDef, after: &StreamDef) -> Vec<(&'static str, bool)> {
     let StreamDef {
         name: _,
@@ -204,25 +204,25 @@ fn reason(to: Notation, member: &str) -> &'static str {
     let of_stream = member.starts_with("stream.");
     match (to, member) {
         (Notation::Protocol, _) => {
-            "the protocol's catalog says what a source offers, not what a connection does with it"
+            "the protocol's catalog describes what a source offers, not a connection's settings"
         }
         (Notation::Configured, "stream.json_schema") => "narrowed to the selected columns",
-        (Notation::Configured, "config.selected_fields") => "shows only in the narrowed schema",
+        (Notation::Configured, "config.selected_fields") => "only visible in the narrowed schema",
         (Notation::Configured, "config.destination_sync_mode") => {
-            "the protocol has no overwrite_dedup; overwrite stands for it"
+            "the protocol has no overwrite_dedup; replaced by overwrite"
         }
         (Notation::Configured, "config.mappers") => "applied by the platform, not by connectors",
         (Notation::Public, _) if of_stream => {
-            "the public API shows neither schemas nor what a source can do"
+            "the public API contains neither schemas nor a source's capabilities"
         }
         (Notation::Public, "config.sync_mode" | "config.destination_sync_mode") => {
-            "the public API has no word for this pair of modes"
+            "the public API cannot express this pair of modes"
         }
         (Notation::Public, "config.selected_fields") => {
             "an empty list means all columns in the public API"
         }
         (Notation::Configured, _) => "the protocol has no such member",
         (Notation::Public, _) => "the public API has no such member",
-        (Notation::ConfigApi, _) => "the Config API reads it as something else",
+        (Notation::ConfigApi, _) => "the Config API interprets it differently",
     }
 }

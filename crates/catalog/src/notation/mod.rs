@@ -1,5 +1,5 @@
-//! The notations in which catalogs are written, and the one model between them: any can be read,
-//! any can be written, and whoever converts is told what the other notation has no place for.
+//! The notations of catalogs, with one model between them: each can be parsed and written, and a
+//! conversion reports what the other notation cannot express.
 
 mod loss;
 pub(crate) mod read;
@@ -11,22 +11,22 @@ use crate::model::SyncCatalog;
 pub use loss::Loss;
 pub use write::public::{PublicField, PublicStream, combined_mode, split_mode};
 
-/// A way of writing a catalog: always an object with a list `streams`.
+/// A notation of catalogs: always an object with a list `streams`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Notation {
-    /// The protocol's `AirbyteCatalog`, what `discover` answers: streams alone.
+    /// The protocol's `AirbyteCatalog`, the output of `discover`: streams only.
     Protocol,
-    /// The protocol's `ConfiguredAirbyteCatalog`, what connectors are given: selected streams
-    /// with their settings beside them.
+    /// The protocol's `ConfiguredAirbyteCatalog`, the input of connectors: selected streams with
+    /// their settings.
     Configured,
     /// The Config API's `syncCatalog`: `stream` and `config`.
     ConfigApi,
-    /// The public API's `configurations`: the selected streams' settings, no schemas.
+    /// The public API's `configurations`: the settings of selected streams, without schemas.
     Public,
 }
 
 impl Notation {
-    /// All of them.
+    /// All notations.
     pub const ALL: [Self; 4] = [
         Self::Protocol,
         Self::Configured,
@@ -51,13 +51,13 @@ impl std::fmt::Display for Notation {
     }
 }
 
-/// A catalog with the notation it was read in. Unlike a version it may come from the public API;
-/// its streams' schemas are then `{}`.
+/// A catalog with the notation that it was parsed from. Unlike a version it may come from the
+/// public API; its streams' schemas are then `{}`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
-    /// How it was written.
+    /// Its notation.
     pub notation: Notation,
-    /// What was written.
+    /// Its content.
     pub catalog: SyncCatalog,
 }
 
@@ -66,16 +66,16 @@ pub struct Document {
 pub struct Converted {
     /// The JSON text.
     pub text: String,
-    /// What reading that text does not give back.
+    /// What parsing that text does not restore.
     pub lost: Vec<Loss>,
 }
 
 impl Document {
-    /// Reads a catalog; without `notation` the first stream tells which it is. One without
-    /// streams is taken for the Config API's.
+    /// Parses a catalog; without `notation`, detects it from the first stream. A catalog without
+    /// streams is taken to be the Config API's.
     ///
     /// # Errors
-    /// As [`SyncCatalog::parse`], and each stream that is written in another notation.
+    /// Returns the errors of [`SyncCatalog::parse`], and one for each stream in another notation.
     pub fn read(text: &str, notation: Option<Notation>) -> Result<Self, Faults> {
         let flat = match notation {
             Some(Notation::Public) => read::Flat::Public,
@@ -88,7 +88,7 @@ impl Document {
         let other = |entry: &&read::Entry| entry.notation != notation;
         let faults = written.entries.iter().filter(other).map(|entry| {
             let found = entry.notation;
-            let message = format!("is written in the notation {found}, not in {notation}");
+            let message = format!("is in the notation {found}, not in {notation}");
             Fault::of(&entry.path, entry.descriptor(), message)
         });
         Faults::unless_any(faults.collect(), ())?;
@@ -96,20 +96,20 @@ impl Document {
         Ok(Self { notation, catalog })
     }
 
-    /// Writes the catalog. Members that AAM does not know stay where the notation stays.
+    /// Writes the catalog. Unknown members are kept if the notation does not change.
     pub fn write(&self, notation: Notation) -> Converted {
         let unknown = notation == self.notation;
         let text = write::json(&self.catalog, notation, unknown);
         let lost = match Self::read(&text, Some(notation)) {
             Ok(read) => loss::between(&self.catalog, &read.catalog, notation),
-            // A catalog built in code may hold what no text can: a stream without a name.
+            // A catalog built in code may contain what no text can: a stream without a name.
             Err(faults) => loss::unreadable(faults),
         };
         Converted { text, lost }
     }
 }
 
-/// Writes a catalog in another notation.
+/// Converts a catalog to another notation.
 ///
 /// # Errors
 /// As [`Document::read`].

@@ -1,4 +1,4 @@
-//! What following a plan does, step by step, as anybody could do it by hand.
+//! What applying a plan does, step by step, as a person could do it manually.
 
 use airbyte_protocol::{DestinationSyncMode, StreamDescriptor, SyncMode};
 use serde::{Deserialize, Serialize};
@@ -11,17 +11,17 @@ use crate::model::{SyncCatalog, SyncStream};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
-    /// A stream is copied from now on.
+    /// A stream is synced from now on.
     AddStream {
         /// The stream.
         stream: StreamDescriptor,
     },
-    /// A stream is not copied any more.
+    /// A stream is no longer synced.
     RemoveStream {
         /// The stream.
         stream: StreamDescriptor,
     },
-    /// A stream is copied under its new name, with its present settings.
+    /// A stream is synced under its new name, with its current settings.
     RenameStream {
         /// The stream.
         stream: StreamDescriptor,
@@ -32,56 +32,56 @@ pub enum Action {
     UpdateStream {
         /// The stream.
         stream: StreamDescriptor,
-        /// The changes that are followed.
+        /// The changes that are applied.
         changes: Vec<String>,
     },
-    /// A stream is read and written in other modes.
+    /// A stream's modes change.
     SetModes {
         /// The stream.
         stream: StreamDescriptor,
-        /// How it is read.
+        /// The read mode.
         sync_mode: SyncMode,
-        /// How it is written.
+        /// The write mode.
         destination_sync_mode: DestinationSyncMode,
     },
-    /// A stream has another cursor.
+    /// A stream's cursor changes.
     SetCursor {
         /// The stream.
         stream: StreamDescriptor,
         /// The cursor.
         cursor_field: Vec<String>,
     },
-    /// A stream has another key.
+    /// A stream's key changes.
     SetPrimaryKey {
         /// The stream.
         stream: StreamDescriptor,
         /// The key.
         primary_key: Vec<Vec<String>>,
     },
-    /// Other columns of a stream are copied; absent is all.
+    /// A stream's synced columns change; absent means all.
     SelectFields {
         /// The stream.
         stream: StreamDescriptor,
         /// The columns.
         selected_fields: Option<Vec<Vec<String>>>,
     },
-    /// A stream's mappers are others: a renamed column keeps its name downstream.
+    /// A stream's mappers change: a renamed column keeps its name downstream.
     SetMappers {
         /// The stream.
         stream: StreamDescriptor,
-        /// How many there are.
+        /// The number of mappers.
         mappers: usize,
     },
-    /// A stream is read again from the start.
+    /// A stream is refreshed.
     Refresh {
         /// The stream.
         stream: StreamDescriptor,
-        /// What becomes of its rows.
+        /// What happens to its rows.
         mode: RefreshMode,
     },
 }
 
-/// The step in words.
+/// The step as text.
 impl std::fmt::Display for Action {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let dotted = |paths: &[Vec<String>]| {
@@ -89,9 +89,9 @@ impl std::fmt::Display for Action {
             paths.join(", ")
         };
         match self {
-            Self::AddStream { stream } => write!(f, "copy {stream} from now on"),
-            Self::RemoveStream { stream } => write!(f, "stop copying {stream}"),
-            Self::RenameStream { stream, to } => write!(f, "copy {stream} on as {to}"),
+            Self::AddStream { stream } => write!(f, "sync {stream} from now on"),
+            Self::RemoveStream { stream } => write!(f, "stop syncing {stream}"),
+            Self::RenameStream { stream, to } => write!(f, "continue {stream} as {to}"),
             Self::UpdateStream { stream, changes } => {
                 write!(
                     f,
@@ -120,8 +120,10 @@ impl std::fmt::Display for Action {
                 stream,
                 selected_fields,
             } => match selected_fields {
-                Some(fields) => write!(f, "copy of {stream} only {}", dotted(fields)),
-                None => write!(f, "copy every column of {stream}"),
+                Some(fields) => {
+                    write!(f, "sync only these columns of {stream}: {}", dotted(fields))
+                }
+                None => write!(f, "sync all columns of {stream}"),
             },
             Self::SetMappers { stream, mappers } => {
                 let plural = if *mappers == 1 { "" } else { "s" };

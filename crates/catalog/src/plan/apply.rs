@@ -1,4 +1,5 @@
-//! Carrying out a plan on paper: the next version, what waits, and what the rows need afterwards.
+//! Computes the outcome of a plan: the next version, what is pending, and which streams need a
+//! refresh.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -17,21 +18,21 @@ use crate::{modes, schema};
 pub struct Applied {
     /// The next version.
     pub catalog: SyncCatalog,
-    /// Incremental streams that must be read again, and how; in the version's order.
+    /// Incremental streams that need a refresh, with its mode; in the version's order.
     pub refresh: Vec<(StreamDescriptor, RefreshMode)>,
     /// The changes that are deferred, by the policy or by a person.
     pub pending: Vec<Change>,
-    /// What is done, step by step.
+    /// The steps.
     pub actions: Vec<Action>,
     /// The way back.
     pub inverse: Inverse,
     /// What the way back cannot restore.
     pub irreversible: Vec<Irreversible>,
-    /// What had to be done to keep streams going, in words that name the stream.
+    /// What had to be done to keep streams working, as text that names the stream.
     pub notes: Vec<String>,
 }
 
-/// Follows the decisions about the plan that was made for these two catalogs.
+/// Applies the decisions about the plan that was computed for these two catalogs.
 pub fn apply(
     current: &SyncCatalog,
     discovered: &SyncCatalog,
@@ -119,7 +120,7 @@ pub fn apply(
     }
 }
 
-/// A stream that the version did not know.
+/// A stream that is not in the version.
 fn fresh(now: &SyncStream, selected: bool, capabilities: &Capabilities) -> SyncStream {
     let mut added = now.clone();
     modes::choose_modes(&now.stream, &capabilities.destination_sync_modes)
@@ -136,19 +137,19 @@ struct Outcome<'a> {
 }
 
 impl Outcome<'_> {
-    /// A stream under another name: what changed inside it comes with it.
+    /// A renamed stream, together with the changes within it.
     fn renamed(&mut self, entry: &SyncStream, now: &StreamDef) -> SyncStream {
         let within = drift::within(entry, now, self.capabilities);
         let changes: Vec<&Change> = within.iter().collect();
         let mut carried = self.following(entry, now, &changes, &[], &[]);
-        // Airbyte keeps a stream's state by its name: it is read from the start anyway.
+        // Airbyte stores a stream's state by its name: it is read from the start anyway.
         self.refresh
             .retain(|(stream, _)| *stream != now.descriptor());
         carried.config.alias_name = None;
         carried
     }
 
-    /// A stream that both sides have.
+    /// A stream that exists on both sides.
     fn carried(
         &mut self,
         entry: &SyncStream,
@@ -186,7 +187,7 @@ impl Outcome<'_> {
         for change in accepted {
             carry(&mut config, change, self.capabilities.mappers);
         }
-        // The old configuration by the new names.
+        // The old settings, with the new names.
         let before = config.clone();
         self.select(&stream, &mut config, accepted, rejected);
         let taken = |kind| accepted.iter().any(|change| change.kind == kind);
@@ -203,7 +204,11 @@ impl Outcome<'_> {
         if !still_readable(&stream, &config) {
             let modes = modes::choose_modes(&stream, &self.capabilities.destination_sync_modes);
             modes.write_to(&mut config);
-            self.note(&stream, &config, "the source no longer reads it as before");
+            self.note(
+                &stream,
+                &config,
+                "the source can no longer read it as before",
+            );
         }
         self.keep_going(&stream, &mut config);
         widen_selection(&stream, &mut config);
@@ -213,7 +218,7 @@ impl Outcome<'_> {
         SyncStream { stream, config }
     }
 
-    /// Takes what left out of the selection, and keeps out what was rejected.
+    /// Removes removed columns from the selection, and leaves out rejected ones.
     fn select(
         &self,
         stream: &StreamDef,
@@ -241,7 +246,7 @@ impl Outcome<'_> {
         for change in left {
             fields.retain(|field| *field != change.path);
         }
-        // A rename that is none brings a column that is copied as the old one was.
+        // A rejected rename adds a column that is synced like the old one.
         for to in rejected.iter().filter_map(|change| change.to_path.as_ref()) {
             if to.len() == 1 && !fields.contains(to) {
                 fields.push(to.clone());
@@ -249,7 +254,7 @@ impl Outcome<'_> {
         }
     }
 
-    /// Gives the stream another cursor or key where the old one is gone, or none and a full
+    /// Replaces a cursor or key that no longer exists; if there is none, switches to a full
     /// refresh.
     fn keep_going(&mut self, stream: &StreamDef, config: &mut StreamConfig) {
         let has = |path: &[String]| schema::may_have(&stream.json_schema, path);
@@ -289,8 +294,8 @@ impl Outcome<'_> {
         self.note(stream, config, why);
     }
 
-    /// Some decisions together leave a stream that Airbyte would refuse: it gets AAM's default
-    /// modes and its whole selection then.
+    /// Some combinations of decisions leave a stream that Airbyte would reject: it then gets AAM's
+    /// default modes and its whole selection.
     fn make_valid(&mut self, stream: &StreamDef, config: &mut StreamConfig) {
         let offered = &self.capabilities.destination_sync_modes;
         let is_valid = |config: &StreamConfig| {
@@ -313,7 +318,7 @@ impl Outcome<'_> {
         self.note(
             stream,
             config,
-            "what was decided left it without what its modes need",
+            "the decisions left it without what its modes require",
         );
     }
 
@@ -332,7 +337,7 @@ impl Outcome<'_> {
             )
         } else {
             let write = crate::select::word(config.destination_sync_mode);
-            format!("it is now read as a whole and written with {write}")
+            format!("it is now fully read and written with {write}")
         };
         self.notes.push(format!("{name}: {why}; {how}"));
     }
@@ -375,7 +380,7 @@ fn still_readable(stream: &StreamDef, config: &StreamConfig) -> bool {
     }
 }
 
-/// A selection has to hold the key and the cursor; a new one may not be in it.
+/// A selection must include the key and the cursor; a new one may be missing.
 fn widen_selection(stream: &StreamDef, config: &mut StreamConfig) {
     let cursor = config
         .is_incremental()
@@ -400,7 +405,7 @@ fn widen_selection(stream: &StreamDef, config: &mut StreamConfig) {
         }
     }
     if fields.is_empty() {
-        // Every chosen column is gone; an empty selection would copy rows without a column.
+        // No selected column is left; an empty selection would sync rows without columns.
         config.selected_fields = None;
     }
 }

@@ -1,5 +1,5 @@
-//! Carrying a rename over into what the connection does with a stream: cursor, key, selection, and
-//! the name that the destination knows.
+//! Carries a rename over to the connection's settings for a stream: cursor, key, selection, and the
+//! name at the destination.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::model::StreamConfig;
 
 const RENAMING: &str = "field-renaming";
 
-/// Re-points everything that speaks of the field.
+/// Updates everything that refers to the field.
 pub(super) fn carry(config: &mut StreamConfig, change: &Change, mappers: bool) {
     let (from, Some(to)) = (&change.path, &change.to_path) else {
         return;
@@ -20,7 +20,7 @@ pub(super) fn carry(config: &mut StreamConfig, change: &Change, mappers: bool) {
             path.extend(rest);
         }
     }
-    // Airbyte's mappers know top-level columns alone.
+    // Airbyte's mappers only support top-level columns.
     if let ([old], [new]) = (from.as_slice(), to.as_slice()) {
         if mappers {
             keep_name_downstream(&mut config.mappers.0, old, new);
@@ -30,7 +30,7 @@ pub(super) fn carry(config: &mut StreamConfig, change: &Change, mappers: bool) {
     }
 }
 
-/// Every path that a configuration has.
+/// All paths in the settings.
 fn paths(config: &mut StreamConfig) -> impl Iterator<Item = &mut Vec<String>> {
     std::iter::once(&mut config.cursor_field)
         .chain(&mut config.primary_key)
@@ -38,9 +38,9 @@ fn paths(config: &mut StreamConfig) -> impl Iterator<Item = &mut Vec<String>> {
         .chain(config.hashed_fields.iter_mut().flatten())
 }
 
-/// A mapper before all others gives the field its old name again, so that the others and the
-/// destination find what they know. One that is there already is pointed at the new name, and
-/// leaves when the field has come back to the name that it gives.
+/// A mapper before all others restores the field's old name, so that the others and the destination
+/// find what they expect. An existing one is updated to the new name, and is removed when the field
+/// returns to the name that it produces.
 fn keep_name_downstream(mappers: &mut Vec<Value>, old: &str, new: &str) {
     let renames_old = |mapper: &Value| {
         mapper["type"] == RENAMING && mapper["mapperConfiguration"]["originalFieldName"] == *old
@@ -60,7 +60,7 @@ fn keep_name_downstream(mappers: &mut Vec<Value>, old: &str, new: &str) {
     }
 }
 
-/// Points mappers that name the field at its new name.
+/// Updates mappers that refer to the field to its new name.
 fn follow(mappers: &mut [Value], old: &str, new: &str) {
     for mapper in mappers {
         let configuration = &mut mapper["mapperConfiguration"];

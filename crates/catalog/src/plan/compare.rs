@@ -1,5 +1,5 @@
-//! Two versions of one connection beside each other: what its source offered, and what the
-//! connection does with it. Nothing is decided.
+//! Compares two versions of a connection: what its source offered, and the connection's settings.
+//! Decides nothing.
 
 use airbyte_protocol::StreamDescriptor;
 
@@ -8,22 +8,21 @@ use crate::diff::{self, CatalogDiff};
 use crate::model::SyncCatalog;
 use crate::policy::Policy;
 
-/// How two versions differ.
+/// The differences between two versions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Comparison {
-    /// How grave the gravest change is for a connection that is configured as the first version.
+    /// The highest severity of the changes, for a connection with the first version's settings.
     pub severity: Option<Severity>,
-    /// What the source offered differently; each decision is what the policy does by itself.
+    /// The changes in what the source offered; each decision is what the policy does.
     pub changes: Vec<Change>,
-    /// What the connection does differently, as the steps that lead from one to the other.
+    /// The changes in the connection's settings, as the steps from one to the other.
     pub settings: Vec<Action>,
-    /// The same change of the source as Airbyte's own diff sees it.
+    /// The changes in what the source offered, by Airbyte's own diff.
     pub airbyte: CatalogDiff,
 }
 
 impl Comparison {
-    /// Compares two versions, each everything that was discovered with each stream's
-    /// configuration.
+    /// Compares two versions, each with everything that was discovered and each stream's settings.
     pub fn of(
         from: &SyncCatalog,
         to: &SyncCatalog,
@@ -43,14 +42,14 @@ impl Comparison {
         }
     }
 
-    /// Whether the versions mean the same.
+    /// Whether the versions are equivalent.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.settings.is_empty()
     }
 }
 
-/// What the connection does differently. A stream that was renamed is the same stream where it is
-/// copied before and after.
+/// The changes in the connection's settings. A renamed stream counts as the same stream if it is
+/// synced before and after.
 fn settings(from: &SyncCatalog, to: &SyncCatalog, changes: &[Change]) -> Vec<Action> {
     let copied = |catalog: &SyncCatalog, stream: &StreamDescriptor| {
         catalog

@@ -1,4 +1,4 @@
-//! What is decided about a plan's changes: by the policy, and by a person.
+//! The decisions about a plan's changes: by the policy, and by a person.
 
 use std::collections::BTreeMap;
 
@@ -7,28 +7,29 @@ use serde::{Deserialize, Serialize};
 use super::Plan;
 use crate::drift::{Change, Decision};
 
-/// What is done about a change.
+/// The decision about a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Choice {
-    /// It is followed.
+    /// It is applied.
     Accept,
-    /// The old shape stays, and the change is seen again.
+    /// The old shape stays, and the change is reported again.
     Defer,
-    /// An addition is kept out; a rename is a removal and an addition, and both are followed.
+    /// An addition is left out; a rename is treated as a removal and an addition, which are both
+    /// applied.
     Reject,
 }
 
-/// Which proposals a person accepts: `"all"` or a list of change ids.
+/// The proposals that a person accepts: `"all"` or a list of change ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Written", try_from = "Written")]
 pub enum Acceptance {
-    /// None: only what applies by itself.
+    /// None: only what applies without approval.
     #[default]
     Nothing,
-    /// Every one that is not deferred or rejected.
+    /// All that are not deferred or rejected.
     All,
-    /// Those.
+    /// Only these.
     Ids(Vec<String>),
 }
 
@@ -64,32 +65,32 @@ impl TryFrom<Written> for Acceptance {
     }
 }
 
-/// What a person decides; what is named nowhere goes by the policy.
+/// A person's decisions; the policy decides about all other changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decisions {
-    /// What is accepted.
+    /// The accepted proposals.
     #[serde(default)]
     pub accept: Acceptance,
-    /// Ids of changes whose old shape stays, also of those that would apply by themselves.
+    /// Ids of changes whose old shape stays, even if they would apply without approval.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub defer: Vec<String>,
-    /// Ids of additions that are kept out and of renames that are none.
+    /// Ids of additions to leave out, and of renames to treat as a removal and an addition.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reject: Vec<String>,
 }
 
 impl Decisions {
-    /// Nothing but what applies by itself.
+    /// No decisions: only what applies without approval.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Everything accepted.
+    /// Accepts all proposals.
     pub fn all() -> Self {
         Self::accepting(Acceptance::All)
     }
 
-    /// These accepted.
+    /// Accepts these proposals.
     pub fn accepting(accept: Acceptance) -> Self {
         Self {
             accept,
@@ -98,14 +99,14 @@ impl Decisions {
     }
 }
 
-/// One thing that is wrong with decisions.
+/// A fault of a decision.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadDecision {
     /// No change of the plan has the id.
     #[error("the plan has no change {0}")]
     Unknown(String),
-    /// The id is decided about twice.
-    #[error("change {0} is decided about in two ways")]
+    /// There are two decisions about the id.
+    #[error("there are two decisions about change {0}")]
     Twice(String),
     /// Neither an addition of a column or stream nor a rename.
     #[error(
@@ -114,34 +115,34 @@ pub enum BadDecision {
     NotRejectable {
         /// The change.
         id: String,
-        /// What it is.
+        /// Its headline.
         headline: String,
     },
 }
 
-/// Everything that is wrong with decisions. Never empty.
+/// All faults of the decisions. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct BadDecisions(pub Vec<BadDecision>);
 
-/// The choice for every change of a plan.
+/// The decision about every change of a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Decided(BTreeMap<String, Choice>);
 
 impl Decided {
-    /// What is done about the change; what is not known is deferred.
+    /// The decision about the change; unknown changes are deferred.
     pub fn of(&self, change: &Change) -> Choice {
         self.0.get(&change.id).copied().unwrap_or(Choice::Defer)
     }
 }
 
 impl Plan {
-    /// What is done about every change.
+    /// Combines the policy's and the person's decisions about every change.
     ///
     /// # Errors
-    /// Everything that is wrong with the decisions: ids that name no change, ids that are named
-    /// twice, changes that cannot be rejected.
+    /// Returns every fault of the decisions: ids of unknown changes, duplicate ids, changes that
+    /// cannot be rejected.
     pub fn decide(&self, decisions: &Decisions) -> Result<Decided, BadDecisions> {
         let by_policy = |change: &Change| match change.decision {
             Decision::Apply => Choice::Accept,

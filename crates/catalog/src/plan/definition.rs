@@ -1,5 +1,5 @@
-//! What the next version says that a stream is: what the source offers now, with the old
-//! definition of whatever is deferred. So a deferred change is seen again.
+//! A stream's definition in the next version: what the source offers now, with the old definition
+//! of deferred changes, so that they are detected again.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::model::{Schema, StreamDef};
 use crate::node::Node;
 use crate::schema;
 
-/// The definition after `deferred` was taken back.
+/// The definition with the `deferred` changes reverted.
 pub(super) fn definition(old: &StreamDef, now: &StreamDef, deferred: &[&Change]) -> StreamDef {
     let mut stream = now.clone();
     for change in deferred {
@@ -34,7 +34,7 @@ pub(super) fn definition(old: &StreamDef, now: &StreamDef, deferred: &[&Change])
             _ => {}
         }
     }
-    // Key and cursor that followed a rename wait with it.
+    // A key and cursor that followed a rename are deferred with it.
     for change in deferred {
         if let Some(to) = &change.to_path {
             let key = stream.source_defined_primary_key.iter_mut();
@@ -62,7 +62,7 @@ fn restored(old: &Schema, now: &Schema, deferred: &[&Change]) -> Schema {
     if metadata {
         root = with_columns_of(&before, &root);
     }
-    // What came goes first: a field that moved may have moved into what is put back.
+    // Remove additions first: a field may have moved into what is restored.
     for change in deferred {
         match change.kind {
             ChangeKind::FieldAdded => remove(&mut root, &change.path),
@@ -85,7 +85,7 @@ fn restored(old: &Schema, now: &Schema, deferred: &[&Change]) -> Schema {
     schema::raw(&root).map_or_else(|| Arc::clone(now), Schema::from)
 }
 
-/// The old root's own members around the new root's columns.
+/// The old root's own members with the new root's columns.
 fn with_columns_of(before: &Value, now: &Value) -> Value {
     let mut members = Map::new();
     let own = before.as_object().into_iter().flatten();
@@ -98,7 +98,7 @@ fn with_columns_of(before: &Value, now: &Value) -> Value {
     Value::Object(members)
 }
 
-/// Numbers of the columns that the definition has: the old ones of what is deferred.
+/// The ids of the definition's columns: the old ones for deferred changes.
 fn restore_ids(
     root: &mut Value,
     (before, now): (Option<Value>, Option<Value>),
@@ -109,7 +109,7 @@ fn restore_ids(
     let Some(mut ids) = rest.clone() else {
         return;
     };
-    // A number means something within its table alone.
+    // An id is only meaningful within its table.
     let table = |ids: &Option<Value>| ids.as_ref().and_then(|ids| ids.get("table").cloned());
     let same_table = table(&before) == table(&Some(ids.clone()));
     let of = |ids: &Option<Value>, name: &str| ids.as_ref()?.get("columns")?.get(name).cloned();
@@ -136,7 +136,7 @@ fn restore_ids(
     };
     for name in &names {
         let (old, new) = (of(&before, name), of(&now, name));
-        // A number that only one side knows is the root's, not the column's.
+        // An id that only one side knows belongs to the root, not to the column.
         let id = match (old, new) {
             (old, _) if was(name) => old.filter(|_| same_table),
             (Some(_), None) | (None, Some(_)) | (None, None) => columns.get(name).cloned(),
@@ -168,7 +168,7 @@ fn restore_ids(
     }
 }
 
-/// The node that holds the field at the path, and the field's name in it.
+/// The node that contains the field at the path, and the field's name in it.
 fn holder<'v, 'p>(
     node: &'v mut Value,
     path: &'p [String],
@@ -195,9 +195,9 @@ fn holder<'v, 'p>(
     holder(properties.get_mut(name)?, rest)
 }
 
-/// Writes a field's old schema at its path. Its parents exist: a field that left with its parent is
-/// part of the parent's change. Where the fields of an object or the items of a list were compared
-/// apart, they stay as they are.
+/// Writes a field's old schema at its path. Its parents exist: a field that was removed with its
+/// parent is part of the parent's change. Fields of an object and items of a list that were
+/// compared separately stay unchanged.
 fn put(root: &mut Value, old: &Value, change: &Change, before: &Value) {
     let Some((holder, name)) = holder(root, &change.path) else {
         return;
@@ -223,7 +223,7 @@ fn put(root: &mut Value, old: &Value, change: &Change, before: &Value) {
         holder.insert(name.clone(), schema);
         return;
     }
-    // It goes where it was: places tell renames.
+    // At its old position: positions are evidence for renames.
     let siblings = siblings(old, &change.path);
     let here = siblings.iter().position(|sibling| *sibling == name);
     let earlier = &siblings[..here.unwrap_or_default()];
@@ -234,7 +234,7 @@ fn put(root: &mut Value, old: &Value, change: &Change, before: &Value) {
     holder.shift_insert(place.map_or(0, |place| place + 1), name.clone(), schema);
 }
 
-/// The names beside a field in the old schema, in document order.
+/// The names next to a field in the old schema, in document order.
 fn siblings<'v>(old: &'v Value, path: &[String]) -> Vec<&'v String> {
     let Some((_, parent)) = path.split_last() else {
         return Vec::new();
@@ -250,8 +250,8 @@ fn siblings<'v>(old: &'v Value, path: &[String]) -> Vec<&'v String> {
         .unwrap_or_default()
 }
 
-/// Gives a renamed field its old name where it stands now: its place is evidence for the rename,
-/// which is to be seen again.
+/// Restores a renamed field's old name at its new position: the position is evidence for the
+/// rename, which must be detected again.
 fn call_again(root: &mut Value, change: &Change) {
     let to = change.to_path.as_deref().unwrap_or_default();
     let (Some((holder, new)), Some(old)) = (holder(root, to), change.path.last()) else {

@@ -1,4 +1,4 @@
-//! The way back, and what it cannot restore.
+//! The way back from a plan, and what it cannot restore.
 
 use std::collections::HashMap;
 
@@ -9,14 +9,14 @@ use super::{Choice, Decided, Plan};
 use crate::drift::{Change, ChangeKind, RefreshMode, Severity};
 use crate::model::{SyncCatalog, SyncStream};
 
-/// What undoes a plan: entries of the version as they were. Applied to the plan's own outcome it
-/// gives the version back.
+/// Reverts a plan: the version's entries as they were. Applied to the plan's own outcome it
+/// restores the version.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Inverse {
-    /// The version that it leads back to.
+    /// The version that it restores.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_version: Option<i32>,
-    /// Entries that are put back, in place of those of the same stream.
+    /// Entries to restore, replacing those of the same stream.
     pub put: SyncCatalog,
     /// Streams that the version did not have.
     pub remove: Vec<StreamDescriptor>,
@@ -25,7 +25,7 @@ pub struct Inverse {
 }
 
 impl Inverse {
-    /// The catalog before the plan, given the one after it.
+    /// The catalog before the plan, computed from the one after it.
     pub fn apply(&self, after: &SyncCatalog) -> SyncCatalog {
         let mut entries: HashMap<StreamDescriptor, &SyncStream> = after
             .streams
@@ -70,15 +70,15 @@ pub(super) fn inverse(before: &SyncCatalog, after: &SyncCatalog, plan: &Plan) ->
     }
 }
 
-/// Something that going back does not bring back.
+/// Something that the way back does not restore.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Irreversible {
     /// The stream.
     pub stream: StreamDescriptor,
-    /// The change, where it is one's.
+    /// The change, if it belongs to one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
-    /// What it is.
+    /// A description.
     pub what: String,
 }
 
@@ -111,15 +111,18 @@ pub(super) fn irreversible(
             found.push(Irreversible {
                 stream: descriptor,
                 change: None,
-                what: "its sync state is dropped, and its table is written anew: rows that the source no longer has are gone".to_owned(),
+                what: "its sync state is dropped, and its table is rewritten: rows that the \
+                       source no longer has are gone"
+                    .to_owned(),
             });
         }
     }
     found.extend(refresh.iter().map(|(stream, mode)| {
         let what = match mode {
-            RefreshMode::Merge => "its sync state starts anew; going back does not restore it",
+            RefreshMode::Merge => "its sync state restarts; the way back does not restore it",
             RefreshMode::Truncate => {
-                "its older rows are dropped once all are read again; rows that the source no longer has are gone"
+                "its older rows are dropped after a refresh; rows that the source no longer has \
+                 are gone"
             }
         };
         Irreversible {
@@ -133,15 +136,20 @@ pub(super) fn irreversible(
 
 fn of_change(change: &Change, choice: Choice) -> Option<&'static str> {
     Some(match change.kind {
-        ChangeKind::StreamRemoved => "what the source does to it meanwhile is not copied",
+        ChangeKind::StreamRemoved => {
+            "changes that the source makes to it in the meantime are not \
+                                      synced"
+        }
         ChangeKind::StreamRenamed | ChangeKind::StreamMoved => {
-            "its rows go to another table from now on; its sync state stays with the old name"
+            "its rows are written to another table from now on; its sync state stays with the old \
+             name"
         }
         ChangeKind::FieldRemoved => {
-            "rows that are written meanwhile have no value in it, the source no longer has one, and some destinations drop the column with its values"
+            "rows written in the meantime have no value in it, the source no longer has one, and \
+             some destinations drop the column with its values"
         }
         ChangeKind::FieldRenamed | ChangeKind::FieldMoved if choice == Choice::Reject => {
-            "rows that are written meanwhile have no value under the old name"
+            "rows written in the meantime have no value under the old name"
         }
         _ if change.severity == Severity::DataLoss => {
             "values that do not fit the new type are gone from the destination"

@@ -1,6 +1,5 @@
-//! What to do about a source that drifted: every difference between a connection's version and
-//! what the source offers now, what the policy decides about each, and the hash by which a plan is
-//! known to still hold.
+//! Plans for a source that drifted: every difference between a connection's version and what the
+//! source offers now, the policy's decision about each, and a hash that identifies the plan.
 
 mod actions;
 mod apply;
@@ -33,14 +32,13 @@ pub use inverse::{Inverse, Irreversible};
 pub use outcome::Document;
 pub use text::Style;
 
-/// Every difference between a version and what the source offers now, with what the policy
-/// decides.
+/// Every difference between a version and what the source offers now, with the policy's decisions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Twelve hex digits: the same for the same plan of the same connection.
+    /// Twelve hex digits: identical for the same plan of the same connection.
     pub id: String,
-    /// Hash over what the plan was made from: the version and its configuration, what the source
-    /// offers, the destination, the policy. Still the same means that the plan still holds.
+    /// Hash of the plan's inputs: the version and its settings, what the source offers, the
+    /// destination, the policy. If it is unchanged, the plan is still valid.
     pub plan_hash: String,
     /// The connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,58 +50,58 @@ pub struct Plan {
     pub base_fingerprint: String,
     /// Fingerprint of what the source offers.
     pub discovered_fingerprint: String,
-    /// How grave the gravest change is.
+    /// The highest severity of its changes.
     pub severity: Severity,
     /// The differences, in the order of the version's streams, new streams last.
     pub changes: Vec<Change>,
-    /// What is done about each change, by its id.
+    /// The decision about each change, by its id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub decisions: BTreeMap<String, Choice>,
-    /// What following the decisions does, step by step.
+    /// What applying the decisions does, step by step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<Action>,
-    /// The catalog that comes of it, every stream with its configuration.
+    /// The resulting catalog, with every stream's settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_sync_catalog: Option<Document>,
-    /// What undoes it.
+    /// The way back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inverse: Option<Document>,
-    /// What that cannot restore.
+    /// What the way back cannot restore.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub irreversible: Vec<Irreversible>,
-    /// The plan in a few sentences, the gravest first.
+    /// The plan in a few sentences, most severe changes first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub summary: Vec<String>,
 }
 
-/// Whom a plan is for.
+/// The context of a plan.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Basis<'a> {
     /// The connection.
     pub connection_id: Option<&'a str>,
     /// The version that the plan changes.
     pub base_version: Option<i32>,
-    /// What is done about drift without a person; absent is the policy `propose`.
+    /// The drift policy; default: `propose`.
     pub policy: Option<&'a Policy>,
 }
 
 impl Plan {
-    /// Whether the source still offers what the version says.
+    /// Whether the source still offers what the version describes.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
 
-    /// The changes that wait for a person.
+    /// The changes that await a person's decision.
     pub fn proposals(&self) -> impl Iterator<Item = &Change> {
         self.decided(|decision| matches!(decision, Decision::NeedsAcceptance | Decision::Pause))
     }
 
-    /// The changes that apply by themselves.
+    /// The changes that apply without approval.
     pub fn automatic(&self) -> impl Iterator<Item = &Change> {
         self.decided(|decision| decision == Decision::Apply)
     }
 
-    /// Whether the policy stops the connection for one of the changes.
+    /// Whether the policy stops the connection because of one of the changes.
     pub fn pauses(&self) -> bool {
         self.decided(|decision| decision == Decision::Pause)
             .next()
@@ -124,13 +122,13 @@ impl Plan {
     }
 }
 
-/// Plans the way from `current` (a version: everything that was discovered then, with each
-/// stream's configuration) to `discovered`, by the policy `propose`.
+/// Plans the changes from `current` (a version: everything discovered at that time, with each
+/// stream's settings) to `discovered`, with the policy `propose`.
 pub fn plan(current: &SyncCatalog, discovered: &SyncCatalog, capabilities: &Capabilities) -> Plan {
     plan_for(current, discovered, capabilities, &Basis::default())
 }
 
-/// As [`plan`], for a connection at a version, by its policy.
+/// As [`plan`], for a connection at a version, with its policy.
 pub fn plan_for(
     current: &SyncCatalog,
     discovered: &SyncCatalog,

@@ -1,4 +1,4 @@
-//! A plan with what comes of it: for showing it whole, and for keeping it.
+//! A plan with its outcome: for displaying it completely, and for storing it.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -39,7 +39,7 @@ impl<'de> Deserialize<'de> for Document {
 }
 
 impl Plan {
-    /// The plan with its decisions and what they do, without catalogs: for keeping.
+    /// The plan with its decisions and their effects, without catalogs: for storing.
     #[must_use]
     pub fn briefly(mut self, decided: &Decided, applied: &Applied) -> Self {
         let decisions = self
@@ -53,7 +53,7 @@ impl Plan {
         self
     }
 
-    /// The whole plan, with the catalog that comes of it and the way back.
+    /// The whole plan, with the resulting catalog and the way back.
     #[must_use]
     pub fn wholly(self, decided: &Decided, applied: &Applied) -> Self {
         Self {

@@ -1,5 +1,5 @@
-//! A plan for a person to read: by stream, the gravest first, the reason beside each change, ids to
-//! accept by.
+//! Formats a plan for a person: by stream, most severe changes first, with reasons and with ids for
+//! accepting.
 
 use std::fmt::Write as _;
 
@@ -10,25 +10,25 @@ use super::{Applied, Choice, Comparison, Decided, Plan};
 use crate::drift::{Change, ChangeKind, Decision, RefreshMode, Severity};
 use crate::types::describe;
 
-/// How a text is written.
+/// The style of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Style {
     /// Plain text.
     #[default]
     Plain,
-    /// With the terminal's colours for severities.
+    /// With the terminal's colors for severities.
     Coloured,
     /// As Markdown, for a comment on a change request.
     Markdown,
 }
 
 impl Plan {
-    /// The plan in words. Lines end in newlines.
+    /// The plan as text. Lines end in newlines.
     pub fn to_text(&self) -> String {
         self.to_text_in(Style::Plain)
     }
 
-    /// The plan in words, grouped by stream, the gravest first.
+    /// The plan as text, grouped by stream, most severe changes first.
     pub fn to_text_in(&self, style: Style) -> String {
         if self.is_empty() {
             return "The source offers what the connection expects: nothing to do.\n".to_owned();
@@ -36,7 +36,7 @@ impl Plan {
         let mut text = String::new();
         let (automatic, waiting) = (self.automatic().count(), self.proposals().count());
         let ignored = self.changes.len() - automatic - waiting;
-        let mut head = format!("{automatic} applied by itself, {waiting} to be accepted");
+        let mut head = format!("{automatic} apply without approval, {waiting} to be accepted");
         if ignored > 0 {
             let _ = write!(head, ", {ignored} ignored");
         }
@@ -49,14 +49,15 @@ impl Plan {
             line(
                 &mut text,
                 format_args!(
-                    "\nAirbyte disables the connection at its next sync unless what breaks is accepted."
+                    "\nAirbyte disables the connection at its next sync unless the breaking \
+                     changes are accepted."
                 ),
             );
         }
         text
     }
 
-    /// The plan in a few sentences, the gravest stream first.
+    /// The plan in a few sentences, most severe stream first.
     pub(super) fn summary_of(&self, decided: &Decided) -> Vec<String> {
         let mut sentences = Vec::new();
         for (stream, changes) in grouped(&self.changes) {
@@ -66,7 +67,7 @@ impl Plan {
             let mut done = Vec::new();
             for (choice, word) in [
                 (Choice::Accept, "followed"),
-                (Choice::Defer, "left as it was"),
+                (Choice::Defer, "left unchanged"),
                 (Choice::Reject, "rejected"),
             ] {
                 let count = counted(choice);
@@ -82,7 +83,7 @@ impl Plan {
 }
 
 impl Applied {
-    /// What was done beyond the plan, what waits and what is read again. Lines end in newlines.
+    /// What was done beyond the plan, what is pending and what is refreshed. Lines end in newlines.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         for note in &self.notes {
@@ -91,7 +92,7 @@ impl Applied {
         for (stream, mode) in &self.refresh {
             let what = match mode {
                 RefreshMode::Merge => "its rows are kept",
-                RefreshMode::Truncate => "older rows are dropped when that is done",
+                RefreshMode::Truncate => "older rows are dropped afterwards",
             };
             line(
                 &mut text,
@@ -110,10 +111,10 @@ impl Applied {
 }
 
 impl Comparison {
-    /// The comparison in words, grouped by stream, the gravest first. Lines end in newlines.
+    /// The comparison as text, grouped by stream, most severe changes first. Lines end in newlines.
     pub fn to_text_in(&self, style: Style) -> String {
         if self.is_empty() {
-            return "Both versions mean the same.\n".to_owned();
+            return "Both versions are equivalent.\n".to_owned();
         }
         let mut text = String::new();
         let heading = |text: &mut String, words: &str| match style {
@@ -123,12 +124,12 @@ impl Comparison {
         if self.changes.is_empty() {
             heading(&mut text, "The source offers the same");
         } else {
-            heading(&mut text, "The source offers something else");
+            heading(&mut text, "The source offers something different");
             render(&mut text, &self.changes, style, false);
         }
         if !self.settings.is_empty() {
             text.push('\n');
-            heading(&mut text, "The connection is configured otherwise");
+            heading(&mut text, "The connection has different settings");
             text.push('\n');
             for setting in &self.settings {
                 match style {
@@ -142,7 +143,7 @@ impl Comparison {
 }
 
 impl Change {
-    /// The change in one line: `- column amount: whole number → text`.
+    /// The change on one line: `- column amount: whole number → text`.
     pub fn headline(&self) -> String {
         let path = self.path.join(".");
         let to = self.to_path.as_deref().unwrap_or_default().join(".");
@@ -161,15 +162,15 @@ impl Change {
         };
         match self.kind {
             ChangeKind::StreamAdded => format!("+ new stream ({})", columns(after)),
-            ChangeKind::StreamRemoved => format!("- stream is gone ({})", columns(before)),
-            ChangeKind::StreamRenamed => format!("~ stream is called {} now", to_stream()),
-            ChangeKind::StreamMoved => format!("~ stream is {} now", to_stream()),
+            ChangeKind::StreamRemoved => format!("- stream was removed ({})", columns(before)),
+            ChangeKind::StreamRenamed => format!("~ stream was renamed to {}", to_stream()),
+            ChangeKind::StreamMoved => format!("~ stream moved to {}", to_stream()),
             ChangeKind::FieldAdded => format!("+ {field} {path}: {}", typed(after)),
             ChangeKind::FieldRemoved => format!("- {field} {path}: {}", typed(before)),
             ChangeKind::FieldRenamed => {
-                format!("~ {field} {path} is called {to} now: {}", typed(after))
+                format!("~ {field} {path} was renamed to {to}: {}", typed(after))
             }
-            ChangeKind::FieldMoved => format!("~ {field} {path} is {to} now: {}", typed(after)),
+            ChangeKind::FieldMoved => format!("~ {field} {path} moved to {to}: {}", typed(after)),
             ChangeKind::FieldTypeChanged
             | ChangeKind::FieldFormatChanged
             | ChangeKind::FieldAirbyteTypeChanged
@@ -182,7 +183,7 @@ impl Change {
                 }
             }
             ChangeKind::FieldEnumChanged => format!("~ {field} {path}: {}", listed(before, after)),
-            ChangeKind::FieldRecreated => format!("~ {field} {path} was dropped and made again"),
+            ChangeKind::FieldRecreated => format!("~ {field} {path} was dropped and recreated"),
             ChangeKind::PrimaryKeyChanged => format!("~ key: {} → {}", paths(before), paths(after)),
             ChangeKind::CursorChanged => {
                 format!("~ cursor: {} → {}", cursor(before), cursor(after))
@@ -207,7 +208,8 @@ fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
     writeln!(text, "{content}").expect("writing to a string cannot fail");
 }
 
-/// Changes by stream; streams and changes with the gravest first, else as they come.
+/// Groups changes by stream, with the most severe streams and changes first; otherwise in their
+/// order.
 fn grouped(changes: &[Change]) -> Vec<(String, Vec<&Change>)> {
     let mut groups: IndexMap<String, Vec<&Change>> = IndexMap::new();
     for change in changes {
@@ -223,7 +225,7 @@ fn grouped(changes: &[Change]) -> Vec<(String, Vec<&Change>)> {
     groups
 }
 
-/// With `decisions`, also what happens to each change.
+/// With `decisions`, includes what happens to each change.
 fn render(text: &mut String, changes: &[Change], style: Style, decisions: bool) {
     for (stream, changes) in grouped(changes) {
         match style {
@@ -232,7 +234,7 @@ fn render(text: &mut String, changes: &[Change], style: Style, decisions: bool) 
         }
         for change in changes {
             let headline = change.headline();
-            // Behind the severity, and in Markdown before the reason, on a line of its own.
+            // After the severity; in Markdown, on a separate line before the reason.
             let (decision, first) = if decisions {
                 let told = decision(change);
                 (format!(", {told}"), format!("{told}: "))
@@ -267,7 +269,7 @@ fn render(text: &mut String, changes: &[Change], style: Style, decisions: bool) 
 
 fn decision(change: &Change) -> String {
     match change.decision {
-        Decision::Apply => "applies by itself".to_owned(),
+        Decision::Apply => "applies without approval".to_owned(),
         Decision::NeedsAcceptance => format!("to be accepted as {}", change.id),
         Decision::Ignore => format!("ignored; can be accepted as {}", change.id),
         Decision::Pause => {
@@ -286,7 +288,7 @@ fn severity_word(severity: Severity) -> &'static str {
     }
 }
 
-/// The terminal's code for a severity.
+/// The terminal's color code for a severity.
 fn colour(severity: Severity) -> &'static str {
     match severity {
         Severity::Info => "2",
@@ -297,7 +299,7 @@ fn colour(severity: Severity) -> &'static str {
     }
 }
 
-/// The type in words and, where it says more, as the schema states it.
+/// The type as text, followed by the schema's own terms if they say more.
 fn typed(schema: &Value) -> String {
     let mut text = describe(schema);
     let stated: Vec<String> = ["format", "airbyte_type"]
@@ -318,7 +320,7 @@ fn typed(schema: &Value) -> String {
     text
 }
 
-/// Which listed values came and went.
+/// The listed values that were added and removed.
 fn listed(before: &Value, after: &Value) -> String {
     let values = |schema: &Value| schema["enum"].as_array().cloned().unwrap_or_default();
     let (old, new) = (values(before), values(after));

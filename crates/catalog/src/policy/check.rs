@@ -1,4 +1,4 @@
-//! What a sound policy can still have wrong with it: rules that can never decide.
+//! Finds questionable parts of a valid policy: rules that can never decide.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use crate::drift::ChangeKind;
 use crate::fault::Fault;
 
 impl Policy {
-    /// What is odd about the policy though it can be followed: rules that an earlier one covers
-    /// entirely, and rules that fit nothing.
+    /// Warnings about a valid policy: rules that an earlier one covers completely, and rules that
+    /// never match.
     pub fn warnings(&self) -> Vec<Fault> {
         let rules = self.rules.iter().enumerate();
         rules
@@ -22,7 +22,7 @@ impl Policy {
     fn never_decides(&self, index: usize, rule: &Rule) -> Option<String> {
         let of_streams = |kinds: &BTreeSet<ChangeKind>| !kinds.iter().any(|kind| kind.has_field());
         if rule.field.is_some() && rule.kind.as_ref().is_some_and(of_streams) {
-            let message = "never fits: it asks for a field, and changes of its kinds have none";
+            let message = "never matches: it requires a field, and changes of its kinds have none";
             return Some(message.to_owned());
         }
         let earlier = self.rules[..index].iter();
@@ -30,13 +30,16 @@ impl Policy {
             .enumerate()
             .find(|(_, earlier)| earlier.covers(rule));
         covering.map(|(other, _)| {
-            format!("never decides: rules[{other}] fits everything that it fits, and comes first")
+            format!(
+                "never decides: rules[{other}] matches everything that it matches, and comes \
+                     first"
+            )
         })
     }
 }
 
 impl Rule {
-    /// Whether this one surely fits whatever the other fits.
+    /// Whether this one certainly matches whatever the other matches.
     fn covers(&self, other: &Self) -> bool {
         fn has_all<T: Ord>(wide: Option<&BTreeSet<T>>, narrow: Option<&BTreeSet<T>>) -> bool {
             wide.is_none_or(|wide| narrow.is_some_and(|narrow| narrow.is_subset(wide)))
@@ -53,7 +56,7 @@ impl Rule {
 }
 
 impl ChangeKind {
-    /// Whether a change of the kind is one of a field, not of the stream as a whole.
+    /// Whether a change of the kind concerns a field, not a stream as a whole.
     fn has_field(self) -> bool {
         match self {
             Self::FieldAdded

@@ -1,4 +1,4 @@
-//! A policy in words.
+//! Explains a policy as text.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -10,12 +10,12 @@ use super::{Action, Policy, Rule};
 use crate::drift::Role;
 
 impl Policy {
-    /// The rules in words, one on a line, and what holds besides.
+    /// The rules as text, one per line, and the remaining behavior.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         for (index, rule) in self.rules.iter().enumerate() {
             let number = index + 1;
-            // Writing into a text cannot fail.
+            // Writing to a string cannot fail.
             let _ = match &rule.name {
                 Some(name) => writeln!(text, "{number}. {name}: {}", rule.sentence()),
                 None => writeln!(text, "{number}. {}", rule.sentence()),
@@ -24,12 +24,12 @@ impl Policy {
         let _ = writeln!(text, "- {}", self.last_sentence());
         let _ = writeln!(
             text,
-            "A rename that is not exact never applies without a person, whatever a rule says."
+            "An inexact rename never applies without approval, whatever the rules permit."
         );
         text
     }
 
-    /// What is said of changes that no rule fits: `every other change waits for a person`.
+    /// The sentence about changes that match no rule: `every other change waits for approval`.
     pub fn last_sentence(&self) -> String {
         let subject = if self.rules.is_empty() {
             "every change"
@@ -39,10 +39,10 @@ impl Policy {
         format!("{subject} {}", self.otherwise.of_one())
     }
 
-    /// Which rule decided, by what [`Policy::decide`] answered: `rule 2 (harmless)`.
+    /// The rule that decided, from the result of [`Policy::decide`]: `rule 2 (harmless)`.
     pub fn decided_by(&self, rule: Option<usize>) -> String {
         let Some(index) = rule else {
-            return "no rule fits".to_owned();
+            return "no rule matches".to_owned();
         };
         let number = index + 1;
         let name = self.rules.get(index).and_then(|rule| rule.name.as_deref());
@@ -54,7 +54,7 @@ impl Policy {
 }
 
 impl Rule {
-    /// What it says: `changes of severity info or safe apply`.
+    /// The rule as a sentence: `changes of severity info or safe apply`.
     pub fn sentence(&self) -> String {
         let mut text = if self.has_conditions() {
             "changes".to_owned()
@@ -96,18 +96,18 @@ impl Action {
     fn of_many(self) -> &'static str {
         match self {
             Self::Apply => "apply",
-            Self::Propose => "wait for a person",
+            Self::Propose => "wait for approval",
             Self::Ignore => "are ignored",
-            Self::Pause => "switch the connection off",
+            Self::Pause => "deactivate the connection",
         }
     }
 
     fn of_one(self) -> &'static str {
         match self {
             Self::Apply => "applies",
-            Self::Propose => "waits for a person",
+            Self::Propose => "waits for approval",
             Self::Ignore => "is ignored",
-            Self::Pause => "switches the connection off",
+            Self::Pause => "deactivates the connection",
         }
     }
 }
@@ -115,7 +115,7 @@ impl Action {
 impl Role {
     fn words(self) -> &'static str {
         match self {
-            Self::Selected => "what is copied",
+            Self::Selected => "what is synced",
             Self::PrimaryKey => "the primary key",
             Self::Cursor => "the cursor",
         }

@@ -1,5 +1,5 @@
-//! What is done about drift without a person: rules over severity, kind, stream, field and role,
-//! of which the first that fits decides.
+//! Drift policies: rules over severity, kind, stream, field and role, of which the first that
+//! matches decides.
 
 mod check;
 mod explain;
@@ -20,20 +20,20 @@ pub use pattern::Pattern;
 pub use strict::Strict;
 pub use words::{UnknownWord, Word};
 
-/// What is done about a change.
+/// What happens to a change.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// It is applied without a person.
+    /// It is applied without approval.
     Apply,
     /// It waits until a person accepts it.
     #[default]
     Propose,
-    /// The old shape stays, and nobody is asked.
+    /// The old shape stays, and no approval is requested.
     Ignore,
-    /// The connection is switched off until a person has looked.
+    /// The connection is deactivated until a person decides.
     Pause,
 }
 
@@ -41,7 +41,7 @@ impl Action {
     /// Every action.
     pub const ALL: [Self; 4] = [Self::Apply, Self::Propose, Self::Ignore, Self::Pause];
 
-    /// The word for it.
+    /// The action's keyword.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Apply => "apply",
@@ -52,59 +52,58 @@ impl Action {
     }
 }
 
-/// Rules, and what is done about a change that none of them fits.
+/// Rules, and the action for changes that match none of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Policy {
-    /// The rules; the first that fits decides.
+    /// The rules; the first that matches decides.
     pub rules: Vec<Rule>,
-    /// What is done otherwise.
+    /// The action if no rule matches.
     pub otherwise: Action,
 }
 
-/// Conditions that all have to hold, and what is done then. A condition that is absent holds.
+/// Conditions that must all hold, and an action. An absent condition holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rule {
-    /// What people call it.
+    /// Its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The change is as grave as one of these.
+    /// The change has one of these severities.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub severity: Option<BTreeSet<Severity>>,
     /// The change is of one of these kinds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<BTreeSet<ChangeKind>>,
-    /// The stream's name, or `namespace.name`, is so.
+    /// The stream's name, or `namespace.name`, matches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<Pattern>,
-    /// The field's path, its components joined by dots, is so. Never holds for a change of the
+    /// The field's path, its components joined by dots, matches. Never holds for a change of the
     /// stream itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<Pattern>,
-    /// The connection uses what changed for one of these.
+    /// The connection uses what changed in one of these roles.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<BTreeSet<Role>>,
-    /// What is done.
+    /// The action.
     pub then: Action,
 }
 
-/// A change as rules look at it.
+/// The properties of a change that rules match.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
-    /// The stream that changed.
+    /// The changed stream.
     pub stream: &'a StreamDescriptor,
-    /// The field that changed; empty where the stream itself did.
+    /// The changed field; empty if the stream itself changed.
     pub path: &'a [String],
-    /// What changed.
+    /// The kind of change.
     pub kind: ChangeKind,
-    /// How grave it is.
+    /// Its severity.
     pub severity: Severity,
-    /// What the connection uses it for.
+    /// How the connection uses it.
     pub roles: &'a [Role],
 }
 
 impl Policy {
-    /// What is done about the change, and the index of the rule that says so; without one it is
-    /// `otherwise`.
+    /// The action for the change, and the index of the rule that decided; `None` for `otherwise`.
     pub fn decide(&self, change: &Subject<'_>) -> (Action, Option<usize>) {
         let rule = self.rules.iter().position(|rule| rule.fits(change));
         rule.map_or((self.otherwise, None), |index| {
@@ -112,8 +111,8 @@ impl Policy {
         })
     }
 
-    /// As [`Self::decide`], for a change of a plan: a rename that is a guess is proposed where it
-    /// would apply.
+    /// As [`Self::decide`], for a change of a plan: an inexact rename is proposed even if it would
+    /// be applied.
     pub fn decide_change(&self, change: &Change) -> (Action, Option<usize>) {
         let (action, rule) = self.decide(&Subject {
             stream: &change.stream,
@@ -128,7 +127,7 @@ impl Policy {
         }
     }
 
-    /// Equal for policies that decide alike by the same rules, whatever these are called.
+    /// Equal for policies with equivalent rules, regardless of the rules' names.
     pub fn fingerprint(&self) -> String {
         let mut nameless = self.clone();
         for rule in &mut nameless.rules {
@@ -140,7 +139,7 @@ impl Policy {
         hex::encode(hash.finalize())
     }
 
-    /// The document, on one line; reading it gives the same policy.
+    /// The document, on one line; parsing it yields the same policy.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("words and texts are JSON")
     }

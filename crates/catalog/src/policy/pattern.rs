@@ -1,36 +1,38 @@
-//! Patterns of names: `*` stands for any text, `?` for one character, `[ab]` for one of some.
+//! Patterns for names: `*` matches any text, `?` one character, `[ab]` one of a set.
 
 use airbyte_protocol::StreamDescriptor;
 use serde::{Serialize, Serializer};
 
-/// A pattern that was found to be sound. Letters count as they are written.
+/// A valid pattern. Case-sensitive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern(glob::Pattern);
 
-/// What a wildcard of the narrower pattern is taken for when two are compared: a character that
-/// only a wildcard of the wider one can match.
+/// Replaces a wildcard of the narrower pattern when two are compared: a character that only a
+/// wildcard of the wider one can match.
 const ANYTHING: &str = "\u{1}";
 
 impl Pattern {
-    /// Reads a pattern.
+    /// Parses a pattern.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
+    /// Returns a description of what is wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
         const LONGEST: usize = 200;
         if text.is_empty() {
-            return Err("is empty; leave it out to mean every name".to_owned());
+            return Err("is empty; omit it to match every name".to_owned());
         }
         if text.chars().count() > LONGEST {
             return Err(format!("has more than {LONGEST} characters"));
         }
         if text.contains("**") {
-            return Err(format!("{text:?} has `**`; one `*` stands for any text"));
+            return Err(format!(
+                "{text:?} contains `**`; one `*` stands for any text"
+            ));
         }
         let pattern = glob::Pattern::new(text);
         pattern
             .map(Self)
-            .map_err(|error| format!("{text:?} is no pattern: {}", error.msg))
+            .map_err(|error| format!("{text:?} is not a pattern: {}", error.msg))
     }
 
     /// The pattern as it was written.
@@ -48,8 +50,8 @@ impl Pattern {
         !path.is_empty() && self.0.matches(&path.join("."))
     }
 
-    /// Whether every text that the other matches is surely matched by this one. Where it cannot be
-    /// told from the patterns' form, the answer is no.
+    /// Whether every text that the other pattern matches certainly matches this one. If the
+    /// patterns' form does not show it, the answer is no.
     pub(super) fn covers(&self, other: &Self) -> bool {
         let (wide, narrow) = (self.as_str(), other.as_str());
         if wide == narrow {
@@ -77,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_covers_only_what_it_surely_matches() {
+    fn a_pattern_covers_only_what_it_certainly_matches() {
         let covering = [
             ("*", "anything*at[all]"),
             ("orders", "orders"),
@@ -86,7 +88,7 @@ mod tests {
             ("*a*", "*a?b*"),
             ("order?", "orders"),
         ];
-        // `[all]` is a set: what it stands for is not looked into.
+        // `[all]` is a set, whose content is not compared.
         let (first, rest) = covering.split_first().unwrap();
         assert!(!pattern(first.0).covers(&pattern(first.1)));
         for (wide, narrow) in rest {
@@ -104,10 +106,10 @@ mod tests {
     }
 
     #[test]
-    fn unsound_patterns_are_refused() {
+    fn rejects_invalid_patterns() {
         for (text, fault) in [
             ("", "is empty"),
-            ("a[", "is no pattern"),
+            ("a[", "is not a pattern"),
             ("a**b", "one `*` stands for any text"),
         ] {
             assert!(Pattern::parse(text).unwrap_err().contains(fault), "{text}");
@@ -115,9 +117,9 @@ mod tests {
         assert!(Pattern::parse(&"a".repeat(201)).is_err());
     }
 
-    /// Patterns come from requests: none may take for ever.
+    /// Patterns come from requests: none may take exponential time.
     #[test]
-    fn many_stars_end_soon() {
+    fn many_stars_match_in_bounded_time() {
         let many = pattern(&format!("{}b", "*a".repeat(99)));
         let stream = StreamDescriptor {
             name: "a".repeat(20_000),

@@ -1,4 +1,4 @@
-//! Reading a policy: every fault, each with its place.
+//! Parses a policy and collects every fault with its path.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,13 @@ use super::{Action, Pattern, Policy, Rule, Strict, Word};
 use crate::drift::{ChangeKind, Role, Severity};
 use crate::fault::{Fault, Faults};
 
-/// So many rules are more than anybody reads.
+/// More rules than this are surely a mistake.
 const RULES_MAX: usize = 100;
 
-/// A value with a word, all of which can be listed.
+/// An enumeration whose keywords can be listed.
 trait Named: Serialize + Copy + Ord + 'static {
     const EVERY: &'static [Self];
-    /// `severity`, with its article: "no severity".
+    /// `severity`, for use in messages: "every severity".
     const NOUN: &'static str;
 }
 
@@ -40,7 +40,7 @@ impl Named for Action {
     const NOUN: &'static str = "action";
 }
 
-/// The word that stands for the value in documents.
+/// The JSON keyword of the value.
 pub(super) fn word<T: Serialize>(value: &T) -> String {
     let written = serde_json::to_value(value).unwrap_or_default();
     written.as_str().unwrap_or_default().to_owned()
@@ -52,10 +52,11 @@ fn words<T: Named>() -> String {
 }
 
 impl Policy {
-    /// Reads a document, or a shorthand word.
+    /// Parses a document or a keyword.
     ///
     /// # Errors
-    /// Every fault; its path is relative to the policy, empty for the whole: `rules[2].kind[0]`.
+    /// Returns every fault, with a path relative to the policy such as `rules[2].kind[0]`; the path
+    /// of the whole policy is empty.
     pub fn parse(text: &str) -> Result<Self, Faults> {
         let text = text.trim();
         if !text.starts_with(['{', '"', '[']) {
@@ -67,14 +68,14 @@ impl Policy {
                 let message = if error.is_data() {
                     error.to_string()
                 } else {
-                    format!("is no JSON: {error}")
+                    format!("is not JSON: {error}")
                 };
                 Err(Faults(vec![Fault::new("", message)]))
             }
         }
     }
 
-    /// The same of JSON that is parsed already.
+    /// As [`Policy::parse`], for parsed JSON.
     ///
     /// # Errors
     /// As [`Policy::parse`].
@@ -114,7 +115,7 @@ impl Reader {
             Value::Object(document) => document,
             other => {
                 let what = kind_of(other);
-                self.fault("", format!("is {what}; a policy is a word or an object"));
+                self.fault("", format!("is {what}; expected a keyword or an object"));
                 return Policy::default();
             }
         };
@@ -134,7 +135,7 @@ impl Reader {
             Some(Value::Array(rules)) => {
                 if rules.len() > RULES_MAX {
                     let count = rules.len();
-                    self.fault("rules", format!("are {count}; at most {RULES_MAX} can be"));
+                    self.fault("rules", format!("are {count}; the maximum is {RULES_MAX}"));
                 }
                 let rules = rules.iter().take(RULES_MAX).enumerate();
                 rules
@@ -143,7 +144,7 @@ impl Reader {
             }
             Some(other) => {
                 let what = kind_of(other);
-                self.fault("rules", format!("is {what}; a list of rules is wanted"));
+                self.fault("rules", format!("is {what}; expected a list of rules"));
                 Vec::new()
             }
         }
@@ -152,7 +153,7 @@ impl Reader {
     fn rule(&mut self, path: &str, value: &Value) -> Option<Rule> {
         let Value::Object(rule) = value else {
             let what = kind_of(value);
-            self.fault(path, format!("is {what}; a rule is an object"));
+            self.fault(path, format!("is {what}; expected an object"));
             return None;
         };
         let members = [
@@ -164,7 +165,7 @@ impl Reader {
             .get("name")
             .and_then(|name| self.text(&at("name"), name));
         if name.as_ref().is_some_and(|name| name.trim().is_empty()) {
-            self.fault(&at("name"), "is empty; leave it out, or name the rule");
+            self.fault(&at("name"), "is empty; omit it, or name the rule");
         }
         let severity = rule.get("severity").map(|v| self.some(&at("severity"), v));
         let kind = rule.get("kind").map(|v| self.some(&at("kind"), v));
@@ -175,7 +176,10 @@ impl Reader {
             Some(value) => self.one(&at("then"), value),
             None => {
                 let actions = words::<Action>();
-                self.fault(&at("then"), format!("is missing; one of {actions}"));
+                self.fault(
+                    &at("then"),
+                    format!("is missing; expected one of {actions}"),
+                );
                 None
             }
         };
@@ -199,7 +203,7 @@ impl Reader {
             let all = members.join(", ");
             self.fault(
                 &format!("{path}{dot}{name}"),
-                format!("is no member; one of {all}"),
+                format!("is not a member; expected one of {all}"),
             );
         }
     }
@@ -209,7 +213,7 @@ impl Reader {
             return Some(text.clone());
         }
         let what = kind_of(value);
-        self.fault(path, format!("is {what}; a text is wanted"));
+        self.fault(path, format!("is {what}; expected a text"));
         None
     }
 
@@ -229,7 +233,10 @@ impl Reader {
         let known = T::EVERY.iter().find(|known| word(*known) == text);
         if known.is_none() {
             let (noun, all) = (T::NOUN, words::<T>());
-            self.fault(path, format!("{text:?} is no {noun}; one of {all}"));
+            self.fault(
+                path,
+                format!("unknown {noun} {text:?}; expected one of {all}"),
+            );
         }
         known.copied()
     }
@@ -238,7 +245,7 @@ impl Reader {
         match value {
             Value::Array(values) if values.is_empty() => {
                 let noun = T::NOUN;
-                self.fault(path, format!("is empty; leave it out to mean every {noun}"));
+                self.fault(path, format!("is empty; omit it to match every {noun}"));
                 BTreeSet::new()
             }
             Value::Array(values) => {

@@ -1,4 +1,4 @@
-//! JSON whose objects state each member once. Of two `then`, the parser would silently keep one.
+//! JSON without repeated members. Of two `then`, the parser would silently keep one.
 
 use std::fmt;
 
@@ -60,7 +60,9 @@ impl<'de> Visitor<'de> for Once {
         let mut members = Map::new();
         while let Some(name) = object.next_key::<String>()? {
             if members.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("{name:?} is stated twice")));
+                return Err(A::Error::custom(format_args!(
+                    "{name:?} is a duplicate member"
+                )));
             }
             let Strict(value) = object.next_value()?;
             members.insert(name, value);

@@ -1,37 +1,37 @@
-//! Words that stand for whole policies: AAM's own and Airbyte's four preferences.
+//! Keywords for whole policies: AAM's own and Airbyte's four preferences.
 
 use std::collections::BTreeSet;
 
 use super::{Action, Policy, Rule};
 use crate::drift::{ChangeKind, Role, Severity};
 
-/// A shorthand.
+/// A policy keyword.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Word {
-    /// What is harmless applies, all else is proposed.
+    /// Harmless changes apply, all others are proposed.
     #[default]
     Propose,
     /// As `propose`, and lost columns and exact renames apply.
     Auto,
-    /// What is harmless applies, all else switches the connection off.
+    /// Harmless changes apply, all others deactivate the connection.
     Pause,
-    /// Nothing is done about anything.
+    /// All changes are ignored.
     Ignore,
-    /// Airbyte's word for `pause`.
+    /// Airbyte's keyword for `pause`.
     Disable,
-    /// Airbyte's: changes within streams apply, streams stay as they are.
+    /// Airbyte's: changes within streams apply; streams are neither added nor removed.
     PropagateColumns,
-    /// Airbyte's: changes within streams apply, streams come and go.
+    /// Airbyte's: changes within streams apply; streams are added and removed.
     PropagateFully,
 }
 
-/// A word that stands for no policy.
+/// A word that is not a policy keyword.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no policy; one of {words}, or a document", words = Word::words())]
+#[error("unknown policy {0:?}; expected one of {words} or a JSON document", words = Word::words())]
 pub struct UnknownWord(pub String);
 
 impl Word {
-    /// Every word.
+    /// All keywords.
     pub const ALL: [Self; 7] = [
         Self::Propose,
         Self::Auto,
@@ -42,7 +42,7 @@ impl Word {
         Self::PropagateFully,
     ];
 
-    /// The word.
+    /// The keyword.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Propose => "propose",

@@ -1,13 +1,13 @@
-//! The catalog that Airbyte shows for editing: everything discovered, configured as the connection
-//! has it as far as that still holds.
+//! The catalog that Airbyte shows for editing: everything discovered, with the connection's
+//! settings as far as they still apply.
 
 use std::collections::HashSet;
 
 use crate::model::{StreamDef, SyncCatalog, SyncStream};
 
-/// Lays a connection's configuration over a newly discovered catalog. `accepted` is the discovered
-/// catalog that the connection was configured from. Streams nobody selected have
-/// `selected: false`, those that vanished are gone.
+/// Merges a connection's settings into a newly discovered catalog. `accepted` is the discovered
+/// catalog on which the settings are based. Streams without settings have `selected: false`;
+/// streams that no longer exist are dropped.
 pub fn merge(
     configured: &SyncCatalog,
     accepted: &SyncCatalog,

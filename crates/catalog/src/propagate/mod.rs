@@ -1,7 +1,7 @@
-//! Airbyte's auto-propagation: what a diff does to a connection by itself. First the connection is
-//! perhaps switched off, then harmless changes are perhaps taken over.
+//! Airbyte's auto-propagation: what a diff does to a connection automatically. First it may disable
+//! the connection, then it may apply harmless changes.
 //!
-//! AAM decides about drift on its own and sets `ignore`; this is what a server does.
+//! AAM makes its own decisions about drift and sets `ignore`; this is what a server does.
 
 mod merge;
 
@@ -13,21 +13,21 @@ use crate::modes;
 
 pub use merge::merge;
 
-/// What a connection wants done about changes that are not breaking.
+/// A connection's preference for changes that are not breaking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preference {
-    /// Leave them to somebody.
+    /// Leave them to a person.
     Ignore,
-    /// Switch the connection off.
+    /// Disable the connection.
     Disable,
-    /// Take over what changed in the streams it copies.
+    /// Apply changes in the streams that it syncs.
     Columns,
-    /// Take over new and removed streams too.
+    /// Apply new and removed streams too.
     Fully,
 }
 
 impl Preference {
-    /// Reads the Config API's word.
+    /// Parses the Config API's keyword.
     pub fn parse(word: &str) -> Option<Self> {
         Some(match word {
             "ignore" => Self::Ignore,
@@ -39,8 +39,8 @@ impl Preference {
     }
 }
 
-/// Whether a diff switches the connection off: a breaking one always, another one if it is
-/// wished. Nothing ever switches it on again.
+/// Whether a diff disables the connection: a breaking one always does, another one depending on the
+/// preference. Nothing ever enables it again.
 pub fn disables(diff: &CatalogDiff, preference: Preference) -> bool {
     diff.is_breaking() || (!diff.is_empty() && preference == Preference::Disable)
 }
@@ -54,9 +54,9 @@ pub struct Propagated {
     pub applied: CatalogDiff,
 }
 
-/// Applies a diff to what a connection copies. Nothing is answered when nothing may be written,
-/// not even that the discovered catalog is accepted: breaking diffs, and changes that are to be
-/// ignored. `destination` lists the destination's modes.
+/// Applies a diff to a connection's catalog. Returns `None` if nothing may be written, not even
+/// that the discovered catalog is accepted: for breaking diffs, and for changes to be ignored.
+/// `destination` lists the destination's modes.
 pub fn propagate(
     configured: &SyncCatalog,
     discovered: &SyncCatalog,
@@ -87,8 +87,8 @@ pub fn propagate(
     Some(Propagated { catalog, applied })
 }
 
-/// Takes over the whole stream object. Modes, cursor and key stay, even when the source's key
-/// changed; a selection of columns grows by the new top-level ones and never shrinks.
+/// Replaces the whole stream object. Modes, cursor and key stay, even if the source's key changed;
+/// a column selection gains new top-level columns and never loses any.
 fn update(
     catalog: &mut SyncCatalog,
     discovered: &SyncCatalog,
@@ -146,15 +146,15 @@ fn add(
         .iter_mut()
         .find(|known| known.stream.is(descriptor));
     match known {
-        // One that nobody had selected.
+        // A stream that was not selected.
         Some(known) => *known = entry,
         None => catalog.streams.push(entry),
     }
     true
 }
 
-/// Airbyte's suggestion, made fit for the destination; as a last resort the first mode of each
-/// side, even if the pair makes no sense.
+/// Airbyte's suggestion, adapted to the destination; as a last resort the first mode of each side,
+/// even if the combination makes no sense.
 fn added_modes(
     stream: &StreamDef,
     destination: &[DestinationSyncMode],

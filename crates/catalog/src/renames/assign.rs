@@ -1,24 +1,24 @@
-//! One partner for each: of several candidates the best wins, and one that is hardly better than
-//! another is less sure.
+//! Assigns at most one partner to each: of several candidates the best wins, and one that is hardly
+//! better than another has a lower confidence.
 
 use std::collections::HashMap;
 
 use super::evidence::{Evidence, Fact};
 
-/// What is less sure than this is no rename.
+/// Pairs below this confidence are not renames.
 pub(super) const THRESHOLD: f64 = 0.6;
 /// Candidates that are closer than this compete.
 const MARGIN: f64 = 0.08;
-/// What competition takes from confidence.
+/// The reduction of confidence by competition.
 const DOUBT: f64 = 0.15;
 
-/// Pairs of the two sides, each of them in one pair at most. `name` says how the second of a pair
-/// is called.
+/// Pairs of the two sides, each in at most one pair. `name` returns the name of the second of a
+/// pair.
 pub(crate) fn one_to_one(
     mut scored: Vec<(usize, usize, Evidence)>,
     name: impl Fn(usize) -> String,
 ) -> Vec<(usize, usize, Evidence)> {
-    // Ties go by place, so that the same question has the same answer.
+    // Ties are resolved by position, so that the result is deterministic.
     scored.sort_by(|a, b| {
         let by_confidence = b.2.confidence.total_cmp(&a.2.confidence);
         by_confidence.then_with(|| (a.0, a.1).cmp(&(b.0, b.1)))
@@ -35,7 +35,7 @@ pub(crate) fn one_to_one(
             let rival = scored.iter().find(|(a, b, other)| {
                 other.confidence > evidence.confidence - MARGIN
                     && match (a == i, b == j) {
-                        // One that has a better partner of its own is no competitor.
+                        // A candidate that has a better partner itself is not a competitor.
                         (true, false) => best.for_second.get(b) == Some(i),
                         (false, true) => best.without(*a, *j) <= other.confidence,
                         _ => false,
@@ -53,7 +53,7 @@ pub(crate) fn one_to_one(
     pairs
 }
 
-/// The best that each could have.
+/// The best partner that each could have.
 struct Best {
     /// For each of the second side, its best partner.
     for_second: HashMap<usize, usize>,
@@ -62,7 +62,7 @@ struct Best {
 }
 
 impl Best {
-    /// Of pairs that are sorted, the surest first.
+    /// From sorted pairs, highest confidence first.
     fn of(scored: &[(usize, usize, Evidence)]) -> Self {
         let mut best = Self {
             for_second: HashMap::new(),
@@ -78,7 +78,7 @@ impl Best {
         best
     }
 
-    /// How sure the first is of its best partner other than `j`; 0 without one.
+    /// The confidence of the first in its best partner other than `j`; 0 if it has none.
     fn without(&self, i: usize, j: usize) -> f64 {
         let two = self.for_first.get(&i).into_iter().flatten();
         let mut others = two.filter(|(other, _)| *other != j);

@@ -1,48 +1,48 @@
-//! What speaks for a rename.
+//! The evidence for a rename.
 
 use serde::{Deserialize, Serialize};
 
-/// How good evidence is.
+/// The quality of evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grade {
-    /// Names, types and neighbours are alike. A person has to look.
+    /// Names, types and neighbors are similar. A person has to check.
     Weak,
-    /// Place and type are the same, and so are the values. A person has to agree.
+    /// Position and type are equal, and so are the values. A person has to agree.
     Strong,
-    /// The source's own identity of the column or table is the same.
+    /// The source's own id of the column or table is equal.
     Exact,
 }
 
-/// One thing that speaks for or against a rename.
+/// A fact for or against a rename.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
 pub enum Fact {
-    /// The source knows both by this identity (`x-column-ids`).
+    /// The source has the same id for both (`x-column-ids`).
     SameIdentity {
         /// The number of the column, or the id of the table.
         id: String,
     },
-    /// It stands between the same neighbours.
+    /// It has the same neighbors.
     SamePosition,
-    /// It is of the same type.
+    /// It has the same type.
     SameType,
-    /// So much of the values of either is found in the other, 0 to 1.
+    /// The share of values that both have, 0 to 1.
     Values {
         /// Share of the smaller set of values that both have.
         overlap: f64,
     },
-    /// So alike are the names, 0 to 1.
+    /// The similarity of the names, 0 to 1.
     Names {
         /// The likeness.
         likeness: f64,
     },
-    /// So many of the columns are the same, 0 to 1.
+    /// The share of columns that both have, 0 to 1.
     Columns {
         /// Share of all columns of either.
         overlap: f64,
     },
-    /// Others could be meant too; the next best is this one.
+    /// There are other candidates; this is the next best.
     Competition {
         /// The other's name.
         with: String,
@@ -64,19 +64,19 @@ impl std::fmt::Display for Fact {
     }
 }
 
-/// Why a removal and an addition are taken for a rename.
+/// Why a removal and an addition are treated as a rename.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// How good it is.
+    /// Its quality.
     pub grade: Grade,
-    /// How sure, 0 to 1; exact evidence is 1.
+    /// The confidence, 0 to 1; exact evidence has 1.
     pub confidence: f64,
-    /// What speaks for it, the weightiest first.
+    /// The facts, in descending order of weight.
     pub facts: Vec<Fact>,
 }
 
 impl Evidence {
-    /// The evidence of an identity that the source itself keeps.
+    /// The evidence of an id that the source itself maintains.
     pub(crate) fn exact(id: impl Into<String>) -> Self {
         Self {
             grade: Grade::Exact,
@@ -85,7 +85,7 @@ impl Evidence {
         }
     }
 
-    /// Whether it may apply without a person.
+    /// Whether it may apply without approval.
     pub fn is_exact(&self) -> bool {
         self.grade == Grade::Exact
     }

@@ -1,4 +1,4 @@
-//! Which field that left is which field that came.
+//! Pairs removed with added fields.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,33 +12,33 @@ use crate::drift::identity::Identities;
 use crate::node::Node;
 use crate::types::{Relation, Type};
 
-/// Pairs of siblings that are compared by likeness at most; with more, only identities and names
-/// that are spelt differently pair them.
+/// Maximum number of sibling pairs compared by similarity; beyond it, only ids and spelling
+/// variants pair fields.
 const COMPARED_MAX: usize = 2_500;
 
-/// What is known of the values of two columns.
+/// What is known about the values of two columns.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Values {
-    /// Share of the smaller side that the other has.
+    /// Share of the smaller set that the other has too.
     pub(crate) overlap: f64,
-    /// Distinct values of the smaller side; few values overlap by chance.
+    /// Number of distinct values of the smaller side; few values overlap by chance.
     pub(crate) distinct: usize,
 }
 
-/// The fields of one stream that left and came.
+/// The removed and added fields of one stream.
 pub(crate) struct Question<'q, 'n, 'a> {
     pub(crate) roots: (&'n Node<'a>, &'n Node<'a>),
     pub(crate) removed: &'q [OneSided<'n, 'a>],
     pub(crate) added: &'q [OneSided<'n, 'a>],
-    /// Whether a removed field is copied: nothing else has anything to carry over.
+    /// Whether a removed field is synced: others have nothing to carry over.
     pub(crate) copied: &'q dyn Fn(&[String]) -> bool,
-    /// What is known of the values of a removed and an added field.
+    /// What is known about the values of a removed and an added field.
     pub(crate) values: &'q dyn Fn(&OneSided<'_, '_>, &OneSided<'_, '_>) -> Option<Values>,
-    /// The stream's name: columns often repeat it.
+    /// The stream's name, which columns often repeat.
     pub(crate) stream: &'q str,
 }
 
-/// Pairs of a removed and an added field, by place in the question's lists.
+/// Pairs of a removed and an added field, by positions in the question's lists.
 pub(crate) fn fields(question: &Question<'_, '_, '_>) -> Vec<(usize, usize, Evidence)> {
     let mut open = Open {
         removed: (0..question.removed.len())
@@ -99,7 +99,7 @@ fn name(path: &[String]) -> &str {
     path.last().map_or("", String::as_str)
 }
 
-/// Columns of one number in one table.
+/// Columns with the same id in one table.
 fn exact(question: &Question<'_, '_, '_>, open: &mut Open) {
     let ids = (
         Identities::of(question.roots.0),
@@ -156,7 +156,7 @@ fn siblings(
     let few = left.len() * right.len() <= COMPARED_MAX;
     let mut scored = Vec::new();
     for (i, one) in removed.iter().zip(&left) {
-        // Columns of one table that both have numbers are the same one or are not.
+        // Columns of one table that both have ids are either the same or not.
         if numbered && identities.0.column(one.name.text()).is_some() {
             continue;
         }
@@ -193,7 +193,7 @@ fn at<'n, 'a>(root: &'n Node<'a>, path: &[String]) -> Option<&'n Node<'a>> {
     })
 }
 
-/// Fields of one name and type that only changed their parent, where no other has that name.
+/// Fields with the same name and type that only changed their parent, if the name is unique.
 fn moved(question: &Question<'_, '_, '_>, open: &mut Open) {
     let only = |indices: &[usize], fields: &[OneSided<'_, '_>]| -> HashMap<String, Option<usize>> {
         let mut named = HashMap::new();

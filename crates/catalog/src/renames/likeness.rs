@@ -1,4 +1,4 @@
-//! How much speaks for two columns, or two streams, being one and the same.
+//! The evidence that two columns, or two streams, are the same.
 
 use std::collections::BTreeSet;
 
@@ -9,25 +9,25 @@ use super::names::{Name, likeness};
 use super::place::Place;
 use crate::types::{Relation, Type};
 
-/// Values that are fewer than this overlap by chance.
+/// Fewer values than this overlap by chance.
 const DISTINCT_MIN: usize = 16;
-/// From this overlap on, values speak for a rename.
+/// From this overlap on, values support a rename.
 const OVERLAP_STRONG: f64 = 0.5;
-/// Up to this overlap, values speak against one.
+/// Up to this overlap, values contradict one.
 const OVERLAP_NONE: f64 = 0.1;
-/// Streams that share fewer columns than this need alike names.
+/// Streams that share fewer columns than this must have similar names.
 const COLUMNS_MIN: usize = 4;
-/// Weak evidence is never surer than this.
+/// Maximum confidence of weak evidence.
 const WEAK_MAX: f64 = 0.9;
 
-/// A column as it is compared.
+/// A column under comparison.
 pub(super) struct Seen<'n> {
     pub(super) name: Name,
     pub(super) ty: Type,
     pub(super) place: Option<Place<'n>>,
 }
 
-/// The evidence that a column that left is one that came; none where too little speaks for it.
+/// The evidence that a removed column is an added one; none if there is too little.
 pub(super) fn columns(
     removed: &Seen<'_>,
     added: &Seen<'_>,
@@ -78,7 +78,7 @@ pub(super) fn columns(
     })
 }
 
-/// The evidence of a field that has its name and type in another parent.
+/// The evidence for a field with the same name and type in another parent.
 pub(super) fn moved() -> Evidence {
     Evidence {
         grade: Grade::Weak,
@@ -90,7 +90,7 @@ pub(super) fn moved() -> Evidence {
 /// Columns by name and type.
 pub(crate) type Columns = BTreeSet<(String, String)>;
 
-/// The evidence that a stream that left is one that came: by their columns (name and type), and by
+/// The evidence that a removed stream is an added one: by their columns (name and type), and by
 /// their names.
 pub(crate) fn streams(
     (old, new): (&str, &str),
@@ -103,7 +103,7 @@ pub(crate) fn streams(
     }
     let overlap = both as f64 / all as f64;
     let names = likeness(&Name::of(old), &Name::of(new), &Name::of(""));
-    // Two tables of a key and a date say nothing about one another.
+    // Two tables that only share a key and a date are not evidence.
     if both < COLUMNS_MIN && names < 0.5 {
         return None;
     }

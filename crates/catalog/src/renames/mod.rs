@@ -1,5 +1,5 @@
-//! Renames as evidence, not as a guess: why something that left and something that came may be one
-//! and the same.
+//! Renames with evidence instead of guesses: why something removed and something added may be the
+//! same.
 
 mod assign;
 mod evidence;

@@ -1,5 +1,4 @@
-//! Names of columns as words: split where their author began a new word, abbreviations written out,
-//! one word for those that mean the same.
+//! Column names as words: split at word boundaries, abbreviations expanded, synonyms unified.
 
 use super::vocabulary;
 
@@ -7,7 +6,7 @@ use super::vocabulary;
 #[derive(Debug, Clone)]
 pub(super) struct Name {
     text: String,
-    /// Its letters and digits, lower case, without what systems put around names.
+    /// Its letters and digits in lower case, without the affixes that systems add to names.
     joined: String,
     /// Its words, in order.
     words: Vec<String>,
@@ -43,13 +42,13 @@ impl Name {
         &self.text
     }
 
-    /// Whether the two are one name, written in different cases or with other separators.
+    /// Whether the two are spellings of one name, differing in case or separators.
     pub(super) fn is_spelling_of(&self, other: &Self) -> bool {
         !self.joined.is_empty() && self.joined == other.joined
     }
 
-    /// The words without those of the stream's name, which columns often repeat; all where nothing
-    /// else is left.
+    /// The words without those of the stream's name, which columns often repeat; all words if
+    /// nothing else is left.
     fn words_within(&self, stream: &Self) -> Vec<&str> {
         let own: Vec<&str> = self
             .words
@@ -66,7 +65,7 @@ impl Name {
 }
 
 fn written_out(part: &str) -> Vec<String> {
-    // Technical names are five letters and more; shorter ones are words.
+    // Technical names have at least five letters; shorter ones are words.
     let technical = vocabulary::field(part).filter(|_| part.len() >= 5);
     canonical(
         technical
@@ -82,8 +81,8 @@ fn canonical(words: &str) -> Vec<String> {
         .collect()
 }
 
-/// Splits at what is no letter or digit, at a capital after a small letter, before the last of
-/// several capitals, and between letters and digits. All lower case.
+/// Splits at non-alphanumeric characters, at a capital after a lower-case letter, before the last
+/// of several capitals, and between letters and digits. Returns lower case.
 fn split(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
     let mut parts: Vec<String> = Vec::new();
@@ -111,7 +110,7 @@ fn split(text: &str) -> Vec<String> {
     parts
 }
 
-/// How alike two names of a stream's columns are, 0 to 1.
+/// The similarity of two names of a stream's columns, 0 to 1.
 pub(super) fn likeness(one: &Name, other: &Name, stream: &Name) -> f64 {
     if one.is_spelling_of(other) {
         return 1.0;
@@ -126,7 +125,7 @@ pub(super) fn likeness(one: &Name, other: &Name, stream: &Name) -> f64 {
     aligned(&mine, &theirs)
 }
 
-/// Whether the letters are the first ones of the words.
+/// Whether the letters are the initials of the words.
 fn is_acronym(letters: &str, words: &[String]) -> bool {
     words.len() > 1
         && letters.len() >= 3
@@ -136,7 +135,7 @@ fn is_acronym(letters: &str, words: &[String]) -> bool {
             .eq(letters.chars())
 }
 
-/// Words matched one to one; what is left over on one side is a qualifier, on both sides another
+/// Matches words one to one; a remainder on one side is a qualifier, on both sides a different
 /// meaning.
 fn aligned(mine: &[&str], theirs: &[&str]) -> f64 {
     let mut candidates = Vec::new();
@@ -199,7 +198,7 @@ fn aligned(mine: &[&str], theirs: &[&str]) -> f64 {
     (mean - cost(&left, mine.len()) - cost(&right, theirs.len())).max(0.0)
 }
 
-/// How alike two words are: the same, one's abbreviation, its inflection, a slip of the pen.
+/// The similarity of two words: equal, an abbreviation, an inflection, a typo.
 fn words_alike(one: &str, other: &str) -> f64 {
     if one == other {
         return 1.0;
@@ -232,8 +231,8 @@ fn words_alike(one: &str, other: &str) -> f64 {
     }
 }
 
-/// Whether the short word keeps the long one's first letter and, in order, some of its other
-/// consonants, and nothing else.
+/// Whether the short word consists of the long one's first letter and, in order, some of its other
+/// consonants.
 fn is_shortened(short: &str, long: &str) -> bool {
     let vowel = |letter: &char| "aeiou".contains(*letter);
     if short.chars().next() != long.chars().next() || long.len() < short.len() + 1 {
@@ -246,7 +245,7 @@ fn is_shortened(short: &str, long: &str) -> bool {
     short.chars().all(|letter| letters.any(|one| one == letter))
 }
 
-/// The word without the endings of number and tense.
+/// The word without endings of number and tense.
 fn stem(word: &str) -> &str {
     for ending in ["ies", "ing", "ed", "es", "s", "y", "e", "d"] {
         if let Some(stem) = word.strip_suffix(ending)
@@ -263,7 +262,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_split_where_their_author_began_a_word() {
+    fn splits_names_at_word_boundaries() {
         let cases = [
             ("BillingPostalCode", "billing postal code"),
             ("HTTPServerURL2", "http server url 2"),
@@ -276,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn opposites_and_numbers_are_never_alike() {
+    fn opposites_and_different_numbers_are_never_similar() {
         let alike = |a, b| likeness(&Name::of(a), &Name::of(b), &Name::of("orders"));
         for (one, other) in [
             ("billing_street", "shipping_street"),

@@ -1,11 +1,11 @@
-//! Where a column stands among the columns that stayed.
+//! The position of a column among the unchanged columns.
 
 use std::collections::HashMap;
 
 use crate::node::Node;
 
-/// The neighbours that stayed on either side, and the how-manieth of what left or came between
-/// them a column is.
+/// The unchanged neighbors on either side, and the index of the column among the removed or added
+/// ones between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place<'n> {
     before: Option<&'n str>,
@@ -14,8 +14,8 @@ pub(super) struct Place<'n> {
 }
 
 impl Place<'_> {
-    /// Whether the two stand between the same neighbours; 1 for the same place between them, a part
-    /// for one neighbour.
+    /// Whether the two have the same neighbors; 1 for the same position between them, a fraction
+    /// for one neighbor.
     pub(super) fn likeness(&self, other: &Place<'_>) -> f64 {
         let (before, after) = (self.before == other.before, self.after == other.after);
         match (before, after) {
@@ -27,7 +27,7 @@ impl Place<'_> {
     }
 }
 
-/// The places of the columns of `mine` that `others` does not have, by name.
+/// The positions of the columns of `mine` that `others` lacks, by name.
 pub(super) fn places<'n>(mine: &'n Node<'_>, others: &Node<'_>) -> HashMap<&'n str, Place<'n>> {
     let members = |node: &'n Node<'_>| node.get("properties").map_or(&[][..], Node::members);
     let stays: std::collections::HashSet<&str> = others

@@ -1,5 +1,5 @@
-//! Sketches of the values of a column: enough to tell whether two columns hold the same values,
-//! and nothing of the values themselves.
+//! Sketches of a column's values: enough to determine whether two columns hold the same values,
+//! without disclosing the values.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,18 +7,18 @@ use airbyte_protocol::StreamDescriptor;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// The smallest salted hashes of a column's distinct values (a bottom-k sketch). Two sketches can
-/// be compared only when they were made with the same salt, which their maker draws anew each time
-/// and keeps to itself.
+/// The smallest salted hashes of a column's distinct values (a bottom-k sketch). Two sketches are
+/// comparable only if they have the same salt, which their creator generates for each run and does
+/// not disclose.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sketch(BTreeSet<u64>);
 
 impl Sketch {
-    /// Hashes that a sketch holds at most.
+    /// Maximum number of hashes in a sketch.
     pub const SIZE: usize = 256;
 
-    /// A sketch of values, each as its canonical text. Nulls are left out by the caller.
+    /// A sketch of values in their canonical text form. The caller omits nulls.
     pub fn of<'a>(salt: &[u8], values: impl IntoIterator<Item = &'a str>) -> Self {
         let mut smallest = BTreeSet::new();
         for value in values {
@@ -36,18 +36,18 @@ impl Sketch {
         Self(smallest)
     }
 
-    /// Distinct values that it knows of.
+    /// The number of distinct values in it.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether it knows of none.
+    /// Whether it has none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Share of the smaller set of values that the other has too, 0 to 1; absent where a side has
-    /// no values. Estimated over the range of hashes that both sketches cover.
+    /// Share of the smaller set of values that the other has too, 0 to 1; absent if a side has no
+    /// values. Estimated over the range of hashes that both sketches cover.
     pub fn overlap(&self, other: &Self) -> Option<f64> {
         let range = |sketch: &Self| {
             let full = sketch.len() >= Self::SIZE;
@@ -69,7 +69,7 @@ impl Sketch {
     }
 }
 
-/// Sketches of the columns that left and of those that came.
+/// Sketches of the removed and the added columns.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sketches {
     /// Of the destination's columns, or of the source's before it drifted.
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn large_columns_are_estimated() {
+    fn estimates_large_columns() {
         let half = sketch(0..20_000).overlap(&sketch(10_000..30_000)).unwrap();
         assert!((half - 0.5).abs() < 0.15, "{half}");
         assert_eq!(sketch(0..20_000).overlap(&sketch(0..20_000)), Some(1.0));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn another_salt_shares_nothing() {
+    fn a_different_salt_shares_nothing() {
         let other = Sketch::of(b"pepper", ["1", "2", "3"]);
         assert_eq!(sketch(1..4).overlap(&other), Some(0.0));
     }

@@ -1,10 +1,10 @@
-//! Words of column names: what is short for what, what means the same, what never means the same.
-//! General knowledge of how such systems name things; one line is one fact.
+//! The vocabulary of column names: abbreviations, synonyms, antonyms. General knowledge of naming
+//! conventions; one fact per line.
 
-/// What systems append to the names of custom fields.
+/// Suffixes that systems add to the names of custom fields.
 pub(super) const SUFFIXES: [&str; 3] = ["__c", "__pc", "__r"];
 
-/// What systems and their users put in front of names.
+/// Prefixes that systems and their users add to names.
 const PREFIXES: [&str; 8] = [
     "hs",
     "properties",
@@ -16,10 +16,10 @@ const PREFIXES: [&str; 8] = [
     "z",
 ];
 
-/// Words that add nothing.
+/// Words without meaning.
 const FILLERS: [&str; 8] = ["of", "the", "is", "has", "was", "in", "for", "a"];
 
-/// Words that say how something is held rather than what it is.
+/// Words that describe the representation rather than the content.
 const GENERIC: [&str; 13] = [
     "identifier",
     "code",
@@ -36,7 +36,7 @@ const GENERIC: [&str; 13] = [
     "type",
 ];
 
-/// Words that make another thing of whatever they are added to.
+/// Words that change the meaning of a name.
 const TELLING: [&str; 57] = [
     "updated",
     "deleted",
@@ -97,7 +97,7 @@ const TELLING: [&str; 57] = [
     "estimated",
 ];
 
-/// Words of which no two are the same thing.
+/// Groups of words with mutually exclusive meanings.
 const OPPOSITES: [&[&str]; 28] = [
     &["external", "internal"],
     &[
@@ -153,7 +153,7 @@ const OPPOSITES: [&[&str]; 28] = [
     ],
 ];
 
-/// What is short for what. Several words where one abbreviation stands for them.
+/// Abbreviations; some stand for several words.
 const ABBREVIATIONS: [(&str, &str); 140] = [
     ("matl", "material"),
     ("po", "purchase order"),
@@ -297,7 +297,7 @@ const ABBREVIATIONS: [(&str, &str); 140] = [
     ("wt", "weight"),
 ];
 
-/// Words that mean the same: the first is what the others become.
+/// Synonyms: the first of each group replaces the others.
 const SYNONYMS: [&[&str]; 40] = [
     &["customer", "client"],
     &["phone", "telephone"],
@@ -355,7 +355,7 @@ const SYNONYMS: [&[&str]; 40] = [
     &["message", "content"],
 ];
 
-/// Technical names of SAP tables' fields.
+/// Technical field names of SAP tables.
 const FIELDS: [(&str, &str); 64] = [
     ("kunnr", "customer number"),
     ("lifnr", "vendor number"),
@@ -453,7 +453,7 @@ pub(super) fn abbreviation(word: &str) -> Option<&'static str> {
         .map(|(_, words)| *words)
 }
 
-/// The one word for all that mean the same, also in the plural.
+/// The canonical synonym, also for a plural.
 pub(super) fn synonym(word: &str) -> &str {
     let group = |word: &str| SYNONYMS.iter().find(|group| group.contains(&word));
     let singular = word.strip_suffix('s').unwrap_or(word);

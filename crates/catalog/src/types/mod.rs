@@ -1,4 +1,4 @@
-//! Types of values as Airbyte's schemas state them, and how two of them relate.
+//! Value types as Airbyte's schemas declare them, and how two of them relate.
 
 mod read;
 mod relation;
@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 pub use relation::Relation;
 pub use words::describe;
 
-/// What a value can be, by Airbyte's own set of types: `type`, `format` and `airbyte_type` of a
-/// schema taken together, null aside.
+/// The type of a value, from Airbyte's own set of types: `type`, `format` and `airbyte_type` of a
+/// schema combined, without null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ValueType {
     /// `boolean`.
     Boolean,
-    /// `integer`, and texts or numbers whose `airbyte_type` says so.
+    /// `integer`, and texts or numbers whose `airbyte_type` declares it.
     Integer,
     /// `number`, and texts whose `airbyte_type` is `big_number`.
     Number,
@@ -32,7 +32,7 @@ pub enum ValueType {
     TimestampWithTimezone,
     /// Any other text.
     String,
-    /// A text that holds bytes in base64.
+    /// A text that contains bytes in base64.
     Binary,
     /// `object`.
     Object,
@@ -40,7 +40,7 @@ pub enum ValueType {
     Array,
     /// One of several of the above.
     Union,
-    /// Anything: the schema does not say.
+    /// Anything: the schema does not declare it.
     Unknown,
 }
 
@@ -97,7 +97,7 @@ impl Set {
 }
 
 /// The type of a field: what its values can be, whether they can be null, what the items of a list
-/// are. `Union` never stands in the set: it is what several of the others are.
+/// are. `Union` is never in the set: it means several of the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Type {
     pub(crate) values: Set,
@@ -106,7 +106,7 @@ pub struct Type {
 }
 
 impl Type {
-    /// The one type that a destination sees: of several it sees a union, of none nothing it knows.
+    /// The one type that a destination sees: for several types a union, for none `Unknown`.
     pub fn value_type(&self) -> ValueType {
         let mut types = self.values.iter();
         match (types.next(), types.next()) {

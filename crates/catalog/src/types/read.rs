@@ -1,10 +1,10 @@
-//! Reading a type out of a schema node.
+//! Reads a type from a schema node.
 
 use super::{Set, Type, ValueType};
 use crate::node::Node;
 
 impl Type {
-    /// The type that a schema states.
+    /// The type that a schema declares.
     pub fn of(schema: &serde_json::Value) -> Self {
         let text = schema.to_string();
         serde_json::from_str::<Node<'_>>(&text)

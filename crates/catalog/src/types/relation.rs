@@ -1,28 +1,28 @@
-//! The order of types: one is below another when each of its values is a value of the other.
+//! The order of types: a type is below another if each of its values is a value of the other.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Set, Type, ValueType};
 
-/// How a type relates to the one it replaces.
+/// How a type relates to the one that it replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Relation {
     /// The same values.
     Identical,
-    /// Every old value is a new one; the reverse does not hold.
+    /// Every old value is a new one, but not the reverse.
     Widening,
-    /// Every new value was possible before; old values may not be any more.
+    /// Every new value was possible before, but some old values no longer are.
     Narrowing,
-    /// Neither, but every old value can be turned into a new one that keeps a part of it: the
+    /// Neither, but every old value can be converted to a new one that keeps a part of it: the
     /// instant without its offset, a structure as its text.
     Lossy,
-    /// Nothing of the above.
+    /// None of the above.
     Incomparable,
 }
 
 impl Relation {
-    /// Two relations that hold at once, of values and of items for example.
+    /// Combines two relations that hold together, for example of values and of items.
     fn and(self, other: Self) -> Self {
         use Relation::{Identical, Lossy, Narrowing, Widening};
         match (self, other) {
@@ -36,7 +36,7 @@ impl Relation {
 }
 
 impl Type {
-    /// How `new` relates to this type, null included.
+    /// How `new` relates to this type, including null.
     pub fn relation(&self, new: &Self) -> Relation {
         let nulls = match (self.nullable, new.nullable) {
             (false, true) => Relation::Widening,
@@ -46,7 +46,7 @@ impl Type {
         self.values_relation(new).and(nulls)
     }
 
-    /// How `new` relates to this type, null aside.
+    /// How `new` relates to this type, without null.
     pub(crate) fn values_relation(&self, new: &Self) -> Relation {
         sets(self.values, new.values).and(self.items_relation(new))
     }
@@ -72,7 +72,7 @@ fn sets(old: Set, new: Set) -> Relation {
     match (all_below(old, new), all_below(new, old)) {
         (true, false) => Relation::Widening,
         (false, true) => Relation::Narrowing,
-        // One holds types that another of its own covers: text alone, and number or text.
+        // One contains types that another of its members covers: text alone, or number or text.
         (true, true) if old.is_subset(new) => Relation::Widening,
         (true, true) if new.is_subset(old) => Relation::Narrowing,
         (true, true) => Relation::Incomparable,
@@ -87,8 +87,8 @@ fn all_below(lower: Set, upper: Set) -> bool {
         .all(|one| upper.iter().any(|other| below(one, other)))
 }
 
-/// Whether each value of one type is, as it stands, a value of another. Texts hold everything that
-/// has one canonical spelling.
+/// Whether each value of one type is, unchanged, a value of another. Texts include every type with
+/// a canonical spelling.
 fn below(one: ValueType, other: ValueType) -> bool {
     use ValueType::{
         Binary, Boolean, Date, Integer, Number, String, TimeWithTimezone, TimeWithoutTimezone,
@@ -170,13 +170,13 @@ mod tests {
         }
 
         #[test]
-        fn widening_one_way_is_narrowing_the_other(a in types(), b in types()) {
+        fn widening_is_the_inverse_of_narrowing(a in types(), b in types()) {
             prop_assert_eq!(a.relation(&b) == Relation::Widening, b.relation(&a) == Relation::Narrowing);
             prop_assert_eq!(a.relation(&b) == Relation::Identical, b.relation(&a) == Relation::Identical);
         }
 
         #[test]
-        fn widening_twice_is_widening(a in types(), b in types(), c in types()) {
+        fn widening_is_transitive(a in types(), b in types(), c in types()) {
             if a.relation(&b) == Relation::Widening && b.relation(&c) == Relation::Widening {
                 prop_assert_eq!(a.relation(&c), Relation::Widening, "{:?} {:?} {:?}", a, b, c);
             }

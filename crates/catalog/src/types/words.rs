@@ -1,15 +1,15 @@
-//! Types in words.
+//! Types as text.
 
 use serde_json::Value;
 
 use super::{Type, ValueType};
 
-/// A schema's type in words: `whole number`, `text or list of numbers`.
+/// A schema's type as text: `whole number`, `text or list of numbers`.
 pub fn describe(schema: &Value) -> String {
     Type::of(schema).to_string()
 }
 
-/// The type in words, null aside.
+/// The type as text, without null.
 impl std::fmt::Display for Type {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut first = true;
@@ -24,7 +24,7 @@ impl std::fmt::Display for Type {
             }
         }
         if first {
-            f.write_str("nothing but null")?;
+            f.write_str("only null")?;
         }
         Ok(())
     }

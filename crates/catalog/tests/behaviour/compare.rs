@@ -41,7 +41,7 @@ fn steps(compared: &Comparison) -> Vec<String> {
 }
 
 #[test]
-fn versions_that_mean_the_same_do_not_differ() {
+fn equivalent_versions_do_not_differ() {
     let one = version(&[stream("a", &["id", "at"], &config("at", true))]);
     let other = version(&[stream("a", &["at", "id"], &config("at", true))]);
     let same = compared(&one, &other);
@@ -49,12 +49,12 @@ fn versions_that_mean_the_same_do_not_differ() {
     assert_eq!(same.severity, None);
     assert_eq!(
         same.to_text_in(Style::Plain),
-        "Both versions mean the same.\n"
+        "Both versions are equivalent.\n"
     );
 }
 
 #[test]
-fn what_only_the_connection_does_differently_is_told_apart_from_the_source() {
+fn distinguishes_changed_settings_from_changes_of_the_source() {
     let columns = ["id", "at", "seen"];
     let from = version(&[
         stream("a", &columns, &config("at", true)),
@@ -82,8 +82,8 @@ fn what_only_the_connection_does_differently_is_told_apart_from_the_source() {
             "read a by incremental, write it with append",
             "read a by cursor seen",
             "key a by at",
-            "copy of a only id, seen",
-            "stop copying b",
+            "sync only these columns of a: id, seen",
+            "stop syncing b",
             "copy c from now on"
         ],
         "nothing is told of d, which is copied in neither"
@@ -95,7 +95,7 @@ fn what_only_the_connection_does_differently_is_told_apart_from_the_source() {
 }
 
 #[test]
-fn a_lost_column_is_judged_by_what_the_version_before_did_with_it() {
+fn the_severity_of_a_lost_column_depends_on_the_old_versions_settings() {
     let lost = |cursor: &str| {
         let from = version(&[stream("a", &["id", "at", "seen"], &config(cursor, true))]);
         let to = version(&[stream("a", &["id", "at"], &config("at", true))]);
@@ -110,14 +110,14 @@ fn a_lost_column_is_judged_by_what_the_version_before_did_with_it() {
     assert_eq!(steps(&unused), Vec::<String>::new());
     let text = unused.to_text_in(Style::Plain);
     assert!(
-        text.starts_with("The source offers something else\n\na\n  - column seen: text\n"),
+        text.starts_with("The source offers something different\n\na\n  - column seen: text\n"),
         "{text}"
     );
     assert!(!text.contains("accepted"), "nothing is decided: {text}");
 }
 
 #[test]
-fn a_renamed_stream_is_copied_on_not_stopped_and_started() {
+fn a_renamed_stream_continues() {
     let columns = ["id", "at", "total", "currency", "customer"];
     let from = version(&[stream("orders", &columns, &config("at", true))]);
     let to = version(&[stream("order", &columns, &config("at", true))]);
@@ -126,6 +126,6 @@ fn a_renamed_stream_is_copied_on_not_stopped_and_started() {
     let rejected = version(&[stream("order", &columns, &config("at", false))]);
     assert_eq!(
         steps(&self::compared(&from, &rejected)),
-        ["stop copying orders"]
+        ["stop syncing orders"]
     );
 }

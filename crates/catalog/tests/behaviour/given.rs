@@ -1,4 +1,4 @@
-//! Catalogs for tests, from JSON literals.
+//! Fixtures: catalogs from JSON literals.
 
 use catalog::{SyncCatalog, SyncStream};
 use serde_json::{Value, json};

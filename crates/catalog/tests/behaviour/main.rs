@@ -1,4 +1,4 @@
-//! The crate through its public surface.
+//! Tests of the crate's public API.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

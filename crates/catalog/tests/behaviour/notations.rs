@@ -1,4 +1,4 @@
-//! Reading three notations, faults, writing, fingerprints.
+//! Parsing three notations, faults, writing, fingerprints.
 
 use airbyte_protocol::{DestinationSyncMode, SyncMode};
 use catalog::{SyncCatalog, combined_mode, split_mode};
@@ -12,7 +12,7 @@ fn faults(document: Value) -> Vec<String> {
 }
 
 #[test]
-fn three_notations_say_the_same() {
+fn three_notations_are_equivalent() {
     let schema = json!({ "type": "object", "properties": { "b": {}, "a": {} } });
     let config_api = json!({ "streams": [{
         "stream": {
@@ -48,7 +48,7 @@ fn three_notations_say_the_same() {
 }
 
 #[test]
-fn every_fault_is_listed_with_its_place() {
+fn lists_every_fault_with_its_path() {
     assert!(faults(json!([]))[0].starts_with("$: "));
     assert_eq!(faults(json!({})), ["$.streams: streams is missing"]);
     assert_eq!(
@@ -117,14 +117,14 @@ fn every_fault_is_listed_with_its_place() {
     let nul = json!({ "streams": [stream("a", json!({})), stream("b", json!({ "x\0": {} }))] });
     assert_eq!(
         faults(nul),
-        ["$.streams[1]: holds a NUL character, which no database stores"]
+        ["$.streams[1]: contains a NUL character, which no database can store"]
     );
     let escaped = json!({ "streams": [stream("\\u0000", json!({}))] });
     assert!(SyncCatalog::parse(&escaped.to_string()).is_ok());
 }
 
 #[test]
-fn airbyte_is_sent_documented_members_and_the_registry_keeps_the_rest() {
+fn sends_airbyte_documented_members_and_stores_the_rest_in_the_registry() {
     let document = json!({ "streams": [{
         "stream": { "name": "s", "jsonSchema": { "z": 1, "a": 2 }, "novel": { "x": 1 } },
         "config": {
@@ -198,7 +198,7 @@ fn connectors_get_selected_streams_with_narrowed_schemas() {
 }
 
 #[test]
-fn the_public_words_for_modes_go_both_ways() {
+fn the_public_words_for_modes_round_trip() {
     let words = [
         "full_refresh_overwrite",
         "full_refresh_append",
@@ -222,7 +222,7 @@ fn the_public_words_for_modes_go_both_ways() {
 }
 
 #[test]
-fn the_fingerprint_sees_meaning_and_not_wording() {
+fn the_fingerprint_depends_on_meaning_and_not_on_formatting() {
     let print = |properties: Value| catalog(vec![stream("s", properties)]).fingerprint();
     let base = print(json!({ "a": { "type": ["null", "string"] }, "b": { "type": "integer" } }));
     assert_eq!(base.len(), 64);

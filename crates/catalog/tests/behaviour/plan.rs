@@ -1,4 +1,4 @@
-//! Plans: what applies by itself, what waits, and what comes of accepting.
+//! Plans: what applies without approval, what waits, and the result of accepting.
 
 use airbyte_protocol::{DestinationSyncMode, SyncMode};
 use catalog::SyncCatalog;
@@ -159,7 +159,7 @@ fn a_renamed_column_is_added_at_once_and_its_old_name_waits() {
 }
 
 #[test]
-fn type_changes_are_judged_by_whether_old_values_fit() {
+fn type_changes_are_rated_by_whether_old_values_fit() {
     let verdict = |old: Value, new: Value| {
         let case = case(
             vec![keyed("a", json!({ "x": old }))],
@@ -315,9 +315,9 @@ fn losing_the_key_breaks_and_falls_back() {
     );
 }
 
-/// Such a schema names no column; what the version knew is not forgotten over it.
+/// Such a schema declares no column; what the version knew is kept.
 #[test]
-fn properties_that_are_no_object_count_as_none() {
+fn properties_that_is_not_an_object_counts_as_absent() {
     let mut broken = stream("a", json!({}));
     broken["json_schema"]["properties"] = json!([{ "type": "string" }]);
     let case = case(

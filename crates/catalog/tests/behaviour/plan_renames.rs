@@ -1,4 +1,5 @@
-//! Accepted renames: what is carried over, what is read again, what rejecting and deferring do.
+//! Accepted renames: what is carried over, what is refreshed, and the effects of rejecting and
+//! deferring.
 
 use airbyte_protocol::StreamDescriptor;
 use catalog::SyncCatalog;
@@ -164,7 +165,7 @@ fn a_renamed_cursor_is_carried_over_and_merged() {
 }
 
 #[test]
-fn selection_hashing_and_other_mappers_go_along() {
+fn selection_hashing_and_other_mappers_follow() {
     let mut current = base();
     let config = &mut current.streams[0].config;
     config.selected_fields = Some(vec![
@@ -193,7 +194,7 @@ fn selection_hashing_and_other_mappers_go_along() {
         config.mappers.0,
         [mapper("customer_name", "cust_name"), hashing]
     );
-    // Where the server has no such mapper, the others are pointed at the new name.
+    // If the server lacks such a mapper, the others are updated to the new name.
     let applied = Repair::of(current, now(), false).decide(&Decisions::all());
     let mappers = &applied.catalog.streams[0].config.mappers.0;
     assert_eq!(
@@ -231,7 +232,7 @@ fn a_rejected_rename_is_a_removal_and_an_addition() {
     assert!(entry.config.mappers.0.is_empty());
     assert_eq!(applied.pending, []);
     assert!(entry.stream.columns().contains(&"customer_name".to_owned()));
-    // Deferring keeps the old shape, at its old place.
+    // Deferring keeps the old shape, at its old position.
     let applied = repair.decide(&Decisions {
         defer: vec![id],
         ..Decisions::all()
@@ -240,7 +241,7 @@ fn a_rejected_rename_is_a_removal_and_an_addition() {
 }
 
 #[test]
-fn a_rejected_column_is_kept_out_by_the_selection() {
+fn a_rejected_column_is_left_out_of_the_selection() {
     let mut now = orders("order_id", "updated_at", "cust_name");
     now["json_schema"]["properties"]["secret"] = json!({ "type": "boolean" });
     let repair = Repair::of(base(), vec![now], true);
@@ -252,7 +253,7 @@ fn a_rejected_column_is_kept_out_by_the_selection() {
     let config = &applied.catalog.streams[0].config;
     assert!(!config.copies("secret") && config.copies("cust_name"));
     assert_eq!(applied.pending, []);
-    // An added column that applies by itself can be deferred: it is not even known then.
+    // An added column that applies without approval can be deferred: it is then not even known.
     let applied = repair.decide(&Decisions {
         defer: vec![id],
         ..Decisions::none()
@@ -261,7 +262,7 @@ fn a_rejected_column_is_kept_out_by_the_selection() {
 }
 
 #[test]
-fn decisions_that_make_no_sense_are_refused() {
+fn rejects_decisions_that_make_no_sense() {
     let now = with(
         orders("order_id", "updated_at", "x_unrelated"),
         json!({ "is_resumable": true }),
@@ -313,7 +314,7 @@ fn a_renamed_stream_keeps_its_settings() {
 }
 
 #[test]
-fn a_plan_is_stale_once_anything_moved() {
+fn a_plan_is_stale_after_any_change() {
     use catalog::destinations::DestinationKind;
     use catalog::plan::{Basis, plan_for};
     use catalog::policy::Word;
@@ -370,7 +371,7 @@ fn a_plan_is_stale_once_anything_moved() {
 }
 
 #[test]
-fn a_whole_plan_survives_the_wire() {
+fn a_whole_plan_round_trips() {
     let repair = Repair::of(
         base(),
         vec![orders("order_identifier", "updated_at", "x_unrelated")],

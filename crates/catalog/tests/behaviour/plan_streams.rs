@@ -1,4 +1,4 @@
-//! Plans about keys, cursors, modes and whole streams, and how plans are written and read.
+//! Plans about keys, cursors, modes and whole streams, and how plans are serialized and parsed.
 
 use airbyte_protocol::SyncMode;
 use catalog::plan::{
@@ -10,7 +10,7 @@ use crate::given::{catalog, keyed, onboarded, path, with};
 use crate::plan::{case, case_of, text, whole};
 
 #[test]
-fn another_key_waits_and_truncates() {
+fn a_changed_key_waits_and_truncates() {
     let old = keyed("a", json!({ "region": text() }));
     let key = |key: Value| with(old.clone(), json!({ "source_defined_primary_key": key }));
     let case = case(vec![old.clone()], vec![key(json!([["id"], ["region"]]))]);
@@ -82,7 +82,7 @@ fn a_source_defined_cursor_that_moves_waits() {
         path(&["other"])
     );
     assert_eq!(applied.refresh[0].1, RefreshMode::Truncate);
-    // A proposal that moves leaves the connection's own choice alone.
+    // A changed proposal does not affect the connection's own choice.
     let proposed = |cursor: &str| {
         with(
             keyed("a", json!({ "other": text() })),
@@ -98,7 +98,7 @@ fn a_source_defined_cursor_that_moves_waits() {
 }
 
 #[test]
-fn streams_come_and_go_only_when_accepted() {
+fn streams_are_added_and_removed_only_when_accepted() {
     let (a, b) = (keyed("a", json!({})), keyed("b", json!({})));
     let case = case(vec![a.clone()], vec![b.clone()]);
     let kinds: Vec<_> = case
@@ -120,7 +120,7 @@ fn streams_come_and_go_only_when_accepted() {
     assert_eq!(applied.catalog.streams.len(), 1);
     let config = &applied.catalog.streams[0].config;
     assert!(config.selected && config.is_incremental() && config.is_deduped());
-    // What was not copied goes without a question.
+    // A stream that was not synced is removed without approval.
     let mut unselected = onboarded(&catalog(vec![a.clone(), b]));
     unselected.streams[1].config.selected = false;
     let case = case_of(unselected, vec![a]);
@@ -129,7 +129,7 @@ fn streams_come_and_go_only_when_accepted() {
 }
 
 #[test]
-fn what_is_not_copied_changes_without_a_question() {
+fn what_is_not_synced_changes_without_approval() {
     let old = keyed("a", json!({ "x": text(), "y": text() }));
     let mut new = with(
         keyed("a", json!({ "y": whole(), "z": text() })),
@@ -176,7 +176,7 @@ fn an_accepted_removal_leaves_the_selection() {
 }
 
 #[test]
-fn a_read_mode_that_is_gone_waits() {
+fn a_removed_read_mode_waits() {
     let old = keyed("a", json!({}));
     let case = case(
         vec![old.clone()],
@@ -203,7 +203,7 @@ fn a_read_mode_that_is_gone_waits() {
 }
 
 #[test]
-fn metadata_applies_by_itself() {
+fn metadata_applies_without_approval() {
     let old = keyed("a", json!({}));
     let mut new = with(old.clone(), json!({ "is_resumable": true }));
     new["json_schema"]["additionalProperties"] = json!(false);
@@ -223,7 +223,7 @@ fn metadata_applies_by_itself() {
 }
 
 #[test]
-fn a_plan_survives_the_wire_and_reads_well() {
+fn a_plan_round_trips_and_is_readable() {
     let case = case(
         vec![
             keyed("orders", json!({ "amount": whole(), "legacy": text() })),
@@ -263,7 +263,7 @@ fn a_plan_survives_the_wire_and_reads_well() {
 }
 
 #[test]
-fn acceptance_is_a_word_or_a_list() {
+fn acceptance_is_a_keyword_or_a_list() {
     let read = |value: Value| serde_json::from_value::<Acceptance>(value);
     assert_eq!(read(json!("all")).unwrap(), Acceptance::All);
     assert_eq!(read(json!([])).unwrap(), Acceptance::Nothing);

@@ -1,4 +1,4 @@
-//! Policies: read, refused, printed, and what they decide.
+//! Policies: parsing, validation, printing, and their decisions.
 
 use airbyte_protocol::StreamDescriptor;
 use catalog::drift::{ChangeKind, Role, Severity};
@@ -15,7 +15,7 @@ fn policy(document: serde_json::Value) -> Policy {
     Policy::from_value(&document).unwrap()
 }
 
-/// What the policy does about a change of the stream `public.orders`.
+/// The policy's decision about a change of the stream `public.orders`.
 fn decided(
     policy: &Policy,
     kind: ChangeKind,
@@ -39,7 +39,7 @@ fn decided(
 }
 
 #[test]
-fn the_first_rule_that_fits_decides() {
+fn the_first_rule_that_matches_decides() {
     let policy = policy(json!({
         "rules": [
             {"stream": "public.ord*", "field": "pii_*", "then": "pause"},
@@ -73,7 +73,7 @@ fn the_first_rule_that_fits_decides() {
         decided(added, Severity::Safe, &["who"], &[Role::Cursor]),
         Action::Ignore
     );
-    // A rule about fields never fits a change of the stream.
+    // A rule about fields never matches a change of the stream.
     assert_eq!(
         decided(ChangeKind::StreamRemoved, Severity::Warning, &[], &[]),
         Action::Propose
@@ -81,7 +81,7 @@ fn the_first_rule_that_fits_decides() {
 }
 
 #[test]
-fn streams_are_matched_with_and_without_their_namespace() {
+fn matches_streams_with_and_without_their_namespace() {
     let stream = |namespace: Option<&str>, name: &str| StreamDescriptor {
         name: name.to_owned(),
         namespace: namespace.map(str::to_owned),
@@ -107,7 +107,7 @@ fn streams_are_matched_with_and_without_their_namespace() {
 }
 
 #[test]
-fn the_words_do_what_they_promise() {
+fn the_keywords_behave_as_documented() {
     use ChangeKind as Kind;
     let does = |word: Word, kind, severity, roles: &[Role]| {
         decided(&word.policy(), kind, severity, &["note"], roles)
@@ -135,7 +135,7 @@ fn the_words_do_what_they_promise() {
         }
     }
     for kind in Kind::ALL {
-        // What can lose values waits for a person, whatever a word permits.
+        // A change that can lose values requires approval, whatever the keyword permits.
         assert_eq!(
             does(Word::Auto, kind, Severity::DataLoss, &[]),
             Action::Propose
@@ -199,7 +199,7 @@ fn the_words_do_what_they_promise() {
 }
 
 #[test]
-fn every_fault_is_told_with_its_place() {
+fn reports_every_fault_with_its_path() {
     let told = faults(
         r#"{"rules": [
             {"then": "apply"},
@@ -209,19 +209,19 @@ fn every_fault_is_told_with_its_place() {
         ], "otherwise": null, "default": "apply"}"#,
     );
     let expected = [
-        "default: is no member; one of rules, otherwise",
-        "otherwise: is null; a text is wanted",
-        "rules[1].streem: is no member; one of name, severity, kind, stream, field, role, then",
-        "rules[1].kind: \"field_aded\" is no kind of change; one of stream_added, ",
-        "rules[1].then: \"aply\" is no action; one of apply, propose, ignore, pause",
-        "rules[2].name: is empty; leave it out, or name the rule",
-        "rules[2].severity[0]: \"harmles\" is no severity; one of info, safe, warning, breaking, data_loss",
-        "rules[2].severity[2]: is a number; a text is wanted",
-        "rules[2].role: is empty; leave it out to mean every role",
-        "rules[2].stream: \"a[\" is no pattern: ",
-        "rules[2].field: is empty; leave it out to mean every name",
-        "rules[2].then: is missing; one of apply, propose, ignore, pause",
-        "rules[3]: is a text; a rule is an object",
+        "default: is not a member; expected one of rules, otherwise",
+        "otherwise: is null; expected a text",
+        "rules[1].streem: is not a member; expected one of name, severity, kind, stream, field, role, then",
+        "rules[1].kind: unknown kind of change \"field_aded\"; expected one of stream_added, ",
+        "rules[1].then: unknown action \"aply\"; expected one of apply, propose, ignore, pause",
+        "rules[2].name: is empty; omit it, or name the rule",
+        "rules[2].severity[0]: unknown severity \"harmles\"; expected one of info, safe, warning, breaking, data_loss",
+        "rules[2].severity[2]: is a number; expected a text",
+        "rules[2].role: is empty; omit it to match every role",
+        "rules[2].stream: \"a[\" is not a pattern: ",
+        "rules[2].field: is empty; omit it to match every name",
+        "rules[2].then: is missing; expected one of apply, propose, ignore, pause",
+        "rules[3]: is a text; expected an object",
     ];
     assert_eq!(told.len(), expected.len(), "{told:#?}");
     for (told, expected) in told.iter().zip(expected) {
@@ -230,23 +230,23 @@ fn every_fault_is_told_with_its_place() {
 }
 
 #[test]
-fn what_is_no_policy_at_all_is_refused() {
+fn rejects_what_is_not_a_policy_at_all() {
     for (text, message) in [
         (
             "",
-            "\"\" is no policy; one of propose, auto, pause, ignore, disable, propagate_columns, propagate_fully, or a document",
+            "unknown policy \"\"; expected one of propose, auto, pause, ignore, disable, propagate_columns, propagate_fully or a JSON document",
         ),
-        ("Propose", "\"Propose\" is no policy"),
-        ("{", "is no JSON: EOF"),
+        ("Propose", "unknown policy \"Propose\""),
+        ("{", "is not JSON: EOF"),
         (
             r#"{"rules": [{"then": "apply", "then": "pause"}]}"#,
-            "\"then\" is stated twice at line 1 column 35",
+            "\"then\" is a duplicate member at line 1 column 35",
         ),
-        ("[]", "is a list; a policy is a word or an object"),
-        ("\"nothing\"", "\"nothing\" is no policy"),
+        ("[]", "is a list; expected a keyword or an object"),
+        ("\"nothing\"", "unknown policy \"nothing\""),
         (
             r#"{"rules": {}}"#,
-            "is an object; a list of rules is wanted",
+            "is an object; expected a list of rules",
         ),
     ] {
         let told = faults(text);
@@ -255,16 +255,16 @@ fn what_is_no_policy_at_all_is_refused() {
     }
     let rules = vec![json!({"then": "apply"}); 101];
     let many = Policy::from_value(&json!({ "rules": rules })).unwrap_err();
-    assert_eq!(many.to_string(), "rules: are 101; at most 100 can be");
+    assert_eq!(many.to_string(), "rules: are 101; the maximum is 100");
     let error = serde_json::from_str::<Policy>(r#"{"otherwise": "x"}"#).unwrap_err();
     assert!(
-        error.to_string().contains("otherwise: \"x\" is no action"),
+        error.to_string().contains("otherwise: unknown action \"x\""),
         "{error}"
     );
 }
 
 #[test]
-fn rules_that_never_decide_are_warned_about() {
+fn warns_about_rules_that_never_decide() {
     let policy = policy(json!({"rules": [
         {"severity": ["info", "safe"], "stream": "public.*", "then": "apply"},
         {"severity": "info", "stream": "public.orders*", "field": "id", "then": "pause"},
@@ -281,9 +281,9 @@ fn rules_that_never_decide_are_warned_about() {
     assert_eq!(
         warnings,
         [
-            "rules[1]: never decides: rules[0] fits everything that it fits, and comes first",
-            "rules[3]: never fits: it asks for a field, and changes of its kinds have none",
-            "rules[5]: never decides: rules[4] fits everything that it fits, and comes first",
+            "rules[1]: never decides: rules[0] matches everything that it matches, and comes first",
+            "rules[3]: never matches: it requires a field, and changes of its kinds have none",
+            "rules[5]: never decides: rules[4] matches everything that it matches, and comes first",
         ]
     );
     for word in Word::ALL {
@@ -292,7 +292,7 @@ fn rules_that_never_decide_are_warned_about() {
 }
 
 #[test]
-fn policies_are_told_in_words() {
+fn explains_policies() {
     let policy = policy(json!({"rules": [
         {"name": "names", "stream": "crm.*", "field": "*name*", "role": ["cursor", "primary_key"], "then": "ignore"},
         {"severity": ["info", "safe", "warning"], "kind": "field_added", "then": "apply"},
@@ -301,18 +301,18 @@ fn policies_are_told_in_words() {
         policy.to_text(),
         "1. names: changes in streams named crm.* of fields named *name* that concern the primary key or the cursor are ignored\n\
          2. changes of severity info, safe or warning of kind field_added apply\n\
-         - every other change switches the connection off\n\
-         A rename that is not exact never applies without a person, whatever a rule says.\n"
+         - every other change deactivates the connection\n\
+         An inexact rename never applies without approval, whatever the rules permit.\n"
     );
     let silent = Policy::parse(r#"{"rules": [{"then": "propose"}]}"#).unwrap();
-    assert_eq!(silent.rules[0].sentence(), "all changes wait for a person");
+    assert_eq!(silent.rules[0].sentence(), "all changes wait for approval");
     assert_eq!(policy.decided_by(Some(0)), "rule 1 (names)");
     assert_eq!(policy.decided_by(Some(1)), "rule 2");
-    assert_eq!(policy.decided_by(None), "no rule fits");
+    assert_eq!(policy.decided_by(None), "no rule matches");
 }
 
 #[test]
-fn a_word_is_its_expansion() {
+fn a_keyword_is_equivalent_to_its_expansion() {
     for word in Word::ALL {
         let policy = Policy::parse(word.as_str()).unwrap();
         assert_eq!(Policy::parse(&format!(" \"{word}\"\n")).unwrap(), policy);
@@ -327,7 +327,7 @@ fn a_word_is_its_expansion() {
 }
 
 #[test]
-fn names_do_not_count_for_the_fingerprint_and_order_does() {
+fn the_fingerprint_depends_on_the_order_of_rules_but_not_on_names() {
     let one = json!({"name": "a", "severity": ["safe", "info"], "then": "apply"});
     let renamed = json!({"name": "b", "severity": ["info", "safe", "info"], "then": "apply"});
     let other = json!({"stream": "x", "then": "apply"});
@@ -403,7 +403,7 @@ fn changes() -> impl Strategy<Value = Owned> {
 
 proptest! {
     #[test]
-    fn a_printed_policy_reads_as_itself(policy in policies()) {
+    fn a_printed_policy_round_trips(policy in policies()) {
         let printed = policy.to_json();
         prop_assert_eq!(&Policy::parse(&printed).unwrap(), &policy);
         let through_serde: Policy = serde_json::from_str(&printed).unwrap();
@@ -427,9 +427,9 @@ proptest! {
         }
     }
 
-    /// A rule that is warned about decides nothing.
+    /// A rule with a warning decides nothing.
     #[test]
-    fn warnings_are_true(policy in policies(), change in changes()) {
+    fn warnings_are_correct(policy in policies(), change in changes()) {
         let (stream, path, kind, severity, roles) = &change;
         let path: &[String] = if format!("{kind:?}").starts_with("Field") { path } else { &[] };
         let change = Subject { stream, path, kind: *kind, severity: *severity, roles };

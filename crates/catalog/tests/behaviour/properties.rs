@@ -1,4 +1,4 @@
-//! Laws that hold for whatever catalogs.
+//! Laws that hold for arbitrary catalogs.
 
 use airbyte_protocol::{DestinationSyncMode, SyncMode};
 use catalog::plan::{Acceptance, Capabilities, Decisions, apply, plan};
@@ -70,7 +70,7 @@ fn one_stream(name: &'static str) -> impl Strategy<Value = Value> {
         prop::option::of(("[12]", Just((1..=8_u8).collect::<Vec<_>>()).prop_shuffle())),
     )
         .prop_map(move |(properties, cursor, key, modes, own, numbers)| {
-            // Most streams have what their cursor and key speak of.
+            // Most streams have the columns of their cursor and key.
             let mut columns = json!({ "id": { "type": "integer" }, "a": { "type": "string" } });
             for (name, schema) in properties.as_object().unwrap() {
                 columns[name] = schema.clone();
@@ -157,7 +157,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_stored_reads_back(mut catalog in version(), extra in "[a-z]{3,8}x", number in any::<i64>()) {
+    fn a_stored_catalog_round_trips(mut catalog in version(), extra in "[a-z]{3,8}x", number in any::<i64>()) {
         for entry in &mut catalog.streams {
             let value = |text: String| serde_json::value::RawValue::from_string(text).unwrap().into();
             entry.config.extra.0.insert(extra.clone(), value(format!("{number}")));
@@ -170,7 +170,7 @@ proptest! {
     }
 
     #[test]
-    fn wording_and_order_are_no_drift(catalog in version()) {
+    fn formatting_and_order_are_not_drift(catalog in version()) {
         let rewritten = rewritten(&catalog);
         prop_assert_eq!(rewritten.fingerprint(), catalog.fingerprint());
         let plan = plan(&catalog, &rewritten, &Capabilities::default());
@@ -178,7 +178,7 @@ proptest! {
     }
 
     #[test]
-    fn the_plan_is_empty_exactly_when_the_fingerprint_is_the_same(a in version(), b in discovered()) {
+    fn the_plan_is_empty_exactly_if_the_fingerprints_are_equal(a in version(), b in discovered()) {
         let plan = plan(&a, &b, &Capabilities::default());
         prop_assert_eq!(plan.is_empty(), a.fingerprint() == b.fingerprint(), "{:?}", plan);
         prop_assert_eq!(plan.base_fingerprint, a.fingerprint());
@@ -191,7 +191,7 @@ proptest! {
     }
 
     #[test]
-    fn accepting_everything_settles_everything(current in version(), discovered in discovered()) {
+    fn accepting_everything_resolves_everything(current in version(), discovered in discovered()) {
         let capabilities = Capabilities::default();
         let first = plan(&current, &discovered, &capabilities);
         let accepted = first.decide(&Decisions::all()).unwrap();

@@ -1,4 +1,4 @@
-//! The labelled set of renames: the scorer was tuned on one half, and answers for the other.
+//! The labeled set of renames: the scorer was tuned on one half, and is tested on the other.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::given::{catalog, onboarded};
 
 const SET: &str = include_str!("../data/renames.jsonl");
 
-/// What has to hold on the half that the scorer was not tuned on.
+/// The required precision on the half that was not used for tuning.
 const PRECISION_MIN: f64 = 0.95;
 const RECALL_MIN: f64 = 0.8;
 
@@ -42,7 +42,7 @@ impl Score {
     }
 }
 
-/// Pairs that were seen together stay in one half.
+/// Pairs that occur together stay in one half.
 fn half(key: &str) -> usize {
     let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -101,7 +101,7 @@ fn scores() -> [Score; 2] {
 }
 
 #[test]
-fn renames_are_told_from_look_alikes() {
+fn distinguishes_renames_from_look_alikes() {
     let [tuned, other] = scores();
     for (half, score) in [("tuned on", &tuned), ("not tuned on", &other)] {
         let (hits, missed) = (score.hits.len(), score.missed.len());

@@ -1,4 +1,4 @@
-//! Selecting streams for onboarding, and completing half-written catalogs.
+//! Selecting streams for onboarding, and completing partial catalogs.
 
 use airbyte_protocol::{DestinationSyncMode, SyncMode};
 use catalog::modes::choose_modes;
@@ -113,7 +113,7 @@ fn a_selection_selects_and_configures() {
 }
 
 #[test]
-fn a_selection_in_vain_names_stream_and_field() {
+fn a_faulty_selection_names_stream_and_field() {
     let discovered = catalog(vec![
         keyed("a", json!({})),
         stream("b", json!({ "x": text() })),
@@ -169,7 +169,7 @@ fn account(json_schema: Value) -> Value {
 }
 
 #[test]
-fn a_half_written_stream_takes_the_rest_from_the_source() {
+fn a_partial_stream_takes_the_rest_from_the_source() {
     let discovered = catalog(vec![
         keyed("Account", json!({ "note": text() })),
         keyed("Contact", json!({})),
@@ -182,7 +182,7 @@ fn a_half_written_stream_takes_the_rest_from_the_source() {
     assert_eq!(config.primary_key, [path(&["id"])]);
     assert!(!result.streams[1].config.selected);
     assert_eq!(result.streams[1].stream, discovered.streams[1].stream);
-    // The same catalog, sent back as it is, is no change.
+    // Sending the same catalog back unchanged is not a change.
     let again: Value = serde_json::from_str(&result.to_document()).unwrap();
     let same = completed(&again, &discovered, Some(&result)).unwrap();
     assert_eq!(
@@ -223,7 +223,7 @@ fn a_written_schema_selects_its_columns_with_the_sources_types() {
 }
 
 #[test]
-fn unknown_streams_missing_cursors_and_keys_are_faults_that_name_the_stream() {
+fn faults_name_the_stream_of_unknown_streams_and_missing_cursors_and_keys() {
     let discovered = catalog(vec![stream("Account", json!({ "x": text() }))]);
     let faults = completed(&account(json!({})), &discovered, None).unwrap_err();
     assert_eq!(faults.0.len(), 2);
@@ -252,7 +252,7 @@ fn unknown_streams_missing_cursors_and_keys_are_faults_that_name_the_stream() {
 }
 
 #[test]
-fn settings_that_the_request_does_not_speak_of_are_kept() {
+fn keeps_settings_that_the_request_omits() {
     let discovered = catalog(vec![keyed("Account", json!({ "note": text() }))]);
     let mut current = onboarded(&discovered);
     current.streams[0]

@@ -1,4 +1,4 @@
-//! Schemas that are shared, and schemas that nobody could use.
+//! Shared schemas, and unusable schemas.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ fn faults(entry: &str) -> String {
 }
 
 #[test]
-fn a_schema_nested_too_deeply_is_a_fault_with_its_place() {
+fn a_schema_nested_too_deeply_is_a_fault_with_its_path() {
     let with = |schema: &str| faults(&format!(r#"{{"name":"s","json_schema":{schema}}}"#));
     assert_eq!(with(&nested(100)), "");
     let expected = "$.streams[1].json_schema: json_schema is nested deeper than 100 levels";
@@ -30,13 +30,13 @@ fn a_schema_nested_too_deeply_is_a_fault_with_its_place() {
     }
     let lists = format!(r#"{{"enum":{}{}}}"#, "[".repeat(100), "]".repeat(100));
     assert_eq!(with(&lists), expected);
-    // Brackets inside texts do not nest.
+    // Brackets inside texts are not nesting.
     let text = format!(r#"{{"title":"\"\\{}"}}"#, "[{".repeat(500));
     assert_eq!(with(&text), "");
 }
 
 #[test]
-fn members_that_nobody_knows_may_not_nest_deeply_either() {
+fn unknown_members_may_not_nest_deeply_either() {
     let deep = nested(101);
     for (entry, place) in [
         (
@@ -68,7 +68,7 @@ fn members_that_nobody_knows_may_not_nest_deeply_either() {
 }
 
 #[test]
-fn numbers_and_texts_that_nothing_can_hold_are_faults() {
+fn numbers_and_texts_that_cannot_be_represented_are_faults() {
     for unusable in [
         "1e999",
         "-1E400",
@@ -110,7 +110,7 @@ fn schema(catalog: &SyncCatalog, index: usize) -> &catalog::Schema {
 }
 
 #[test]
-fn equal_schemas_are_kept_once() {
+fn stores_equal_schemas_once() {
     let columns = json!({ "a": { "type": "string" } });
     let streams = [("a", &columns), ("b", &columns), ("c", &json!({}))];
     let streams: Vec<Value> = streams
@@ -130,7 +130,7 @@ fn equal_schemas_are_kept_once() {
     let alone = SyncCatalog::parse(&text).unwrap();
     assert!(Arc::ptr_eq(schema(&alone, 0), schema(&alone, 1)));
     assert_eq!((&alone, &second), (&first, &first));
-    // A schema with a flaw is never known.
+    // A schema with a defect is never interned.
     let broken = format!(
         r#"{{"streams":[{{"name":"s","json_schema":{}}}]}}"#,
         nested(101)
@@ -142,7 +142,7 @@ fn equal_schemas_are_kept_once() {
 }
 
 #[test]
-fn schemas_that_look_alike_are_told_apart() {
+fn distinguishes_schemas_that_look_alike() {
     let filler = "x".repeat(10_000);
     let alike = |mark: u32| {
         let title = format!("{filler}{mark:04}{filler}");
@@ -167,7 +167,7 @@ fn schemas_that_look_alike_are_told_apart() {
 }
 
 #[test]
-fn narrowing_leaves_what_is_left_as_it_was_written() {
+fn narrowing_keeps_the_rest_unchanged() {
     let written = r#"{ "title" : "\u00e9", "properties": { "a": { "maximum": 1.00 },
         "b": {}, "c": { "enum": [ 12345678901234567890 ] } } }"#;
     let schema = serde_json::value::RawValue::from_string(written.to_owned()).unwrap();

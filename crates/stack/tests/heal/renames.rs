@@ -87,7 +87,7 @@ async fn a_server_without_mappers_gets_the_new_name_and_a_refresh() {
     let healed = heal(&stack, &id, json!({"accept": [renamed]})).await;
     assert_eq!(healed["outcome"], "healed", "{healed:#}");
     assert!(
-        healed["notes"].to_string().contains("refused the mapper"),
+        healed["notes"].to_string().contains("rejected the mapper"),
         "{healed:#}"
     );
     let job = follow_up(&stack, &healed).await;

@@ -60,7 +60,7 @@ async fn tells(builder: StackBuilder) -> (Stack, String) {
     let same = compare(&stack, &id, "?from=2&to=2").await;
     assert_eq!(same["changes"], json!([]));
     assert_eq!(same.get("severity"), None);
-    assert_eq!(same["text"], "Both versions mean the same.\n");
+    assert_eq!(same["text"], "Both versions are equivalent.\n");
     (stack, id)
 }
 

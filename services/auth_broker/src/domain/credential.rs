@@ -1,11 +1,11 @@
-//! A credential: bound to one source type, its secret members apart from the others.
+//! A credential: bound to one source type, its secret members kept apart from the others.
 
 use chrono::{DateTime, Utc};
 use contracts::{CredentialKind, CredentialMetadata, CredentialRequest, FieldError, REDACTED};
 use serde_json::{Map, Value};
 use shared::source_type;
 
-/// Where a credential comes from.
+/// The origin of a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     Environment,
@@ -24,10 +24,10 @@ pub(crate) struct Credential {
     pub(crate) stored: Option<(DateTime<Utc>, DateTime<Utc>)>,
 }
 
-/// Whether a text can be a credential's id.
+/// Whether a text is a valid credential id.
 pub(crate) fn is_id(text: &str) -> bool {
     (1..=128).contains(&text.len())
-        // They are segments of paths, where dots alone mean another segment.
+        // Ids are path segments, and a segment of dots has another meaning.
         && text.bytes().any(|byte| byte != b'.')
         && text
             .bytes()
@@ -35,7 +35,7 @@ pub(crate) fn is_id(text: &str) -> bool {
 }
 
 impl Credential {
-    /// Reads a request to store one.
+    /// Validates a request to store a credential.
     pub(crate) fn new(id: &str, request: CredentialRequest) -> Result<Self, Vec<FieldError>> {
         let mut errors = Vec::new();
         let mut fault = |field: &str, message: &str| {
@@ -47,19 +47,19 @@ impl Credential {
         if !is_id(id) {
             fault(
                 "credential_id",
-                "use 1 to 128 letters, digits, dots, dashes and underscores, not dots alone",
+                "use 1 to 128 letters, digits, dots, dashes and underscores, but not only dots",
             );
         }
         if source_type::normalised(&request.source_type).is_empty() {
             fault(
                 "source_type",
-                "name the source type the credential is for, for instance `salesforce`",
+                "name the source type that the credential is for, for example `salesforce`",
             );
         }
         if request.secret.is_empty() {
             fault(
                 "secret",
-                "give at least one member of the connector's configuration",
+                "requires at least one member of the connector's configuration",
             );
         }
         for name in request
@@ -69,7 +69,7 @@ impl Credential {
         {
             fault(
                 &format!("config.{name}"),
-                "is in `secret` too; give it once",
+                "is also in `secret`; set it once",
             );
         }
         if !errors.is_empty() {
@@ -91,14 +91,14 @@ impl Credential {
         source_type::normalised(&self.source_type) == source_type::normalised(source_type)
     }
 
-    /// The connector's configuration as far as the credential holds it.
+    /// The part of the connector's configuration that the credential holds.
     pub(crate) fn configuration(&self) -> Map<String, Value> {
         let mut all = self.config.clone();
         all.extend(self.secret.clone());
         all
     }
 
-    /// What may be shown; `starred` puts stars where secrets are.
+    /// The metadata that may be shown; `starred` masks secrets with stars.
     pub(crate) fn metadata(&self, starred: bool) -> CredentialMetadata {
         let mut configuration = self.configuration();
         if starred {
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_starred_and_the_rest_is_not() {
+    fn masks_only_secrets() {
         let credential = Credential::new(
             "lake",
             request(json!({"source_type": "source-sqlite", "kind": "raw",
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_told() {
+    fn reports_every_fault() {
         let faults = Credential::new(
             "a/b",
             request(json!({"source_type": " ", "kind": "raw", "secret": {}, "config": {}})),

@@ -1,5 +1,4 @@
-//! Credentials that the operator gives with variables: Salesforce, under any id that starts with
-//! `salesforce`.
+//! Credentials from environment variables: Salesforce, under any id that starts with `salesforce`.
 
 use contracts::CredentialKind;
 use secrecy::ExposeSecret as _;
@@ -11,13 +10,13 @@ use super::credential::{Credential, Origin};
 const PREFIX: &str = "salesforce";
 const START_DATE: &str = "2024-01-01T00:00:00Z";
 
-/// What the environment has for an id.
+/// Result of looking up an id in the environment.
 pub(crate) enum Found {
     /// A credential.
     Credential(Credential),
-    /// It would, but these variables are unset.
+    /// The id matches, but these variables are unset.
     Missing(Vec<&'static str>),
-    /// Not an id the environment provides for.
+    /// The environment does not provide this id.
     NotOurs,
 }
 
@@ -31,7 +30,7 @@ impl EnvironmentCredentials {
         Self { salesforce }
     }
 
-    /// The credential for a list, under the id that stands for all.
+    /// The credential for a list, with an id that stands for all.
     pub(crate) fn listed(&self) -> Option<Credential> {
         match self.find(PREFIX) {
             Found::Credential(credential) => Some(credential),
@@ -39,7 +38,7 @@ impl EnvironmentCredentials {
         }
     }
 
-    /// The credential of that id.
+    /// Looks up the credential with that id.
     pub(crate) fn find(&self, id: &str) -> Found {
         if !id.starts_with(PREFIX) {
             return Found::NotOurs;

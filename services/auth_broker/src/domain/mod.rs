@@ -1,4 +1,4 @@
-//! What a credential is, without I/O.
+//! Credentials, without I/O.
 
 pub(crate) mod credential;
 pub(crate) mod environment;

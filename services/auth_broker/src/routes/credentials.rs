@@ -9,7 +9,7 @@ use crate::domain::credential::{self, Credential};
 use crate::domain::environment::Found;
 use crate::state::State;
 
-/// Every credential, no secret among them.
+/// Lists all credentials, without secrets.
 #[utoipa::path(get, path = "/credentials", responses((status = 200, body = Vec<CredentialMetadata>)))]
 pub(crate) async fn list(state: Data<State>) -> Result<impl Responder, ApiError> {
     let vault = state.vault.clone();
@@ -24,7 +24,7 @@ pub(crate) async fn list(state: Data<State>) -> Result<impl Responder, ApiError>
     Ok(Json(all))
 }
 
-/// One credential: its secrets starred, or in full for a service of ours.
+/// Returns one credential: with masked secrets, or in full to an AAM service.
 #[utoipa::path(
     get,
     path = "/credentials/{credential_id}",
@@ -40,7 +40,7 @@ pub(crate) async fn get(
     Ok(Json(credential.metadata(starred)))
 }
 
-/// The part of a connector's configuration that the credential holds, for services of ours alone.
+/// Returns the part of a connector's configuration that the credential holds, to AAM services only.
 #[utoipa::path(
     get,
     path = "/credentials/{source_type}/{credential_id}",
@@ -65,13 +65,13 @@ pub(crate) async fn fragment(
             ),
         ));
     }
-    tracing::info!(credential.id = %id, "handed a credential to a service");
+    tracing::info!(credential.id = %id, "returned a credential to a service");
     Ok(Json(CredentialValues {
         configuration: credential.configuration(),
     }))
 }
 
-/// Stores a credential, replacing what had its id.
+/// Stores a credential, replacing any with the same id.
 #[utoipa::path(
     put,
     path = "/credentials/{credential_id}",
@@ -122,7 +122,7 @@ pub(crate) async fn delete(
     Ok(HttpResponse::NoContent())
 }
 
-/// A stored credential wins over one of the environment.
+/// A stored credential takes precedence over one from the environment.
 async fn find(state: &State, id: &str) -> Result<Credential, ApiError> {
     if !credential::is_id(id) {
         return Err(unknown(id));

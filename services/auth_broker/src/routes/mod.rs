@@ -1,4 +1,4 @@
-//! HTTP in, HTTP out.
+//! HTTP handlers.
 
 pub(crate) mod credentials;
 pub(crate) mod sealed;
@@ -6,7 +6,7 @@ pub(crate) mod sealed;
 use shared::http::policy::{ADMIN, Policy, SERVICE, VIEWER};
 use shared::http::routes::Routes;
 
-/// Wires the service's own paths.
+/// Declares the service's own paths.
 pub(crate) fn configure(routes: &mut Routes<Policy>) {
     routes
         .get("/credentials", VIEWER, credentials::list)

@@ -1,4 +1,4 @@
-//! `/sealed`: what operations need to go on, for services of ours alone.
+//! `/sealed`: what operations need to resume, for AAM services only.
 
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpResponse, Responder};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::state::State;
 
-/// Keeps a configuration for an operation.
+/// Stores a configuration for an operation.
 #[utoipa::path(
     put,
     path = "/sealed/{operation_id}",
@@ -29,7 +29,7 @@ pub(crate) async fn put(
     Ok(HttpResponse::NoContent())
 }
 
-/// What is kept for an operation.
+/// Returns what is stored for an operation.
 #[utoipa::path(
     get,
     path = "/sealed/{operation_id}",
@@ -46,7 +46,7 @@ pub(crate) async fn get(state: Data<State>, id: Path<String>) -> Result<impl Res
     Ok(Json(SealedRequest { configuration }))
 }
 
-/// Forgets what is kept for an operation.
+/// Deletes what is stored for an operation.
 #[utoipa::path(
     delete,
     path = "/sealed/{operation_id}",
@@ -72,6 +72,6 @@ fn operation(id: &str) -> Result<Uuid, ApiError> {
 fn unknown(id: &str) -> ApiError {
     ApiError::new(
         ErrorCode::OperationNotFound,
-        format!("nothing is kept for operation `{id}`"),
+        format!("nothing is stored for operation `{id}`"),
     )
 }

@@ -1,4 +1,4 @@
-//! `credentials` as SeaORM sees it.
+//! `credentials` as a SeaORM entity.
 
 use sea_orm::entity::prelude::*;
 

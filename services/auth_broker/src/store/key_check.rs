@@ -1,5 +1,5 @@
-//! Whether SECRET_KEY is the key that the vault was sealed with. Every sealed value names its key, so
-//! nothing has to be opened to find that out.
+//! Checks whether SECRET_KEY is the key that sealed the vault. Every sealed value names its key, so
+//! nothing has to be opened for that.
 
 use local::seal::SealingKey;
 use sea_orm::{ConnectionTrait as _, Statement};
@@ -7,38 +7,40 @@ use shared::registry::{self, Registry};
 
 use super::Vault;
 
-/// Why the vault is not whole.
+/// Why the check failed.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The database could not be asked.
+    /// The database could not be queried.
     #[error(transparent)]
     Registry(#[from] registry::Error),
-    /// There is more under another key.
+    /// Some secrets were sealed with another key.
     #[error(
-        "{rows} stored secrets were sealed with another SECRET_KEY, `{first}` among them: give the auth broker the former key back; where it is lost, `aam credentials rm` what it sealed"
+        "{rows} stored secrets were sealed with another SECRET_KEY, among them `{first}`: restore \
+         the auth broker's former key; if it is lost, delete what it sealed with `aam credentials \
+         rm`"
     )]
     Changed {
-        /// How many.
+        /// The number of secrets.
         rows: i64,
-        /// One of them.
+        /// One of their ids.
         first: String,
     },
 }
 
 impl Vault {
-    /// Finds what was sealed with another key.
+    /// Finds secrets that were sealed with another key.
     pub(crate) async fn check_key(&self) -> Result<(), KeyError> {
         check(&self.registry, &self.key).await
     }
 }
 
-/// Finds what was sealed with another key than `key`.
+/// Finds secrets that were sealed with a key other than `key`.
 pub(crate) async fn check(registry: &Registry, key: &SealingKey) -> Result<(), KeyError> {
     let reader = registry.reader().await?;
     let row = reader
         .query_one_raw(Statement::from_sql_and_values(
             registry.backend(),
-            // What a past operation left behind matters to nobody after a day.
+            // Leftovers of past operations are irrelevant after a day.
             "SELECT COUNT(*) AS found, MIN(id) AS first FROM \
              (SELECT id, sealed FROM credentials UNION ALL \
               SELECT 'a request under way', sealed FROM sealed_requests WHERE created_at > $2) AS kept \

@@ -1,5 +1,5 @@
-//! The table `credentials`, which this service alone reads and writes. Secrets are sealed before
-//! they reach it.
+//! The table `credentials`, which only this service reads and writes. Secrets are sealed before
+//! they are stored.
 
 mod entity;
 mod key_check;
@@ -21,20 +21,20 @@ pub(crate) use key_check::check as check_key;
 
 use crate::domain::credential::{Credential, Origin};
 
-/// Why the vault could not answer.
+/// Why the vault failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
     Registry(#[from] registry::Error),
-    #[error("`{id}` was sealed with another SECRET_KEY: give the auth broker the former key back")]
+    #[error("`{id}` was sealed with another SECRET_KEY: restore the auth broker's former key")]
     OtherKey { id: String },
-    #[error("credential `{id}` does not open")]
+    #[error("credential `{id}` cannot be opened")]
     Sealed {
         id: String,
         #[source]
         source: local::seal::Error,
     },
-    #[error("credential `{0}` holds something that is not a configuration")]
+    #[error("credential `{0}` does not contain a configuration")]
     Content(String),
 }
 
@@ -95,7 +95,7 @@ impl Vault {
         row.map(|row| self.open(row)).transpose()
     }
 
-    /// Stores a credential; tells whether its id is new.
+    /// Stores a credential; returns whether its id is new.
     pub(crate) async fn put(
         &self,
         mut credential: Credential,
@@ -116,7 +116,7 @@ impl Vault {
         };
         let (writer, replaced) = loop {
             let writer = self.registry.writer().await?;
-            // Inserted first: of several that find none there, one makes it.
+            // Insert first: of several that find no row, one creates it.
             let made = entity::Entity::insert(row.clone())
                 .on_conflict(OnConflict::new().do_nothing().to_owned())
                 .exec_without_returning(&writer)
@@ -124,9 +124,9 @@ impl Vault {
             if made > 0 {
                 break (writer, None);
             }
-            // Locked, so that what is told to have been there is what is replaced.
+            // Locked, so that the recorded old value is the one that is replaced.
             let found = entity::Entity::find_by_id(&credential.id).lock_exclusive();
-            // None where it was removed between the two: once more.
+            // None if it was deleted between the two statements: retry.
             if let Some(known) = found.one(&writer).await? {
                 let mut row = row.clone();
                 row.created_at = Unchanged(known.created_at);
@@ -149,7 +149,7 @@ impl Vault {
         Ok((credential, replaced.is_none()))
     }
 
-    /// Removes a credential; tells whether it was there.
+    /// Deletes a credential; returns whether it existed.
     pub(crate) async fn delete(&self, id: &str) -> Result<bool, Error> {
         let writer = self.registry.writer().await?;
         let Some(row) = entity::Entity::find_by_id(id).one(&writer).await? else {
@@ -169,8 +169,7 @@ impl Vault {
         Ok(deleted.rows_affected > 0)
     }
 
-    /// A row as the audit log tells it: secrets starred. One that does not open is told without its
-    /// members.
+    /// A row's audit entry, with masked secrets. One that cannot be opened has no members.
     fn audited(&self, row: &entity::Model) -> Value {
         let opened = self.open(row.clone()).ok();
         opened
@@ -199,7 +198,7 @@ impl Vault {
     }
 }
 
-/// What a sealed value is bound to: its row.
+/// The associated data of a sealed value: its row.
 fn identity(id: &str) -> Vec<u8> {
     format!("credentials/{id}").into_bytes()
 }

@@ -1,5 +1,5 @@
-//! The table `sealed_requests`: what an operation needs to go on after its process died, and nobody
-//! but this service may read.
+//! The table `sealed_requests`: what an operation needs to resume after its process crashed,
+//! readable only by this service.
 
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use secrecy::ExposeSecret as _;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Error, Vault};
 
-/// What nobody asked for in a day belongs to an operation that never began.
+/// What was not requested within a day belongs to an operation that never started.
 pub(super) const KEPT: chrono::TimeDelta = chrono::TimeDelta::days(1);
 
 mod entity {
@@ -29,7 +29,7 @@ mod entity {
 }
 
 impl Vault {
-    /// Keeps a configuration for an operation; what was kept for it before is replaced.
+    /// Stores a configuration for an operation, replacing a previous one.
     pub(crate) async fn seal(
         &self,
         operation: Uuid,
@@ -58,7 +58,7 @@ impl Vault {
         Ok(())
     }
 
-    /// What is kept for an operation.
+    /// Returns what is stored for an operation.
     pub(crate) async fn unseal(
         &self,
         operation: Uuid,
@@ -77,7 +77,7 @@ impl Vault {
             .map_err(|_| Error::Content(operation.to_string()))
     }
 
-    /// Forgets what is kept for an operation.
+    /// Deletes what is stored for an operation.
     pub(crate) async fn forget(&self, operation: Uuid) -> Result<(), Error> {
         let writer = self.registry.writer().await?;
         entity::Entity::delete_by_id(operation)

@@ -1,8 +1,9 @@
-//! Whether Airbyte's configured catalog is the one that was meant, and what somebody changed in it.
+//! Checks whether Airbyte's configured catalog is the intended one, and finds what was changed in
+//! it outside AAM.
 //!
-//! Compared are the selected streams: modes, cursor, key, columns, schema, mappers. What Airbyte
-//! decides by itself is not: a cursor or key that the source defines, a cursor that the mode does
-//! not use.
+//! Compares the selected streams: modes, cursor, key, columns, schema, mappers. Ignores what
+//! Airbyte decides itself: a cursor or key that the source defines, a cursor that the mode does not
+//! use.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use airbyte_protocol::{DestinationSyncMode, StreamDescriptor, SyncMode};
 use catalog::{SyncCatalog, SyncStream};
 use serde_json::Value;
 
-/// How two configured catalogs differ, in words; empty when they mean the same.
+/// The differences between two configured catalogs, as text; empty if they are equivalent.
 pub(crate) fn differences(meant: &SyncCatalog, found: &SyncCatalog) -> Vec<String> {
     let meant = selected(meant);
     let found = selected(found);
@@ -22,7 +23,7 @@ pub(crate) fn differences(meant: &SyncCatalog, found: &SyncCatalog) -> Vec<Strin
                 let (a, b) = (essence(stream), essence(other));
                 for (name, (x, y)) in NAMES.iter().zip(a.iter().zip(&b)) {
                     if x != y {
-                        differences.push(format!("stream {descriptor} has another {name}"));
+                        differences.push(format!("stream {descriptor} has a different {name}"));
                     }
                 }
             }
@@ -37,7 +38,7 @@ pub(crate) fn differences(meant: &SyncCatalog, found: &SyncCatalog) -> Vec<Strin
     differences
 }
 
-/// The version with what Airbyte's configured catalog says instead.
+/// The version, overlaid with Airbyte's configured catalog.
 pub(crate) fn overlaid(version: &SyncCatalog, configured: &SyncCatalog) -> SyncCatalog {
     let found = selected(configured);
     let mut streams = version.streams.clone();
@@ -47,7 +48,7 @@ pub(crate) fn overlaid(version: &SyncCatalog, configured: &SyncCatalog) -> SyncC
             Some(other) => {
                 entry.config = other.config.clone();
                 entry.config.selected = true;
-                // With a column selection Airbyte answers a narrowed schema.
+                // With a column selection Airbyte returns a narrowed schema.
                 if other.config.selected_fields.is_none() {
                     entry.stream.json_schema = other.stream.json_schema.clone();
                 }
@@ -87,7 +88,7 @@ fn essence(entry: &SyncStream) -> [Value; 5] {
         .mappers
         .0
         .iter()
-        // Airbyte masks secrets in a mapper's configuration, so only its kind can be compared.
+        // Airbyte masks secrets in a mapper's configuration, so only its type can be compared.
         .map(|mapper| mapper.get("type").cloned().unwrap_or(Value::Null))
         .collect();
     [
@@ -129,14 +130,14 @@ mod tests {
     const CONFIG: &str = r#"{"syncMode":"incremental","destinationSyncMode":"append_dedup","cursorField":["u"],"primaryKey":[["id"]],"selected":true}"#;
 
     #[test]
-    fn the_same_catalog_in_another_order_is_the_same() {
+    fn the_order_of_streams_does_not_matter() {
         let a = catalog(r#"{"id":{"type":"integer"},"u":{"type":"string"}}"#, CONFIG);
         let b = catalog(r#"{"u":{"type":"string"},"id":{"type":"integer"}}"#, CONFIG);
         assert_eq!(differences(&a, &b), Vec::<String>::new());
     }
 
     #[test]
-    fn what_airbyte_kept_otherwise_is_told() {
+    fn reports_what_airbyte_stored_differently() {
         let a = catalog(r#"{"id":{"type":"integer"},"u":{"type":"string"}}"#, CONFIG);
         let b = catalog(
             r#"{"id":{"type":"integer"}}"#,
@@ -145,9 +146,9 @@ mod tests {
         assert_eq!(
             differences(&a, &b),
             [
-                "stream orders has another sync mode",
-                "stream orders has another primary key",
-                "stream orders has another schema or column selection"
+                "stream orders has a different sync mode",
+                "stream orders has a different primary key",
+                "stream orders has a different schema or column selection"
             ]
         );
         let none = catalog("{}", &CONFIG.replace("true", "false"));

@@ -1,5 +1,5 @@
-//! Applying a catalog that somebody sent: completed from what the source offers, refused as a whole
-//! when anything in it does not fit.
+//! Applies a catalog from a request: completed from what the source offers, and rejected as a whole
+//! if any part does not fit.
 
 use catalog::request::{self, CatalogRequest};
 use contracts::{ApplyAnswer, ApplyStatus};
@@ -10,22 +10,22 @@ use uuid::Uuid;
 use super::{Error, change, hold, idle, observe, plan, repairable, still_at, switched_on, take};
 use crate::state::State;
 
-/// What somebody sent.
+/// The requested catalog.
 pub(crate) struct Request {
     pub(crate) connection_id: Uuid,
-    /// The catalog as it was written, in any notation.
+    /// The catalog as it was sent, in any notation.
     pub(crate) catalog: String,
-    /// Only if the connection is at this version.
+    /// Applies only if the connection is at this version.
     pub(crate) expected_version: Option<i32>,
 }
 
-/// How the operation is known from a heal's: its request holds no connection.
+/// Distinguishes the operation from a heal's: its request contains no connection.
 pub(crate) const WRITTEN: &str = "{}";
 
 pub(crate) async fn run(state: State, request: Request) -> Result<ApplyAnswer, Error> {
     let target = repairable(&state, request.connection_id).await?;
     switched_on(&target)?;
-    // Garbage is told before anybody waits.
+    // Reject a malformed catalog before waiting for anything.
     let catalog =
         CatalogRequest::parse(&request.catalog).map_err(|faults| plan::invalid(&faults))?;
     let lease = take(&state, OperationKind::Heal, target.row.id, WRITTEN).await?;
@@ -72,7 +72,7 @@ async fn steps(
             .await?;
         return Ok(answer(
             previous_version,
-            "Catalog is already in force; nothing changed",
+            "Catalog is already current; nothing changed",
         ));
     }
     let next = change::Next {

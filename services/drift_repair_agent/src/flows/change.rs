@@ -1,5 +1,5 @@
-//! The one way a connection's catalog is changed in Airbyte: old and new written down first,
-//! updated, read back, compared, and the next version stored; or the old one put back.
+//! The only way to change a connection's catalog in Airbyte: record old and new catalog, update,
+//! read back, compare, and store the next version; or restore the old catalog.
 
 use std::collections::HashSet;
 
@@ -24,13 +24,13 @@ use super::{Error, Repairable, observe};
 use crate::domain::configured;
 use crate::state::State;
 
-/// What a catalog is changed for.
+/// Why a catalog is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) enum Purpose {
-    /// A repair, by plan or as it was sent.
+    /// A repair, from a plan or from a catalog that was sent.
     #[default]
     Repair,
-    /// An earlier version comes back.
+    /// A rollback to an earlier version.
     Rollback(i32),
 }
 
@@ -64,49 +64,49 @@ impl Purpose {
     }
 }
 
-/// Why a connection is FAILED when neither the new nor the old catalog could be put in force.
+/// Why a connection is FAILED if neither the new nor the old catalog could be applied.
 pub(crate) const UNCERTAIN: &str = "catalog_uncertain";
 
-/// Why a connection is INACTIVE when its policy stopped it.
+/// Why a connection is INACTIVE if its policy stopped it.
 pub(crate) const PAUSED: &str = "drift_paused";
 
-/// What is written down before Airbyte is touched: enough for any process to finish or to undo.
+/// Recorded before Airbyte is changed: enough for any process to finish or to roll back.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Intent {
-    /// Airbyte's configured catalog before.
+    /// Airbyte's configured catalog before the change.
     pub(crate) previous: Box<RawValue>,
     pub(crate) previous_source_catalog_id: Option<Uuid>,
     /// The next version.
     pub(crate) next: String,
     pub(crate) next_source_catalog_id: Option<Uuid>,
-    /// The version it follows.
+    /// The version that it replaces.
     pub(crate) base_version: i32,
-    /// What is read again afterwards; absent when no sync follows.
+    /// What to refresh afterwards; absent if no sync follows.
     pub(crate) follow_up: Option<Vec<(StreamDescriptor, RefreshMode)>>,
-    /// Whether drift had switched the connection off, so that the update switches it on.
+    /// Whether drift had deactivated the connection, so that the update activates it.
     pub(crate) activate: bool,
     #[serde(default)]
     pub(crate) purpose: Purpose,
 }
 
-/// A catalog to be put in force.
+/// A catalog to apply.
 pub(crate) struct Next<'a> {
     pub(crate) catalog: &'a SyncCatalog,
-    /// The discovered catalog that counts as accepted with it; the one before when absent.
+    /// The discovered catalog to record as accepted with it; default: unchanged.
     pub(crate) source_catalog_id: Option<Uuid>,
-    /// What is read again afterwards; absent when no sync follows.
+    /// What to refresh afterwards; absent if no sync follows.
     pub(crate) follow_up: Option<Vec<(StreamDescriptor, RefreshMode)>>,
     pub(crate) purpose: Purpose,
 }
 
-/// What a change came to.
+/// Result of a change.
 pub(crate) struct Changed {
     pub(crate) version: i32,
     pub(crate) sync_operation: Option<Uuid>,
 }
 
-/// Refuses streams that are new here and whose tables another connection writes already: Airbyte would
-/// let both.
+/// Rejects streams that are new in this connection and whose tables another connection already
+/// writes: Airbyte would permit both.
 async fn refuse_taken_tables(
     state: &State,
     target: &Repairable,
@@ -141,7 +141,7 @@ async fn refuse_taken_tables(
     refuse_taken(&new, others, |other| &other.name)
 }
 
-/// Puts `next` in force.
+/// Applies `next`.
 pub(crate) async fn put(
     state: &State,
     lease: &Lease,
@@ -176,7 +176,10 @@ pub(crate) async fn put(
         let Err(error) = put else {
             return Ok(Acted::plain(()));
         };
-        tracing::warn!(connection.id = %target.row.id, error = %chain(&error), "the new catalog did not take; putting the old one back");
+        tracing::warn!(connection.id = %target.row.id, error = %chain(&error), "failed to apply \
+                                                                                the new catalog; \
+                                                                                restoring the old \
+                                                                                one");
         undo(state, lease, target, &intent).await?;
         Err(error)
     };
@@ -184,13 +187,13 @@ pub(crate) async fn put(
     commit(state, lease, next.catalog, &intent).await
 }
 
-/// Whether the connection's policy stopped it until somebody decides.
+/// Whether the connection's policy stopped it until a person decides.
 pub(crate) fn is_paused(target: &Repairable) -> bool {
     target.row.status == ConnectionStatus::Inactive
         && target.row.status_reason.as_deref() == Some(PAUSED)
 }
 
-/// Drift switches a connection off by itself; what AAM or a person switched off stays off.
+/// Whether drift deactivated the connection; what AAM or a person deactivated stays inactive.
 pub(crate) fn switched_off_by_drift(read: &ConnectionRead, target: &Repairable) -> bool {
     read.status == "inactive"
         && read.breaking_change
@@ -210,7 +213,8 @@ async fn update(
         .connection_update(&ConnectionUpdate {
             sync_catalog: Some(&document),
             source_catalog_id: intent.next_source_catalog_id,
-            // A breaking change that still waits stays flagged, and keeps the connection off.
+            // A breaking change that is still pending stays flagged, and keeps the connection
+            // inactive.
             breaking_change: intent.next_source_catalog_id.map(|_| false),
             status: intent.activate.then_some("active"),
             ..ConnectionUpdate::of(connection_id)
@@ -224,7 +228,7 @@ async fn update(
     Err(Error::refused(
         ErrorCode::AirbyteFailed,
         format!(
-            "Airbyte took the catalog and kept another one: {}",
+            "Airbyte accepted the catalog but stored a different one: {}",
             differences.join("; ")
         ),
     ))
@@ -265,15 +269,16 @@ pub(crate) async fn commit(
             .map_err(Error::from)
     };
     let (version, sync_operation) = run.commit(intent.purpose.steps().1, write).await?;
-    tracing::info!(connection.id = %lease.connection_id, version, "catalog version {version} is in force");
+    tracing::info!(connection.id = %lease.connection_id, version, "catalog version {version} is \
+                                                                   active");
     Ok(Changed {
         version,
         sync_operation,
     })
 }
 
-/// Puts the old catalog back. When that fails too the connection is FAILED, and the worker tries
-/// again when the lease has run out.
+/// Restores the old catalog. If that fails too, the connection is FAILED, and the worker retries
+/// after the lease has expired.
 pub(crate) async fn undo(
     state: &State,
     lease: &Lease,
@@ -307,7 +312,9 @@ pub(crate) async fn undo(
             Ok(())
         }
         Err(error) => {
-            tracing::error!(connection.id = %target.row.id, %error, "neither the new nor the old catalog is certain to be in force");
+            tracing::error!(connection.id = %target.row.id, %error, "failed to restore the old \
+                                                                     catalog; Airbyte may have \
+                                                                     either catalog");
             let event = Event::ConnectionFailed {
                 reason: UNCERTAIN.to_owned(),
             };

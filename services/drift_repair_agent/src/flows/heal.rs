@@ -1,4 +1,4 @@
-//! Healing: discover, plan, and apply what the connection's policy or the caller says.
+//! Heals: discovers, plans, and applies what the connection's policy or the caller permits.
 
 use std::time::Duration;
 
@@ -19,13 +19,14 @@ use crate::state::State;
 /// How long a caller waits for a running job.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(250);
-/// How soon the worker looks again at a heal that waits for a job.
+/// Delay before the worker checks again on a heal that waits for a job.
 pub(crate) const LOOK_AGAIN: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
 
-/// What a server without field-renaming mappers means for renames.
-const NO_MAPPERS: &str = "Airbyte refused the mapper that keeps a renamed column's name: it gets its new name in the destination, and its stream is read again";
+/// The note about renames on a server without field-renaming mappers.
+const NO_MAPPERS: &str = "Airbyte rejected the mapper that keeps a renamed column's name: the \
+                          column gets its new name in the destination, and its stream is refreshed";
 
-/// A heal that somebody asked for.
+/// A heal that a caller requested.
 pub(crate) async fn request(state: State, request: HealRequest) -> Result<HealAnswer, Error> {
     let target = repairable(&state, request.connection_id).await?;
     switched_on(&target)?;
@@ -56,7 +57,7 @@ async fn steps(
     request: &HealRequest,
     patience: Duration,
 ) -> Result<HealAnswer, Error> {
-    // Read under the lease: nobody else changes the connection from here on.
+    // Read under the lease: from here on no other process changes the connection.
     let mut target = repairable(state, request.connection_id).await?;
     let read = state.airbyte.connection_read(target.connection_id).await?;
     let version = observe::version(state, &target).await?;
@@ -121,12 +122,14 @@ async fn steps(
             answer.plan = Some(plan);
             return Ok(answer);
         }
-        // A job may have moved states meanwhile, and so may a person the connection.
+        // In the meantime a job may have moved the state, and a user may have changed the
+        // connection.
         let before = state.airbyte.connection_read(target.connection_id).await?;
         let first = put(state, lease, &target, &before, &offer, &applied, &decisions).await;
         let changed = match first {
             Err(error) if refuses_mappers(&error) && offer.capabilities.mappers => {
-                // What was renamed gets its new name downstream, and the refresh that this takes.
+                // Renamed columns get their new name at the destination, with the refresh that this
+                // requires.
                 offer.capabilities.mappers = false;
                 let plan = observe::plan(&target, &current, &offer)?;
                 let decided = self::decided(&plan, &decisions)?;
@@ -160,7 +163,7 @@ async fn steps(
     Ok(answer)
 }
 
-/// What is done about every change of a plan.
+/// The decision about every change of a plan.
 pub(crate) fn decided(plan: &Plan, decisions: &Decisions) -> Result<Decided, Error> {
     plan.decide(decisions).map_err(|bad| {
         let fields = bad.0.iter().map(|fault| FieldError {
@@ -183,7 +186,7 @@ pub(crate) fn decided(plan: &Plan, decisions: &Decisions) -> Result<Decided, Err
     })
 }
 
-/// Puts the plan's catalog in force.
+/// Applies the plan's catalog.
 async fn put(
     state: &State,
     lease: &Lease,
@@ -203,7 +206,7 @@ async fn put(
     change::put(state, lease, target, before, next).await
 }
 
-/// Whether Airbyte refused a catalog for its mappers.
+/// Whether Airbyte rejected a catalog because of its mappers.
 fn refuses_mappers(error: &Error) -> bool {
     match error {
         Error::Airbyte(error) => match &error.kind {
@@ -276,7 +279,8 @@ fn stale(expected: &str, plan: &Plan) -> Error {
     Error::Refused {
         code: ErrorCode::PlanStale,
         detail: format!(
-            "the source or the connection moved on since plan {expected}; read the new plan, {}",
+            "the source or the connection has changed since plan {expected}; the current plan is \
+             {}",
             plan.plan_hash
         ),
         fields: Vec::new(),

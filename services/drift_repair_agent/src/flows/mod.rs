@@ -1,4 +1,4 @@
-//! What orders I/O: steps, retries, undo.
+//! Orchestrates I/O: steps, retries, rollback.
 
 pub(crate) mod apply;
 mod change;
@@ -28,7 +28,7 @@ use crate::state::State;
 /// How long a repair waits for another one of the same connection.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A connection that can be repaired: the ids it has in Airbyte.
+/// A connection that can be repaired, with its ids in Airbyte.
 pub(crate) struct Repairable {
     pub(crate) row: connection::Model,
     pub(crate) source_id: Uuid,
@@ -36,7 +36,7 @@ pub(crate) struct Repairable {
     pub(crate) destination_id: Uuid,
 }
 
-/// The connection, if its state allows a repair.
+/// Returns the connection if its state allows a repair.
 pub(crate) async fn repairable(state: &State, id: Uuid) -> Result<Repairable, Error> {
     let row = shared::flow::own_connection(&state.registry, &state.airbyte, id).await?;
     let refuse = |detail: &str| {
@@ -65,7 +65,7 @@ pub(crate) async fn repairable(state: &State, id: Uuid) -> Result<Repairable, Er
     }
 }
 
-/// Takes the connection for a repair; waits a while for another one to end.
+/// Claims the connection for a repair; waits a while for another one to end.
 pub(crate) async fn take(
     state: &State,
     kind: OperationKind,
@@ -88,7 +88,7 @@ pub(crate) async fn take(
     }
 }
 
-/// Whether a job of the connection runs or waits; its id.
+/// Returns the id of the connection's running or pending job, if there is one.
 pub(crate) async fn running_job(
     state: &State,
     airbyte_connection: Uuid,
@@ -100,18 +100,18 @@ pub(crate) async fn running_job(
         .map(|job| job.job_id))
 }
 
-/// Refuses a connection that a person switched off.
+/// Rejects a connection that a user deactivated.
 pub(crate) fn switched_on(target: &Repairable) -> Result<(), Error> {
     if target.row.status == ConnectionStatus::Inactive && !change::is_paused(target) {
         return Err(Error::refused(
             ErrorCode::ConnectionNotReady,
-            format!("connection {} is switched off", target.row.id),
+            format!("connection {} is deactivated", target.row.id),
         ));
     }
     Ok(())
 }
 
-/// Refuses a connection that has moved on from the version the caller saw.
+/// Rejects a connection whose version is not the one that the caller saw.
 pub(crate) fn still_at(target: &Repairable, expected: Option<i32>) -> Result<(), Error> {
     let current = target.row.current_version;
     match expected.filter(|expected| *expected != current) {
@@ -123,19 +123,19 @@ pub(crate) fn still_at(target: &Repairable, expected: Option<i32>) -> Result<(),
     }
 }
 
-/// Refuses a connection whose job runs; `then` is what the caller may do later.
+/// Rejects a connection with a running job; `then` is what the caller can do later.
 pub(crate) async fn idle(state: &State, target: &Repairable, then: &str) -> Result<(), Error> {
     match running_job(state, target.connection_id).await? {
         None => Ok(()),
         Some(job) => Err(Error::refused(
             ErrorCode::JobRunning,
-            format!("job {job} is running; {then} when it has ended"),
+            format!("job {job} is running; {then} after it has ended"),
         )),
     }
 }
 
-/// Makes an operation's steps while its lease is renewed, and ends it when they fail. Boxed: they
-/// are the largest futures there are.
+/// Runs an operation's steps while renewing its lease, and ends it if they fail. Boxed: they are
+/// the largest futures.
 pub(crate) async fn hold<T>(
     state: &State,
     lease: &Lease,
@@ -150,9 +150,9 @@ pub(crate) async fn hold<T>(
     result
 }
 
-/// Ends an operation that failed, unless the worker goes on with it: where the connection is still
-/// HEALING, Airbyte may have the new catalog and nobody stored it; where it is FAILED
-/// `catalog_uncertain`, the old one is not back; and where the registry is away, nobody knows.
+/// Ends a failed operation, unless the worker must resume it: if the connection is still HEALING,
+/// Airbyte may have the new catalog although it is not stored; if it is FAILED `catalog_uncertain`,
+/// the old one is not restored; and if the registry is unreachable, the state is unknown.
 async fn end_failed(state: &State, lease: &Lease, error: &Error) {
     let row = shared::flow::connection(&state.registry, lease.connection_id).await;
     let goes_on = match row {
@@ -163,10 +163,11 @@ async fn end_failed(state: &State, lease: &Lease, error: &Error) {
         Err(_) => true,
     };
     if goes_on {
-        // If that fails too the lease runs out by itself.
+        // If that fails too, the lease expires.
         let back = state.registry.operation_hand_back(lease, heal::LOOK_AGAIN);
         if let Err(error) = back.await {
-            tracing::debug!(operation.id = %lease.operation_id, %error, "could not hand an operation back");
+            tracing::debug!(operation.id = %lease.operation_id, %error, "failed to release an \
+                                                                         operation");
         }
         return;
     }
@@ -175,6 +176,6 @@ async fn end_failed(state: &State, lease: &Lease, error: &Error) {
         .registry
         .operation_finish(lease, Ending::failed(&said));
     if let Err(error) = ended.await {
-        tracing::warn!(operation.id = %lease.operation_id, %error, "could not end an operation");
+        tracing::warn!(operation.id = %lease.operation_id, %error, "failed to end an operation");
     }
 }

@@ -1,5 +1,5 @@
-//! Looking at both sides before anything is planned: the version in the registry, the connection in
-//! Airbyte, and what the source offers now.
+//! Reads both sides before planning: the version in the registry, the connection in Airbyte, and
+//! what the source offers now.
 
 use catalog::SyncCatalog;
 use catalog::destinations::DestinationKind;
@@ -38,12 +38,12 @@ pub(crate) async fn version(state: &State, target: &Repairable) -> Result<SyncCa
         .map_err(|faults| registry::Error::Document(faults.to_string()).into())
 }
 
-/// What Airbyte has configured.
+/// Airbyte's configured catalog.
 pub(crate) fn configured(read: &ConnectionRead) -> Result<SyncCatalog, Error> {
     SyncCatalog::parse(read.sync_catalog.get()).map_err(Error::Catalog)
 }
 
-/// Discovers anew, without telling Airbyte which connection it is for: that would change it.
+/// Discovers the schema without naming the connection to Airbyte, which would change it.
 pub(crate) async fn offer(state: &State, target: &Repairable) -> Result<Offer, Error> {
     let discovered = state
         .airbyte
@@ -71,7 +71,7 @@ pub(crate) async fn offer(state: &State, target: &Repairable) -> Result<Offer, E
     })
 }
 
-/// What the connection writes into.
+/// The kind of the connection's destination.
 pub(crate) async fn destination_kind(
     state: &State,
     target: &Repairable,
@@ -80,14 +80,14 @@ pub(crate) async fn destination_kind(
     Ok(asked.await?.destination_kind())
 }
 
-/// The policy that decides about the connection's drift.
+/// The policy that applies to the connection's drift.
 pub(crate) fn policy(target: &Repairable) -> Result<Policy, Error> {
     DriftPolicy::from_stored(&target.row.drift_policy)
         .policy()
         .map_err(|faults| registry::Error::Document(faults.to_string()).into())
 }
 
-/// The plan from a version to what the source offers, by the connection's policy.
+/// The plan from a version to what the source offers, with the connection's policy.
 pub(crate) fn plan(
     target: &Repairable,
     current: &SyncCatalog,
@@ -108,7 +108,7 @@ pub(crate) fn plan(
     ))
 }
 
-/// Records as a version what somebody changed in Airbyte itself; returns the version in force.
+/// Records a change made in Airbyte itself as a version; returns the current version.
 pub(crate) async fn record_outside_change(
     state: &State,
     lease: &Lease,
@@ -125,7 +125,7 @@ pub(crate) async fn record_outside_change(
     tracing::info!(
         connection.id = %target.row.id,
         differences = differences.join("; "),
-        "recording a change that was made in Airbyte itself"
+        "recording a change that was made in Airbyte"
     );
     let document = outside.to_document();
     target.row.current_version = state

@@ -1,4 +1,4 @@
-//! A plan without its heal: nothing is changed, in Airbyte or in the registry.
+//! Computes a plan without healing: changes nothing, neither in Airbyte nor in the registry.
 
 use catalog::SyncCatalog;
 use catalog::plan::{self, Capabilities};
@@ -14,7 +14,7 @@ pub(crate) async fn run(state: State, request: PlanRequest) -> Result<PlanAnswer
     let version = observe::version(&state, &target).await?;
     let read = state.airbyte.connection_read(target.connection_id).await?;
     let configured = observe::configured(&read)?;
-    // A heal would first record what somebody changed in Airbyte itself.
+    // A heal would first record a change made in Airbyte itself.
     let current = if configured::differences(&version, &configured).is_empty() {
         version
     } else {
@@ -51,7 +51,8 @@ pub(crate) async fn run(state: State, request: PlanRequest) -> Result<PlanAnswer
     })
 }
 
-/// A catalog that does not read, or does not fit, with every fault by its path in the request.
+/// The error for a catalog that is malformed or does not fit, with every fault by its path in the
+/// request.
 pub(crate) fn invalid(faults: &catalog::Faults) -> Error {
     let fields = faults
         .0

@@ -1,4 +1,4 @@
-//! Taking up a repair whose process stopped: observe what Airbyte has, then finish or undo.
+//! Resumes a repair whose process stopped: observes what Airbyte has, then finishes or rolls back.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::state::State;
 /// How long a heal may wait for a job to end.
 const WAIT_MAX: chrono::TimeDelta = chrono::TimeDelta::minutes(30);
 
-/// Brings one repair to an end.
+/// Completes a repair.
 pub(crate) async fn repair(
     state: &State,
     operation: &operation::Model,
@@ -29,7 +29,7 @@ pub(crate) async fn repair(
     let intended = steps
         .iter()
         .rfind(|begun| {
-            // Only what was put back is certain to have left nothing.
+            // Only a restored catalog certainly left nothing behind.
             begun.step == step::UPDATE_CONNECTION.name && begun.status != StepStatus::Undone
         })
         .and_then(|step| step.intent.as_deref());
@@ -46,7 +46,7 @@ pub(crate) async fn repair(
         return Ok(());
     }
     change::undo(state, lease, &target, &intent).await?;
-    let said = "the process that repaired it stopped; the old catalog was put back";
+    let said = "the process that repaired it stopped; the old catalog was restored";
     state
         .registry
         .operation_finish(lease, Ending::failed(said))
@@ -54,8 +54,8 @@ pub(crate) async fn repair(
     Ok(())
 }
 
-/// Airbyte was not touched: a heal is done again from its start, an applied catalog was its
-/// caller's to send again.
+/// Airbyte was not changed: restart a heal from the beginning; an applied catalog must be sent
+/// again by its caller.
 async fn untouched(
     state: &State,
     operation: &operation::Model,
@@ -74,7 +74,7 @@ async fn untouched(
         let said = if is_heal {
             "a job ran for more than 30 minutes; heal it again"
         } else {
-            "the process that was to change the catalog stopped before it changed anything"
+            "the process stopped before it changed the catalog"
         };
         state
             .registry
@@ -85,6 +85,6 @@ async fn untouched(
     let request: HealRequest = serde_json::from_str(&operation.request)
         .map_err(|error| shared::registry::Error::Document(error.to_string()))?;
     let answer = heal::perform(state, lease, &request, Duration::ZERO).await?;
-    tracing::info!(connection.id = %operation.connection_id, outcome = answer.outcome.as_str(), "took up a heal");
+    tracing::info!(connection.id = %operation.connection_id, outcome = answer.outcome.as_str(), "resumed a heal");
     Ok(())
 }

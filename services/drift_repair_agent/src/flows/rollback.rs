@@ -1,4 +1,4 @@
-//! Putting an earlier catalog version in force again, under a new number.
+//! Rolls a connection back to an earlier catalog version, under a new number.
 
 use catalog::SyncCatalog;
 use contracts::{ErrorCode, RollbackAnswer, RollbackRequest};
@@ -9,14 +9,14 @@ use shared::registry::status::OperationKind;
 use super::{Error, change, hold, idle, observe, repairable, still_at, switched_on, take};
 use crate::state::State;
 
-/// What a rollback does not do.
-const STATE_STAYS: &str =
-    "The catalog is restored, the sync state is not: incremental streams go on from where they are";
+/// What a rollback does not restore.
+const STATE_STAYS: &str = "The catalog is restored, the sync state is not: incremental streams continue from where they \
+     are";
 
 pub(crate) async fn run(state: State, request: RollbackRequest) -> Result<RollbackAnswer, Error> {
     let target = repairable(&state, request.connection_id).await?;
     switched_on(&target)?;
-    // A version that is not there is told before anybody waits.
+    // Report a missing version before waiting for anything.
     version(&state, &request).await?;
     let written = serde_json::to_string(&request)
         .map_err(|error| registry::Error::Document(error.to_string()))?;
@@ -41,7 +41,7 @@ async fn steps(
         previous_version: target.row.current_version,
         new_version: target.row.current_version,
         message: format!(
-            "The catalog of version {} is in force already; nothing changed",
+            "The catalog of version {} is already current; nothing changed",
             request.version
         ),
     };
@@ -61,7 +61,7 @@ async fn steps(
     let changed = change::put(state, lease, &target, &read, next).await?;
     answer.new_version = changed.version;
     answer.message = format!(
-        "The catalog of version {} is in force as version {}. {STATE_STAYS}",
+        "The catalog of version {} is now current as version {}. {STATE_STAYS}",
         request.version, changed.version
     );
     Ok(answer)

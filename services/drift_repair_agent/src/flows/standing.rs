@@ -1,5 +1,5 @@
-//! What Airbyte and the registry are told about drift that is not applied: that it is known, that it
-//! waits, or that the connection stops over it.
+//! Handles drift that is not applied: acknowledges it in Airbyte, leaves it pending, or stops the
+//! connection.
 
 use catalog::drift::{Change, Decision};
 use catalog::plan::{Applied, Decisions};
@@ -13,11 +13,13 @@ use super::observe::Offer;
 use super::{Error, Repairable, change};
 use crate::state::State;
 
-/// What comes before the next sync that Airbyte will cancel.
-const NEXT_SYNC_CANCELLED: &str = "Airbyte's own diff calls a waiting change breaking: it will cancel the next sync and switch the connection off until the change is accepted";
+/// The warning before the next sync, which Airbyte will cancel.
+const NEXT_SYNC_CANCELLED: &str = "Airbyte's own diff rates a pending change as breaking: it will \
+                                   cancel the next sync and deactivate the connection until the \
+                                   change is accepted";
 
-/// Which discovered catalog counts as accepted from now on. Where Airbyte's own diff is breaking
-/// and the proposal still waits, it stays where it was: the difference must stay visible.
+/// The discovered catalog to record as accepted. If Airbyte's own diff is breaking and the proposal
+/// is still pending, it stays unchanged: the difference must remain visible.
 pub(super) fn accepted_catalog(
     offer: &Offer,
     applied: &Applied,
@@ -30,13 +32,13 @@ pub(super) fn accepted_catalog(
     if waits { None } else { offer.catalog_id }
 }
 
-/// Whether Airbyte will stop over a change that a person has yet to decide about.
+/// Whether Airbyte will stop because of a change that a person has yet to decide about.
 fn is_awaited(change: &Change) -> bool {
     change.breaking_for_airbyte && change.decision == Decision::NeedsAcceptance
 }
 
-/// Nothing to change; Airbyte is told that the newest discovered catalog is known, so that it does
-/// not switch the connection off for it.
+/// If no change applies, acknowledges the discovered catalog in Airbyte, so that it does not
+/// deactivate the connection.
 pub(super) async fn acknowledge(
     state: &State,
     lease: &Lease,
@@ -58,7 +60,7 @@ pub(super) async fn acknowledge(
             })
             .await?;
     }
-    // A version that Airbyte is seen to have ends every uncertainty about it.
+    // A version that is confirmed in Airbyte ends any uncertainty about it.
     state
         .registry
         .connection_set_status(lease, ConnectionStatus::Active, None, catalog_id, None)
@@ -66,7 +68,7 @@ pub(super) async fn acknowledge(
     Ok(())
 }
 
-/// Stops the connection, in Airbyte first: the other way round a sync could still start.
+/// Stops the connection, in Airbyte first: in the other order a sync could still start.
 pub(super) async fn pause(
     state: &State,
     lease: &Lease,
@@ -111,7 +113,7 @@ pub(super) async fn pause(
     Ok(())
 }
 
-/// What to know before the next sync.
+/// The warnings about the next sync.
 pub(super) fn warnings(applied: &Applied) -> Vec<String> {
     if applied.pending.iter().any(is_awaited) {
         vec![NEXT_SYNC_CANCELLED.to_owned()]

@@ -1,4 +1,4 @@
-//! What goes on without a caller: heals that wait for a job, and repairs whose process stopped.
+//! Background work: heals that wait for a job, and repairs whose process stopped.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) async fn run(state: State) {
     let stopping = state.runtime.stopping().clone();
     loop {
         if let Err(error) = turn(&state).await {
-            tracing::warn!(error = %chain(&error), "a turn of the worker failed; it is tried again");
+            tracing::warn!(error = %chain(&error), "worker turn failed; will retry");
         }
         tokio::select! {
             () = stopping.cancelled() => return,
@@ -32,8 +32,9 @@ async fn turn(state: &State) -> Result<(), Error> {
         let repair = Box::pin(recover::repair(state, &operation, &lease));
         let repaired = on_behalf(&operation, repair).await;
         if let Err(error) = repaired {
-            // The lease runs out by itself, and the repair is taken up again.
-            tracing::warn!(operation.id = %operation.id, error = %chain(&error), "could not take up a repair");
+            // The lease expires, and the repair is then resumed.
+            tracing::warn!(operation.id = %operation.id, error = %chain(&error), "failed to \
+                                                                                  resume a repair");
             return Ok(());
         }
     }

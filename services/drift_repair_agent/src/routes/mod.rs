@@ -1,11 +1,11 @@
-//! HTTP in, HTTP out.
+//! HTTP handlers.
 
 pub(crate) mod repair;
 
 use shared::http::policy::{OPERATOR, Policy};
 use shared::http::routes::Routes;
 
-/// Wires the service's own paths.
+/// Declares the service's own paths.
 pub(crate) fn configure(routes: &mut Routes<Policy>) {
     routes
         .post(

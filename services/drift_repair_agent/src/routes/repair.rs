@@ -24,7 +24,7 @@ pub(crate) struct ApplyRequest {
     expected_version: Option<i32>,
 }
 
-/// Applies a catalog, which may leave out what the source knows.
+/// Applies a catalog, which may omit what the source defines.
 #[utoipa::path(
     post,
     path = "/repair/apply_new_catalog",
@@ -54,7 +54,7 @@ pub(crate) async fn apply_new_catalog(
     Ok(Json(state.runtime.run(flow).await?))
 }
 
-/// What a heal would do. Changes nothing.
+/// Returns what a heal would do. Changes nothing.
 #[utoipa::path(
     post,
     path = "/repair/plan",
@@ -69,7 +69,7 @@ pub(crate) async fn plan(
     Ok(Json(state.runtime.run(flow).await?))
 }
 
-/// Discovers, plans and applies what is harmless or accepted.
+/// Discovers, plans, and applies harmless and accepted changes.
 #[utoipa::path(
     post,
     path = "/repair/heal",
@@ -89,7 +89,7 @@ pub(crate) async fn heal(
     Ok(Json(state.runtime.run(flow).await?))
 }
 
-/// Puts an earlier catalog version in force again, under a new number.
+/// Rolls a connection back to an earlier catalog version, under a new number.
 #[utoipa::path(
     post,
     path = "/repair/rollback",
@@ -109,7 +109,7 @@ pub(crate) async fn rollback(
     Ok(Json(state.runtime.run(flow).await?))
 }
 
-/// An id that is none names no connection, as in a path.
+/// Parses a connection's id; a malformed id means that there is no such connection, as in a path.
 fn connection(text: &str) -> Result<Uuid, ApiError> {
     Uuid::parse_str(text).map_err(|_| {
         ApiError::new(

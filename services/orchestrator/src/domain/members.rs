@@ -1,20 +1,20 @@
-//! Reading a body member by member, so that every one of the wrong type is told, not the first
-//! alone. Members that nobody asks for are ignored.
+//! Parses a body member by member, so that every wrong type is reported, not only the first.
+//! Ignores unknown members.
 
 use contracts::FieldError;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// The members of an object in a body, and what is wrong with those that were taken.
+/// The members of an object in a body, and the faults of those that were read.
 pub(crate) struct Members {
     members: Map<String, Value>,
-    /// Put before the names in faults; empty, or ending in a dot.
+    /// Prefix of names in faults; empty, or ending in a dot.
     path: String,
     faults: Vec<FieldError>,
 }
 
 impl Members {
-    /// The body itself.
+    /// The members of the body itself.
     pub(crate) fn of(members: Map<String, Value>) -> Self {
         Self {
             members,
@@ -23,7 +23,7 @@ impl Members {
         }
     }
 
-    /// The object that is the member `name`; none where that is absent or no object.
+    /// The object in the member `name`; none if that is absent or not an object.
     pub(crate) fn object(&mut self, name: &str) -> Option<Self> {
         let members = self.optional(name, "an object")?;
         Some(Self {
@@ -45,7 +45,7 @@ impl Members {
         }
     }
 
-    /// A member that must be there.
+    /// A required member.
     pub(crate) fn required<T: DeserializeOwned>(&mut self, name: &str, wanted: &str) -> Option<T> {
         if self.members.get(name).is_none_or(Value::is_null) {
             self.fault(name, format!("is required: {wanted}"));
@@ -54,7 +54,7 @@ impl Members {
         self.optional(name, wanted)
     }
 
-    /// Something is wrong with a member.
+    /// Adds a fault of a member.
     pub(crate) fn fault(&mut self, name: &str, message: impl Into<String>) {
         self.faults.push(FieldError {
             field: format!("{}{name}", self.path),
@@ -62,7 +62,7 @@ impl Members {
         });
     }
 
-    /// Whether something is wrong with one of these already.
+    /// Whether one of these members already has a fault.
     pub(crate) fn is_faulty(&self, names: &[&str]) -> bool {
         let path = self.path.len();
         self.faults
@@ -70,15 +70,15 @@ impl Members {
             .any(|fault| names.iter().any(|name| fault.field[path..] == **name))
     }
 
-    /// Takes over what is wrong with an object inside.
+    /// Adds the faults of a nested object.
     pub(crate) fn absorb(&mut self, inner: Self) {
         self.faults.extend(inner.faults);
     }
 
-    /// What was read, if nothing was wrong.
+    /// Returns what was parsed if there are no faults.
     ///
     /// # Errors
-    /// Every fault, in the order the members were taken.
+    /// Returns every fault, in the order in which the members were read.
     pub(crate) fn finish<T>(self, read: Option<T>) -> Result<T, Vec<FieldError>> {
         match read {
             Some(read) if self.faults.is_empty() => Ok(read),

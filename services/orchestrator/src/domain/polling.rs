@@ -1,18 +1,19 @@
-//! How often Airbyte is asked about jobs: often while one that just began may end any moment,
-//! seldom while nothing runs. One question is about all connections, so that the number of calls
-//! grows with the number of jobs, a hundred to a call, and not with that of connections.
+//! How often to poll Airbyte for jobs: often while a recently started job may end at any moment,
+//! rarely while nothing runs. One call covers all connections, so the number of calls grows with
+//! the number of jobs (a hundred per call), not with the number of connections.
 
 use std::time::Duration;
 
-/// Where nothing runs: what Airbyte's scheduler or a person started is found so late at most.
+/// While no job runs: the maximum delay until a job started by Airbyte's scheduler or by a user is
+/// found.
 pub(crate) const IDLE: Duration = Duration::from_secs(30);
-/// With more open jobs than this, every look is dear and some job always ends.
+/// With more open jobs than this, every poll is expensive and some job is always ending.
 const MANY: usize = 100;
 const MANY_PAUSE: Duration = Duration::from_secs(5);
-/// Between two looks at the progress of many jobs, whose ends are seen without it.
+/// Interval between polls for the progress of many jobs; their ends are detected without it.
 const MANY_PROGRESS: Duration = Duration::from_secs(60);
 
-/// Between two looks at what changed; `youngest` is the time since the newest open job was first
+/// Interval between polls for changes; `youngest` is the time since the newest open job was first
 /// seen.
 pub(crate) fn pause(youngest: Option<Duration>, open: usize) -> Duration {
     let Some(age) = youngest else {
@@ -31,7 +32,7 @@ pub(crate) fn pause(youngest: Option<Duration>, open: usize) -> Duration {
     }
 }
 
-/// Between two looks at how far jobs are.
+/// Interval between polls for progress.
 pub(crate) fn progress(youngest: Option<Duration>, open: usize) -> Duration {
     if open > MANY {
         MANY_PROGRESS
@@ -40,7 +41,7 @@ pub(crate) fn progress(youngest: Option<Duration>, open: usize) -> Duration {
     }
 }
 
-/// How long an open job may be in no list before it is asked for by its id.
+/// How long an open job may be missing from all lists before it is polled by its id.
 pub(crate) fn patience(open: usize) -> Duration {
     if open > MANY {
         MANY_PROGRESS * 2

@@ -1,5 +1,5 @@
-//! What an onboarding asks for: validated as far as that needs nobody else, and fingerprinted, so
-//! that a repeated one is known without keeping its secrets.
+//! Validates onboarding requests without I/O, and fingerprints them, so that a repeated request is
+//! recognized without storing its secrets.
 
 use contracts::{FieldError, NamespaceDefinition, OnboardRequest};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -10,7 +10,7 @@ use sha2::Sha256;
 
 const NAME_MAX: usize = 200;
 
-/// Every fault that can be seen without asking anybody.
+/// All faults that can be found without I/O.
 pub(crate) fn faults(request: &OnboardRequest) -> Vec<FieldError> {
     let mut faults = Vec::new();
     let mut fault = |field: &str, message: &str| {
@@ -23,7 +23,7 @@ pub(crate) fn faults(request: &OnboardRequest) -> Vec<FieldError> {
         fault("connection_name", wrong);
     }
     if request.source_type.trim().is_empty() {
-        fault("source_type", "name a source type, for instance `postgres`");
+        fault("source_type", "name a source type, for example `postgres`");
     }
     if let Some(Err(wrong)) = request
         .schedule
@@ -42,13 +42,14 @@ pub(crate) fn faults(request: &OnboardRequest) -> Vec<FieldError> {
         NamespaceDefinition::CustomFormat if format.is_none_or(str::is_empty) => {
             fault(
                 "namespace_format",
-                "is required with namespace_definition `custom_format`, for instance `lake_${SOURCE_NAMESPACE}`",
+                "is required with namespace_definition `custom_format`, for example \
+                 `lake_${SOURCE_NAMESPACE}`",
             );
         }
         NamespaceDefinition::Source | NamespaceDefinition::Destination if format.is_some() => {
             fault(
                 "namespace_format",
-                "goes with namespace_definition `custom_format` only",
+                "is only valid with namespace_definition `custom_format`",
             );
         }
         _ => {}
@@ -56,7 +57,7 @@ pub(crate) fn faults(request: &OnboardRequest) -> Vec<FieldError> {
     if request.streams.as_ref().is_some_and(Vec::is_empty) {
         fault(
             "streams",
-            "is empty: leave it out to sync every stream, or name at least one",
+            "is empty: omit it to sync all streams, or name at least one",
         );
     }
     if request
@@ -64,10 +65,7 @@ pub(crate) fn faults(request: &OnboardRequest) -> Vec<FieldError> {
         .as_deref()
         .is_some_and(|id| id.trim().is_empty())
     {
-        fault(
-            "credential_id",
-            "is empty: leave it out, or name a credential",
-        );
+        fault("credential_id", "is empty: omit it, or name a credential");
     }
     if has_nul(&serde_json::to_value(request).unwrap_or_default()) {
         fault("", "a NUL character cannot be stored");
@@ -75,14 +73,14 @@ pub(crate) fn faults(request: &OnboardRequest) -> Vec<FieldError> {
     faults
 }
 
-/// What is wrong with a connection's name.
+/// The fault of a connection's name, if it has one.
 pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
     if name.trim().is_empty() || name.chars().count() > NAME_MAX {
         return Some("must be 1 to 200 characters");
     }
     name.chars()
         .any(char::is_control)
-        .then_some("must not hold control characters")
+        .then_some("must not contain control characters")
 }
 
 pub(crate) fn has_nul(value: &Value) -> bool {
@@ -96,8 +94,8 @@ pub(crate) fn has_nul(value: &Value) -> bool {
     }
 }
 
-/// A keyed fingerprint: equal for equal requests, whatever the order of their members, and telling
-/// nothing about the secrets in them.
+/// A keyed fingerprint: equal for equal requests, whatever the order of their members, and
+/// revealing nothing about the secrets in them.
 pub(crate) fn fingerprint(
     request: &OnboardRequest,
     shared: Option<&impl Serialize>,
@@ -158,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_request_in_another_order_is_the_same() {
+    fn the_order_of_members_does_not_matter() {
         let key = SecretString::from("k".to_owned());
         let a =
             request(r#"{"source_type":"s","connection_name":"n","source_config":{"a":1,"b":2}}"#);

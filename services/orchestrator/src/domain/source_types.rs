@@ -1,15 +1,15 @@
-//! Finding the definition a person means, and the nearest ones when there is none.
+//! Finds the definition that a text names, or the most similar ones.
 
 use shared::airbyte::types::Definition;
 use shared::source_type::normalised;
 
-/// How many near misses are named.
+/// Maximum number of similar names.
 const NEAREST: usize = 3;
 
-/// The definition that `text` names: by id, name, short name or image.
+/// Returns the definition that `text` names: by id, name, short name or image.
 ///
 /// # Errors
-/// The names nearest to it.
+/// Returns the most similar names.
 pub(crate) fn find<'a>(
     definitions: &'a [Definition],
     text: &str,
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_say_it_finds_the_definition() {
+    fn every_spelling_finds_the_definition() {
         let all = definitions();
         for text in [
             "Salesforce",
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_near_miss_is_told_what_is_near() {
+    fn a_misspelled_name_yields_similar_ones() {
         let all = definitions();
         assert_eq!(find(&all, "salesfroce").unwrap_err()[0], "Salesforce");
         assert_eq!(find(&all, "postgresql").unwrap_err()[0], "Postgres");

@@ -1,4 +1,4 @@
-//! Rows as they are shown.
+//! Converts rows to API views.
 
 use crate::domain::schedule;
 use chrono::{DateTime, Utc};
@@ -6,7 +6,7 @@ use contracts::{ConnectionView, DriftPolicy, JobView, OperationView, Schedule, S
 use shared::registry::entities::{connection, job, operation, operation_step};
 use shared::registry::status::ConnectionStatus;
 
-/// A connection; `instance` is the Airbyte that is configured.
+/// A connection's view; `instance` is the configured Airbyte.
 pub(crate) fn connection(row: &connection::Model, instance: &str) -> ConnectionView {
     ConnectionView {
         id: row.id,
@@ -30,8 +30,8 @@ pub(crate) fn connection(row: &connection::Model, instance: &str) -> ConnectionV
     }
 }
 
-/// The next `count` times a connection is due by itself; none where it is not ACTIVE. An interval
-/// counts from its newest job.
+/// The next `count` scheduled runs of a connection; none unless it is ACTIVE. An interval counts
+/// from its newest job.
 pub(crate) fn next_runs(
     row: &connection::Model,
     newest: Option<&job::Model>,
@@ -47,7 +47,7 @@ pub(crate) fn next_runs(
     parsed.map_or_else(|_| Vec::new(), |parsed| parsed.next_runs(now, last, count))
 }
 
-/// A job.
+/// A job's view.
 pub(crate) fn job(row: &job::Model) -> JobView {
     JobView {
         job_id: row.airbyte_job_id.clone(),
@@ -64,7 +64,7 @@ pub(crate) fn job(row: &job::Model) -> JobView {
     }
 }
 
-/// An operation with its steps. Intents stay inside: they may hold whole catalogs.
+/// An operation's view with its steps. Intents are not exposed: they may contain whole catalogs.
 pub(crate) fn operation(row: &operation::Model, steps: &[operation_step::Model]) -> OperationView {
     OperationView {
         id: row.id,

@@ -1,4 +1,4 @@
-//! Comparing two versions of a connection. Changes nothing.
+//! Compares two versions of a connection. Changes nothing.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use uuid::Uuid;
 use super::Error;
 use crate::state::State;
 
-/// How long Airbyte may take to tell what the destination is; the versions are compared without.
+/// How long to wait for Airbyte to return the destination's kind; without it the comparison
+/// proceeds without.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(crate) async fn run(
@@ -58,7 +59,7 @@ async fn version(
     let version = found.ok_or_else(|| {
         let newest = row.current_version;
         let detail = if number < 1 {
-            "the first version has none before it to be compared with".to_owned()
+            "the first version has no predecessor to compare with".to_owned()
         } else {
             format!("no version {number}; the newest is {newest}")
         };
@@ -68,7 +69,7 @@ async fn version(
         .map_err(|faults| registry::Error::Document(faults.to_string()).into())
 }
 
-/// What the connection writes into, where its Airbyte is configured and answers.
+/// The destination's kind, if its Airbyte is configured and responds.
 async fn destination_kind(state: &State, row: &connection::Model) -> DestinationKind {
     let Some(id) = row.destination_id else {
         return DestinationKind::default();
@@ -81,7 +82,7 @@ async fn destination_kind(state: &State, row: &connection::Model) -> Destination
     match asked {
         Ok(Ok(destination)) => destination.destination_kind(),
         Ok(Err(error)) => {
-            tracing::info!(%error, "comparing versions without knowing the destination");
+            tracing::info!(%error, "comparing versions without knowing the destination's kind");
             DestinationKind::default()
         }
         Err(_) => {

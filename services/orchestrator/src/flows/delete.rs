@@ -1,5 +1,5 @@
-//! Deleting a connection: the job that runs is cancelled, then the Airbyte connection goes, then the
-//! source if AAM made it and nothing else uses it. What is in the destination stays.
+//! Deletes a connection: cancels its running job, deletes the Airbyte connection, then the source
+//! if AAM created it and nothing else uses it. The destination's data stays.
 
 use std::time::Duration;
 
@@ -20,27 +20,27 @@ use super::{Error, sync};
 use crate::domain::view;
 use crate::state::State;
 
-/// How long a job may take to stop.
+/// How long to wait for a job to stop.
 const CANCELLING: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(250);
 
-/// What a deletion came to.
+/// Outcome of a deletion request.
 pub(crate) enum Deleted {
-    /// It is gone.
+    /// It is deleted.
     Now,
-    /// It goes on by itself, as this operation.
+    /// The deletion continues in the background as this operation.
     Begun(Uuid),
 }
 
-/// What the connection was, to be put back when Airbyte refuses.
+/// The connection's previous state, restored if Airbyte rejects the deletion.
 #[derive(Debug, Serialize, Deserialize)]
 struct Before {
     status: ConnectionStatus,
     status_reason: Option<String>,
 }
 
-/// Deletes a connection that is still at `revision`; with `answer_early` returns as soon as the
-/// operation is begun, as it does when Airbyte cannot be reached.
+/// Deletes a connection that is still at `revision`; with `answer_early`, or if Airbyte is
+/// unreachable, returns as soon as the operation has started.
 pub(crate) async fn run(
     state: State,
     id: Uuid,
@@ -51,7 +51,10 @@ pub(crate) async fn run(
     if row.status == ConnectionStatus::Pending {
         return Err(Error::refused(
             ErrorCode::ConnectionBusy,
-            format!("connection {id} is still being onboarded; delete it when that has ended"),
+            format!(
+                "connection {id} is still being onboarded; delete it when the onboarding has \
+                     ended"
+            ),
         ));
     }
     let open = state
@@ -87,7 +90,7 @@ pub(crate) async fn run(
     }
 }
 
-/// Goes on with a deletion whose process stopped, or that Airbyte could not be reached for.
+/// Resumes a deletion whose process stopped, or that could not reach Airbyte.
 pub(crate) async fn recover(
     state: &State,
     operation: &operation::Model,
@@ -111,7 +114,9 @@ async fn finish(
     match &deleted {
         Ok(()) => tracing::info!(connection.id = %row.id, "deleted `{}`", row.name),
         Err(error) if error.is_transient() => {
-            tracing::warn!(connection.id = %row.id, error = %chain(error), "a deletion goes on when Airbyte answers again");
+            tracing::warn!(connection.id = %row.id, error = %chain(error), "deletion will \
+                                                                            continue when Airbyte \
+                                                                            responds again");
         }
         Err(error) => {
             let reason = before.status_reason.as_deref();
@@ -156,14 +161,15 @@ async fn steps(state: &State, row: &connection::Model, lease: &Lease) -> Result<
     .await
 }
 
-/// Stops the job that runs, and waits until it has stopped: its last records are still written.
+/// Cancels the running job and waits until it has stopped, because its last records are still being
+/// written.
 async fn cancel(state: &State, connection: Uuid) -> Result<Acted<()>, Error> {
     let begun = tokio::time::Instant::now();
     let mut told = false;
     loop {
         let newest = match state.airbyte.job_list_newest(connection, 1).await {
             Ok(newest) => newest,
-            // The connection is gone already.
+            // The connection is already gone.
             Err(error) if error.is_not_found() => return Ok(Acted::plain(())),
             Err(error) => return Err(error.into()),
         };
@@ -177,7 +183,7 @@ async fn cancel(state: &State, connection: Uuid) -> Result<Acted<()>, Error> {
             return Err(Error::refused(
                 ErrorCode::JobRunning,
                 format!(
-                    "job {} does not stop; delete the connection when it has ended",
+                    "job {} does not stop; delete the connection after it has ended",
                     job.job_id
                 ),
             ));
@@ -191,7 +197,7 @@ async fn delete_source(state: &State, row: &connection::Model) -> Result<Acted<(
     let Some(workspace) = row.workspace_id else {
         return Ok(Acted::plain(()));
     };
-    // The connection is gone by now; what an onboarding left that failed goes as well.
+    // The connection is gone by now; also delete what a failed onboarding left behind.
     let left = Marked {
         workspace,
         connection: row.id,

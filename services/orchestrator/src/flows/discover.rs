@@ -1,4 +1,5 @@
-//! What a source offers an onboarding, and whether another connection already writes it.
+//! Discovers what a source offers for an onboarding, and checks whether another connection already
+//! writes the same tables.
 
 use catalog::SyncCatalog;
 use contracts::{ErrorCode, FieldError, OnboardRequest};
@@ -12,13 +13,13 @@ use super::prepare::Prepared;
 use crate::domain::mark;
 use crate::state::State;
 
-/// What a source offers, with the streams that were asked for selected.
+/// What a source offers, with the requested streams selected.
 pub(crate) struct Offer {
     pub(crate) catalog: SyncCatalog,
     pub(crate) catalog_id: Option<Uuid>,
 }
 
-/// Discovers anew and selects what was asked for.
+/// Discovers the schema and selects the requested streams.
 pub(crate) async fn offer(
     state: &State,
     request: &OnboardRequest,
@@ -39,7 +40,7 @@ pub(crate) async fn offer(
     if catalog.streams.is_empty() {
         return Err(Error::refused(
             ErrorCode::DiscoverFailed,
-            "the source has no streams to sync: check what its configuration points at",
+            "the source has no streams to sync; check its configuration",
         ));
     }
     let streams = state
@@ -67,10 +68,11 @@ pub(crate) async fn offer(
     })
 }
 
-/// What an onboarding is made of may have been removed in Airbyte since it was looked for.
+/// Converts a "not found" from Airbyte: an object that the onboarding needs may have been deleted
+/// there since it was looked up.
 pub(crate) fn gone(error: airbyte::Error, field: &str) -> Error {
     if error.is_not_found() {
-        let message = "was removed from Airbyte meanwhile";
+        let message = "was deleted from Airbyte in the meantime";
         return Error::field(ErrorCode::Invalid, field, message);
     }
     error.into()
@@ -85,8 +87,8 @@ pub(crate) fn naming(request: &OnboardRequest) -> Naming {
     }
 }
 
-/// Refuses tables that another connection writes. With `made`, the connection that was made just now,
-/// those made before it count alone: of two that were made at the same time, one stays.
+/// Rejects tables that another connection writes. With `made`, the connection just created, only
+/// connections created before it count: of two created at the same time, one stays.
 pub(crate) async fn refuse_conflicts(
     state: &State,
     request: &OnboardRequest,
@@ -105,7 +107,7 @@ pub(crate) async fn refuse_conflicts(
     let others = all.iter().filter(|other| {
         other.destination_id == prepared.destination_id
             && other.status != "deprecated"
-            // What an earlier attempt made of this very connection is no other one.
+            // A leftover of an earlier attempt at this connection does not count.
             && !is_ours(other)
             && mine_since.is_none_or(|mine| age(other) < mine)
     });

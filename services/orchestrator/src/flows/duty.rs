@@ -1,5 +1,5 @@
-//! Work that one process of the installation does at a time: taken, renewed beside the work, and
-//! handed over when the process stops.
+//! Leader tasks: work that only one process of the installation does at a time. The leader's lease
+//! is acquired, renewed during the work, and handed over when the process stops.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use shared::registry::leases::{Duty, RENEW_EVERY};
 use shared::registry::{self, Registry};
 use tokio_util::sync::CancellationToken;
 
-/// Between two tries to take a duty that another process has.
+/// Interval between attempts to acquire a lease that another process holds.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Has the duty whenever nobody else does, and calls `work` while it has it. `work` ends by itself
-/// only when it fails; it is dropped when the duty is lost or the process stops.
+/// Acquires leadership whenever no other process holds it, and runs `work` while holding it. `work`
+/// only ends by itself if it fails; it is dropped when the lease is lost or the process stops.
 pub(crate) async fn run(
     registry: &Registry,
     name: &'static str,
@@ -24,23 +24,26 @@ pub(crate) async fn run(
     loop {
         match registry.lease_take(name, owner).await {
             Ok(Some(duty)) => {
-                tracing::debug!(duty = name, fencing = duty.fencing, "took a duty");
+                tracing::debug!(duty = name, fencing = duty.fencing, "acquired leadership");
                 tokio::select! {
                     () = stopping.cancelled() => {}
                     () = keep(registry, &duty) => {
-                        tracing::warn!(duty = name, "another process has this duty now");
+                        tracing::warn!(duty = name, "another process is the leader now");
                     }
                     result = work(duty.clone()) => if let Err(error) = result {
-                        tracing::warn!(duty = name, error = %chain(&error), "a duty's work failed; it is tried again");
+                        tracing::warn!(duty = name, error = %chain(&error), "leader task failed; \
+                                                                             will retry");
                     }
                 }
                 if let Err(error) = registry.lease_release(&duty).await {
-                    tracing::debug!(duty = name, error = %chain(&error), "could not give a duty up; it runs out");
+                    tracing::debug!(duty = name, error = %chain(&error), "failed to release \
+                                                                          leadership; the lease \
+                                                                          will expire");
                 }
             }
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(duty = name, error = %chain(&error), "could not ask for a duty");
+                tracing::warn!(duty = name, error = %chain(&error), "failed to request leadership");
             }
         }
         tokio::select! {
@@ -50,16 +53,18 @@ pub(crate) async fn run(
     }
 }
 
-/// Renews the duty; returns when it is lost.
+/// Renews the lease; returns when it is lost.
 async fn keep(registry: &Registry, duty: &Duty) {
     loop {
         tokio::time::sleep(RENEW_EVERY).await;
         match registry.lease_renew(duty).await {
             Ok(()) => {}
             Err(registry::Error::Conflict(_)) => return,
-            // It may be back before the lease ends; if not, the next guarded write finds out.
+            // The registry may be back before the lease ends; if not, the next guarded write
+            // detects it.
             Err(error) => {
-                tracing::warn!(duty = duty.name, error = %chain(&error), "could not renew a duty");
+                tracing::warn!(duty = duty.name, error = %chain(&error), "failed to renew \
+                                                                          leadership");
             }
         }
     }

@@ -1,5 +1,5 @@
-//! Events for those who listen to this process: one poller reads them for all. A listener that is
-//! too slow for the shared buffer reads what it missed from the table.
+//! Delivers events to this process's listeners: one poller reads them for all. A listener that is
+//! too slow for the shared buffer reads the missed events from the table.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use shared::registry::{self, Registry};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
-/// Events kept for slow listeners, in memory and for all of them together.
+/// Number of events kept in memory for slow listeners, shared by all of them.
 const BUFFER: usize = 1024;
 const PAGE: u64 = 200;
-/// Between two looks for events that another process gave their sequence.
+/// Interval between polls for events that another process sequenced.
 const POLL: Duration = Duration::from_millis(500);
-/// Between two signs of life to a listener to whom nothing is told.
+/// Interval between heartbeats to an idle listener.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// Where events are heard.
+/// Source of events for listeners.
 #[derive(Debug, Clone)]
 pub(crate) struct Feed {
     events: broadcast::Sender<Arc<Told>>,
@@ -34,17 +34,17 @@ impl Feed {
         }
     }
 
-    /// Says that there are events with a new sequence.
+    /// Signals that there are newly sequenced events.
     pub(crate) fn poke(&self) {
         self.news.send_replace(());
     }
 
-    /// Hears of every poke.
+    /// Subscribes to these signals.
     pub(crate) fn news(&self) -> watch::Receiver<()> {
         self.news.subscribe()
     }
 
-    /// Reads events for whoever listens, until the process stops.
+    /// Reads events for the listeners until the process stops.
     pub(crate) async fn run(self, registry: Registry, stopping: CancellationToken) {
         let mut news = self.news();
         let mut position = None;
@@ -52,7 +52,7 @@ impl Feed {
             if self.events.receiver_count() == 0 {
                 position = None;
             } else if let Err(error) = self.tell(&registry, &mut position).await {
-                tracing::warn!(error = %chain(&error), "could not read events; they are read later");
+                tracing::warn!(error = %chain(&error), "failed to read events; will retry");
             }
             tokio::select! {
                 () = stopping.cancelled() => return,
@@ -69,8 +69,9 @@ impl Feed {
     ) -> Result<(), registry::Error> {
         let mut after = match position {
             Some(position) => *position,
-            // One that came between a new listener's look and this one is told as well: whoever has
-            // it already skips it, and whoever lacks more than it sees that.
+            // Also publishes an event that arrived between a new listener's query and this poll: a
+            // listener that already has it skips it, and one that lacks more than that detects the
+            // gap.
             None => (registry.event_range().await?.newest - 1).max(0),
         };
         *position = Some(after);
@@ -82,7 +83,7 @@ impl Feed {
             for event in page {
                 after = event.sequence;
                 *position = Some(after);
-                // Nobody listening any more is no failure.
+                // Having no listeners is not an error.
                 let _ = self.events.send(Arc::new(event));
             }
             if !full {
@@ -91,7 +92,7 @@ impl Feed {
         }
     }
 
-    /// Listens to events after the one with sequence `after`.
+    /// Listens to events after the one with sequence number `after`.
     pub(crate) fn listen(
         &self,
         registry: Registry,
@@ -114,12 +115,12 @@ impl Feed {
     }
 }
 
-/// What a listener is told next.
+/// The next item for a listener.
 #[derive(Debug)]
 pub(crate) enum Heard {
     /// An event.
     Event(Arc<Told>),
-    /// Nothing happened; the connection is alive.
+    /// No event occurred, but the connection is alive.
     Nothing,
 }
 
@@ -130,7 +131,7 @@ pub(crate) struct Listener {
     registry: Registry,
     stopping: CancellationToken,
     filter: EventFilter,
-    /// The last sequence that was told, or is known to be filtered out.
+    /// The last sequence number that was delivered, or is known to be filtered out.
     last: i64,
     /// Whether the table has events that were missed.
     behind: bool,
@@ -139,8 +140,8 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// What comes next; `None` when the process stops or the table does not read. Whoever listens
-    /// comes back after the last event it saw.
+    /// Returns the next item; `None` if the process stops or the table cannot be read. The client
+    /// resumes after the last event it received.
     pub(crate) async fn next(&mut self) -> Option<Heard> {
         loop {
             if let Some(event) = self.waiting.pop_front() {
@@ -157,7 +158,8 @@ impl Listener {
                         (self.last, self.behind) = (last, behind);
                     }
                     Err(error) => {
-                        tracing::warn!(error = %chain(&error), "a listener is let go: events cannot be read");
+                        tracing::warn!(error = %chain(&error), "dropping a listener: cannot read \
+                                                                events");
                         return None;
                     }
                 }
@@ -183,13 +185,13 @@ impl Listener {
     }
 }
 
-/// A page of what was missed, where it ends, and whether there is more.
+/// A page of missed events, its end, and whether there are more.
 async fn catch_up(
     registry: &Registry,
     after: i64,
     filter: &EventFilter,
 ) -> Result<(Vec<Told>, i64, bool), registry::Error> {
-    // Read first: a page that is not full has everything up to here.
+    // Read first: a page that is not full contains everything up to here.
     let newest = registry.event_range().await?.newest;
     let page = registry.event_page(after, filter, PAGE).await?;
     let end = page.last().map_or(after, |event| event.sequence);
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn an_event_between_a_listeners_look_and_the_polls_first_is_told() {
+    async fn delivers_an_event_between_a_listeners_query_and_the_first_poll() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("registry.db");
         let registry =
@@ -240,7 +242,7 @@ mod tests {
         let feed = Feed::new();
         let filter = EventFilter::default();
         let mut listener = feed.listen(registry.clone(), CancellationToken::new(), 0, filter);
-        // It has looked at the table, which had nothing.
+        // It has queried the table, which was empty.
         listener.behind = false;
         fail_an_onboarding(&registry).await;
         let duty = registry.lease_take(RELAY, "me").await.unwrap().unwrap();
@@ -249,7 +251,7 @@ mod tests {
         let heard = tokio::time::timeout(Duration::from_secs(5), listener.next()).await;
         match heard.unwrap().unwrap() {
             Heard::Event(event) => assert_eq!(event.kind, "connection.failed"),
-            Heard::Nothing => panic!("only a sign of life"),
+            Heard::Nothing => panic!("only a heartbeat"),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Ingestions: onboardings of a source that is there already, and connections as their callers see
-//! them.
+//! Ingestions: onboardings of an existing source, and connections as callers of the ingestion API
+//! see them.
 
 use contracts::{
     ConnectionPatch, DesiredStatus, ErrorCode, IngestionPatch, IngestionStatus,
@@ -17,13 +17,13 @@ use crate::domain::ingestion::{self, desired, from_connection, to_connection};
 use crate::domain::{mark, view};
 use crate::state::State;
 
-/// Makes one; with `answer_early` returns as soon as the operation is begun.
+/// Creates an ingestion; with `answer_early` returns as soon as the operation has started.
 pub(crate) async fn create(
     state: State,
     new: NewIngestion,
     answer_early: bool,
 ) -> Result<Onboarded, Error> {
-    // Absent is refused before.
+    // A request without one was rejected before.
     let sink_id = new.destination_id.or(new.sink_id).unwrap_or_default();
     let sink_field = match new.destination_id {
         Some(_) => "destinationId",
@@ -32,7 +32,7 @@ pub(crate) async fn create(
     let source = endpoint(&state, ActorKind::Source, new.source_id, "sourceId").await?;
     let sink = endpoint(&state, ActorKind::Destination, sink_id, sink_field).await?;
     if source.workspace_id != sink.workspace_id {
-        let message = "belongs to another workspace than the datasource";
+        let message = "is in another workspace than the datasource";
         return Err(Error::field(ErrorCode::Invalid, sink_field, message));
     }
     let name = new.name.unwrap_or_else(|| {
@@ -66,7 +66,7 @@ pub(crate) async fn create(
         .map_err(|error| in_their_words(error, sink_field))
 }
 
-/// A datasource or sink that a request names.
+/// Finds a datasource or sink that a request names.
 async fn endpoint(state: &State, kind: ActorKind, id: Uuid, field: &str) -> Result<Actor, Error> {
     match state.airbyte.actor_get(kind, id).await {
         Ok(actor) => Ok(actor),
@@ -79,7 +79,7 @@ async fn endpoint(state: &State, kind: ActorKind, id: Uuid, field: &str) -> Resu
     }
 }
 
-/// Changes one.
+/// Changes an ingestion.
 pub(crate) async fn patch(
     state: State,
     id: Uuid,
@@ -101,7 +101,7 @@ pub(crate) async fn patch(
         .map_err(|error| in_their_words(error, "destinationId"))
 }
 
-/// A connection's failure with its fields as callers of this API write them.
+/// Renames the fields of a connection's error to those of the ingestion API.
 fn in_their_words(mut error: Error, sink_field: &str) -> Error {
     if let Error::Refused { detail, fields, .. } = &mut error
         && !fields.is_empty()
@@ -117,10 +117,10 @@ fn in_their_words(mut error: Error, sink_field: &str) -> Error {
     error
 }
 
-/// How one is doing.
+/// The status of an ingestion.
 pub(crate) async fn status(state: State, id: Uuid) -> Result<IngestionStatus, Error> {
-    // The job first: a job that succeeded in between is shown as running still, while the other way
-    // about it would be shown as succeeded beside the `lastSync` of the one before.
+    // Read the job first: a job that succeeds in between is shown as still running, whereas in the
+    // other order it would be shown as succeeded with the `lastSync` of the previous one.
     let newest = state.registry.job_list(id, 1).await?.pop();
     let row = state.connection(id).await?;
     let written = serde_json::from_str(&row.schedule).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Stopping a job, and reading what it said.
+//! Cancels jobs, and reads their logs.
 
 use std::time::Duration;
 
@@ -13,25 +13,26 @@ use shared::registry::entities::job;
 use super::{Error, sync};
 use crate::state::State;
 
-/// How long a job may take to stop while its caller waits.
+/// How long to wait for a job to stop while its caller waits.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(300);
-/// Between two reads of a log that is followed.
+/// Interval between reads of a followed log.
 const FOLLOW: Duration = Duration::from_secs(1);
-/// Reads of a followed log that may fail in a row.
+/// Maximum number of consecutive failed reads of a followed log.
 const FAILURES: u32 = 10;
 
-/// The job with Airbyte's id.
+/// Returns the job with Airbyte's id.
 pub(crate) async fn get(state: &State, id: &str) -> Result<job::Model, Error> {
     state.registry.job_get(id).await?.ok_or_else(|| {
-        let detail = format!("no job `{id}` of a connection of AAM's");
+        let detail = format!("no connection of AAM has a job `{id}`");
         Error::refused(ErrorCode::JobNotFound, detail)
     })
 }
 
-/// Stops a job, and answers it as it is then: ended, or still on its way after a minute.
+/// Cancels a job and returns its new state: ended, or still stopping after a minute.
 ///
-/// Airbyte stops whatever the connection runs, also a newer job than the one that is named.
+/// Airbyte cancels whatever the connection is running, even if it is a newer job than the named
+/// one.
 pub(crate) async fn cancel(state: State, id: String) -> Result<job::Model, Error> {
     let row = get(&state, &id).await?;
     if row.status.is_final() {
@@ -54,9 +55,10 @@ pub(crate) async fn cancel(state: State, id: String) -> Result<job::Model, Error
             state.registry.audit_note(change).await?;
             match state.airbyte.job_cancel(&id).await {
                 Ok(_) => {
-                    tracing::info!(connection.id = %row.connection_id, job.id = %id, "cancelled job {id}")
+                    tracing::info!(connection.id = %row.connection_id, job.id = %id, "canceled \
+                                                                                      job {id}")
                 }
-                // It ended in between.
+                // It ended in the meantime.
                 Err(error) if matches!(error.kind, ErrorKind::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -65,12 +67,13 @@ pub(crate) async fn cancel(state: State, id: String) -> Result<job::Model, Error
             return Err(Error::refused(
                 ErrorCode::JobRunning,
                 format!(
-                    "job {} runs, not {id}; Airbyte would stop that one, so nothing was stopped",
+                    "job {} is running, not {id}; Airbyte would cancel that one, so nothing was \
+                     canceled",
                     other.job_id
                 ),
             ));
         }
-        // It has ended, and its end is about to be stored.
+        // It has ended, and this is about to be stored.
         None => {}
     }
     state.track_wake.notify_one();
@@ -86,7 +89,7 @@ async fn ended(state: &State, id: &str, mut row: job::Model) -> Result<job::Mode
     Ok(row)
 }
 
-/// What the attempts of a job said, as text.
+/// The log of a job's attempts, as text.
 pub(crate) async fn logs(state: &State, id: &str) -> Result<String, Error> {
     let row = get(state, id).await?;
     state.own_connection(row.connection_id).await?;
@@ -95,11 +98,11 @@ pub(crate) async fn logs(state: &State, id: &str) -> Result<String, Error> {
     Ok(reader.news(&attempts))
 }
 
-/// Reads a log as it grows.
+/// Reads a growing log.
 pub(crate) struct LogReader {
     state: State,
     id: String,
-    /// Lines of each attempt that were told.
+    /// Number of lines of each attempt that were returned.
     told: Vec<usize>,
     is_done: bool,
     is_first: bool,
@@ -116,7 +119,8 @@ impl LogReader {
         }
     }
 
-    /// What was said since the last time; `None` when the job has ended and everything was told.
+    /// Returns the lines since the last call; `None` when the job has ended and all lines were
+    /// returned.
     pub(crate) async fn next(&mut self) -> Option<String> {
         let mut failures = 0;
         while !self.is_done {
@@ -135,7 +139,7 @@ impl LogReader {
                 Err(error) => {
                     self.is_done = true;
                     let said = chain(&error);
-                    return Some(format!("== the log cannot be read any more: {said} ==\n"));
+                    return Some(format!("== cannot read the log any longer: {said} ==\n"));
                 }
             }
         }
@@ -143,7 +147,7 @@ impl LogReader {
     }
 
     async fn read(&mut self) -> Result<String, Error> {
-        // Asked first: when it has ended, the log that is read afterwards is whole.
+        // Checked first: if the job has ended, the log read afterwards is complete.
         let has_ended = get(&self.state, &self.id).await?.status.is_final();
         let attempts = self.state.airbyte.job_logs(&self.id).await?;
         self.is_done = has_ended;

@@ -1,4 +1,4 @@
-//! What an onboarding made in Airbyte, found by its connection's mark and taken away again.
+//! Finds and deletes what an onboarding created in Airbyte, by its connection's ownership tag.
 
 use shared::airbyte::ActorKind;
 use shared::registry::actors::ActorRef;
@@ -8,21 +8,21 @@ use super::Error;
 use crate::domain::mark;
 use crate::state::State;
 
-/// What carries the mark of one connection.
+/// The Airbyte objects with the ownership tag of one connection.
 pub(crate) struct Marked<'a> {
-    /// Where it is.
+    /// Their workspace.
     pub(crate) workspace: Uuid,
-    /// Whose mark it is.
+    /// The connection in the tag.
     pub(crate) connection: Uuid,
-    /// What the Airbyte connection is called where its source carries the mark instead of itself.
+    /// The name of the Airbyte connection if its source carries the tag in its place.
     pub(crate) name: &'a str,
-    /// The source and the Airbyte connection that stay.
+    /// The source and the Airbyte connection to keep.
     pub(crate) keep: Option<(Uuid, Option<Uuid>)>,
 }
 
 impl Marked<'_> {
-    /// Removes it but for what stays: connections, then the sources they read, unless somebody else's
-    /// connection reads one too. Tells how many objects were removed.
+    /// Deletes all except those to keep: connections, then the sources that they read, unless a
+    /// connection of someone else reads one too. Returns how many objects were deleted.
     pub(crate) async fn remove(&self, state: &State) -> Result<usize, Error> {
         let mark = mark::of(state.installation, self.connection);
         let airbyte = &state.airbyte;
@@ -51,7 +51,9 @@ impl Marked<'_> {
                 .is_some_and(|(_, kept)| kept == Some(connection.connection_id));
             if is_ours && !stays {
                 airbyte.connection_delete(connection.connection_id).await?;
-                tracing::info!(connection.id = %connection.connection_id, "removed a connection that an onboarding left in Airbyte");
+                tracing::info!(connection.id = %connection.connection_id, "deleted a connection \
+                                                                           that an onboarding \
+                                                                           left in Airbyte");
                 removed += 1;
             } else if !is_ours {
                 others.push(connection.source_id);
@@ -62,7 +64,8 @@ impl Marked<'_> {
                 continue;
             }
             if others.contains(&source.id) || !self.remove_source(state, source.id).await? {
-                tracing::info!(source.id = %source.id, "another connection uses the source; it stays");
+                tracing::info!(source.id = %source.id, "another connection uses the source; \
+                                                        keeping it");
                 continue;
             }
             removed += 1;
@@ -70,7 +73,8 @@ impl Marked<'_> {
         Ok(removed)
     }
 
-    /// Removes a source unless another connection uses it or is about to; tells whether it is gone.
+    /// Deletes a source unless another connection uses it or is about to; returns whether it is
+    /// gone.
     pub(crate) async fn remove_source(&self, state: &State, id: Uuid) -> Result<bool, Error> {
         let of = ActorRef {
             kind: ActorKind::Source,
@@ -82,12 +86,12 @@ impl Marked<'_> {
             return Ok(false);
         }
         let deleted = state.airbyte.actor_delete(ActorKind::Source, id).await;
-        // Where it is tried again, nobody begins to use it meanwhile.
+        // If the deletion is retried, no connection may start to use the source in the meantime.
         if !matches!(&deleted, Err(error) if error.is_transient() || error.is_ambiguous()) {
             state.registry.actor_forget(of).await?;
         }
         deleted?;
-        tracing::info!(source.id = %id, "removed the source that was made for a connection");
+        tracing::info!(source.id = %id, "deleted the source that was created for a connection");
         Ok(true)
     }
 }

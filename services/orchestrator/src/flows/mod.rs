@@ -1,4 +1,4 @@
-//! What orders I/O: steps, retries, undo.
+//! Orchestrates I/O: steps, retries, rollback.
 
 pub(crate) mod actors;
 pub(crate) mod compare;

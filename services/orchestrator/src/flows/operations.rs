@@ -1,4 +1,4 @@
-//! Operations that another process left: each is observed, then finished or undone.
+//! Resumes operations that another process left: each is observed, then finished or rolled back.
 
 use shared::http::problem::chain;
 use shared::operation::on_behalf;
@@ -10,7 +10,7 @@ use shared::registry::{self, Conflict};
 use super::{Error, actors, delete, onboard, settle, sync, update};
 use crate::state::State;
 
-/// What the orchestrator goes on with; the drift-repair agent has the others.
+/// The kinds that the orchestrator resumes; the drift-repair agent has the others.
 const KINDS: &[OperationKind] = &[
     OperationKind::Onboard,
     OperationKind::Update,
@@ -19,20 +19,21 @@ const KINDS: &[OperationKind] = &[
     OperationKind::CreateActor,
     OperationKind::DeleteActor,
 ];
-/// How soon one that something stood in the way of is tried again.
+/// Delay before retrying an operation that was blocked.
 const RETRY: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
 
-/// Goes on with everything that nobody holds.
+/// Resumes all operations that no process holds.
 pub(super) async fn turn(state: &State) -> Result<(), Error> {
-    // Each at most once a turn: one that cannot go on must not keep the others waiting.
+    // Each at most once per turn: one that cannot proceed must not block the others.
     let mut seen = std::collections::HashSet::new();
     while let Some((operation, lease)) = state.registry.operation_take(KINDS, &state.owner).await? {
         let going_on = Box::pin(go_on(state, &operation, &lease));
         let gone_on = on_behalf(&operation, going_on).await;
         if let Err(error) = gone_on {
-            tracing::warn!(operation.id = %operation.id, connection.id = %lease.connection_id, error = %chain(&error), "could not go on with an operation; it is tried again");
+            tracing::warn!(operation.id = %operation.id, connection.id = %lease.connection_id, error = %chain(&error), "failed to \
+                                                                                                                        resume operation; will retry");
             let back = state.registry.operation_hand_back(&lease, RETRY).await;
-            // Finished all the same, or another process has it by now.
+            // It has ended anyway, or another process holds it by now.
             if !matches!(
                 back,
                 Ok(()) | Err(registry::Error::Conflict(Conflict::LeaseLost))

@@ -1,5 +1,5 @@
-//! What carries this installation's mark in Airbyte and belongs to no connection, no datasource, no
-//! sink and no operation.
+//! Airbyte objects with this installation's ownership tag that belong to no connection, datasource,
+//! sink or operation.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,9 +17,9 @@ use crate::state::State;
 
 const PAGE: u64 = 500;
 
-/// Every orphan that is older than `older_than` seconds, in every workspace.
+/// Lists orphans that are older than `older_than` seconds, in all workspaces.
 pub(crate) async fn list(state: &State, older_than: i64) -> Result<Vec<Orphan>, Error> {
-    // An Airbyte that does not tell the age is an old one; what is in it is not touched.
+    // An Airbyte that does not report the age is an old version; its objects are not touched.
     let created_before = now().timestamp() - older_than;
     let mut orphans = Vec::new();
     for workspace in state.airbyte.workspace_list().await? {
@@ -40,7 +40,7 @@ pub(crate) async fn list(state: &State, older_than: i64) -> Result<Vec<Orphan>, 
             .into_iter()
             .filter(|connection| connection.status != "deprecated")
             .collect();
-        // Read after Airbyte: what was begun meanwhile is known to the registry.
+        // Read after Airbyte, so that the registry knows everything started in the meantime.
         let owned = Owned::read(state).await?;
         let is_free = |name: &str| {
             mark::connection(installation, name).is_some_and(|tail| !owned.busy.contains(tail))
@@ -79,7 +79,7 @@ pub(crate) async fn list(state: &State, older_than: i64) -> Result<Vec<Orphan>, 
             orphans.push(actor_orphan(OrphanKind::Source, source));
         }
         for destination in destinations {
-            // Airbyte removes a destination's connections with it: one that is used stays.
+            // Airbyte deletes a destination's connections with it, so one in use stays.
             let is_used = connections.iter().any(|connection| {
                 connection.destination_id == destination.id
                     && !gone.contains(&connection.connection_id)
@@ -92,7 +92,7 @@ pub(crate) async fn list(state: &State, older_than: i64) -> Result<Vec<Orphan>, 
     Ok(orphans)
 }
 
-/// Removes every orphan that is older than `older_than` seconds; connections before what they use.
+/// Deletes orphans that are older than `older_than` seconds; connections before what they use.
 pub(crate) async fn remove(state: State, older_than: i64) -> Result<Vec<Orphan>, Error> {
     let orphans = list(&state, older_than).await?;
     let airbyte = &state.airbyte;
@@ -106,22 +106,22 @@ pub(crate) async fn remove(state: State, older_than: i64) -> Result<Vec<Orphan>,
                     .await?;
             }
         }
-        tracing::info!(orphan.id = %orphan.id, "removed the orphan `{}`", orphan.name);
+        tracing::info!(orphan.id = %orphan.id, "deleted the orphan `{}`", orphan.name);
     }
     state.registry.orphans_removed(&orphans).await?;
     Ok(orphans)
 }
 
-/// What the registry knows of.
+/// The objects that the registry knows.
 #[derive(Default)]
 struct Owned {
     /// Sources and destinations that a connection uses.
     used: HashSet<Uuid>,
     /// Connections in Airbyte.
     connections: HashSet<Uuid>,
-    /// Datasources and sinks by their id in Airbyte, with the tail of their row's.
+    /// Datasources and sinks by their id in Airbyte, with the tail of their row's id.
     actors: HashMap<Uuid, String>,
-    /// Tails of the ids of what an operation works on or watches.
+    /// Tails of the ids that an operation works on or watches.
     busy: HashSet<String>,
 }
 
@@ -158,7 +158,7 @@ impl Owned {
         Ok(owned)
     }
 
-    /// Whether a row owns it. A row that only notes that it was used carries another id than its mark.
+    /// Whether a row owns it. A row that only records its use has a different id from its tag's.
     fn has(&self, installation: Uuid, actor: &Actor) -> bool {
         let tail = mark::connection(installation, &actor.name);
         self.used.contains(&actor.id)

@@ -1,5 +1,5 @@
-//! Everything an onboarding needs to know before its first effect: where, what, and with which
-//! configuration. Whatever is refused here leaves no trace.
+//! Collects everything that an onboarding needs before its first effect: workspace, destination,
+//! definition and configuration. A rejection here leaves no trace.
 
 use std::sync::Arc;
 
@@ -21,21 +21,21 @@ pub(crate) struct Prepared {
     pub(crate) destination_id: Uuid,
     pub(crate) definition: Definition,
     pub(crate) source: PreparedSource,
-    /// Keeps the configuration's secrets out of what is said about a failure.
+    /// Removes the configuration's secrets from error messages.
     pub(crate) redactor: Arc<Redactor>,
 }
 
-/// Where a connection's source comes from.
+/// The origin of a connection's source.
 pub(crate) enum PreparedSource {
-    /// It is made for the connection alone, with this configuration. Holds secrets: never logged,
+    /// Created for this connection only, with this configuration. Contains secrets: never logged,
     /// never stored.
     Own(Value),
-    /// It is there, and others may use it as well.
+    /// Exists, and others may use it too.
     Shared(Uuid),
 }
 
 impl Prepared {
-    /// The source that is there already, if it is.
+    /// The existing source, if there is one.
     pub(crate) fn shared_source(&self) -> Option<Uuid> {
         match self.source {
             PreparedSource::Own(_) => None,
@@ -67,7 +67,8 @@ pub(crate) async fn prepare(state: &State, request: &OnboardRequest) -> Result<P
     })
 }
 
-/// Knows the secrets of a configuration; without a specification, everything in it counts as one.
+/// A redactor for the secrets of a configuration; without a specification, everything in it is
+/// secret.
 pub(crate) fn redactor(specification: Option<&Value>, configuration: &Value) -> Arc<Redactor> {
     let redactor = Redactor::default();
     match specification {
@@ -77,7 +78,7 @@ pub(crate) fn redactor(specification: Option<&Value>, configuration: &Value) -> 
     Arc::new(redactor)
 }
 
-/// The same for a source that is there already, and a destination of its workspace.
+/// Prepares an existing source and a destination of its workspace.
 pub(crate) async fn prepare_shared(
     state: &State,
     source: Actor,
@@ -117,7 +118,8 @@ async fn definition(
 fn unknown_type(source_type: &str, nearest: &[String]) -> Error {
     let nearest = nearest.join(", ");
     let message = format!(
-        "Source definition not found: this Airbyte has no source type `{source_type}`; the nearest are {nearest}"
+        "Source definition not found: this Airbyte has no source type `{source_type}`; similar \
+         ones are {nearest}"
     );
     Error::fields(
         ErrorCode::SourceTypeUnknown,
@@ -149,7 +151,7 @@ async fn workspace(
         [only] => Ok(only.workspace_id),
         [] => Err(ambiguous(
             "workspace_id",
-            "Airbyte has no workspace: make one first",
+            "Airbyte has no workspace: create one first",
         )),
         several => {
             let list: Vec<_> = several
@@ -175,7 +177,7 @@ async fn destination(
     if let Some(id) = destination {
         return match state.airbyte.actor_get(ActorKind::Destination, id).await {
             Ok(found) if found.workspace_id == workspace => Ok(id),
-            Ok(_) => Err(ambiguous("destination_id", "belongs to another workspace")),
+            Ok(_) => Err(ambiguous("destination_id", "is in another workspace")),
             Err(error) if error.is_not_found() => Err(no_destination(id)),
             Err(error) => Err(error.into()),
         };
@@ -187,7 +189,7 @@ async fn destination(
         [only] => Ok(only.id),
         [] => Err(ambiguous(
             "destination_id",
-            "the workspace has no destination: make one in Airbyte first",
+            "the workspace has no destination: create one in Airbyte first",
         )),
         several => {
             let list: Vec<_> = several
@@ -225,7 +227,7 @@ fn ambiguous(field: &str, message: &str) -> Error {
     )
 }
 
-/// The credential's part and the caller's; the caller may not override the credential's.
+/// Merges the credential's part and the caller's; the caller may not override the credential's.
 pub(crate) async fn configuration(
     state: &State,
     request: &OnboardRequest,
@@ -258,7 +260,7 @@ pub(crate) async fn configuration(
         if configuration.contains_key(name) {
             faults.push(FieldError {
                 field: format!("source_config.{name}"),
-                message: "is given by the credential and cannot be overridden".to_owned(),
+                message: "is set by the credential and cannot be overridden".to_owned(),
             });
         } else {
             configuration.insert(name.clone(), value.clone());
@@ -275,7 +277,7 @@ fn validate(specification: &Value, configuration: &Value) -> Result<(), Error> {
     let validator = match jsonschema::validator_for(specification) {
         Ok(validator) => validator,
         Err(error) => {
-            // Some connectors publish schemas that no validator takes; Airbyte decides then.
+            // Some connectors publish schemas that validators reject; Airbyte decides then.
             tracing::warn!(error = %error.masked(), "the connector's specification is not a usable JSON schema");
             return Ok(());
         }

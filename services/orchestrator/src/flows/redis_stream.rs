@@ -1,5 +1,5 @@
-//! Feeds Redis Streams with events in their order, from where the last feed came to. Redis may be
-//! away: nothing is lost while the table keeps the events.
+//! Publishes events to Redis Streams in order, from where the previous leader stopped. Redis may be
+//! unavailable: nothing is lost while the table keeps the events.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use super::duty;
 use crate::state::State;
 
 const BATCH: u64 = 200;
-/// Between two looks for events; those that this process gave a sequence to poke.
+/// Interval between polls for events; the relay of this process also signals them.
 const POLL: Duration = Duration::from_millis(500);
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// Feeds Redis until the process stops.
+/// Publishes to Redis until the process stops.
 pub(crate) async fn run(state: State, url: SecretString) {
     let stopping = state.runtime.stopping().clone();
     let at_work = state.clone();
@@ -37,7 +37,8 @@ async fn feed(state: State, url: SecretString, duty: Duty) -> Result<(), Error> 
     {
         tracing::error!(
             after = position,
-            "Redis was away for longer than events are kept; those in between are not in its stream"
+            "Redis was unavailable for longer than events are kept; its stream lacks the events \
+             in between"
         );
     }
     let mut pause = PAUSE_MIN;
@@ -73,7 +74,9 @@ async fn feed(state: State, url: SecretString, duty: Duty) -> Result<(), Error> 
             }
             Err(error) => {
                 stream = None;
-                tracing::warn!(error = %chain(&error), waiting_after = position, "Redis does not take events; they wait");
+                tracing::warn!(error = %chain(&error), waiting_after = position, "Redis rejects \
+                                                                                  events; they \
+                                                                                  are waiting");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }

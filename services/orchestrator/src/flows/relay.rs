@@ -1,4 +1,5 @@
-//! Gives events their sequence after their commit, and forgets old ones. One process does it.
+//! Assigns sequence numbers to events after their commit, and deletes old events. Only the leader
+//! does this.
 
 use std::time::Duration;
 
@@ -10,9 +11,9 @@ use shared::registry::leases::{Duty, RELAY};
 use super::duty;
 use crate::state::State;
 
-/// Between two looks for events that other processes wrote; those of this one poke.
+/// Interval between polls for events of other processes; this one signals its own.
 const POLL: Duration = Duration::from_millis(500);
-/// Between two looks for events that are too old.
+/// Interval between deletions of old events.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
 /// Relays until the process stops.
@@ -26,7 +27,7 @@ pub(crate) async fn run(state: State) {
 async fn relay(state: State, duty: Duty) -> Result<(), Error> {
     let mut forget = tokio::time::interval(FORGET_EVERY);
     loop {
-        // Looked for by a read first: an idle installation writes nothing.
+        // Check with a read first: an idle installation writes nothing.
         while state.registry.event_waiting_since().await?.is_some() {
             let given = state.registry.event_sequence(&duty).await?;
             if given > 0 {

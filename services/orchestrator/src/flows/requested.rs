@@ -1,6 +1,6 @@
-//! What a heal left to be done: refreshes by mode, one job after the other, else a plain sync. Each
-//! job is started once, whoever died meanwhile: the newest job before is the step's intent, and one
-//! with a higher number is the one.
+//! Runs what a heal left to do: refreshes by mode, one job after the other, otherwise a plain sync.
+//! Each job is started exactly once, even after a crash: the step's intent records the newest job
+//! before it, and a job with a higher number is the one.
 
 use contracts::SyncRequest;
 use serde::{Deserialize, Serialize};
@@ -20,31 +20,31 @@ use uuid::Uuid;
 use super::{Error, settle, sync};
 use crate::state::State;
 
-/// How often it is tried again while something else runs.
+/// Delay before retrying while something else runs.
 pub(super) const RETRY: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
-/// Jobs that are looked at for one that was started.
+/// Number of jobs checked when looking for one that was started.
 const NEWEST: usize = 10;
 
-/// What a step is about to do.
+/// The intent of a step.
 #[derive(Debug, Serialize, Deserialize)]
 struct Intent {
-    /// The newest job before.
+    /// The newest job before the step.
     after: i64,
-    /// The refresh's mode; none of a plain sync.
+    /// The refresh's mode; absent for a plain sync.
     mode: Option<String>,
 }
 
-/// A requested job, in this process's hands.
+/// A requested sync that this process holds.
 struct Starting<'a> {
     state: &'a State,
     lease: &'a Lease,
     row: &'a connection::Model,
     connection: Uuid,
-    /// What a process before this one wrote down.
+    /// The steps that a previous process recorded.
     earlier: &'a [operation_step::Model],
 }
 
-/// Starts what is left of an operation, unless something else runs.
+/// Starts what remains of an operation, unless something else runs.
 pub(super) async fn start(
     state: &State,
     operation: &operation::Model,
@@ -93,13 +93,14 @@ pub(super) async fn start(
 }
 
 impl Starting<'_> {
-    /// Starts the next job; answers it with what is left, or nothing while another one runs.
+    /// Starts the next job; returns it with the remaining request, or `None` while another job
+    /// runs.
     async fn next(&self, request: &SyncRequest) -> Result<Option<(String, SyncRequest)>, Error> {
         let Some((_, mode)) = request.refresh.first() else {
             let job = self.once(step::START_SYNC, None, self.sync()).await?;
             return Ok(job.map(|job| (job, SyncRequest::default())));
         };
-        // One refresh job takes one mode; the streams of the other wait for the next turn.
+        // A refresh job has one mode; the streams of the other mode wait for the next turn.
         let (now, later): (Vec<_>, Vec<_>) =
             (request.refresh.iter().cloned()).partition(|(_, other)| other == mode);
         let streams: Vec<_> = now.into_iter().map(|(stream, _)| stream).collect();
@@ -113,7 +114,7 @@ impl Starting<'_> {
                 .airbyte
                 .connection_refresh(self.connection, mode, &streams);
             let Some(job_id) = asked.await? else {
-                // The destination cannot refresh: the new columns fill from now on.
+                // The destination cannot refresh: the new columns are filled from now on.
                 return self.sync().await;
             };
             let job = self.state.airbyte.job_get(&job_id).await?;
@@ -134,7 +135,7 @@ impl Starting<'_> {
         }
     }
 
-    /// The job that this step starts, or that it started before its process died; none while
+    /// The job that this step starts, or that it started before its process crashed; none while
     /// another one runs.
     async fn once(
         &self,
@@ -164,7 +165,7 @@ impl Starting<'_> {
         Ok(Some(run.step(step, &intent, act).await?))
     }
 
-    /// What an earlier process started by this step.
+    /// The job that an earlier process started in this step.
     async fn begun(&self, step: Step, mode: Option<&str>) -> Result<Option<String>, Error> {
         let intent = |row: &operation_step::Model| -> Option<Intent> {
             serde_json::from_str(row.intent.as_deref()?).ok()
@@ -172,7 +173,7 @@ impl Starting<'_> {
         let same = self.earlier.iter().filter(|row| {
             row.step == step.name && intent(row).is_some_and(|i| i.mode.as_deref() == mode)
         });
-        // By number: the clocks of the processes that made them may differ.
+        // By attempt number: the clocks of the processes may differ.
         let last = same.max_by_key(|row| row.attempt);
         let Some((row, intent)) = last.and_then(|row| Some((row, intent(row)?))) else {
             return Ok(None);
@@ -180,8 +181,8 @@ impl Starting<'_> {
         match row.status {
             StepStatus::Done => Ok(row.external_ref.clone()),
             StepStatus::Intended => {
-                // A sync that Airbyte's own schedule started reads everything as well; a refresh is
-                // only AAM's.
+                // A sync that Airbyte's own schedule started reads everything too; only AAM starts
+                // refreshes.
                 let is_ours = |job: &Job| {
                     sync::number(job) > intent.after
                         && (job.job_type == "refresh" || mode.is_none() && job.job_type == "sync")

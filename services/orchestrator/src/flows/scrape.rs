@@ -1,4 +1,4 @@
-//! What is told on `/metrics` beside counts: duties, the outbox, the database, and how fresh each
+//! The computed metrics of `/metrics`: leader leases, the outbox, the database, and how fresh each
 //! connection's data is.
 
 use std::fmt::Write as _;
@@ -14,14 +14,17 @@ use uuid::Uuid;
 
 use crate::state::State;
 
-/// With more connections they are told on `/metrics/connections` alone, which is streamed.
+/// With more connections than this, their metrics are only on `/metrics/connections`, which is
+/// streamed.
 const CONNECTIONS_MAX: u64 = 1000;
 const PAGE: u64 = 500;
 
 const INFO: &str = "# HELP aam_connection_info What a connection is; joins names to ids.\n# TYPE aam_connection_info gauge\n";
-const SUCCESS: &str = "# HELP aam_connection_last_success_timestamp_seconds When the newest sync or refresh of a connection that succeeded ended.\n# TYPE aam_connection_last_success_timestamp_seconds gauge\n";
+const SUCCESS: &str = "# HELP aam_connection_last_success_timestamp_seconds End of a connection's \
+                       newest successful sync or refresh.\n# TYPE \
+                       aam_connection_last_success_timestamp_seconds gauge\n";
 
-/// Brings gauges up to date, and writes what is told about single connections.
+/// Updates gauges and writes the metrics of single connections.
 pub(crate) async fn scrape(state: State) -> String {
     for (pool, open, idle) in state.registry.pools() {
         shared::metrics::database_pool(pool, open, idle);
@@ -29,7 +32,7 @@ pub(crate) async fn scrape(state: State) -> String {
     match read(&state).await {
         Ok(text) => text,
         Err(error) => {
-            tracing::debug!(error = %chain(&error), "metrics lack what the registry would tell");
+            tracing::debug!(error = %chain(&error), "metrics lack the registry's values");
             String::new()
         }
     }
@@ -59,8 +62,7 @@ async fn read(state: &State) -> Result<String, registry::Error> {
         .await?;
     if rows.len() as u64 > CONNECTIONS_MAX {
         return Ok(
-            "# Connections are told on /metrics/connections: there are more than 1,000.\n"
-                .to_owned(),
+            "# See /metrics/connections: there are more than 1,000 connections.\n".to_owned(),
         );
     }
     Ok(format!(
@@ -70,8 +72,8 @@ async fn read(state: &State) -> Result<String, registry::Error> {
     ))
 }
 
-/// The same for any number of connections, a page at a time: all infos, then all times, since a
-/// metric's lines have to stay together.
+/// The connections' metrics for any number of connections, a page at a time: all infos, then all
+/// times, since the lines of a metric must be together.
 pub(crate) struct Pages {
     state: State,
     part: Part,
@@ -97,7 +99,7 @@ impl Pages {
     /// The next lines; `None` at the end.
     ///
     /// # Errors
-    /// When the registry fails.
+    /// Returns an error if the registry fails.
     pub(crate) async fn next(&mut self) -> Result<Option<String>, registry::Error> {
         if self.part == Part::Done {
             return Ok(None);
@@ -155,7 +157,7 @@ fn successes(rows: &[connection::Model]) -> String {
     text
 }
 
-/// A label's value, as the text format wants it.
+/// Escapes a label's value for the text format.
 fn escaped(value: &str) -> String {
     value
         .replace('\\', "\\\\")

@@ -1,5 +1,5 @@
-//! What a create that timed out may still make: looked for at once, and for a while afterwards.
-//! Airbyte can go on with a create long after nobody waits for the answer any more.
+//! Watches for objects that a timed-out create may still produce: at once, and for a while
+//! afterwards. Airbyte can continue a create long after the caller's timeout.
 
 use std::time::{Duration, Instant};
 
@@ -13,21 +13,21 @@ use super::marked::Marked;
 use super::{Error, actors, onboard};
 use crate::state::State;
 
-/// How long it is looked for before an answer is given.
+/// How long to look before responding.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(250);
-/// For how long an operation is watched for what it may still make.
+/// How long an operation is watched for late objects.
 pub(crate) const SETTLING: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
-/// How soon a settling operation is looked at again, and at the most.
+/// Minimum and maximum interval between checks of a settling operation.
 const LOOK_AGAIN: (chrono::TimeDelta, chrono::TimeDelta) = (
     chrono::TimeDelta::seconds(2),
     chrono::TimeDelta::seconds(60),
 );
 
-/// Looks until it is there, or for long enough to say that it is not.
+/// Looks until the object is there, or for long enough to assume that it is not.
 ///
 /// # Errors
-/// When looking fails.
+/// Returns an error if the comparison fails.
 pub(crate) async fn look_for<T, F>(look: impl Fn() -> F) -> Result<Option<T>, airbyte::Error>
 where
     F: Future<Output = Result<Option<T>, airbyte::Error>> + Send,
@@ -42,13 +42,17 @@ where
     }
 }
 
-/// Looks at every operation that settles and is due.
+/// Checks every settling operation that is due.
 pub(super) async fn turn(state: &State) -> Result<(), Error> {
     while let Some((operation, lease)) =
         state.registry.operation_take_settling(&state.owner).await?
     {
         if let Err(error) = sweep(state, &operation).await {
-            tracing::warn!(operation.id = %operation.id, error = %chain(&error), "could not look for what an operation may have left; it is looked for again");
+            tracing::warn!(operation.id = %operation.id, error = %chain(&error), "failed to look \
+                                                                                  for late \
+                                                                                  objects of an \
+                                                                                  operation; will \
+                                                                                  retry");
         }
         let over = operation.settle_until.is_none_or(|until| until < now());
         let age = now() - operation.created_at;
@@ -61,7 +65,7 @@ pub(super) async fn turn(state: &State) -> Result<(), Error> {
     Ok(())
 }
 
-/// Removes what appeared in Airbyte under the connection's mark and is not the connection's.
+/// Deletes objects in Airbyte with the connection's tag that do not belong to the connection.
 async fn sweep(state: &State, operation: &operation::Model) -> Result<(), Error> {
     if operation.kind == OperationKind::CreateActor {
         return actors::create::sweep(state, operation).await;
@@ -70,7 +74,8 @@ async fn sweep(state: &State, operation: &operation::Model) -> Result<(), Error>
     let Some(workspace) = operation.workspace_id else {
         return Ok(());
     };
-    // Whoever onboards or deletes it now looks at the same objects, and knows better.
+    // An operation that is onboarding or deleting it now looks at the same objects, and knows
+    // better.
     let others = state.registry.operation_list(id).await?;
     let is_open = |status| matches!(status, OperationStatus::Pending | OperationStatus::Running);
     if others.iter().any(|other| is_open(other.status)) {
@@ -87,7 +92,11 @@ async fn sweep(state: &State, operation: &operation::Model) -> Result<(), Error>
     };
     let removed = late.remove(state).await?;
     if removed > 0 {
-        tracing::warn!(operation.id = %operation.id, connection.id = %id, removed, "removed what a create made after its time-out");
+        tracing::warn!(operation.id = %operation.id, connection.id = %id, removed, "deleted what \
+                                                                                    a create \
+                                                                                    produced \
+                                                                                    after its \
+                                                                                    timeout");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Starting a sync: one, or none when one runs already.
+//! Starts a sync, or none if one is already running.
 
 use std::time::Duration;
 
@@ -21,14 +21,14 @@ use uuid::Uuid;
 use super::{Error, settle};
 use crate::state::State;
 
-/// How long a caller waits for a trigger under way elsewhere.
+/// How long a caller waits for a trigger elsewhere.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often a trigger is tried while Airbyte says that a job runs and none does.
+/// Maximum number of attempts while Airbyte reports a running job and none is running.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Starts a sync of the connection, or attaches to the sync or refresh that runs. Of several callers
-/// one triggers; the others wait for what comes of it.
+/// Starts a sync of the connection, or attaches to the running sync or refresh. Of several callers
+/// one triggers; the others wait for its result.
 pub(crate) async fn start(state: State, id: Uuid) -> Result<SyncTriggered, Error> {
     let begun = tokio::time::Instant::now();
     loop {
@@ -52,7 +52,7 @@ pub(crate) async fn start(state: State, id: Uuid) -> Result<SyncTriggered, Error
     }
 }
 
-/// Waits for the trigger under way elsewhere; the job that came of it.
+/// Waits for the trigger elsewhere; returns the resulting job.
 async fn triggered_by_another(state: &State, id: Uuid) -> Result<Option<Job>, Error> {
     let open = state
         .registry
@@ -81,7 +81,7 @@ async fn triggered_by_another(state: &State, id: Uuid) -> Result<Option<Job>, Er
     Ok(None)
 }
 
-/// Goes on with a trigger whose process stopped.
+/// Resumes a trigger whose process stopped.
 pub(crate) async fn recover(
     state: &State,
     operation: &operation::Model,
@@ -94,13 +94,13 @@ pub(crate) async fn recover(
         .find(|begun| begun.step == step::START_JOB.name)
         .and_then(|begun| begun.intent.as_deref()?.parse().ok());
     match perform(state, &row, lease, highest).await {
-        // It was finished, well or not.
+        // It was completed, successfully or not.
         Err(error) if !error.is_transient() => Ok(()),
         other => other.map(|_| ()),
     }
 }
 
-/// Makes a trigger's steps; `before` is the newest job before a process that stopped may have
+/// Runs a trigger's steps; `before` is the newest job before a process that stopped may have
 /// started one.
 async fn perform(
     state: &State,
@@ -128,7 +128,7 @@ async fn perform(
         }
     };
     if let Err(error) = ended {
-        tracing::warn!(operation.id = %lease.operation_id, %error, "could not end an operation");
+        tracing::warn!(operation.id = %lease.operation_id, %error, "failed to end an operation");
     }
     started
 }
@@ -145,7 +145,7 @@ async fn steps(
     };
     let airbyte_id = ready(row)?;
     if let Some(before) = before {
-        // Started already, or not: a sync with a higher number tells.
+        // A sync with a higher number shows whether it was started.
         let ours = settle::look_for(|| newer_sync(state, airbyte_id, before)).await?;
         if let Some(job) = ours {
             record(state, row.id, &job, Some(StartedBy::Aam)).await?;
@@ -201,11 +201,11 @@ pub(crate) fn ready(row: &connection::Model) -> Result<Uuid, Error> {
     match (row.status, row.airbyte_connection_id) {
         (ConnectionStatus::Active, Some(id)) => Ok(id),
         (ConnectionStatus::Pending, _) => refuse("is still being onboarded"),
-        (ConnectionStatus::Healing, _) => refuse("is being healed; a sync follows by itself"),
+        (ConnectionStatus::Healing, _) => refuse("is being healed; a sync follows automatically"),
         (ConnectionStatus::Inactive, _) if row.status_reason.as_deref() == Some(DELETING) => {
             refuse("is being deleted")
         }
-        (ConnectionStatus::Inactive, _) => refuse("is switched off"),
+        (ConnectionStatus::Inactive, _) => refuse("is deactivated"),
         (ConnectionStatus::Failed, _) => refuse(&format!(
             "is FAILED ({}); onboard or heal it first",
             row.status_reason.as_deref().unwrap_or("no reason given")
@@ -233,7 +233,7 @@ async fn trigger(state: &State, connection: Uuid, highest: i64) -> Result<Trigge
                 if let Some(job) = newest.into_iter().find(|job| !is_final(job)) {
                     return Ok(Triggered::Before(job));
                 }
-                // It ended in between: once more.
+                // It ended in the meantime: retry.
                 if tries_left == 0 {
                     return Err(error.into());
                 }
@@ -243,7 +243,8 @@ async fn trigger(state: &State, connection: Uuid, highest: i64) -> Result<Trigge
                 return Err(Error::refused(
                     ErrorCode::ConnectionInactive,
                     format!(
-                        "Airbyte does not run it: {said}; it may have been switched off by drift, which a heal repairs"
+                        "Airbyte does not run it: {said}; drift may have deactivated it, which a \
+                         heal repairs"
                     ),
                 ));
             }
@@ -255,7 +256,7 @@ async fn trigger(state: &State, connection: Uuid, highest: i64) -> Result<Trigge
     }
 }
 
-/// After a time-out: a sync with a higher number than any before is the one.
+/// After a timeout: the sync with a higher number than any before is the one.
 async fn find_started(
     state: &State,
     connection: Uuid,
@@ -282,7 +283,7 @@ async fn attach(state: &State, row: &connection::Model, job: &Job) -> Result<Syn
         return Err(Error::refused(
             ErrorCode::JobRunning,
             format!(
-                "job {} is clearing the connection's data; sync when it has ended",
+                "job {} is clearing the connection's data; sync after it has ended",
                 job.job_id
             ),
         ));
@@ -296,7 +297,7 @@ async fn attach(state: &State, row: &connection::Model, job: &Job) -> Result<Syn
     })
 }
 
-/// Stores a job as Airbyte tells it, with who started it where that is certain, and wakes the worker.
+/// Stores a job from Airbyte, with who started it if that is certain, and wakes the worker.
 pub(crate) async fn record(
     state: &State,
     connection_id: Uuid,
@@ -308,7 +309,7 @@ pub(crate) async fn record(
         connection_id,
         airbyte_job_id: job.job_id.clone(),
         job_type: job.job_type.clone(),
-        // A final state is only stored together with what the attempts tell.
+        // A final status is only stored together with the attempts' details.
         status: if status.is_final() {
             JobStatus::Running
         } else {

@@ -1,4 +1,4 @@
-//! Changing a connection's name, schedule, drift policy or status: in Airbyte first, then in the
+//! Changes a connection's name, schedule, drift policy or status: in Airbyte first, then in the
 //! registry, as one operation.
 
 use crate::domain::schedule;
@@ -21,19 +21,19 @@ use super::Error;
 use crate::domain::{mark, request};
 use crate::state::State;
 
-/// A patch as its operation's row keeps it.
+/// A patch in its operation's row.
 #[derive(Debug, Serialize, Deserialize)]
 struct Stored {
     patch: ConnectionPatch,
-    /// What the members of the patch were.
+    /// The previous values of the patch's members.
     before: Map<String, Value>,
 }
 
-/// What a change came to.
+/// Outcome of a change request.
 pub(crate) enum Updated {
-    /// It is made.
+    /// It is applied.
     Now(Box<connection::Model>),
-    /// Airbyte may or may not have it; it goes on by itself, as this operation.
+    /// Airbyte may or may not have applied it; it continues in the background as this operation.
     Begun(Uuid),
 }
 
@@ -84,7 +84,7 @@ pub(crate) async fn run(
     }
 }
 
-/// Goes on with a change whose process stopped.
+/// Resumes a change whose process stopped.
 pub(crate) async fn recover(
     state: &State,
     operation: &operation::Model,
@@ -99,7 +99,7 @@ pub(crate) async fn recover(
     if begun {
         return finish(state, lease, &stored).await;
     }
-    let said = "the process that changed the connection stopped before it changed anything";
+    let said = "the process stopped before it changed the connection";
     state
         .registry
         .operation_finish(lease, Ending::failed(said))
@@ -107,8 +107,8 @@ pub(crate) async fn recover(
     Ok(())
 }
 
-/// Makes the steps and ends the operation, unless it is not known what Airbyte or the registry did:
-/// the same change again is the same change, so the worker makes it.
+/// Runs the steps and ends the operation, unless the outcome in Airbyte or the registry is unknown:
+/// the change is idempotent, so the worker repeats it.
 async fn finish(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Error> {
     let changed = steps(state, lease, stored).await;
     match &changed {
@@ -156,14 +156,16 @@ async fn steps(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Erro
         .await;
     match committed {
         Err(Error::Registry(registry::Error::Conflict(Conflict::Name))) => {
-            // Somebody took the name meanwhile: Airbyte gets the old one back.
+            // Another connection took the name in the meantime: restore the old one in Airbyte.
             if let Some(connection) = row.airbyte_connection_id {
                 let mut back = ConnectionUpdate::of(connection);
                 let name = in_airbyte(state, &row, &row.name);
                 back.name = Some(&name);
                 state.airbyte.connection_update(&back).await?;
             }
-            Err(name_taken("another connection took this name meanwhile"))
+            Err(name_taken(
+                "another connection took this name in the meantime",
+            ))
         }
         committed => committed,
     }
@@ -195,7 +197,7 @@ async fn put(
     Ok(Acted::plain(()))
 }
 
-/// A connection whose source is not its own is found by the mark in its name, which stays.
+/// A connection with a shared source is identified by the tag in its name, which stays.
 fn in_airbyte(state: &State, row: &connection::Model, name: &str) -> String {
     if row.owns_source {
         return name.to_owned();
@@ -248,7 +250,7 @@ fn changeable(row: &connection::Model) -> Result<(), Error> {
     }
 }
 
-/// What the members of a patch were before it.
+/// The previous values of a patch's members.
 fn before(row: &connection::Model, patch: &ConnectionPatch) -> Map<String, Value> {
     let mut before = Map::new();
     if patch.name.is_some() {

@@ -1,5 +1,5 @@
-//! What goes on without a caller: operations that a stopped process left, the syncs the agent asked
-//! for. Each turn compares what is stored with what is, so a restart runs the same code.
+//! Background work: operations that a stopped process left, and syncs that the agent requested.
+//! Each turn compares the stored state with the actual one, so a restart runs the same code.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use super::Error;
 use super::requested::{self, RETRY};
 use crate::state::State;
 
-/// Between two looks while a sync waits for a job to end.
+/// Interval between polls while a sync waits for a job to end.
 const POLL: Duration = Duration::from_millis(500);
-/// Between two looks when nothing runs; a poke shortens it.
+/// Interval between polls when idle; a signal shortens it.
 const IDLE: Duration = Duration::from_secs(2);
 
 /// Works until the process stops.
@@ -22,7 +22,7 @@ pub(crate) async fn run(state: State) {
         let busy = match turn(&state).await {
             Ok(busy) => busy,
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "a turn of the worker failed; it is tried again");
+                tracing::warn!(error = %chain(&error), "worker turn failed; will retry");
                 false
             }
         };
@@ -30,13 +30,13 @@ pub(crate) async fn run(state: State) {
         tokio::select! {
             () = stopping.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
-            // What poked may have started a job.
+            // The signal may mean that a job was started.
             () = state.wake.notified() => state.track_wake.notify_one(),
         }
     }
 }
 
-/// One look at everything; tells whether something waits.
+/// Runs one turn; returns whether something is waiting.
 async fn turn(state: &State) -> Result<bool, Error> {
     super::operations::turn(state).await?;
     while let Some((operation, lease)) = state
@@ -45,7 +45,12 @@ async fn turn(state: &State) -> Result<bool, Error> {
         .await?
     {
         if let Err(error) = Box::pin(requested::start(state, &operation, &lease)).await {
-            tracing::warn!(connection.id = %lease.connection_id, error = %chain(&error), "could not start a sync; it is tried again");
+            tracing::warn!(connection.id = %lease.connection_id, error = %chain(&error), "failed \
+                                                                                          to \
+                                                                                          start a \
+                                                                                          sync; \
+                                                                                          will \
+                                                                                          retry");
             state.registry.operation_hand_back(&lease, RETRY).await?;
             break;
         }

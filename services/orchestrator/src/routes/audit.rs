@@ -22,20 +22,20 @@ const LIMIT_MAX: u64 = 1000;
 pub(crate) struct AuditQuery {
     /// Only changes of this connection.
     connection_id: Option<Uuid>,
-    /// Only changes that this key's holder asked for.
+    /// Only changes that this caller requested, by the name of its key.
     actor: Option<String>,
-    /// Only this action, for instance `key.create`.
+    /// Only this action, for example `key.create`.
     action: Option<String>,
-    /// Only changes from this time on.
+    /// Only changes since this time.
     since: Option<DateTime<Utc>>,
-    /// At most so many, up to 1,000; absent means 100.
+    /// Maximum number of entries, up to 1,000; default: 100.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u64>,
-    /// Where the page before ended; from its `Link` header.
+    /// Cursor from the previous page's `Link` header.
     cursor: Option<Uuid>,
 }
 
-/// Who changed what, newest first.
+/// Lists who changed what, newest first.
 #[utoipa::path(
     get,
     path = "/audit",

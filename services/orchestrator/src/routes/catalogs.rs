@@ -14,7 +14,7 @@ use super::connection_id;
 use crate::flows;
 use crate::state::State;
 
-/// The versions of a connection's catalog, newest first.
+/// Lists the versions of a connection's catalog, newest first.
 #[utoipa::path(
     get,
     path = "/connections/{id}/catalogs",
@@ -35,7 +35,7 @@ pub(crate) async fn list(state: Data<State>, id: Path<String>) -> Result<impl Re
     Ok(Json(all))
 }
 
-/// One version with its catalog.
+/// Returns one version with its catalog.
 #[utoipa::path(
     get,
     path = "/connections/{id}/catalogs/{version}",
@@ -73,22 +73,22 @@ pub(crate) async fn get(
     }))
 }
 
-/// What is compared, and how it is told.
+/// The versions to compare, and the output format.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DiffQuery {
-    /// The version before; absent: the one before `to`.
+    /// The old version; default: the one before `to`.
     #[param(value_type = Option<i32>)]
     from: Option<String>,
-    /// The version after; absent: the current one.
+    /// The new version; default: the current one.
     #[param(value_type = Option<i32>)]
     to: Option<String>,
-    /// `json`, or one part of it alone: `text`, `markdown` or `airbyte`; absent: `json`.
+    /// `json`, or one part of it: `text`, `markdown` or `airbyte`; default: `json`.
     format: Option<String>,
 }
 
-/// How two versions of a connection differ.
+/// Compares two versions of a connection.
 #[utoipa::path(
     get,
     path = "/connections/{id}/catalogs/diff",

@@ -22,18 +22,19 @@ use crate::flows::onboard::Onboarded;
 use crate::flows::update::Updated;
 use crate::state::State;
 
-/// How many of the next runs are told.
+/// Number of next runs shown.
 const RUNS: usize = 3;
 
-/// Makes a connection: credentials, source, schema, connection, version 1.
+/// Creates a connection: credentials, source, schema, connection, version 1.
 #[utoipa::path(
     post,
     path = "/connections/onboard",
     request_body = OnboardRequest,
-    params(("Prefer" = Option<String>, Header, description = "`respond-async`: 202 as soon as the operation is begun")),
+    params(("Prefer" = Option<String>, Header, description = "`respond-async`: 202 as soon as the \
+                                                              operation has started")),
     responses(
         (status = 201, body = ConnectionView),
-        (status = 202, description = "it goes on; `Location` names the operation", body = OperationView),
+        (status = 202, description = "the operation continues; `Location` names it", body = OperationView),
         (status = 200, description = "it was onboarded before with the same request", body = ConnectionView),
         (status = 409, body = Problem),
         (status = 422, body = Problem)
@@ -57,7 +58,7 @@ pub(crate) async fn onboard(
     })
 }
 
-/// A connection with the revision that a change can be made for, and when it is due.
+/// A connection with its ETag and next runs.
 async fn shown(
     state: &State,
     row: &connection::Model,
@@ -85,13 +86,13 @@ pub(crate) struct ListQuery {
     source_type: Option<String>,
     /// Only this name.
     name: Option<String>,
-    /// At most so many, up to 1,000; absent means all.
+    /// Maximum number of connections, up to 1,000; default: all.
     limit: Option<u64>,
-    /// Where the page before ended; from its `Link` header.
+    /// Cursor from the previous page's `Link` header.
     cursor: Option<Uuid>,
 }
 
-/// Every connection, oldest first.
+/// Lists connections, oldest first.
 #[utoipa::path(
     get,
     path = "/connections",
@@ -128,7 +129,7 @@ pub(crate) async fn list(
     .await
 }
 
-/// One connection.
+/// Returns one connection.
 #[utoipa::path(
     get,
     path = "/connections/{id}",
@@ -147,7 +148,8 @@ pub(crate) async fn get(state: Data<State>, id: Path<String>) -> Result<impl Res
     params(("If-Match" = Option<String>, Header, description = "the ETag of the connection as it was read")),
     responses(
         (status = 200, body = ConnectionView),
-        (status = 202, description = "Airbyte did not answer; it goes on, and `Location` names the operation", body = OperationView),
+        (status = 202, description = "Airbyte did not respond; the operation continues, and \
+                                      `Location` names it", body = OperationView),
         (status = 404, body = Problem),
         (status = 409, body = Problem),
         (status = 412, body = Problem),
@@ -169,16 +171,17 @@ pub(crate) async fn patch(
     })
 }
 
-/// Deletes the connection and what was made for it in Airbyte; the destination's data stays.
+/// Deletes the connection and its Airbyte objects; the destination's data stays.
 #[utoipa::path(
     delete,
     path = "/connections/{id}",
     params(
         ("If-Match" = Option<String>, Header, description = "the ETag of the connection as it was read"),
-        ("Prefer" = Option<String>, Header, description = "`respond-async`: 202 as soon as the operation is begun")
+        ("Prefer" = Option<String>, Header, description = "`respond-async`: 202 as soon as the \
+                                                           operation has started")
     ),
     responses(
-        (status = 204, description = "it is gone"),
+        (status = 204, description = "the connection is deleted"),
         (status = 202, description = "Airbyte cannot be reached, or `Prefer: respond-async`; `Location` names the operation", body = OperationView),
         (status = 404, body = Problem),
         (status = 409, body = Problem),
@@ -200,7 +203,7 @@ pub(crate) async fn delete(
     })
 }
 
-/// Starts a sync, or attaches to the one that runs.
+/// Starts a sync, or attaches to the running one.
 #[utoipa::path(
     post,
     path = "/connections/{id}/sync",
@@ -242,7 +245,7 @@ pub(crate) async fn heal(
     Ok(Json(answer))
 }
 
-/// Puts an earlier catalog version in force again; the drift-repair agent does the work.
+/// Rolls the connection back to an earlier catalog version; the drift-repair agent does the work.
 #[utoipa::path(
     post,
     path = "/connections/{id}/rollback",

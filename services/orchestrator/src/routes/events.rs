@@ -20,28 +20,29 @@ const LIMIT_MAX: u64 = 1000;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventQuery {
-    /// Events after the one with this sequence; 0 for all that are kept.
+    /// Events after the one with this sequence number; 0 for all stored events.
     after: Option<i64>,
-    /// Only events of these names, with commas between.
+    /// Only events of these kinds, separated by commas.
     #[serde(rename = "type")]
     kind: Option<String>,
-    /// Only events about this connection.
+    /// Only events of this connection.
     connection_id: Option<Uuid>,
-    /// At most so many, up to 1,000, of a JSON page; 100 when absent.
+    /// Maximum number of events in a JSON page, up to 1,000; default: 100.
     limit: Option<u64>,
 }
 
-/// What happens, as it happens: server-sent events, or a page where JSON is asked for.
+/// Streams events as they happen as server-sent events, or returns a page of them if JSON is
+/// requested.
 ///
-/// The id of an event is its sequence. A listener that comes back with `Last-Event-ID`, or with
-/// `after`, goes on behind it; without either it hears what happens from now on. A page begins
-/// with the oldest event that is kept.
+/// The id of an event is its sequence number. A listener that reconnects with `Last-Event-ID`, or
+/// with `after`, resumes after it; without either it receives new events only. A page starts with
+/// the oldest stored event.
 #[utoipa::path(
     get,
     path = "/events",
     params(
         EventQuery,
-        ("Last-Event-ID" = Option<i64>, Header, description = "the last event that was seen")
+        ("Last-Event-ID" = Option<i64>, Header, description = "the id of the last received event")
     ),
     responses(
         (status = 200, description = "one event per message, or a page", content(
@@ -81,7 +82,7 @@ pub(crate) async fn listen(
     }
     let range = state.registry.event_range().await?;
     let is_gone = |seen: i64| {
-        // The relay may have stopped right after the last event was removed.
+        // The relay may have stopped right after the last event was deleted.
         let oldest = range.oldest.unwrap_or(range.newest + 1);
         (seen > 0 && seen + 1 < oldest) || seen > range.newest
     };
@@ -89,7 +90,8 @@ pub(crate) async fn listen(
         return Err(ApiError::new(
             ErrorCode::EventsGone,
             format!(
-                "no event {seen} is among those that are kept; read what you need anew and listen without a position"
+                "event {seen} is no longer stored; read the current state again and listen \
+                 without a position"
             ),
         ));
     }
@@ -112,9 +114,9 @@ pub(crate) async fn listen(
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header(("cache-control", "no-store"))
-        // Some proxies hold answers back until they are complete.
+        // Some proxies buffer responses until they are complete.
         .insert_header(("x-accel-buffering", "no"))
-        // Compressed, an event would wait for the next one to fill a block.
+        // With compression, an event would wait for the next one to fill a block.
         .insert_header(ContentEncoding::Identity)
         .streaming(first.chain(told)))
 }
@@ -152,7 +154,7 @@ fn filter(query: &EventQuery) -> Result<EventFilter, ApiError> {
     for kind in query.kind.iter().flat_map(|kinds| kinds.split(',')) {
         if !Event::NAMES.contains(&kind) {
             let known = Event::NAMES.join(", ");
-            return Err(ApiError::invalid("type", format!("is none of {known}")));
+            return Err(ApiError::invalid("type", format!("is not one of {known}")));
         }
         kinds.push(kind.to_owned());
     }

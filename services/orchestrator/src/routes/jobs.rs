@@ -17,7 +17,7 @@ use crate::state::State;
 
 const LIMIT: u64 = 1000;
 
-/// The newest 1,000 jobs of a connection, newest first.
+/// Lists the newest 1,000 jobs of a connection, newest first.
 #[utoipa::path(
     get,
     path = "/connections/{id}/jobs",
@@ -29,7 +29,7 @@ pub(crate) async fn list(state: Data<State>, id: Path<String>) -> Result<impl Re
     Ok(Json(jobs.iter().map(view::job).collect::<Vec<_>>()))
 }
 
-/// One job.
+/// Returns one job.
 #[utoipa::path(
     get,
     path = "/jobs/{job_id}",
@@ -44,12 +44,12 @@ pub(crate) async fn get(state: Data<State>, id: Path<String>) -> Result<impl Res
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LogQuery {
-    /// Goes on until the job ends. Without a value it is `true`.
+    /// Follows the log until the job ends. Without a value it is `true`.
     #[serde(default, deserialize_with = "flag")]
     follow: bool,
 }
 
-/// A flag of a query: `true`, `false`, or there without a value.
+/// A flag in a query: `true`, `false`, or present without a value.
 fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     let text = String::deserialize(deserializer)?;
     match text.as_str() {
@@ -62,7 +62,7 @@ fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     }
 }
 
-/// What the attempts of a job said, as lines of text.
+/// Returns the log of a job's attempts, as lines of text.
 #[utoipa::path(
     get,
     path = "/jobs/{job_id}/logs",
@@ -86,7 +86,7 @@ pub(crate) async fn logs(
     if !query.follow {
         return Ok(answer.body(flows::jobs::logs(&state, &id).await?));
     }
-    // Refused before the first line, where there is something to refuse.
+    // Errors are returned before the first line is sent.
     let row = flows::jobs::get(&state, &id).await?;
     state.own_connection(row.connection_id).await?;
     let reader = LogReader::new(state.get_ref().clone(), id.into_inner());
@@ -95,21 +95,21 @@ pub(crate) async fn logs(
         Some((Ok::<_, ApiError>(Bytes::from(news)), reader))
     });
     Ok(answer
-        // Compressed, a line would wait for the next ones to fill a block.
+        // With compression, a line would wait for the next ones to fill a block.
         .insert_header(ContentEncoding::Identity)
         .streaming(lines))
 }
 
-/// Stops a job: 200 with the job as it ended, which may be otherwise than cancelled; 202 when it has
-/// not stopped within a minute.
+/// Cancels a job: 200 with the job after it has ended, which may be in another state than
+/// cancelled; 202 if it has not stopped within a minute.
 #[utoipa::path(
     post,
     path = "/jobs/{job_id}/cancel",
     responses(
         (status = 200, body = JobView),
-        (status = 202, description = "it was told to stop and has not yet", body = JobView),
+        (status = 202, description = "cancellation was requested, but the job has not stopped yet", body = JobView),
         (status = 404, body = Problem),
-        (status = 409, description = "another job runs; nothing was stopped", body = Problem)
+        (status = 409, description = "another job is running; nothing was canceled", body = Problem)
     )
 )]
 pub(crate) async fn cancel(state: Data<State>, id: Path<String>) -> Result<HttpResponse, ApiError> {

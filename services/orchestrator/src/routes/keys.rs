@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::state::State;
 
 const NAME_LENGTH: usize = 100;
-/// Names that the audit log gives to others than holders of stored keys.
+/// Names that the audit log uses for callers without a stored key.
 const RESERVED: &[&str] = &[
     API_KEY,
     ANONYMOUS,
@@ -23,7 +23,7 @@ const RESERVED: &[&str] = &[
     "drift_repair_agent",
 ];
 
-/// Makes an API key. The answer is the only one that ever holds it.
+/// Creates an API key. Only this response ever contains it.
 #[utoipa::path(
     post,
     path = "/keys",
@@ -40,7 +40,7 @@ pub(crate) async fn create(
         .runtime
         .run(async move { registry.key_create(new).await })
         .await?;
-    tracing::info!(key.id = %row.id, "made an API key");
+    tracing::info!(key.id = %row.id, "created an API key");
     let answer = KeyCreated {
         key: key.expose_secret().to_owned(),
         view: view(row),
@@ -63,17 +63,18 @@ async fn check(state: &State, request: KeyRequest) -> Result<NewKey, ApiError> {
         .iter()
         .any(|taken| taken.eq_ignore_ascii_case(&name))
     {
-        fault("name", "is how the audit log names others");
+        fault("name", "is reserved for other callers in the audit log");
     }
     if request.expires_at.is_some_and(|end| end <= Utc::now()) {
         fault("expires_at", "is in the past");
     }
-    // With the first key anonymous calls end, and somebody must still be able to make others.
+    // The first key ends anonymous calls, so it must permit creating others.
     let lasts = request.role == Role::Admin && request.expires_at.is_none();
     if !state.has_api_key && !lasts && state.registry.key_list_unrevoked().await?.is_empty() {
         fault(
             "role",
-            "the first key must be one of an admin without an end, for it ends calls without a key; AAM_API_KEY is not set",
+            "the first key must be an admin's and must not expire, because it ends calls without \
+             a key; AAM_API_KEY is not set",
         );
     }
     if errors.is_empty() {
@@ -87,7 +88,7 @@ async fn check(state: &State, request: KeyRequest) -> Result<NewKey, ApiError> {
     }
 }
 
-/// Every API key, revoked ones too, oldest first.
+/// Lists all API keys, including revoked ones, oldest first.
 #[utoipa::path(get, path = "/keys", responses((status = 200, body = Vec<KeyView>)))]
 pub(crate) async fn list(state: Data<State>) -> Result<impl Responder, ApiError> {
     let rows = state.registry.key_list().await?;
@@ -108,7 +109,7 @@ pub(crate) async fn revoke(
     let unknown = || {
         ApiError::new(
             ErrorCode::KeyNotFound,
-            format!("no key `{id}`; GET /keys lists them"),
+            format!("no key has the id `{id}`; GET /keys lists them"),
         )
     };
     let key = Uuid::parse_str(&id).map_err(|_| unknown())?;

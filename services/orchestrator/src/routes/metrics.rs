@@ -9,7 +9,7 @@ use shared::http::ApiError;
 use crate::flows::scrape::Pages;
 use crate::state::State;
 
-/// How fresh each connection's data is, in Prometheus' text format, for any number of them.
+/// How fresh each connection's data is, in Prometheus' text format, for any number of connections.
 #[utoipa::path(
     get,
     path = "/metrics/connections",
@@ -20,7 +20,7 @@ use crate::state::State;
 )]
 pub(crate) async fn connections(state: Data<State>) -> Result<HttpResponse, ApiError> {
     let mut pages = Pages::new(state.get_ref().clone());
-    // Read before the status is sent, so that a registry that is down is told.
+    // Read before the status is sent, so that an unreachable registry is reported.
     let first = pages.next().await?.unwrap_or_default();
     let rest = stream::unfold(pages, async |mut pages| match pages.next().await {
         Ok(lines) => Some((Ok(Bytes::from(lines?)), pages)),

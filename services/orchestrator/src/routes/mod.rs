@@ -1,4 +1,4 @@
-//! HTTP in, HTTP out.
+//! HTTP handlers.
 
 pub(crate) mod audit;
 pub(crate) mod catalogs;
@@ -19,7 +19,7 @@ use shared::http::policy::{ADMIN, OPERATOR, Policy, VIEWER};
 use shared::http::routes::Routes;
 use uuid::Uuid;
 
-/// Wires the service's own paths.
+/// Declares the service's own paths.
 pub(crate) fn configure(routes: &mut Routes<Policy>) {
     routes
         .post("/connections/onboard", OPERATOR, connections::onboard)
@@ -59,7 +59,7 @@ pub(crate) fn configure(routes: &mut Routes<Policy>) {
         .configure(ingestion::configure);
 }
 
-/// The next page's address: the same query from where this one ended.
+/// The next page's URL: the same query, starting where this page ended.
 fn next_link(request: &HttpRequest, parameter: &str, last: &str) -> String {
     let set = format!("{parameter}=");
     let mut pairs: Vec<String> = request
@@ -72,7 +72,7 @@ fn next_link(request: &HttpRequest, parameter: &str, last: &str) -> String {
     format!("<{}?{}>; rel=\"next\"", request.path(), pairs.join("&"))
 }
 
-/// A connection's id in a path; one that is no id names no connection.
+/// Parses a connection's id in a path; a malformed id means that there is no such connection.
 fn connection_id(text: &str) -> Result<Uuid, ApiError> {
     Uuid::parse_str(text).map_err(|_| {
         ApiError::new(

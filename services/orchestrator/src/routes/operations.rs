@@ -12,7 +12,7 @@ use super::connection_id;
 use crate::domain::view;
 use crate::state::State;
 
-/// One operation with its steps.
+/// Returns one operation with its steps.
 #[utoipa::path(
     get,
     path = "/operations/{id}",
@@ -34,11 +34,13 @@ pub(crate) async fn get(state: Data<State>, id: Path<String>) -> Result<impl Res
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OpenQuery {
-    /// Only these, with commas between: `pending`, `running`, `settling`; absent means all three.
+    /// Only these states, separated by commas: `pending`, `running`, `settling`; default: all
+    /// three.
     status: Option<String>,
 }
 
-/// What is under way, oldest first, without the steps: also what is about no connection.
+/// Lists unfinished operations, oldest first, without their steps, including those that concern no
+/// connection.
 #[utoipa::path(
     get,
     path = "/operations",
@@ -65,7 +67,7 @@ pub(crate) async fn open(
                 known.ok_or_else(|| {
                     ApiError::invalid(
                         "status",
-                        "takes pending, running, settling, with commas between",
+                        "takes pending, running, settling, separated by commas",
                     )
                 })
             })
@@ -77,7 +79,7 @@ pub(crate) async fn open(
     Ok(Json(shown))
 }
 
-/// The operations of a connection, newest first, without their steps.
+/// Lists the operations of a connection, newest first, without their steps.
 #[utoipa::path(
     get,
     path = "/connections/{id}/operations",
@@ -87,14 +89,14 @@ pub(crate) async fn list(state: Data<State>, id: Path<String>) -> Result<impl Re
     let id = connection_id(&id)?;
     let rows = state.registry.operation_list(id).await?;
     if rows.is_empty() {
-        // Unknown, rather than never worked on: every connection began with an onboarding.
+        // Unknown, not merely without operations: every connection starts with an onboarding.
         state.connection(id).await?;
     }
     let all: Vec<_> = rows.iter().map(|row| view::operation(row, &[])).collect();
     Ok(Json(all))
 }
 
-/// 202 for work that goes on by itself.
+/// A 202 for an operation that continues in the background.
 pub(crate) async fn accepted(state: &State, id: Uuid) -> Result<HttpResponse, ApiError> {
     let row = state.registry.operation_get(id).await?;
     let row = row.ok_or_else(|| {

@@ -14,7 +14,8 @@ use crate::state::State;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OrphanQuery {
-    /// Only what is older than so many seconds; default 900, after which nothing late can appear.
+    /// Only objects older than this, in seconds; default: 900, after which no late object can
+    /// appear.
     older_than: Option<u32>,
 }
 
@@ -24,7 +25,8 @@ impl OrphanQuery {
     }
 }
 
-/// What carries this installation's mark in Airbyte and belongs to no connection and no operation.
+/// Lists Airbyte objects with this installation's ownership tag that belong to no connection and no
+/// operation.
 #[utoipa::path(
     get,
     path = "/orphans",
@@ -43,7 +45,7 @@ pub(crate) async fn list(
     Ok(Json(listed))
 }
 
-/// Removes it; answers what was removed.
+/// Deletes them; returns what was deleted.
 #[utoipa::path(
     delete,
     path = "/orphans",

@@ -1,4 +1,4 @@
-//! Lists of connections: all of them, streamed as they are read, so that memory stays flat.
+//! Lists of connections, streamed as they are read, so that memory use stays constant.
 
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -17,7 +17,7 @@ use crate::state::State;
 const CHUNK: u64 = 500;
 const LIMIT_MAX: u64 = 1000;
 
-/// What a list of rows is inside of.
+/// What surrounds a list of rows.
 #[derive(Debug, Clone)]
 pub(crate) struct Envelope {
     pub(crate) before: String,
@@ -25,14 +25,14 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
-    /// Nothing but the array.
+    /// Only the array.
     pub(crate) const ARRAY: Self = Self {
         before: String::new(),
         after: "",
     };
 }
 
-/// The status that a query names, in any case.
+/// Parses a status in a query, in any case.
 pub(crate) fn status(text: Option<&str>) -> Result<Option<ConnectionStatus>, ApiError> {
     let Some(text) = text else {
         return Ok(None);
@@ -40,12 +40,12 @@ pub(crate) fn status(text: Option<&str>) -> Result<Option<ConnectionStatus>, Api
     text.to_uppercase().parse().map(Some).map_err(|()| {
         ApiError::invalid(
             "status",
-            "is none of pending, active, healing, failed, inactive",
+            "is not one of pending, active, healing, failed, inactive",
         )
     })
 }
 
-/// A page of connections, and an answer that says where the next one begins.
+/// A page of connections, with a response that links to the next one.
 pub(crate) async fn page(
     state: &State,
     request: &HttpRequest,
@@ -68,7 +68,7 @@ pub(crate) async fn page(
     Ok((rows, answer))
 }
 
-/// Every connection after one, oldest first, as `show` shows it for the Airbyte that is configured.
+/// Streams all connections after one, oldest first, formatted by `show` for the configured Airbyte.
 pub(crate) async fn all<T: Serialize + 'static>(
     state: &State,
     filter: ConnectionFilter,
@@ -76,7 +76,8 @@ pub(crate) async fn all<T: Serialize + 'static>(
     envelope: Envelope,
     show: fn(&connection::Model, &str) -> T,
 ) -> Result<HttpResponse, ApiError> {
-    // The first chunk is read before the status is sent, so that a registry that is down is told.
+    // The first chunk is read before the status is sent, so that an unreachable registry is
+    // reported.
     let first = state
         .registry
         .connection_page(&filter, after, CHUNK)
@@ -123,7 +124,7 @@ pub(crate) async fn all<T: Serialize + 'static>(
                     let text = chunk(&rows, is_first, is_end, state.airbyte.instance());
                     (Ok(Bytes::from(text)), (!is_end).then_some((None, last)))
                 }
-                // The body breaks off, so that nobody takes a part for the whole.
+                // Break off the body, so that a partial list cannot be taken for a complete one.
                 Err(error) => (Err(error), None),
             })
         }

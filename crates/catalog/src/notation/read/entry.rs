@@ -1,5 +1,5 @@
-//! One entry of `streams`, member by member: either spelling of each name, null for absent, and a
-//! fault for whatever is not what it should be.
+//! Parses an entry of `streams`, member by member: either spelling of each name, null as absent,
+//! and a fault for each invalid member.
 
 use airbyte_protocol::SyncMode;
 use serde::de::DeserializeOwned;
@@ -14,7 +14,7 @@ use crate::model::{Extra, StreamConfig};
 use crate::node::Members;
 use crate::notation::Notation;
 
-/// Removes the member of either name and returns it, unless it is null.
+/// Removes and returns the member with either name, unless it is null.
 pub(super) fn take<'a>(
     members: &mut Members<'a>,
     camel: &str,
@@ -31,7 +31,7 @@ pub(super) fn take<'a>(
     found
 }
 
-/// Reads one entry, adding to the faults.
+/// Parses one entry, adding to the faults.
 pub(super) struct Reader<'f> {
     pub(super) faults: &'f mut Vec<Fault>,
     pub(super) interner: &'f mut Interner,
@@ -80,7 +80,7 @@ impl Reader<'_> {
         self.stream(inner, ".stream", Notation::ConfigApi, settings)
     }
 
-    /// The name, which no stream can do without.
+    /// The name, which every stream requires.
     pub(super) fn name(&mut self, members: &mut Members<'_>, at: &str) -> Option<String> {
         let name = self.plain::<String>(members, at, "name", "name", "a text");
         let name = name.filter(|name| !name.is_empty());
@@ -264,7 +264,7 @@ impl Reader<'_> {
         Some(modes)
     }
 
-    /// A list of `{fieldPath: [..]}`; a list of bare paths is understood too.
+    /// A list of `{fieldPath: [..]}`; also accepts a list of bare paths.
     pub(super) fn fields(
         &mut self,
         members: &mut Members<'_>,
@@ -300,7 +300,7 @@ impl Reader<'_> {
         None
     }
 
-    /// The members that are left, which nobody here knows.
+    /// The remaining members, which are unknown.
     pub(super) fn extra(&mut self, members: Members<'_>, at: &str) -> Extra {
         let mut extra = Extra::default();
         for (name, raw) in members.0 {

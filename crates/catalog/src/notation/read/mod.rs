@@ -1,4 +1,4 @@
-//! Reading catalogs in any notation. Each entry is read for what it is; every fault is collected.
+//! Parses catalogs in any notation. Detects the notation of each entry; collects every fault.
 
 mod entry;
 mod public;
@@ -17,14 +17,14 @@ use crate::notation::Notation;
 use entry::Reader;
 use root::Root;
 
-/// What an entry without `stream` is.
+/// How to interpret an entry without `stream`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flat {
-    /// A stream as the protocol describes it, perhaps only half written.
+    /// As a stream in the protocol's notation, possibly incomplete.
     Protocol,
-    /// The settings of the public API.
+    /// As the settings of the public API.
     Public,
-    /// The former with a schema, the latter without one.
+    /// As the former if it has a schema, otherwise as the latter.
     BySchema,
 }
 
@@ -32,11 +32,11 @@ pub(crate) enum Flat {
 #[derive(Debug, Clone)]
 pub(crate) struct Written {
     pub(crate) entries: Vec<Entry>,
-    /// Unknown members beside `streams`.
+    /// Unknown members next to `streams`.
     pub(crate) extra: Extra,
 }
 
-/// An entry of `streams` as it was written: what was not is absent.
+/// An entry of `streams` as it was written: omitted members are absent.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) path: String,
@@ -54,7 +54,7 @@ pub(crate) struct Entry {
     pub(crate) settings: Settings,
 }
 
-/// The configuration of an entry as it was written.
+/// The settings of an entry as they were written.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settings {
     pub(crate) sync_mode: Option<SyncMode>,
@@ -80,19 +80,18 @@ impl Entry {
 }
 
 impl SyncCatalog {
-    /// Reads a catalog in any notation.
+    /// Parses a catalog in any notation.
     ///
     /// # Errors
-    /// All faults: what is not JSON or no object, `streams` missing or no list, a stream without
-    /// a name or schema, a stream named twice, an unknown mode, a path that is no list of texts,
-    /// a NUL character anywhere, a schema or an unknown member that is nested deeper than 100
-    /// levels or holds what is no Unicode or no finite number.
+    /// Returns all faults: input that is not a JSON object, `streams` missing or not a list, a
+    /// stream without a name or schema, a duplicate stream, an unknown mode, a path that is not a
+    /// list of strings, a NUL character anywhere, a schema or an unknown member that is nested
+    /// deeper than 100 levels or contains invalid Unicode or a non-finite number.
     pub fn parse(text: &str) -> Result<Self, Faults> {
         Self::parse_with(text, &mut Interner::default())
     }
 
-    /// As [`SyncCatalog::parse`], sharing each schema with catalogs that were read with the same
-    /// interner.
+    /// As [`SyncCatalog::parse`], sharing each schema with catalogs parsed with the same interner.
     ///
     /// # Errors
     /// As [`SyncCatalog::parse`].
@@ -101,7 +100,7 @@ impl SyncCatalog {
     }
 }
 
-/// The catalog that was written, each stream once and with a schema.
+/// The written catalog, each stream once and with a schema.
 pub(crate) fn catalog(written: Written) -> Result<SyncCatalog, Faults> {
     let mut faults = Vec::new();
     let mut seen = std::collections::HashSet::with_capacity(written.entries.len());
@@ -181,7 +180,7 @@ fn strict(entry: Entry) -> Result<SyncStream, Fault> {
     Ok(SyncStream { stream, config })
 }
 
-/// The entries of `streams`. Faults here are of shape alone; duplicates are the caller's.
+/// The entries of `streams`. Reports structural faults only; the caller checks for duplicates.
 pub(crate) fn written(text: &str, flat: Flat, interner: &mut Interner) -> Result<Written, Faults> {
     let one = |path: &str, message: String| Faults(vec![Fault::new(path, message)]);
     let root = serde_json::from_str::<Root<'_>>(text).map_err(|e| match e.classify() {
@@ -215,14 +214,14 @@ pub(crate) fn written(text: &str, flat: Flat, interner: &mut Interner) -> Result
     Faults::unless_any(faults, Written { entries, extra })
 }
 
-/// Where the text holds a NUL character.
+/// The locations of NUL characters in the text.
 fn nul_faults(text: &str) -> Vec<Fault> {
     #[derive(serde::Deserialize)]
     struct Streams<'a> {
         #[serde(borrow)]
         streams: Vec<&'a RawValue>,
     }
-    let told = "holds a NUL character, which no database stores";
+    let told = "contains a NUL character, which no database can store";
     let streams =
         serde_json::from_str::<Streams<'_>>(text).map_or_else(|_| Vec::new(), |root| root.streams);
     let held = streams.iter().enumerate();
@@ -236,7 +235,7 @@ fn nul_faults(text: &str) -> Vec<Fault> {
     faults
 }
 
-/// Whether the JSON text holds an escaped NUL; a bare one is not JSON.
+/// Whether the JSON text contains an escaped NUL; an unescaped one is not JSON.
 fn holds_nul(text: &str) -> bool {
     text.match_indices("\\u0000").any(|(at, _)| {
         let before = &text.as_bytes()[..at];

@@ -1,4 +1,5 @@
-//! An entry of the public API's `configurations.streams`: settings alone, both modes in one word.
+//! An entry of the public API's `configurations.streams`: only settings, with both modes in one
+//! word.
 
 use serde_json::value::RawValue;
 

@@ -1,5 +1,5 @@
-//! The outermost objects of a catalog, in one pass over the text: what is a schema or a setting
-//! stays raw, and is looked through once.
+//! Parses the outermost objects of a catalog in one pass over the text: schemas and settings stay
+//! raw, and are scanned once.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,9 +11,9 @@ use crate::node::{Key, Members};
 
 /// The outermost object.
 pub(super) struct Root<'a> {
-    /// Its `streams`; absent also where they are null.
+    /// Its `streams`; absent also if null.
     pub(super) streams: Option<Vec<Shape<Listed<'a>>>>,
-    /// Whether `streams` is something else than a list.
+    /// Whether `streams` is something other than a list.
     pub(super) other_streams: bool,
     /// Its other members.
     pub(super) others: Members<'a>,
@@ -22,17 +22,17 @@ pub(super) struct Root<'a> {
 /// An element of `streams`.
 #[derive(Default)]
 pub(super) struct Listed<'a> {
-    /// Its `stream`; absent also where it is null.
+    /// Its `stream`; absent also if null.
     pub(super) stream: Option<Shape<Members<'a>>>,
     /// Its other members.
     pub(super) others: Members<'a>,
 }
 
-/// What has to be an object.
+/// A value that must be an object.
 pub(super) enum Shape<T> {
-    /// It is.
+    /// It is an object.
     Object(T),
-    /// It is null, which stands for absent.
+    /// It is null, which means absent.
     Null,
     /// It is anything else.
     Other,
@@ -71,10 +71,10 @@ impl<'de> Deserialize<'de> for Root<'de> {
     }
 }
 
-/// The one value whose shape is a list.
+/// The value that must be a list.
 struct List<'a>(Vec<Shape<Listed<'a>>>);
 
-/// A value that can be read from the inside of an object, or of a list.
+/// A value that can be parsed from the content of an object, or of a list.
 trait Inside<'de>: Sized {
     fn of_map<A: MapAccess<'de>>(mut map: A) -> Result<Shape<Self>, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}

@@ -1,5 +1,5 @@
-//! Writing catalogs: for Airbyte (documented members only), for the registry (everything), and in
-//! any notation for whoever converts.
+//! Writes catalogs: for Airbyte (documented members only), for the registry (everything), and in
+//! any notation for conversions.
 
 pub(super) mod public;
 mod stream;
@@ -14,13 +14,13 @@ use public::{PublicEntry, PublicStream};
 use stream::{Definition, Spelling};
 
 impl SyncCatalog {
-    /// What is sent to Airbyte's Config API: its documented members and no other, `selected`
-    /// always among them.
+    /// The form sent to Airbyte's Config API: its documented members only, always including
+    /// `selected`.
     pub fn to_config_api(&self) -> String {
         json(self, Notation::ConfigApi, false)
     }
 
-    /// What the registry stores: as for Airbyte, with the unknown members.
+    /// The form stored in the registry: as for Airbyte, plus the unknown members.
     pub fn to_document(&self) -> String {
         json(self, Notation::ConfigApi, true)
     }
@@ -31,7 +31,7 @@ impl SyncCatalog {
         json(self, Notation::Configured, false)
     }
 
-    /// The selected streams as the public API takes them on create and update.
+    /// The selected streams in the public API's form for create and update.
     pub fn to_public_streams(&self) -> Vec<PublicStream> {
         self.selected().map(PublicStream::to_send).collect()
     }
@@ -46,7 +46,7 @@ impl Serialize for SyncCatalog {
     }
 }
 
-/// The catalog in a notation, with the members that AAM does not know or without them.
+/// The catalog in a notation, with or without the members unknown to AAM.
 pub(super) fn json(catalog: &SyncCatalog, notation: Notation, unknown: bool) -> String {
     let form = Form { notation, unknown };
     serde_json::to_string(&Root(catalog, form))
@@ -131,7 +131,7 @@ fn configured<S: Serializer>(
     let config = &entry.config;
     let schema = entry.narrowed_schema();
     let write = match config.destination_sync_mode {
-        // Not in the protocol: a connector that is given it ends with an error.
+        // The protocol lacks it: a connector that receives it fails.
         DestinationSyncMode::OverwriteDedup => DestinationSyncMode::Overwrite,
         other => other,
     };

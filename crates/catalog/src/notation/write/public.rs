@@ -1,4 +1,4 @@
-//! The public API's notation: what a connection does with its streams, without their schemas.
+//! The public API's notation: a connection's settings for its streams, without their schemas.
 
 use airbyte_protocol::{DestinationSyncMode, SyncMode};
 use serde::{Deserialize, Serialize, Serializer};
@@ -14,7 +14,7 @@ pub struct PublicStream {
     /// The stream's namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// Both modes in one word; absent for pairs that the public API has no word for.
+    /// Both modes in one word; absent for pairs that the public API cannot express.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync_mode: Option<String>,
     /// Path of the cursor.
@@ -23,13 +23,13 @@ pub struct PublicStream {
     /// Paths of the key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub primary_key: Vec<Vec<String>>,
-    /// The columns that are copied; Airbyte refuses an empty list, so absent means all.
+    /// The columns that are synced; Airbyte rejects an empty list, so absent means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub selected_fields: Vec<PublicField>,
     /// Transformations of the records.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mappers: Vec<serde_json::Value>,
-    /// Whether files are copied as well.
+    /// Whether files are synced as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub include_files: Option<bool>,
     /// Target object of a data activation.
@@ -45,7 +45,7 @@ pub struct PublicField {
     pub field_path: Vec<String>,
 }
 
-/// The public API's one word for a pair of modes; absent where it has none.
+/// The public API's word for a pair of modes, if it has one.
 pub fn combined_mode(read: SyncMode, write: DestinationSyncMode) -> Option<&'static str> {
     use DestinationSyncMode as D;
     Some(match (read, write) {
@@ -63,7 +63,7 @@ pub fn combined_mode(read: SyncMode, write: DestinationSyncMode) -> Option<&'sta
     })
 }
 
-/// The pair of modes that the public API's one word stands for.
+/// The pair of modes that the public API's word stands for.
 pub fn split_mode(word: &str) -> Option<(SyncMode, DestinationSyncMode)> {
     use DestinationSyncMode as D;
     let writes = [
@@ -102,8 +102,8 @@ impl PublicStream {
         }
     }
 
-    /// What Airbyte takes: it refuses a cursor or key that differs from a source-defined one, and
-    /// needs none.
+    /// The form that Airbyte accepts: it rejects a cursor or key that differs from a source-defined
+    /// one, and requires none.
     pub(super) fn to_send(entry: &SyncStream) -> Self {
         let config = &entry.config;
         let own_cursor = entry.stream.source_defined_cursor == Some(true);
@@ -118,7 +118,7 @@ impl PublicStream {
     }
 }
 
-/// An entry as it is written, with the members that AAM does not know.
+/// An entry to write, with the members unknown to AAM.
 #[derive(Serialize)]
 pub(super) struct PublicEntry<'a> {
     #[serde(flatten)]

@@ -1,4 +1,4 @@
-//! The stream object: the same members in the protocol and the Config API, spelt differently.
+//! The stream object: the same members in the protocol and the Config API, spelled differently.
 
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::value::RawValue;
@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::{Form, entry_if};
 use crate::model::SyncStream;
 
-/// How member names are written.
+/// The spelling of member names.
 #[derive(Clone, Copy)]
 pub(super) enum Spelling {
     Camel,

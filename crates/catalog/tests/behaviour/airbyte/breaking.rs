@@ -1,4 +1,4 @@
-//! What Airbyte switches a connection off for: R17 to R21.
+//! When Airbyte disables a connection: R17 to R21.
 
 use catalog::SyncCatalog;
 use catalog::diff::{SchemaChange, airbyte};
@@ -42,7 +42,7 @@ fn r17_losing_cursor_or_key_breaks_only_where_they_are_used() {
         let old = configured(modes);
         assert_eq!(lines(&airbyte(&old, &new, &old)), expected, "{modes:?}");
     }
-    // The key inside an object goes with the object; an ancestor of it is no key.
+    // The key within an object is removed with the object; an ancestor of it is not a key.
     let nested = json!({ "ref": object(json!({ "id": whole() })), "updated": text() });
     let old = selected(vec![deduped(nested, json!([["ref", "id"]]), json!([]))]);
     let new = selected(vec![stream("s", json!({ "updated": text() }))]);

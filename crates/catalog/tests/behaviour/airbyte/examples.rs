@@ -109,7 +109,7 @@ fn e11_lost_cursor_and_key_of_a_full_refresh_do_not_break() {
     assert_eq!(diff.schema_change(), SchemaChange::NonBreaking);
 }
 
-/// The verdict on a source's key that changes from `[[id]]`.
+/// Airbyte's verdict on a source's key that changes from `[[id]]`.
 fn rekeyed(configured: Value, source_key: Value) -> Vec<String> {
     let columns = json!({ "id": whole(), "region": text(), "updated": text() });
     let of = |key| selected(vec![deduped(columns.clone(), configured.clone(), key)]);

@@ -61,7 +61,8 @@ fn r08_each_listed_type_is_descended_and_none_means_object_or_for_an_enum_text()
     );
     assert_eq!(change(json!("string")), ["update a"]);
     let bare = |x: Value| json!({ "a": { "properties": { "airbyte_type": x } } });
-    // Without a type it is an object, and what is below it is hidden (R11) unless untyped itself.
+    // Without a type it is an object, and its descendants are hidden (R11) unless untyped
+    // themselves.
     assert_eq!(
         columns(bare(json!({})), bare(json!({ "x": 1 }))),
         ["update a", "update a.airbyte_type"]
@@ -84,7 +85,7 @@ fn r09_the_items_of_a_list_stand_under_items() {
     assert_eq!(columns(bare, list(text())), ["add a.items", "update a"]);
     let tuple = |x: Value| list(json!([x]));
     assert_eq!(columns(tuple(text()), tuple(whole())), ["update a"]);
-    // A column of that name cannot be told apart.
+    // A column with that name cannot be distinguished.
     let column = object(json!({ "items": text() }));
     assert_eq!(columns(list(text()), json!({ "a": column })), ["update a"]);
 }
@@ -127,7 +128,8 @@ fn r11_an_untyped_node_hides_typed_ones_whose_path_begins_with_its_own() {
         json!({ "enum": ["x"] }),
         json!({ "properties": { "b": text() } }),
     ] {
-        // Hidden too: a later sibling whose name merely begins alike, and not one before it.
+        // Also hidden: a later sibling whose name merely has the same prefix, but not an earlier
+        // one.
         let later = |x: Value| json!({ "pay": untyped, "payout": x });
         assert_eq!(columns(later(text()), later(whole())), NOTHING);
         let before = |x: Value| json!({ "payout": x, "pay": untyped });
@@ -141,7 +143,7 @@ fn r11_an_untyped_node_hides_typed_ones_whose_path_begins_with_its_own() {
         ["update pay", "update pay.how"],
         "untyped descendants are kept"
     );
-    // Branches at the root stand at the empty path, with which every path begins.
+    // Branches at the root have the empty path, which is a prefix of every path.
     let root = |typed: bool, x: Value| {
         let mut branch = json!({ "properties": { "x": x } });
         if typed {
@@ -184,13 +186,13 @@ fn r12_a_type_listed_twice_shows_what_is_below_twice() {
     let twice =
         |x: Value| json!({ "a": { "type": ["object", "object"], "properties": { "x": x } } });
     assert_eq!(columns(twice(text()), twice(whole())), ["update a"]);
-    // What an untyped node hides the second time round is seen once.
+    // What an untyped node hides on the second visit is seen once.
     let hidden = |x: Value| json!({ "a": { "type": ["object", "object"], "properties": { "data_id": x, "data": {} } } });
     assert_eq!(
         columns(hidden(text()), hidden(whole())),
         ["update a", "update a.data_id"]
     );
-    // Forty of them inside one another are not two to the forty.
+    // Forty nested repetitions do not cost two to the forty.
     let deep = |x: Value| {
         let kinds = json!(["object", "object", "object"]);
         (0..40).fold(

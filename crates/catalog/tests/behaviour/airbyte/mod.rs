@@ -1,6 +1,6 @@
-//! Airbyte's rules, each a test by its name: `r01` to `r21` of its schema diff, `e01` to `e15` of
-//! worked examples, `p01` to `p09` of its propagation. `p06` and `p10` are the server's: they stand
-//! with the embedded Airbyte, as `p08` and `p09` do where connectors take part.
+//! Airbyte's rules, one test each: `r01` to `r21` of its schema diff, `e01` to `e15` of worked
+//! examples, `p01` to `p09` of its propagation. `p06` and `p10` concern the server: their tests are
+//! in the embedded Airbyte, as are those of `p08` and `p09` that involve connectors.
 
 mod breaking;
 mod examples;
@@ -56,7 +56,7 @@ fn selected(streams: Vec<Value>) -> SyncCatalog {
     catalog(streams).with_all_selected()
 }
 
-/// What Airbyte says when the columns of a configured stream change.
+/// Airbyte's transforms when the columns of a configured stream change.
 fn columns(old: Value, new: Value) -> Vec<String> {
     schemas(
         stream("s", old)["json_schema"].clone(),
@@ -64,7 +64,7 @@ fn columns(old: Value, new: Value) -> Vec<String> {
     )
 }
 
-/// What Airbyte says when the whole schema of a configured stream changes.
+/// Airbyte's transforms when the whole schema of a configured stream changes.
 fn schemas(old: Value, new: Value) -> Vec<String> {
     let of = |schema: Value| selected(vec![json!({ "name": "s", "json_schema": schema })]);
     let (old, new) = (of(old), of(new));

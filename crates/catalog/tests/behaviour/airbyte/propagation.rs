@@ -1,5 +1,5 @@
-//! What a diff does to a connection by itself: P1 to P9 as far as the catalog goes. `p06`, `p10`
-//! and the rest of `p08` are tests of the embedded Airbyte.
+//! What a diff does to a connection automatically: P1 to P9 as far as the catalog is concerned.
+//! `p06`, `p10` and the rest of `p08` are tests of the embedded Airbyte.
 
 use airbyte_protocol::{DestinationSyncMode, SyncMode};
 use catalog::SyncCatalog;
@@ -20,7 +20,7 @@ pub(super) fn offered(name: &str, columns: &[&str]) -> Value {
     stream(name, Value::Object(columns.collect()))
 }
 
-/// A catalog that copies `orders`, deduplicated by `id`, read by `updated`.
+/// A catalog that syncs `orders`, deduplicated by `id`, read by `updated`.
 pub(super) fn configured(columns: &[&str], selected: Option<&[&str]>) -> SyncCatalog {
     let mut config = json!({ "syncMode": "incremental", "destinationSyncMode": "append_dedup",
         "cursorField": ["updated"], "primaryKey": [["id"]], "selected": true });
@@ -78,7 +78,8 @@ fn p02_the_configuration_stays_even_when_the_source_key_changed() {
         offered("orders", &["id", "updated", "phone"]),
         json!({ "source_defined_primary_key": [["phone"]], "default_cursor_field": ["phone"] }),
     );
-    // A key that differs from the configured one would break; the same without deduplication.
+    // A key that differs from the configured one would be breaking; without deduplication it is
+    // not.
     let mut unkeyed = configured.clone();
     unkeyed.streams[0].config.destination_sync_mode = Append;
     let old = vec![offered("orders", &OLD)];
@@ -106,7 +107,7 @@ fn p03_a_selection_grows_by_new_top_level_columns_and_never_shrinks() {
         (None, None),
         (
             Some(&["id", "updated", "name"][..]),
-            // `name` is gone and stays listed; `address.city` is new and is not.
+            // `name` is gone but stays listed; `address.city` is new but is not listed.
             Some(vec![["id"], ["updated"], ["name"], ["phone"]]),
         ),
         (
@@ -163,10 +164,11 @@ fn p05_an_added_stream_gets_default_modes_that_the_destination_has() {
     for (stream, destination, expected) in [
         (&plain, &ALL[..], (full, Overwrite)),
         (&own, &ALL[..], (full, Overwrite)),
-        // The list of modes is not consulted for a source with cursor and key of its own.
+        // The list of modes is not consulted for a source with its own cursor and key.
         (&keyed, &ALL[..], (incremental, AppendDedup)),
         (&growing, &ALL[..], (incremental, Append)),
-        // What the destination lacks becomes full refresh and overwrite, or else the first modes.
+        // What the destination lacks becomes full refresh and overwrite, or otherwise the first
+        // modes.
         (&keyed, &[Append, Overwrite][..], (full, Overwrite)),
         (&keyed, &[SoftDelete][..], (full, SoftDelete)),
         (
@@ -218,7 +220,7 @@ fn p07_only_what_was_applied_is_answered() {
         ["add_stream", "remove_stream", "update_stream"]
     );
     assert_eq!(kinds(&done.unwrap().applied), ["update_stream"]);
-    // `gone` was never copied, so that even full propagation has nothing to remove.
+    // `gone` was never synced, so that even full propagation has nothing to remove.
     let (_, done) = propagated(&configured, old(), new(), Preference::Fully);
     assert_eq!(
         kinds(&done.unwrap().applied),
@@ -257,7 +259,7 @@ fn p09_a_removed_column_leaves_the_schema_that_is_written() {
 const WORDS: [&str; 4] = ["ignore", "disable", "propagate_columns", "propagate_fully"];
 
 #[test]
-fn the_disable_step_follows_the_verdict_before_the_preference() {
+fn the_disable_step_considers_the_verdict_before_the_preference() {
     let configured = configured(&OLD, None);
     let old = || vec![offered("orders", &OLD)];
     let broken = || vec![offered("orders", &["id", "name", "phone"])];

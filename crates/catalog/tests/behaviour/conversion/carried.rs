@@ -1,4 +1,4 @@
-//! What each notation carries, said a second time and in another way than the crate does it.
+//! What each notation can express, stated independently of the crate.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ pub(super) fn read(text: &str, notation: Notation) -> SyncCatalog {
     Document::read(text, Some(notation)).unwrap().catalog
 }
 
-/// The part of a catalog that a notation carries.
+/// The part of a catalog that a notation can express.
 pub(super) fn carried(catalog: &SyncCatalog, from: Notation, to: Notation) -> SyncCatalog {
     let mut catalog = catalog.clone();
     if from != to {
@@ -95,7 +95,7 @@ fn carried_stream(entry: &SyncStream, to: Notation) -> SyncStream {
     SyncStream { stream, config }
 }
 
-/// The members that differ between two catalogs, as `s1 config.mappers`, from all that is known
+/// The members that differ between two catalogs, as `s1 config.mappers`, from the complete output
 /// of both.
 pub(super) fn differing(before: &SyncCatalog, after: &SyncCatalog) -> BTreeSet<String> {
     let whole =
@@ -135,12 +135,12 @@ pub(super) fn differing(before: &SyncCatalog, after: &SyncCatalog) -> BTreeSet<S
         }
     }
     found.extend(gone);
-    // One fact of the model in two members of the notation.
+    // One fact of the model that has two members in the notation.
     let is_switch = |line: &String| line.ends_with(".field_selection_enabled");
     found.into_iter().filter(|line| !is_switch(line)).collect()
 }
 
-/// The protocol's spelling of a member that AAM knows.
+/// The protocol's spelling of a known member.
 fn snake(name: &str) -> String {
     if name == "futureMember" {
         return name.to_owned();

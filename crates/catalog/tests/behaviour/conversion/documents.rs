@@ -1,4 +1,4 @@
-//! Catalogs as they may be written in each notation, members that nobody knows among them.
+//! Generated catalogs in each notation, including unknown members.
 
 use catalog::notation::Notation;
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 type Names = [&'static str; 2];
 
-/// A member under its Config API or its protocol name, perhaps absent, perhaps null.
+/// A member with its Config API or protocol name, possibly absent or null.
 fn member(names: Names, values: Vec<Value>) -> impl Strategy<Value = Option<(Names, Value)>> {
     prop::option::weighted(0.7, select(values).prop_map(move |value| (names, value)))
 }
@@ -214,7 +214,7 @@ fn configured() -> impl Strategy<Value = Value> {
         |(definition, novel, settings, modes, generations, unknown)| {
             let mut entry = object([settings, modes, generations].concat(), 1);
             if entry.get("destination_sync_mode") == Some(&json!("overwrite_dedup")) {
-                // Not a word of the protocol.
+                // The protocol does not have it.
                 entry.remove("destination_sync_mode");
             }
             entry.extend(unknown);

@@ -1,5 +1,5 @@
-//! Laws of converting between notations: what a notation carries comes back, what it does not
-//! carry is named, and nothing else is.
+//! Laws of conversion: what a notation can express is restored, what it cannot express is reported,
+//! and nothing else is.
 
 mod carried;
 mod documents;
@@ -16,7 +16,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_a_notation_carries_comes_back((from, document) in any_document()) {
+    fn what_a_notation_can_express_is_restored((from, document) in any_document()) {
         let document = Document::read(&document.to_string(), Some(from)).unwrap();
         for to in Notation::ALL {
             let written = document.write(to);
@@ -25,7 +25,7 @@ proptest! {
             let lost = named(&written.lost);
             prop_assert_eq!(lost.len(), written.lost.len(), "named twice");
             prop_assert_eq!(lost, differing(&document.catalog, &back));
-            // Once more loses nothing more.
+            // Another round trip loses nothing more.
             let again = Document { notation: to, catalog: back.clone() }.write(to);
             prop_assert_eq!(read(&again.text, to), back);
             prop_assert_eq!(again.lost, vec![]);
@@ -55,7 +55,7 @@ proptest! {
     }
 
     #[test]
-    fn a_notation_is_told_from_the_text((notation, document) in any_document()) {
+    fn detects_the_notation_from_the_text((notation, document) in any_document()) {
         let read = Document::read(&document.to_string(), None).unwrap();
         let expected = match document["streams"].as_array().unwrap().is_empty() {
             true => Notation::ConfigApi,
@@ -66,7 +66,7 @@ proptest! {
 }
 
 #[test]
-fn a_version_is_never_read_from_the_public_notation() {
+fn a_version_is_never_parsed_from_the_public_notation() {
     let document = json!({ "streams": [{ "name": "s", "syncMode": "incremental_append" }] });
     let faults = SyncCatalog::parse(&document.to_string()).unwrap_err();
     assert_eq!(
@@ -90,14 +90,14 @@ fn a_version_is_never_read_from_the_public_notation() {
 }
 
 #[test]
-fn a_stream_in_another_notation_than_was_said_is_a_fault() {
+fn a_stream_in_a_different_notation_than_requested_is_a_fault() {
     let flat = json!({ "name": "a", "json_schema": {} });
     let configured = json!({ "stream": { "name": "b", "json_schema": {} } });
     let mixed = json!({ "streams": [flat, configured] }).to_string();
     let faults = Document::read(&mixed, None).unwrap_err();
     assert_eq!(
         faults.to_string(),
-        "$.streams[1]: is written in the notation configured, not in protocol"
+        "$.streams[1]: is in the notation configured, not in protocol"
     );
     assert!(SyncCatalog::parse(&mixed).is_ok());
     let faults = convert(&mixed, Some(Notation::ConfigApi), Notation::Public).unwrap_err();
@@ -105,8 +105,8 @@ fn a_stream_in_another_notation_than_was_said_is_a_fault() {
 }
 
 #[test]
-fn what_nobody_knows_stays_as_it_was_written() {
-    // As a double the number would be another one.
+fn unknown_members_stay_unchanged() {
+    // As a double the number would change.
     let novel = r#"{ "b": 211111111111111111111111111111.50, "a": "\u00e9" }"#;
     let document = format!(r#"{{"streams":[{{"name":"s","json_schema":{{}},"novel":{novel}}}]}}"#);
     let same = convert(&document, None, Notation::Protocol).unwrap();
@@ -117,7 +117,7 @@ fn what_nobody_knows_stays_as_it_was_written() {
 }
 
 #[test]
-fn losses_are_told_in_words() {
+fn losses_are_described() {
     let document = json!({ "streams": [
         { "stream": { "name": "s", "namespace": "n", "jsonSchema": { "properties": { "a": {}, "b": {} } }, "novel": 1 },
           "config": { "syncMode": "full_refresh", "destinationSyncMode": "overwrite_dedup", "selected": true,
@@ -136,9 +136,9 @@ fn losses_are_told_in_words() {
         lost(Notation::Configured),
         [
             "n.s: stream.json_schema: narrowed to the selected columns",
-            "n.s: config.destination_sync_mode: the protocol has no overwrite_dedup; overwrite stands for it",
-            "n.s: config.selected_fields: shows only in the narrowed schema",
-            "n.s: stream.novel: unknown to AAM, so that its name in the other notation is not known either",
+            "n.s: config.destination_sync_mode: the protocol has no overwrite_dedup; replaced by overwrite",
+            "n.s: config.selected_fields: only visible in the narrowed schema",
+            "n.s: stream.novel: unknown to AAM, so its name in the other notation is unknown as well",
             "off: stream: only selected streams are listed",
         ]
     );

@@ -35,7 +35,7 @@ pub(crate) fn selected(streams: Vec<Value>) -> SyncCatalog {
     onboarded(&catalog(streams))
 }
 
-/// A stream whose columns have numbers in a table.
+/// A stream whose columns have ids in a table.
 pub(crate) fn numbered(mut stream: Value, table: &str, columns: Value) -> Value {
     stream["json_schema"]["x-column-ids"] = json!({ "table": table, "columns": columns });
     stream

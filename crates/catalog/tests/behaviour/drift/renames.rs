@@ -1,4 +1,4 @@
-//! Renames: exact, strong and weak evidence, and what stops one.
+//! Renames: exact, strong and weak evidence, and what prevents one.
 
 use catalog::drift::{Capabilities, Change, ChangeKind, Decision, drift};
 use catalog::plan::plan;
@@ -12,7 +12,7 @@ fn text() -> Value {
     json!({ "type": ["null", "string"] })
 }
 
-/// What was found about `orders`, by path and new path.
+/// The changes found in `orders`, by path and new path.
 fn found(old: Value, new: Value, to: &Capabilities) -> Vec<(ChangeKind, String, String)> {
     let base = selected(vec![keyed("orders", old)]);
     let told = |change: Change| {
@@ -36,7 +36,7 @@ fn sketch(column: &str, values: std::ops::Range<u32>) -> ColumnSketch {
 }
 
 #[test]
-fn the_sources_own_identity_is_exact_whatever_the_name() {
+fn the_sources_own_id_is_exact_whatever_the_name() {
     let numbers = |name: &str| json!({ "id": 1, "updated_at": 2, (name): 3 });
     let orders = |name: &str| {
         numbered(
@@ -56,7 +56,7 @@ fn the_sources_own_identity_is_exact_whatever_the_name() {
     assert_eq!(evidence.facts, [Fact::SameIdentity { id: "3".to_owned() }]);
     assert_eq!(evidence.confidence, 1.0);
 
-    // Another table's numbers say nothing, and a known other number says no.
+    // Another table's ids are not evidence, and a different id rules it out.
     let other_table = numbered(
         keyed("orders", json!({ "zip_code": text() })),
         "99",
@@ -83,7 +83,7 @@ fn the_sources_own_identity_is_exact_whatever_the_name() {
 }
 
 #[test]
-fn a_tables_own_identity_makes_a_renamed_stream_exact() {
+fn a_tables_own_id_makes_a_renamed_stream_exact() {
     let named = |name: &str| {
         numbered(
             keyed(name, json!({})),
@@ -102,7 +102,7 @@ fn a_tables_own_identity_makes_a_renamed_stream_exact() {
 }
 
 #[test]
-fn place_type_and_values_are_strong_evidence() {
+fn position_type_and_values_are_strong_evidence() {
     let sketches = Sketches {
         before: vec![sketch("code", 0..500)],
         after: vec![sketch("sku", 100..600)],
@@ -127,7 +127,7 @@ fn place_type_and_values_are_strong_evidence() {
         change.reason
     );
 
-    // The same names without values are no rename.
+    // The same names without values are not a rename.
     let kinds = found(
         json!({ "code": text() }),
         json!({ "sku": text() }),
@@ -151,7 +151,7 @@ fn place_type_and_values_are_strong_evidence() {
 }
 
 #[test]
-fn other_values_refute_a_rename_by_name() {
+fn different_values_refute_a_rename_by_name() {
     let (old, new) = (
         json!({ "cust_name": text() }),
         json!({ "customer_name": text() }),
@@ -173,7 +173,7 @@ fn other_values_refute_a_rename_by_name() {
 }
 
 #[test]
-fn another_type_is_another_column() {
+fn a_different_type_is_a_different_column() {
     let changes = found(
         json!({ "cust_no": text() }),
         json!({ "customer_no": { "type": "integer" } }),
@@ -183,7 +183,7 @@ fn another_type_is_another_column() {
 }
 
 #[test]
-fn each_has_one_partner_and_the_better_one() {
+fn each_has_one_partner_and_the_better_one_wins() {
     let changes = found(
         json!({ "bill_addr": text(), "ship_addr": text(), "qty": text() }),
         json!({ "billing_address": text(), "shipping_address": text(), "quantity": text() }),
@@ -201,7 +201,7 @@ fn each_has_one_partner_and_the_better_one() {
             ("qty", "quantity")
         ]
     );
-    // Two that could be meant alike are less sure than one alone.
+    // Two equally good candidates have a lower confidence than a single one.
     let confidence = |new: Value| {
         let base = selected(vec![keyed("orders", json!({ "addr": text() }))]);
         let changes = drift(
@@ -224,7 +224,7 @@ fn each_has_one_partner_and_the_better_one() {
 }
 
 #[test]
-fn every_spelling_of_two_hundred_columns_is_paired() {
+fn pairs_every_spelling_of_two_hundred_columns() {
     let columns = |camel: bool| {
         let name = |n: usize| {
             if camel {
@@ -250,9 +250,9 @@ fn every_spelling_of_two_hundred_columns_is_paired() {
     );
 }
 
-/// Every pair of these is a candidate; the answer must not take forever, and pairs each once.
+/// Every pair of these is a candidate; the result must come quickly and contain each once.
 #[test]
-fn fifty_columns_that_are_all_alike_are_paired_once_each() {
+fn pairs_fifty_similar_columns_once_each() {
     let columns = |suffix: &str| {
         let names =
             (0..50_u8).map(|n| format!("address{}{suffix}", "s".repeat(usize::from(n) % 3)));
@@ -275,7 +275,7 @@ fn fifty_columns_that_are_all_alike_are_paired_once_each() {
 }
 
 #[test]
-fn only_exact_renames_apply_without_a_person() {
+fn only_exact_renames_apply_without_approval() {
     use catalog::plan::{Basis, plan_for};
     let all = catalog::policy::Policy::parse(r#"{"rules": [], "otherwise": "apply"}"#).unwrap();
     let basis = Basis {
@@ -296,7 +296,7 @@ fn only_exact_renames_apply_without_a_person() {
         let now = catalog(vec![new]);
         let plan = plan_for(&base, &now, &Capabilities::default(), &basis);
         assert_eq!(plan.changes[0].decision, decision);
-        // The default policy asks in either case.
+        // The default policy requires approval in both cases.
         let careful = self::plan(&base, &now, &Capabilities::default());
         assert_eq!(careful.changes[0].decision, Decision::NeedsAcceptance);
     }

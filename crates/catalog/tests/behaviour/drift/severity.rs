@@ -1,4 +1,4 @@
-//! Every kind of change, with its severity and remedy for destinations that differ.
+//! Every kind of change, with its severity and remedy for different destinations.
 
 use airbyte_protocol::{DestinationSyncMode, SyncMode};
 use catalog::SyncCatalog;
@@ -17,7 +17,7 @@ fn columns(columns: Value) -> Value {
     keyed("orders", columns)
 }
 
-/// The same base with every sync writing the table anew.
+/// The same base with every sync rewriting the table.
 fn overwritten(mut base: SyncCatalog) -> SyncCatalog {
     for entry in &mut base.streams {
         entry.config.sync_mode = SyncMode::FullRefresh;
@@ -26,8 +26,8 @@ fn overwritten(mut base: SyncCatalog) -> SyncCatalog {
     base
 }
 
-/// What a change comes to for a stream with deduplication in three destinations, and for one that
-/// is overwritten.
+/// The expected result for a stream with deduplication in three destinations, and for one that is
+/// overwritten.
 fn expect(old: Value, new: Value, kind: K, dedup: [(D, S, R); 3], overwrite: S) {
     let base = selected(vec![old]);
     for (destination, severity, remedy) in dedup {
@@ -132,7 +132,7 @@ fn field_removed() {
         ],
         S::Warning,
     );
-    // The cursor's and the key's columns are what the stream stands on.
+    // The cursor's and the key's columns are essential to the stream.
     for gone in ["updated_at", "id"] {
         let mut now = columns(json!({}));
         let fields = now["json_schema"]["properties"].as_object_mut().unwrap();
@@ -176,7 +176,7 @@ fn field_renamed_and_moved() {
 fn field_type_changed() {
     let typed = |schema: Value| columns(json!({ "x": schema }));
     let (whole, number) = (json!({ "type": "integer" }), json!({ "type": "number" }));
-    // Widening: what the destination does differs, what is lost does not.
+    // Widening: the destinations' behavior differs, but nothing is lost.
     for destination in [
         D::Postgres,
         D::Sqlite,
@@ -213,7 +213,7 @@ fn field_type_changed() {
         ],
         S::Warning,
     );
-    // SQLite's columns hold texts and numbers alike, so what is there stays.
+    // SQLite's columns hold texts and numbers alike, so existing values stay.
     let base = selected(vec![typed(text())]);
     let now = vec![typed(
         json!({ "type": ["null", "string"], "format": "date" }),
@@ -342,7 +342,7 @@ fn field_recreated() {
         everywhere(S::Info, R::Nothing),
         S::Info,
     );
-    // Names that changed places mix two columns' data.
+    // Swapped names mix two columns' data.
     let two = |a: u32, b: u32| {
         let numbers = json!({ "id": 1, "updated_at": 2, "a": a, "b": b });
         numbered(
@@ -434,7 +434,7 @@ fn resumability_and_metadata_changed() {
 }
 
 #[test]
-fn what_is_not_copied_is_information_whatever_it_is() {
+fn changes_of_what_is_not_synced_are_information() {
     let old = columns(json!({ "x": text(), "y": text() }));
     let mut base = selected(vec![old]);
     base.streams[0].config.selected = false;
@@ -452,7 +452,7 @@ fn what_is_not_copied_is_information_whatever_it_is() {
 }
 
 #[test]
-fn a_nested_change_is_one_change_and_its_ancestors_are_none() {
+fn a_nested_change_is_one_change_without_its_ancestors() {
     let nested = |leaf: Value| {
         let inner = json!({ "type": "object", "properties": { "leaf": leaf } });
         let list = json!({ "type": "array", "items": inner });

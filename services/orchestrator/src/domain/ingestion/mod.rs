@@ -1,5 +1,5 @@
-//! Ingestions: what their callers write as onboardings and changes of connections, and connections
-//! as their callers read them.
+//! Ingestions: converts ingestion requests to onboardings and changes of connections, and
+//! connections to ingestion views.
 
 mod schedule;
 
@@ -16,14 +16,14 @@ use super::request::{has_nul, name_fault};
 
 pub(crate) use schedule::{from_connection, to_connection};
 
-/// Reads `POST /datasource` or `POST /sink`.
+/// Parses `POST /datasource` or `POST /sink`.
 ///
 /// # Errors
-/// Every member that is not usable.
+/// Returns every invalid member.
 pub(crate) fn new_endpoint(body: Map<String, Value>) -> Result<NewEndpoint, Vec<FieldError>> {
     let holds_nul = has_nul(&Value::Object(body.clone()));
     let mut members = Members::of(body);
-    let name: Option<String> = members.required("name", "a string, what people call it");
+    let name: Option<String> = members.required("name", "a string, its name");
     let kind: Option<String> =
         members.required("type", "a string, a connector's name such as `mysql`");
     let config = members.required("config", "an object, the connector's configuration");
@@ -32,7 +32,7 @@ pub(crate) fn new_endpoint(body: Map<String, Value>) -> Result<NewEndpoint, Vec<
         members.fault("name", wrong);
     }
     if kind.as_deref().is_some_and(|kind| kind.trim().is_empty()) {
-        members.fault("type", "name a connector, for instance `mysql`");
+        members.fault("type", "name a connector, for example `mysql`");
     }
     if holds_nul {
         members.fault("", "a NUL character cannot be stored");
@@ -46,10 +46,10 @@ pub(crate) fn new_endpoint(body: Map<String, Value>) -> Result<NewEndpoint, Vec<
     }))
 }
 
-/// Reads `POST /ingestion`.
+/// Parses `POST /ingestion`.
 ///
 /// # Errors
-/// Every member that is not usable.
+/// Returns every invalid member.
 pub(crate) fn new_ingestion(body: Map<String, Value>) -> Result<NewIngestion, Vec<FieldError>> {
     let mut members = Members::of(body);
     let name = members.optional("name", "a string");
@@ -59,13 +59,13 @@ pub(crate) fn new_ingestion(body: Map<String, Value>) -> Result<NewIngestion, Ve
     let schedule = schedule::read(&mut members);
     let status = switch(&mut members);
     let streams = streams(&mut members);
-    let time = "a time as in RFC 3339, for instance `2024-01-01T00:00:00Z`";
+    let time = "a time as in RFC 3339, for example `2024-01-01T00:00:00Z`";
     let created = members.optional("created", time);
     let updated = members.optional("updated", time);
     if let (Some(one), Some(other)) = (destination_id, sink_id)
         && one != other
     {
-        members.fault("sinkId", "names another sink than `destinationId`");
+        members.fault("sinkId", "names a sink other than `destinationId`");
     }
     let read = source_id.map(|source_id| NewIngestion {
         name,
@@ -81,24 +81,27 @@ pub(crate) fn new_ingestion(body: Map<String, Value>) -> Result<NewIngestion, Ve
     if destination_id.or(sink_id).is_none() && !members.is_faulty(&["destinationId", "sinkId"]) {
         members.fault(
             "destinationId",
-            "is required: a sink's id, a UUID; `sinkId` says the same",
+            "is required: a sink's id, a UUID; `sinkId` is an alias",
         );
     }
     members.finish(read)
 }
 
-/// Reads `PATCH /ingestion/{connectionId}`.
+/// Parses `PATCH /ingestion/{connectionId}`.
 ///
 /// # Errors
-/// Every member that is not usable.
+/// Returns every invalid member.
 pub(crate) fn patch(body: Map<String, Value>) -> Result<IngestionPatch, Vec<FieldError>> {
     let mut members = Members::of(body);
-    // Left alone in silence they would be taken for changed.
+    // If ignored silently, they would seem to have been changed.
     for (fixed, instead) in [
-        ("sourceId", "make another ingestion"),
-        ("destinationId", "make another ingestion"),
-        ("sinkId", "make another ingestion"),
-        ("streams", "POST /repair/apply_new_catalog changes them"),
+        ("sourceId", "create another ingestion"),
+        ("destinationId", "create another ingestion"),
+        ("sinkId", "create another ingestion"),
+        (
+            "streams",
+            "use POST /repair/apply_new_catalog to change them",
+        ),
     ] {
         if members.optional::<Value>(fixed, "").is_some() {
             members.fault(fixed, format!("cannot be changed; {instead}"));
@@ -116,7 +119,7 @@ fn switch(members: &mut Members) -> Option<IngestionSwitch> {
     members.optional("status", "`active` or `inactive`")
 }
 
-/// Streams in either spelling of their members.
+/// Streams, in either spelling of their members.
 fn streams(members: &mut Members) -> Option<Vec<catalog::select::StreamRequest>> {
     let given: Vec<Value> = members.optional("streams", "a list of streams")?;
     let mut read = Vec::with_capacity(given.len());
@@ -155,7 +158,7 @@ fn known(mut written: Map<String, Value>) -> Map<String, Value> {
     read
 }
 
-/// A member of an onboarding or of a connection's patch, as callers of this API write it.
+/// Maps a member of an onboarding or of a connection's patch to the ingestion API's name.
 pub(crate) fn field(connection: &str) -> String {
     for (theirs, ours) in [
         ("connection_name", "name"),
@@ -187,7 +190,7 @@ pub(crate) fn view(row: &connection::Model) -> Ingestion {
     }
 }
 
-/// A job as an ingestion's status has it.
+/// A job in the form of an ingestion's status.
 pub(crate) fn job(row: job::Model) -> IngestionJob {
     IngestionJob {
         id: row.airbyte_job_id,
@@ -199,7 +202,7 @@ pub(crate) fn job(row: job::Model) -> IngestionJob {
     }
 }
 
-/// What a connection's status is to become.
+/// The connection status that a switch selects.
 pub(crate) fn desired(switch: IngestionSwitch) -> DesiredStatus {
     match switch {
         IngestionSwitch::Active => DesiredStatus::Active,

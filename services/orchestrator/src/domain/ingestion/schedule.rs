@@ -1,13 +1,13 @@
-//! Schedules of ingestions, which are those of connections in other words.
+//! Converts between the schedules of ingestions and of connections.
 
 use contracts::{IngestionSchedule, IngestionScheduleType, Schedule, ScheduleType, TimeUnit};
 
 use super::Members;
 
-/// What `basic` alone means.
+/// The default of `basic`.
 const EVERY_DAY: (u32, TimeUnit) = (24, TimeUnit::Hours);
 
-/// Reads the member `schedule`; what `basic` alone means is filled in.
+/// Parses the member `schedule`; fills in the default of `basic`.
 pub(super) fn read(members: &mut Members) -> Option<IngestionSchedule> {
     let mut inner = members.object("schedule")?;
     let kind = inner.required("scheduleType", "one of `cron`, `basic`, `manual`");
@@ -25,8 +25,8 @@ pub(super) fn read(members: &mut Members) -> Option<IngestionSchedule> {
     match kind {
         Some(IngestionScheduleType::Cron) => {
             if cron.as_deref().is_none_or(|cron| cron.trim().is_empty()) {
-                let message = "is required with scheduleType `cron`, for instance `0 2 * * *`";
-                // One of the wrong type is told already.
+                let message = "is required with scheduleType `cron`, for example `0 2 * * *`";
+                // A wrong type was already reported.
                 if !inner.is_faulty(&["cronExpression"]) {
                     inner.fault("cronExpression", message);
                 }
@@ -40,13 +40,10 @@ pub(super) fn read(members: &mut Members) -> Option<IngestionSchedule> {
                     (read.units, read.time_unit) = (Some(EVERY_DAY.0), Some(EVERY_DAY.1));
                 }
                 (Some(_), None) if is_read => {
-                    inner.fault(
-                        "timeUnit",
-                        "is required beside `units`, for instance `hours`",
-                    );
+                    inner.fault("timeUnit", "is required with `units`, for example `hours`");
                 }
                 (None, Some(_)) if is_read => {
-                    inner.fault("units", "is required beside `timeUnit`, for instance 24");
+                    inner.fault("units", "is required with `timeUnit`, for example 24");
                 }
                 given => (read.units, read.time_unit) = given,
             }
@@ -57,7 +54,7 @@ pub(super) fn read(members: &mut Members) -> Option<IngestionSchedule> {
     Some(read)
 }
 
-/// The same as a connection's schedule.
+/// Converts to a connection's schedule.
 pub(crate) fn to_connection(schedule: &IngestionSchedule) -> Schedule {
     let letter = |unit| match unit {
         TimeUnit::Minutes => 'm',
@@ -78,7 +75,7 @@ pub(crate) fn to_connection(schedule: &IngestionSchedule) -> Schedule {
     }
 }
 
-/// A connection's schedule as one of an ingestion, as it was written.
+/// Converts a connection's schedule to an ingestion's, as it was written.
 pub(crate) fn from_connection(schedule: &Schedule) -> IngestionSchedule {
     let mut read = IngestionSchedule {
         schedule_type: match schedule.kind {

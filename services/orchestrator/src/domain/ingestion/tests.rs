@@ -1,4 +1,4 @@
-//! Bodies as callers write them.
+//! Request bodies as callers write them.
 
 use contracts::{IngestionScheduleType, Schedule, ScheduleType, TimeUnit};
 use serde_json::json;
@@ -22,7 +22,7 @@ fn scheduled(schedule: Value) -> Result<NewIngestion, Vec<String>> {
 }
 
 #[test]
-fn whatever_was_written_before_reads() {
+fn accepts_all_previously_valid_bodies() {
     for written in [
         json!({"sourceId": SOURCE, "sinkId": SINK, "created": "2024-01-01T00:00:00Z", "updated": "2024-01-01T00:00:00Z"}),
         json!({"name": "postgres-to-s3-daily", "sourceId": SOURCE, "destinationId": SINK,
@@ -41,7 +41,7 @@ fn whatever_was_written_before_reads() {
 }
 
 #[test]
-fn every_member_of_a_wrong_type_is_named() {
+fn names_every_member_of_a_wrong_type() {
     let written = json!({"name": 1, "sourceId": "x", "schedule": {"scheduleType": "hourly", "units": "1"},
         "status": "ACTIVE", "streams": [{"name": "orders", "syncMode": "fast"}, 7], "created": "yesterday"});
     let expected = [
@@ -69,7 +69,7 @@ fn every_member_of_a_wrong_type_is_named() {
 }
 
 #[test]
-fn two_sinks_are_one_too_many() {
+fn rejects_two_sinks() {
     let written = json!({"sourceId": SOURCE, "destinationId": SOURCE, "sinkId": SINK});
     assert_eq!(
         fields(new_ingestion(body(written)).unwrap_err()),
@@ -78,7 +78,7 @@ fn two_sinks_are_one_too_many() {
 }
 
 #[test]
-fn streams_read_in_both_spellings() {
+fn parses_streams_in_both_spellings() {
     let written = json!({"sourceId": SOURCE, "sinkId": SINK, "streams": ["a",
         {"name": "b", "syncMode": "incremental", "destination_sync_mode": "append_dedup",
          "cursorField": ["at"], "primaryKey": [["id"]], "selectedFields": ["id", "at"], "unknown": 1}]});
@@ -92,7 +92,7 @@ fn streams_read_in_both_spellings() {
 }
 
 #[test]
-fn basic_alone_is_every_day_and_says_so() {
+fn basic_without_units_means_every_day_and_is_shown_so() {
     let schedule = scheduled(json!({"scheduleType": "basic"}))
         .unwrap()
         .schedule
@@ -105,7 +105,7 @@ fn basic_alone_is_every_day_and_says_so() {
 }
 
 #[test]
-fn a_schedule_that_is_not_whole_names_what_is_missing() {
+fn an_incomplete_schedule_names_what_is_missing() {
     for (schedule, wrong) in [
         (json!({"scheduleType": "cron"}), "schedule.cronExpression"),
         (
@@ -140,7 +140,7 @@ fn a_schedule_that_is_not_whole_names_what_is_missing() {
 }
 
 #[test]
-fn schedules_come_back_as_they_were_written() {
+fn schedules_are_returned_as_they_were_written() {
     for written in [
         json!({"scheduleType": "cron", "cronExpression": "0 2 * * *"}),
         json!({"scheduleType": "cron", "cronExpression": "0 0 2 ? * MON", "cronTimeZone": "Europe/Berlin"}),

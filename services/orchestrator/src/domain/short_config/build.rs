@@ -1,4 +1,4 @@
-//! From a short configuration to the connector's real one.
+//! Expands a short configuration to the connector's own.
 
 use contracts::FieldError;
 use serde_json::{Map, Value};
@@ -7,17 +7,18 @@ use super::faults::Expanded;
 use super::table::{self, Connector, Field, Kind, Place};
 use super::{ActorKind, places, schema};
 
-/// Which short field wrote what.
+/// Records which short field wrote a value.
 pub(super) struct Written {
-    /// Dotted path in the real configuration.
+    /// Dotted path in the connector's configuration.
     pub(super) real: String,
     /// The short field.
     pub(super) name: String,
-    /// Whether what is below the path is not the caller's, so that the field stands for all of it.
+    /// Whether the content below the path does not come from the caller, so that the field stands
+    /// for all of it.
     pub(super) whole: bool,
 }
 
-/// A real configuration in the making.
+/// A connector configuration under construction.
 pub(super) struct Builder<'a> {
     pub(super) real: Map<String, Value>,
     pub(super) written: Vec<Written>,
@@ -27,7 +28,7 @@ pub(super) struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// Puts what a short field says, unless something else is there already.
+    /// Sets the value of a short field, unless another value is already there.
     pub(super) fn put(&mut self, path: &str, value: Value, name: &str, whole: bool) {
         match places::get(&self.real, path) {
             Some(there) if *there != value => {
@@ -42,14 +43,14 @@ impl Builder<'_> {
         }
     }
 
-    /// Puts what nobody gave, where nothing is and the connector knows it.
+    /// Sets a default where there is no value and the connector knows the member.
     pub(super) fn add(&mut self, path: &str, value: Value) {
         if self.knows(path) && places::get(&self.real, path).is_none() {
             self.insert(path, value);
         }
     }
 
-    /// Notes that a short field wrote what is at `path`.
+    /// Records that a short field wrote the value at `path`.
     pub(super) fn wrote(&mut self, path: &str, name: &str, whole: bool) {
         self.written.push(Written {
             real: path.to_owned(),
@@ -58,7 +59,7 @@ impl Builder<'_> {
         });
     }
 
-    /// Notes what is wrong with a member, by its path in the configuration.
+    /// Adds a fault of a member, by its path in the configuration.
     pub(super) fn fault(&mut self, at: &str, message: &str) {
         let fault = FieldError {
             field: format!("config.{at}"),
@@ -88,7 +89,7 @@ impl Builder<'_> {
             .map(|written| written.name.as_str())
     }
 
-    /// Without a specification everything may be known.
+    /// Without a specification any member may exist.
     fn knows(&self, path: &str) -> bool {
         self.specification
             .is_none_or(|specification| schema::knows(specification, path))
@@ -99,7 +100,7 @@ impl Builder<'_> {
         known.or_else(|| field.places().next())
     }
 
-    /// The value of a short field as the connector wants it, or what is wrong with it.
+    /// Converts a short field's value to the connector's type, or returns its fault.
     fn value(&self, field: &Field, given: &Value) -> Result<Value, String> {
         if let (Some(formats), Some(place)) = (field.formats, self.place(field)) {
             match given {
@@ -139,7 +140,7 @@ impl Builder<'_> {
             if field.places().any(is_there) {
                 continue;
             }
-            // A format that this connector does not have is no default for it.
+            // Skip a default format that this connector does not have.
             if let Ok(value) = self.value(field, &default.value()) {
                 self.add(place.path, value);
             }
@@ -150,7 +151,7 @@ impl Builder<'_> {
     }
 }
 
-/// 3306 and 3306.0, which are the same to a JSON schema.
+/// Accepts 3306 and 3306.0, which are equal in JSON Schema.
 fn integer(value: &Value) -> Option<i64> {
     let whole = |float: f64| (float.fract() == 0.0 && float.abs() < 1e15).then_some(float as i64);
     value.as_i64().or_else(|| value.as_f64().and_then(whole))
@@ -165,15 +166,15 @@ fn expected(what: &str, given: &Value) -> String {
         Value::Array(_) => "an array",
         Value::Object(_) => "an object",
     };
-    format!("must be {what}, and is {is}")
+    format!("must be {what}, but is {is}")
 }
 
-/// The connector's real configuration: short fields where they belong, real ones where they are,
-/// and what the connector wants beside them.
+/// Expands to the connector's configuration: short fields at their places, its own members
+/// unchanged, and what the connector requires in addition.
 ///
 /// # Errors
-/// Every fault of the short fields, by its path as the caller wrote it; with a specification,
-/// every other fault of the configuration too.
+/// Returns every fault of the short fields, with its path as the caller wrote it; given a
+/// specification, every other fault of the configuration as well.
 pub(crate) fn expand(
     role: ActorKind,
     type_name: &str,
@@ -193,8 +194,8 @@ pub(crate) fn expand(
     };
     builder.real.retain(|name, _| passed(name));
     let mut parts = Map::new();
-    // Fields that are called as the connector calls them come first: where two say different
-    // things, the fault is the short one's.
+    // Fields with the same name in both forms come first: if two values contradict each other, the
+    // fault names the short field.
     let is_short = |field: &&Field| field.part || !field.real.contains(&field.name);
     let (short, own): (Vec<&Field>, Vec<&Field>) = connector.fields.iter().partition(is_short);
     for field in own.into_iter().chain(short) {
@@ -238,7 +239,7 @@ pub(crate) fn expand(
     Err(with_others(faults, &expanded, specification, config))
 }
 
-/// The faults, and those that the specification finds in the rest of the configuration.
+/// Adds the faults that the specification finds in the rest of the configuration.
 fn with_others(
     mut faults: Vec<FieldError>,
     expanded: &Expanded,
@@ -247,7 +248,7 @@ fn with_others(
 ) -> Vec<FieldError> {
     for other in specification.map_or_else(Vec::new, |all| expanded.faults(all)) {
         let name = other.field.trim_start_matches("config.");
-        // What was left out because of its fault is not missing.
+        // A member that was omitted because of its fault is not missing.
         let others = expanded.others(name);
         let is_told = faults.iter().any(|fault| {
             let told = fault.field.trim_start_matches("config.");

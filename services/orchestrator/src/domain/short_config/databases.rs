@@ -1,5 +1,5 @@
-//! Connectors to relational databases: their own names are short already, but for schemas, and
-//! for objects that some versions want and others do not.
+//! Connectors for relational databases: their own names are short already, except for schemas and
+//! for objects that only some versions require.
 
 use super::ActorKind;
 use super::table::{Added, Connector, Field, Scalar};
@@ -13,7 +13,7 @@ const PASSWORD: Field = Field::text("password", &["password"], "The user's passw
 const SCHEMA: Field = Field::text(
     "schema",
     &["schemas[]"],
-    "The one schema to read; without it and `schemas`, what the connector reads by default.",
+    "The one schema to read; without it and `schemas`, the connector's default.",
 );
 const SCHEMAS: Field = Field::list(
     "schemas",
@@ -75,7 +75,7 @@ pub(super) static SOURCE_MSSQL: Connector = Connector {
         DATABASE,
         SCHEMA,
         SCHEMAS,
-        // Newer versions take a service principal instead.
+        // Newer versions accept a service principal instead.
         Field::text("username", &["username"], "The user to connect as."),
         PASSWORD,
     ],

@@ -1,4 +1,4 @@
-//! What a connector's JSON schema finds wrong, told by the paths that the caller wrote.
+//! Reports the violations of a connector's JSON schema with the paths that the caller wrote.
 
 use contracts::FieldError;
 use serde_json::{Map, Value};
@@ -8,16 +8,16 @@ use super::schema;
 use super::table::{Connector, Field};
 use super::violations::{self, Segment, Violation};
 
-/// How near a name has to be to be taken for another, from 0 to 1.
+/// Minimum similarity, from 0 to 1, for suggesting a name.
 const NEAR: f64 = 0.85;
 
-/// A connector's real configuration, and how its caller wrote it. Holds secrets: never logged.
+/// A connector's configuration, and how its caller wrote it. Contains secrets: never logged.
 pub(crate) struct Expanded {
-    /// The connector's real configuration.
+    /// The connector's own configuration.
     pub(crate) configuration: Value,
     connector: Option<&'static Connector>,
     written: Vec<Written>,
-    /// The caller's members that are no short fields.
+    /// The caller's members that are not short fields.
     passed: Vec<String>,
 }
 
@@ -46,16 +46,17 @@ impl Expanded {
         }
     }
 
-    /// Every fault that the connector's JSON schema finds, by its path as the caller wrote it. No
-    /// text repeats a value. None when the schema is not usable: Airbyte decides then.
+    /// Returns every violation of the connector's JSON schema, by its path as the caller wrote it.
+    /// No message repeats a value. Returns none if the schema is unusable: Airbyte decides then.
     pub(crate) fn faults(&self, specification: &Value) -> Vec<FieldError> {
         let mut faults: Vec<FieldError> = Vec::new();
         for (at, violation) in violations::find(specification, &self.configuration) {
             let (field, message) = match violation {
                 Violation::Missing { of } => self.missing(specification, &at, &of),
-                Violation::Unknown => {
-                    (self.path(&at), "is no setting of this connector".to_owned())
-                }
+                Violation::Unknown => (
+                    self.path(&at),
+                    "is not a setting of this connector".to_owned(),
+                ),
                 Violation::Other(message) => (self.path(&at), message),
             };
             let fault = FieldError { field, message };
@@ -66,7 +67,7 @@ impl Expanded {
         faults
     }
 
-    /// A path in the real configuration as the caller wrote it.
+    /// Converts a path in the connector's configuration to what the caller wrote.
     fn path(&self, at: &[Segment]) -> String {
         let depth = |written: &Written| written.real.split('.').count();
         let is_above = |written: &&Written| {
@@ -107,13 +108,13 @@ impl Expanded {
         if !is_inside_own
             && let Some(near) = self.near(specification, &names.map(Option::unwrap_or_default))
         {
-            message.push_str(&format!("; did you mean it by `{near}`?"));
+            message.push_str(&format!("; did you misspell it as `{near}`?"));
         }
         (path, message)
     }
 
-    /// The short field to name for a real one that is missing: the one that goes there, or the
-    /// one that makes the object there.
+    /// The short field to name for a missing member: the one that writes it, or the one that
+    /// creates its object.
     fn field(&self, real: &str) -> Option<&'static Field> {
         let fields = self.connector?.fields;
         let goes_there = |field: &&Field| field.places().any(|place| place.path == real);
@@ -134,7 +135,7 @@ impl Expanded {
             .or_else(|| fields.iter().find(goes_below))
     }
 
-    /// The short fields that could be given instead of this one.
+    /// The short fields that are alternatives to this one.
     pub(super) fn others(&self, name: &str) -> Vec<&'static str> {
         let fields = self.connector.map_or(&[][..], |connector| connector.fields);
         let Some(field) = fields.iter().find(|field| field.name == name) else {
@@ -146,7 +147,7 @@ impl Expanded {
             .collect()
     }
 
-    /// The caller's member that the connector does not know and that is nearest to these names.
+    /// The caller's unknown member with the most similar name.
     fn near(&self, specification: &Value, names: &[&str]) -> Option<&str> {
         let likeness = |member: &str| {
             (names.iter())

@@ -1,4 +1,4 @@
-//! Names that stand for a variant of an object: `parquet` for `{"format_type": "Parquet"}`.
+//! Names for the variants of an object: `parquet` stands for `{"format_type": "Parquet"}`.
 
 use serde_json::{Map, Value};
 
@@ -7,9 +7,9 @@ use super::places;
 /// The variants of one object.
 #[derive(Debug)]
 pub(super) struct Formats {
-    /// The member that tells the variant.
+    /// The member that selects the variant.
     pub(super) tag: &'static str,
-    /// Each variant.
+    /// All variants.
     pub(super) all: &'static [Format],
 }
 
@@ -18,18 +18,18 @@ pub(super) struct Formats {
 pub(super) struct Format {
     /// The name people use.
     pub(super) name: &'static str,
-    /// What the connector calls it.
+    /// The connector's name for it.
     pub(super) constant: &'static str,
-    /// What the connector requires beside the tag: dotted path and text.
+    /// What the connector requires in addition to the tag: dotted path and text.
     pub(super) with: &'static [(&'static str, &'static str)],
 }
 
 impl Formats {
-    /// The object that `name` stands for. `allowed` are the variants this connector has, none when
-    /// that is not known.
+    /// The object that `name` stands for. `allowed` lists the variants of this connector; empty if
+    /// unknown.
     ///
     /// # Errors
-    /// What is wrong with the name.
+    /// Returns what is wrong with the name.
     pub(super) fn object(&self, name: &str, allowed: &[&str]) -> Result<Value, String> {
         let wanted = name.trim();
         let known = self.all.iter().find(|format| {
@@ -45,12 +45,12 @@ impl Formats {
             }
         };
         let Some(constant) = constant else {
-            return Err(format!("is none of {}", self.names(allowed)));
+            return Err(format!("is not one of {}", self.names(allowed)));
         };
         let mut object = Map::from_iter([(self.tag.to_owned(), Value::from(constant))]);
         for (path, text) in known.into_iter().flat_map(|format| format.with) {
             places::put(&mut object, path, Value::from(*text))
-                .expect("an object with a tag alone has nothing in the way");
+                .expect("an object with only a tag has nothing in the way");
         }
         Ok(Value::Object(object))
     }

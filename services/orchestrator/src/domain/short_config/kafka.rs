@@ -1,4 +1,4 @@
-//! The Kafka source: topics by name become the pattern that the connector subscribes to.
+//! The Kafka source: topic names become the pattern that the connector subscribes to.
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ use super::table::{Added, Connector, Field, Scalar};
 const SUBSCRIPTION: &str = "subscription";
 const TOPIC_PATTERN: &str = "subscription.topic_pattern";
 
-/// What means something in a pattern; a backslash before it takes that away.
+/// The special characters of a pattern; a backslash escapes them.
 const META: &str = r"\.[]{}()*+?^$|";
 
 static FORMATS: Formats = Formats {
@@ -126,7 +126,7 @@ fn quoted(name: &str) -> String {
     quoted
 }
 
-/// The names in a pattern that is nothing but names.
+/// The names in a pattern that consists only of names.
 fn unquoted(pattern: &str) -> Option<Vec<String>> {
     let mut names = vec![String::new()];
     let mut chars = pattern.chars();

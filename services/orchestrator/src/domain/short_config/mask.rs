@@ -1,4 +1,4 @@
-//! Hiding what is secret in a configuration.
+//! Masks secrets in a configuration.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::schema::{element, member, variants};
 use super::{ActorKind, table};
 
-/// What answers show in place of a secret.
+/// Replaces a secret in responses.
 pub(crate) const MASK: &str = "**********";
 
-/// Words in the names of secrets: without a specification nothing else tells them.
+/// Words in names that indicate a secret, for use without a specification.
 const SECRET: [&str; 11] = [
     "password",
     "passphrase",
@@ -25,9 +25,9 @@ const SECRET: [&str; 11] = [
     "jaas",
 ];
 
-/// The configuration with each secret masked: what the specification marks `airbyte_secret` in
-/// any variant, what a short field calls secret, passwords in addresses; without a specification,
-/// also every text whose name tells that it is one.
+/// Masks each secret: what the specification marks `airbyte_secret` in any variant, what a short
+/// field marks as secret, and passwords in addresses; without a specification, also every text
+/// whose name indicates a secret.
 pub(crate) fn mask(
     role: ActorKind,
     type_name: &str,
@@ -58,7 +58,7 @@ pub(crate) fn mask(
     masked
 }
 
-/// Collects the JSON pointers of what these schemas mark.
+/// Collects the JSON pointers of members that these schemas mark as secret.
 fn marked<'a>(
     root: &'a Value,
     schemas: &[&'a Value],
@@ -89,7 +89,7 @@ fn marked<'a>(
     }
 }
 
-/// The schemas of members that are not named.
+/// The schemas of members without a declared name.
 fn others<'a>(schemas: &[&'a Value]) -> Vec<&'a Value> {
     let patterns = |schema: &'a Value| schema.get("patternProperties").and_then(Value::as_object);
     let patterns = schemas.iter().copied().filter_map(patterns);
@@ -101,7 +101,7 @@ fn others<'a>(schemas: &[&'a Value]) -> Vec<&'a Value> {
         .collect()
 }
 
-/// Collects the JSON pointers of texts under a name that tells a secret.
+/// Collects the JSON pointers of texts whose name indicates a secret.
 fn named(value: &Value, is_secret: bool, pointer: &str, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(members) => {
@@ -143,7 +143,8 @@ fn addresses(value: &mut Value) {
 
 fn without_password(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
-    // The last `@`: a password may hold one, and is rather masked with too much than in part.
+    // The last `@`: a password may contain one, and masking too much is better than masking too
+    // little.
     let (user, host) = rest.rsplit_once('@')?;
     let (name, _) = user.split_once(':')?;
     Some(format!("{scheme}://{name}:{MASK}@{host}"))

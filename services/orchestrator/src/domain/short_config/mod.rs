@@ -1,7 +1,7 @@
-//! Short configurations: what people write for a common connector, and the connector's own
-//! configuration, which is what Airbyte gets. Real names are accepted beside short ones; a
-//! connector without a table takes its own configuration only. `docs/short_configurations.md`
-//! tells the rules.
+//! Short configurations: what people write for a common connector, in contrast to the connector's
+//! own configuration, which Airbyte gets. The connector's own names are accepted too; a connector
+//! without a table accepts only its own configuration. `docs/short_configurations.md` describes the
+//! rules.
 
 mod build;
 mod databases;
@@ -27,8 +27,8 @@ pub(crate) use mask::mask;
 pub(crate) use shorten::shorten;
 pub(crate) use table::Field;
 
-/// The name people use for a connector: `mongodb`, `postgres`, `s3`. That is the last part of its
-/// image without `source-`, `destination-` and `-v2`; without an image, its name.
+/// The short name of a connector: `mongodb`, `postgres`, `s3`. It is the last segment of its image
+/// without `source-`, `destination-` and `-v2`; without an image, its name.
 pub(crate) fn type_name(definition: &Definition) -> String {
     let short = definition.short_name();
     if short.is_empty() {
@@ -38,7 +38,7 @@ pub(crate) fn type_name(definition: &Definition) -> String {
 }
 
 /// The short fields of a common connector, in the order in which a person fills them in; none for
-/// the others.
+/// other connectors.
 pub(crate) fn fields(role: ActorKind, type_name: &str) -> Option<&'static [Field]> {
     table::connector(role, type_name).map(|connector| connector.fields)
 }

@@ -1,4 +1,4 @@
-//! The MongoDB source: everything is in `database_config`, and host and port in its connection
+//! The MongoDB source: all members are in `database_config`, and host and port in its connection
 //! string.
 
 use std::net::Ipv6Addr;
@@ -41,7 +41,7 @@ pub(super) static SOURCE: Connector = Connector {
         Field::text(
             "username",
             &["database_config.username"],
-            "The user to connect as; Atlas wants one.",
+            "The user to connect as; required by Atlas.",
         ),
         Field::text(
             "password",
@@ -52,7 +52,7 @@ pub(super) static SOURCE: Connector = Connector {
         Field::text(
             "auth_source",
             &["database_config.auth_source"],
-            "The database that knows the user.",
+            "The database that authenticates the user.",
         )
         .or(Scalar::Text("admin")),
     ],
@@ -70,7 +70,8 @@ fn compose(parts: &Map<String, Value>, builder: &mut Builder<'_>) {
         },
         (None, Some(_)) => builder.fault(
             "port",
-            "goes with `host`, which is not given; a `connection_string` holds its own ports",
+            "is only valid with `host`, which is missing; a `connection_string` contains its own \
+             ports",
         ),
         (None, None) => {}
     }
@@ -107,7 +108,7 @@ fn connection_string(host: &str, port: i64) -> Result<String, (&'static str, &'s
     if host.contains("://") {
         return Err((
             "host",
-            "is a connection string: give it as `connection_string`",
+            "is a connection string: set it as `connection_string`",
         ));
     }
     if !(1..=65535).contains(&port) {
@@ -123,13 +124,14 @@ fn connection_string(host: &str, port: i64) -> Result<String, (&'static str, &'s
     if host.is_empty() || host.contains(foreign) {
         return Err((
             "host",
-            "must be the name or address of one server; the port goes into `port`, several servers into `connection_string`",
+            "must be the name or address of one server; set the port in `port`, several servers \
+             in `connection_string`",
         ));
     }
     Ok(format!("mongodb://{host}:{port}/"))
 }
 
-/// The way back, for exactly what [`connection_string`] makes.
+/// Parses exactly what [`connection_string`] produces.
 fn host_and_port(text: &str) -> Option<(String, i64)> {
     let (host, port) = (text.strip_prefix("mongodb://")?.strip_suffix('/')?).rsplit_once(':')?;
     let port = port.parse().ok()?;

@@ -1,8 +1,8 @@
-//! Places in a configuration, by dotted paths: `database_config.username`, `streams.0.name`.
+//! Access by dotted paths within a configuration: `database_config.username`, `streams.0.name`.
 
 use serde_json::{Map, Value};
 
-/// What is at `path`; null counts as nothing.
+/// The value at `path`; null counts as absent.
 pub(super) fn get<'a>(configuration: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     let mut segments = path.split('.');
     let mut found = configuration.get(segments.next()?)?;
@@ -16,10 +16,10 @@ pub(super) fn get<'a>(configuration: &'a Map<String, Value>, path: &str) -> Opti
     (!found.is_null()).then_some(found)
 }
 
-/// Puts `value` at `path` and makes the objects on the way.
+/// Sets the value at `path` and creates the objects on the way.
 ///
 /// # Errors
-/// The path of what is on the way and is no object.
+/// Returns the path of the member on the way that is not an object.
 pub(super) fn put(
     configuration: &mut Map<String, Value>,
     path: &str,
@@ -39,7 +39,7 @@ pub(super) fn put(
     }
 }
 
-/// Takes away what is at `path`, and the objects that are empty without it.
+/// Removes the value at `path`, and the objects that become empty.
 pub(super) fn remove(configuration: &mut Map<String, Value>, path: &str) {
     let Some((first, rest)) = path.split_once('.') else {
         configuration.shift_remove(path);
@@ -59,7 +59,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_is_put_is_found_and_taken_away_without_a_trace() {
+    fn a_value_is_set_found_and_removed_without_a_trace() {
         let mut configuration = Map::new();
         put(&mut configuration, "a.b.c", json!(1)).unwrap();
         put(&mut configuration, "a.d", json!([{"e": 2}])).unwrap();
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_way_is_named() {
+    fn names_the_obstacle() {
         let mut configuration = Map::new();
         put(&mut configuration, "a.b", json!("text")).unwrap();
         assert_eq!(

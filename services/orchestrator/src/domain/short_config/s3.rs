@@ -1,4 +1,4 @@
-//! S3 as source and as destination. The source wants streams; short fields describe one.
+//! S3 as source and as destination. The source requires streams; short fields describe one.
 
 use serde_json::{Map, Value, json};
 
@@ -218,7 +218,7 @@ fn decompose(rest: &mut Map<String, Value>, short: &mut Map<String, Value>) {
     if name != default_name(folder, rest) {
         found.insert("stream_name".to_owned(), name.into());
     }
-    // Short names that would mean nothing or something else beside the rest.
+    // Short names that would be meaningless or ambiguous next to the rest.
     if found.is_empty() || rest.contains_key("format") {
         return;
     }

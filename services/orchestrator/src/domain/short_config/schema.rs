@@ -1,11 +1,11 @@
-//! Looking things up in a connector's JSON schema: what it knows, whichever variant it is in.
+//! Lookups in a connector's JSON schema, across all variants.
 
 use std::collections::HashSet;
 
 use serde_json::Value;
 
-/// These schemas and every variant of them: through `$ref`, `oneOf`, `anyOf`, `allOf` and the like.
-/// Ends also where schemas refer to each other in a circle.
+/// These schemas and all their variants: through `$ref`, `oneOf`, `anyOf`, `allOf` and similar.
+/// Terminates for circular references.
 pub(super) fn variants<'a>(root: &'a Value, schemas: Vec<&'a Value>) -> Vec<&'a Value> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();
@@ -37,13 +37,13 @@ pub(super) fn variants<'a>(root: &'a Value, schemas: Vec<&'a Value>) -> Vec<&'a 
     found
 }
 
-/// The schemas of a member with this name, by every variant.
+/// The schemas of a member with this name, across all variants.
 pub(super) fn member<'a>(root: &'a Value, schemas: &[&'a Value], name: &str) -> Vec<&'a Value> {
     let named = |schema: &&'a Value| schema.get("properties")?.get(name);
     variants(root, schemas.iter().filter_map(named).collect())
 }
 
-/// The schemas of an element at this index, by every variant.
+/// The schemas of an element at this index, across all variants.
 pub(super) fn element<'a>(root: &'a Value, schemas: &[&'a Value], index: usize) -> Vec<&'a Value> {
     let listed = |schema: &&'a Value| {
         let positions = schema.get("prefixItems").or_else(|| schema.get("items"))?;
@@ -72,7 +72,7 @@ pub(super) fn knows(specification: &Value, path: &str) -> bool {
     !at(specification, path).is_empty()
 }
 
-/// The texts that the specification allows at this dotted path, where it lists them.
+/// The texts that the specification allows at this dotted path, if it lists them.
 pub(super) fn constants<'a>(specification: &'a Value, path: &str) -> Vec<&'a str> {
     let mut found: Vec<&str> = Vec::new();
     for schema in at(specification, path) {
@@ -98,7 +98,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn properties_are_found_in_variants_references_and_elements() {
+    fn finds_properties_in_variants_references_and_elements() {
         let specification = json!({
             "properties": {
                 "auth": {"oneOf": [

@@ -1,12 +1,12 @@
-//! From a connector's real configuration to its short form, for answers.
+//! Converts a connector's configuration to its short form, for responses.
 
 use serde_json::{Map, Value};
 
 use super::table::{Field, Place};
 use super::{ActorKind, places, table};
 
-/// The short form of a real configuration, masked or not: short names where there are any, real
-/// ones for the rest, and nothing that [`super::expand`] adds of itself, but for a port and a
+/// The short form of a connector's configuration, masked or not: short names where they exist, the
+/// connector's own for the rest, and nothing that [`super::expand`] adds, except a port and a
 /// schema, which people want to see.
 pub(crate) fn shorten(role: ActorKind, type_name: &str, configuration: &Value) -> Value {
     let (Some(connector), Value::Object(real)) = (table::connector(role, type_name), configuration)
@@ -25,7 +25,7 @@ pub(crate) fn shorten(role: ActorKind, type_name: &str, configuration: &Value) -
         }) else {
             continue;
         };
-        // Another member of this name has to keep its meaning.
+        // Another member with this name must keep its meaning.
         let is_taken = place.path != field.name && rest.contains_key(field.name);
         if is_taken || found.contains_key(field.name) {
             continue;
@@ -51,7 +51,7 @@ pub(crate) fn shorten(role: ActorKind, type_name: &str, configuration: &Value) -
     Value::Object(short)
 }
 
-/// What the caller would write for a real value, where there is such a thing.
+/// What the caller would write for a connector's value, if there is such a form.
 fn short_value(field: &Field, place: Place, real: &Value) -> Option<Value> {
     if let Some(formats) = field.formats {
         return formats.name(real).map(Value::from);

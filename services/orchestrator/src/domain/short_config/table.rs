@@ -1,5 +1,5 @@
-//! What the tables of common connectors are made of: short fields, where each goes, and what a
-//! configuration needs beside them.
+//! The building blocks of the connector tables: short fields, their places, and what a
+//! configuration requires in addition.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use super::build::Builder;
 use super::formats::Formats;
 use super::{ActorKind, databases, kafka, mongodb, s3};
 
-/// What a short field takes.
+/// The type of a short field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
@@ -20,7 +20,7 @@ pub(crate) enum Kind {
     Array,
 }
 
-/// What is taken for a field that is not given.
+/// The default of a field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Scalar {
@@ -39,35 +39,35 @@ impl Scalar {
     }
 }
 
-/// A short field of a common connector; what is serialised is what a listing shows.
+/// A short field of a common connector; the serialized members are those of the listing.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Field {
     /// Its name.
     pub(crate) name: &'static str,
-    /// What it takes.
+    /// Its type.
     #[serde(rename = "type")]
     pub(crate) kind: Kind,
-    /// Whether every version of the connector that is known here wants it.
+    /// Whether every known version of the connector requires it.
     pub(crate) required: bool,
-    /// Whether answers mask it.
+    /// Whether responses mask it.
     pub(crate) secret: bool,
-    /// What is taken when it is not given.
+    /// Its default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) default: Option<Scalar>,
-    /// What it is for.
+    /// Its purpose.
     pub(crate) description: &'static str,
-    /// Where it goes: the first of these that the connector knows, or the first. `[]` at the end
-    /// says that the place is a list and the value its only element.
+    /// Its place: the first of these that the connector knows, or the first one. A trailing `[]`
+    /// means that the place is a list and the value its only element.
     #[serde(skip)]
     pub(super) real: &'static [&'static str],
-    /// Whether an answer tells the default too.
+    /// Whether a response includes the default.
     #[serde(skip)]
     pub(super) shown: bool,
-    /// Whether the connector's `compose` puts it.
+    /// Whether the connector's `compose` sets it.
     #[serde(skip)]
     pub(super) part: bool,
-    /// The names that stand for a variant of the object at its place.
+    /// The names of the variants of the object at its place.
     #[serde(skip)]
     pub(super) formats: Option<&'static Formats>,
 }
@@ -147,13 +147,13 @@ impl Field {
         self
     }
 
-    /// The places it may go to.
+    /// Its possible places.
     pub(super) fn places(&self) -> impl Iterator<Item = Place> {
         self.real.iter().map(|real| Place::parse(real))
     }
 }
 
-/// Where a value goes.
+/// The place of a value.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     /// Its dotted path.
@@ -174,11 +174,11 @@ impl Place {
     }
 }
 
-/// An object that versions of a connector require and that means the same as leaving it out.
+/// An object that some versions of a connector require and that is equivalent to omitting it.
 pub(super) struct Added {
     /// The member.
     pub(super) at: &'static str,
-    /// The member of the object that tells its variant.
+    /// The member of the object that selects its variant.
     pub(super) tag: &'static str,
     /// The variant.
     pub(super) constant: &'static str,
@@ -193,10 +193,10 @@ impl Added {
     }
 }
 
-/// Puts the parts that the caller gave, by their short names.
+/// Sets the parts that the caller gave, by their short names.
 type Compose = fn(&Map<String, Value>, &mut Builder<'_>);
 
-/// Moves out of a real configuration what parts can say, to their short names.
+/// Moves what parts can express from a connector's configuration to their short names.
 type Decompose = fn(&mut Map<String, Value>, &mut Map<String, Value>);
 
 /// A common connector.
@@ -226,7 +226,7 @@ pub(super) static COMMON: [&Connector; 8] = [
     &s3::DESTINATION,
 ];
 
-/// The common connector of this name.
+/// Returns the common connector with this name.
 pub(super) fn connector(role: ActorKind, type_name: &str) -> Option<&'static Connector> {
     (COMMON.iter().copied())
         .find(|connector| connector.role == role && connector.type_name == type_name)

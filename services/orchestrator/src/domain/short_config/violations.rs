@@ -1,5 +1,5 @@
-//! What of a value breaks a JSON schema, with variants told apart: where a member selects one,
-//! what breaks that one; where it selects none, what it could be.
+//! Finds the violations of a JSON schema and distinguishes variants: if a member selects one,
+//! reports what violates that variant; otherwise, which variants are possible.
 
 use jsonschema::error::ValidationErrorKind as Kind;
 use jsonschema::paths::{Location, LocationSegment};
@@ -9,24 +9,24 @@ use super::schema::variants;
 
 const MORE_THAN_ONE: &str = "fits more than one of its variants";
 
-/// Schemas may refer to themselves; configurations are never this deep.
+/// Schemas may be recursive; configurations are never this deep.
 const DEPTH_MAX: usize = 32;
 
-/// A step on the way to a value.
+/// A segment of the path to a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Segment {
     Name(String),
     Index(usize),
 }
 
-/// What is wrong at a place.
+/// A violation at a path.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Violation {
-    /// A property is not there; what it may be, where only a few texts are allowed.
+    /// A property is missing; with its allowed values, if there are only a few.
     Missing { of: Vec<String> },
-    /// A property is there that may not be.
+    /// A property is not allowed.
     Unknown,
-    /// Anything else, in words that repeat no value.
+    /// Anything else, in words that do not repeat a value.
     Other(String),
 }
 
@@ -55,11 +55,11 @@ pub(super) fn written(path: &[Segment]) -> String {
 
 type Found = Vec<(Vec<Segment>, Violation)>;
 
-/// Every violation, by its path.
+/// Returns every violation, by its path.
 pub(super) fn find(specification: &Value, value: &Value) -> Found {
     let mut found = Vec::new();
     collect(specification, value, &[], 0, &mut found);
-    // An object of a wrong type fits no variant either: that is one fault, not two.
+    // An object of a wrong type also fits no variant: that is one fault, not two.
     let mut kept: Found = Vec::new();
     for (at, violation) in found {
         let is_told = kept.iter().any(|(there, _)| *there == at);
@@ -74,7 +74,7 @@ fn collect(schema: &Value, value: &Value, above: &[Segment], depth: usize, found
     let validator = match jsonschema::validator_for(schema) {
         Ok(validator) => validator,
         Err(error) => {
-            // Some connectors publish schemas that no validator takes; Airbyte decides then.
+            // Some connectors publish schemas that validators reject; Airbyte decides then.
             tracing::warn!(error = %error.masked(), "the connector's specification is not a usable JSON schema");
             return;
         }
@@ -158,7 +158,7 @@ fn choose(
     {
         None => {
             let of: Vec<String> = constants.iter().map(|text| format!("`{text}`")).collect();
-            let message = format!("`{tag}` is none of {}", of.join(", "));
+            let message = format!("`{tag}` is not one of {}", of.join(", "));
             found.push((at, Violation::Other(message)));
         }
         Some(chosen) => {
@@ -172,7 +172,7 @@ fn choose(
     }
 }
 
-/// The member that selects a branch: in each of them a text of its own.
+/// The member that selects a branch: it has a different text in each of them.
 fn tag<'a>(root: &'a Value, branches: &'a [Value]) -> Option<(&'a str, Vec<&'a str>)> {
     let first = variants(root, branches.iter().take(1).collect());
     let names = (first.iter())
@@ -194,7 +194,7 @@ fn tag<'a>(root: &'a Value, branches: &'a [Value]) -> Option<(&'a str, Vec<&'a s
     None
 }
 
-/// The only text that a schema allows, whichever way it says so.
+/// The only text that a schema allows, in either notation.
 fn constant(schema: &Value) -> Option<&str> {
     let listed = schema.get("enum").and_then(Value::as_array);
     let only = match listed.map(Vec::as_slice) {
@@ -204,7 +204,7 @@ fn constant(schema: &Value) -> Option<&str> {
     schema.get("const").or(only).and_then(Value::as_str)
 }
 
-/// A branch as a schema of its own, with what it may refer to.
+/// A branch as a separate schema, with the definitions that it may refer to.
 fn alone(root: &Value, branch: &Value) -> Value {
     let mut branch = branch.clone();
     if let (Some(branch), Some(root)) = (branch.as_object_mut(), root.as_object()) {
@@ -219,7 +219,7 @@ fn alone(root: &Value, branch: &Value) -> Value {
     branch
 }
 
-/// What is wrong with a value for branches that no member tells apart.
+/// The fault of a value for branches that no member distinguishes.
 fn misfit(root: &Value, branches: &[Value], value: &Value, fits: &str) -> String {
     let words = |key: &'static str| -> Option<Vec<&str>> {
         let word = |branch| {

@@ -1,5 +1,6 @@
-//! Making a source or destination, as a durable operation: made, checked, stored. What fails is
-//! taken back, and so is what a process leaves that dies on the way: nobody has its id yet.
+//! Creates a source or destination as a durable operation: create, check, store. A failure is
+//! rolled back, and so is the work of a process that crashes on the way, because no caller has the
+//! id yet.
 
 use contracts::{ErrorCode, FieldError, NewEndpoint};
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ use crate::flows::settle::{self, SETTLING};
 use crate::flows::{Error, actors, prepare};
 use crate::state::State;
 
-/// What an operation keeps of a request: whatever is needed to take it back.
+/// What an operation stores of a request: everything needed to roll it back.
 #[derive(Debug, Serialize, Deserialize)]
 struct Stored {
     kind: String,
@@ -33,18 +34,18 @@ struct Stored {
     connector: String,
 }
 
-/// One to be, with everything that is known before the first effect.
+/// The creation of an actor, with everything that is known before the first effect.
 struct Making<'a> {
     state: &'a State,
     new: NewActor,
     definition: Definition,
     specification: Option<Value>,
-    /// Holds secrets: never logged, never stored.
+    /// Contains secrets: never logged, never stored.
     configuration: Value,
     mark: String,
 }
 
-/// Makes one; with `check`, only if its connector says that it works.
+/// Creates an actor; with `check`, only if its connector's check succeeds.
 pub(crate) async fn run(
     state: State,
     kind: ActorKind,
@@ -75,7 +76,7 @@ pub(crate) async fn run(
     drop(keeper);
     match made {
         Ok(actor) => {
-            tracing::info!(actor.id = %actor.id, "made the {} `{}`", kind.as_str(), request.name);
+            tracing::info!(actor.id = %actor.id, "created the {} `{}`", kind.as_str(), request.name);
             let specification = making.specification.as_ref();
             let definition = Some(&making.definition);
             Ok(Shown::whole(
@@ -87,12 +88,13 @@ pub(crate) async fn run(
             ))
         }
         Err(error) => {
-            tracing::warn!(operation.id = %lease.operation_id, %error, "a {} could not be made; undoing it", kind.as_str());
+            tracing::warn!(operation.id = %lease.operation_id, %error, "failed to create a {}; \
+                                                                        rolling back", kind.as_str());
             let workspace = Some(making.new.workspace_id);
             let undone = undo(&state, &lease, kind, workspace, &chain(&error), uncertain).await;
             if let Err(undo_error) = undone {
-                // The lease runs out, and the worker goes on undoing until Airbyte answers.
-                tracing::warn!(operation.id = %lease.operation_id, error = %chain(&undo_error), "undoing it is left to the worker");
+                // The lease expires, and the worker continues the rollback until Airbyte responds.
+                tracing::warn!(operation.id = %lease.operation_id, error = %chain(&undo_error), "rollback left to the worker");
             }
             Err(error)
         }
@@ -192,7 +194,7 @@ impl Making<'_> {
             Err(error) => error,
         };
         if error.is_ambiguous() {
-            // It may have been made all the same: then it is ours, by its mark.
+            // It may have been created anyway: then its tag identifies it as ours.
             return match settle::look_for(|| self.marked()).await? {
                 Some(found) => Ok(Acted::made(found.clone(), found.id)),
                 None => Err(error.into()),
@@ -235,7 +237,7 @@ impl Making<'_> {
                 };
                 Error::Refused {
                     code,
-                    detail: format!("{said}; `?check=false` makes it without trying"),
+                    detail: format!("{said}; `?check=false` creates it without a check"),
                     fields: vec![fault],
                     members: Vec::new(),
                 }
@@ -246,19 +248,19 @@ impl Making<'_> {
     }
 }
 
-/// Takes back what a process began that stopped.
+/// Rolls back what a crashed process started.
 pub(crate) async fn recover(
     state: &State,
     operation: &operation::Model,
     lease: &Lease,
 ) -> Result<(), Error> {
     let kind = kind_of(operation)?;
-    let reason = "the process that made it stopped before it was made; make it again";
+    let reason = "the process that was creating it stopped before it finished; create it again";
     let workspace = operation.workspace_id;
     undo(state, lease, kind, workspace, reason, true).await
 }
 
-/// Removes what a create made after its time-out.
+/// Deletes what a create produced after its timeout.
 pub(crate) async fn sweep(state: &State, operation: &operation::Model) -> Result<(), Error> {
     let kind = kind_of(operation)?;
     let Some(workspace) = operation.workspace_id else {
@@ -269,7 +271,8 @@ pub(crate) async fn sweep(state: &State, operation: &operation::Model) -> Result
     let keep = row.and_then(|row| row.airbyte_id);
     let removed = remove_marked(state, kind, workspace, id, keep).await?;
     if removed > 0 {
-        tracing::warn!(operation.id = %operation.id, removed, "removed what a create made after its time-out");
+        tracing::warn!(operation.id = %operation.id, removed, "deleted what a create produced \
+                                                               after its timeout");
     }
     Ok(())
 }
@@ -315,7 +318,7 @@ async fn remove_marked(
     for actor in listed {
         if actor.name.ends_with(&mark) && keep != Some(actor.id) {
             state.airbyte.actor_delete(kind, actor.id).await?;
-            tracing::info!(actor.id = %actor.id, "removed the {} that was made for nobody", kind.as_str());
+            tracing::info!(actor.id = %actor.id, "deleted the {} that a failed operation created", kind.as_str());
             removed += 1;
         }
     }

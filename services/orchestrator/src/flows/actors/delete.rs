@@ -1,5 +1,5 @@
-//! Removing a source or destination that nothing uses, as a durable operation. Airbyte removes the
-//! connections of one with it, so that it is held by the registry first: nothing begins to use it.
+//! Deletes a source or destination that nothing uses, as a durable operation. Airbyte deletes its
+//! connections with it, so the registry locks it first: no connection can start to use it.
 
 use contracts::{ErrorCode, Event};
 use serde::Deserialize;
@@ -22,10 +22,10 @@ use crate::flows::Error;
 use crate::flows::delete::Deleted;
 use crate::state::State;
 
-/// How many of its users are named.
+/// Maximum number of users named.
 const NAMED: u64 = 20;
 
-/// What an operation keeps of a removal.
+/// What an operation stores of a deletion.
 #[derive(Debug, Deserialize)]
 struct Stored {
     kind: String,
@@ -33,7 +33,7 @@ struct Stored {
     name: String,
 }
 
-/// Removes one.
+/// Deletes an actor.
 pub(crate) async fn run(state: State, kind: ActorKind, id: Uuid) -> Result<Deleted, Error> {
     let actor = super::read::existing(&state, kind, id).await?;
     let of = ActorRef {
@@ -52,12 +52,12 @@ pub(crate) async fn run(state: State, kind: ActorKind, id: Uuid) -> Result<Delet
     let lease = match begun {
         Ok(lease) => lease,
         Err(registry::Error::Conflict(Conflict::ActorInUse)) => {
-            // Somebody began to use it meanwhile.
+            // A connection started to use it in the meantime.
             refuse_used(&state, of, &actor).await?;
             return Err(registry::Error::Conflict(Conflict::ActorInUse).into());
         }
         Err(registry::Error::Conflict(Conflict::OperationInProgress)) => {
-            let detail = format!("{} {id} is being removed already", noun(kind));
+            let detail = format!("{} {id} is already being deleted", noun(kind));
             return Err(Error::refused(ErrorCode::InUse, detail));
         }
         Err(error) => return Err(error.into()),
@@ -74,7 +74,7 @@ pub(crate) async fn run(state: State, kind: ActorKind, id: Uuid) -> Result<Delet
     }
 }
 
-/// Goes on with a removal whose process stopped, or that Airbyte could not be reached for.
+/// Resumes a deletion whose process stopped, or that could not reach Airbyte.
 pub(crate) async fn recover(
     state: &State,
     operation: &operation::Model,
@@ -85,7 +85,8 @@ pub(crate) async fn recover(
     finish(state, lease, &stored).await
 }
 
-/// Refuses to remove one that connections use, AAM's or others in Airbyte, and names them.
+/// Rejects the deletion of an actor that connections use, AAM's or others in Airbyte, and names
+/// them.
 async fn refuse_used(state: &State, of: ActorRef<'_>, actor: &Actor) -> Result<(), Error> {
     let mut users = Vec::new();
     for user in state.registry.actor_users(of, NAMED).await? {
@@ -127,10 +128,13 @@ async fn finish(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Err
     drop(keeper);
     match &removed {
         Ok(()) => {
-            tracing::info!(actor.id = %stored.airbyte_id, "removed the {} `{}`", stored.kind, stored.name);
+            tracing::info!(actor.id = %stored.airbyte_id, "deleted the {} `{}`", stored.kind, stored.name);
         }
         Err(error) if error.is_transient() => {
-            tracing::warn!(actor.id = %stored.airbyte_id, error = %chain(error), "a removal goes on when Airbyte answers again");
+            tracing::warn!(actor.id = %stored.airbyte_id, error = %chain(error), "deletion will \
+                                                                                  continue when \
+                                                                                  Airbyte \
+                                                                                  responds again");
         }
         Err(error) => {
             let said = chain(error);

@@ -1,4 +1,4 @@
-//! Sources and destinations that connections share: made, listed, shown and removed one by one.
+//! Sources and destinations that connections share: creates, lists, shows and deletes them.
 
 pub(crate) mod create;
 pub(crate) mod delete;
@@ -16,22 +16,22 @@ use crate::domain::short_config::{self, type_name};
 use crate::domain::{mark, source_types};
 use crate::state::State;
 
-/// One, as it is shown.
+/// An actor's view.
 #[derive(Debug, Clone)]
 pub(crate) struct Shown {
     pub(crate) id: Uuid,
     pub(crate) name: String,
-    /// Its connector, as people name it.
+    /// Its connector's short name.
     pub(crate) kind: String,
-    /// Its connector, as Airbyte's definition is named.
+    /// Its connector's name in Airbyte's definition.
     pub(crate) title: String,
     pub(crate) workspace_id: Uuid,
-    /// In short fields where the connector has them, secrets masked; null in lists.
+    /// In short fields if the connector has them, with masked secrets; null in lists.
     pub(crate) config: Value,
 }
 
 impl Shown {
-    /// One in a list: without its configuration.
+    /// A list entry: without its configuration.
     fn listed(state: &State, actor: &Actor, definition: Option<&Definition>) -> Self {
         let connector = actor.connector.clone().unwrap_or_default();
         Self {
@@ -44,8 +44,8 @@ impl Shown {
         }
     }
 
-    /// One with its configuration. Airbyte masks secrets; what the specification calls one is masked
-    /// again, so that no version of either has to be trusted.
+    /// A view with its configuration. Airbyte masks secrets; those that the specification marks are
+    /// masked again, so that neither has to be trusted.
     fn whole(
         state: &State,
         kind: ActorKind,
@@ -60,7 +60,7 @@ impl Shown {
     }
 }
 
-/// Every connector of that kind in a workspace.
+/// The connectors of that kind in a workspace.
 async fn definitions(
     state: &State,
     kind: ActorKind,
@@ -73,7 +73,7 @@ async fn definitions(
     Ok(all)
 }
 
-/// The connector that a caller means by `type`.
+/// Finds the connector that a caller names by `type`.
 fn find<'a>(
     kind: ActorKind,
     definitions: &'a [Definition],
@@ -85,7 +85,8 @@ fn find<'a>(
             ErrorCode::DestinationTypeUnknown,
         );
         let message = format!(
-            "this Airbyte has no {} connector `{text}`; the nearest are {}; GET /{}/types lists all",
+            "this Airbyte has no {} connector `{text}`; similar ones are {}; GET /{}/types lists \
+             all",
             kind.as_str(),
             nearest.join(", "),
             noun(kind),
@@ -94,19 +95,21 @@ fn find<'a>(
     })
 }
 
-/// Which of the two a stored request is about.
+/// Parses the kind of actor in a stored request.
 fn kind(stored: &str) -> Result<ActorKind, Error> {
     let both = [ActorKind::Source, ActorKind::Destination];
     let found = both.into_iter().find(|kind| kind.as_str() == stored);
-    found.ok_or_else(|| registry::Error::Document(format!("`{stored}` is no kind")).into())
+    found.ok_or_else(|| {
+        registry::Error::Document(format!("`{stored}` is not a kind of actor")).into()
+    })
 }
 
-/// What callers of the ingestion API call one; its paths too.
+/// The ingestion API's term for one, also used in its paths.
 pub(crate) fn noun(kind: ActorKind) -> &'static str {
     kind.either("datasource", "sink")
 }
 
-/// The workspace that a caller means, by id or name.
+/// Finds the workspace that a caller names, by id or name.
 async fn workspace(state: &State, given: Option<&str>) -> Result<Uuid, Error> {
     let given = given.map(str::trim).filter(|given| !given.is_empty());
     if let (None, Some(default)) = (given, state.default_workspace) {
@@ -131,8 +134,8 @@ async fn workspace(state: &State, given: Option<&str>) -> Result<Uuid, Error> {
             .map(|known| format!("{} ({})", known.workspace_id, known.name))
             .collect();
         let (code, said) = match given {
-            Some(_) => (ErrorCode::Invalid, "is no workspace of this Airbyte's"),
-            None => (ErrorCode::AmbiguousTarget, "name one of several"),
+            Some(_) => (ErrorCode::Invalid, "is not a workspace of this Airbyte"),
+            None => (ErrorCode::AmbiguousTarget, "names more than one workspace"),
         };
         Error::field(code, "workspace", format!("{said}: {}", list.join(", ")))
     })

@@ -1,4 +1,4 @@
-//! Sources, destinations and the connectors they may be of, as Airbyte tells them now.
+//! Reads sources, destinations and their connectors from Airbyte.
 
 use std::collections::HashMap;
 
@@ -13,16 +13,16 @@ use crate::domain::source_types;
 use crate::flows::Error;
 use crate::state::State;
 
-/// Which ones a list shows.
+/// Filters a list.
 #[derive(Debug, Default)]
 pub(crate) struct Filter {
     /// Only those of this connector.
     pub(crate) kind: Option<String>,
-    /// Only those of this name.
+    /// Only those with this name.
     pub(crate) name: Option<String>,
 }
 
-/// Every source or destination, of the workspace that is configured, or of all.
+/// Lists the sources or destinations of the configured workspace, or of all.
 pub(crate) async fn list(
     state: State,
     kind: ActorKind,
@@ -48,7 +48,7 @@ pub(crate) async fn list(
             let all: Vec<Definition> = known.values().cloned().collect();
             match source_types::find(&all, text) {
                 Ok(found) => Some(found.id),
-                // None is of a connector that no workspace with one has.
+                // If no workspace has the connector, no actor uses it.
                 Err(_) => return Ok(Vec::new()),
             }
         }
@@ -61,7 +61,7 @@ pub(crate) async fn list(
         .collect())
 }
 
-/// One, with its configuration.
+/// Returns an actor with its configuration.
 pub(crate) async fn get(state: State, kind: ActorKind, id: Uuid) -> Result<Shown, Error> {
     let actor = existing(&state, kind, id).await?;
     let all = definitions(&state, kind, actor.workspace_id).await?;
@@ -84,7 +84,7 @@ pub(crate) async fn get(state: State, kind: ActorKind, id: Uuid) -> Result<Shown
     ))
 }
 
-/// One as Airbyte has it.
+/// Returns an actor from Airbyte.
 pub(super) async fn existing(state: &State, kind: ActorKind, id: Uuid) -> Result<Actor, Error> {
     match state.airbyte.actor_get(kind, id).await {
         Ok(actor) => Ok(actor),
@@ -93,14 +93,14 @@ pub(super) async fn existing(state: &State, kind: ActorKind, id: Uuid) -> Result
     }
 }
 
-/// There is no source or destination of that id.
+/// The error for an unknown source or destination.
 pub(crate) fn not_found(kind: ActorKind, id: &str) -> Error {
     let code = kind.either(ErrorCode::DatasourceNotFound, ErrorCode::SinkNotFound);
     let noun = noun(kind);
     Error::refused(code, format!("no {noun} `{id}`; GET /{noun} lists them"))
 }
 
-/// Which connectors are told, and how much of each.
+/// Selects connectors and their details.
 #[derive(Debug, Default)]
 pub(crate) struct TypesFilter {
     /// Only this one.
@@ -111,7 +111,7 @@ pub(crate) struct TypesFilter {
     pub(crate) schema: bool,
 }
 
-/// The connectors that one may be of, by name.
+/// Lists the connectors of that kind, by name.
 pub(crate) async fn types(
     state: State,
     kind: ActorKind,
@@ -145,10 +145,10 @@ pub(crate) async fn types(
         return Ok(types);
     }
     if filter.kind.is_none() {
-        let message = "goes with `type`: name the connector whose schema is wanted";
+        let message = "requires `type`: name the connector whose schema is requested";
         return Err(Error::field(ErrorCode::Invalid, "schema", message));
     }
-    // Of one alone: an Airbyte may have to install a connector to know.
+    // Only for a single one: an Airbyte may have to install a connector to know it.
     for of in &mut types {
         let asked = (state.airbyte).specification(kind, of.definition_id, workspace);
         of.schema = asked.await?;

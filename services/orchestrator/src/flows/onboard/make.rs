@@ -1,5 +1,5 @@
-//! The steps of an onboarding. A step that another process began looks first whether its effect is
-//! there.
+//! The steps of an onboarding. A step that another process started first checks whether its effect
+//! was already applied.
 
 use std::sync::Arc;
 
@@ -29,22 +29,22 @@ use crate::domain::mark;
 use crate::flows::Error;
 use crate::state::State;
 
-/// An onboarding that this process makes.
+/// An onboarding that this process runs.
 pub(super) struct Making<'a> {
     pub(super) state: &'a State,
     pub(super) lease: &'a Lease,
-    /// Whether a create may still have its effect although nothing of it was found.
+    /// Whether a create may still take effect although its object was not found.
     pub(super) uncertain: bool,
     request: &'a OnboardRequest,
     prepared: &'a Prepared,
     begins: Begins,
-    /// What a process before this one wrote down.
+    /// The steps that a previous process recorded.
     earlier: &'a [operation_step::Model],
     mark: String,
 }
 
 impl<'a> Making<'a> {
-    /// One that nobody worked on before.
+    /// Starts a new onboarding.
     pub(super) fn begin(
         state: &'a State,
         request: &'a OnboardRequest,
@@ -55,7 +55,7 @@ impl<'a> Making<'a> {
         Self::resume(state, request, prepared, begins, lease, &[])
     }
 
-    /// One that another process worked on.
+    /// Resumes the onboarding of another process.
     pub(super) fn resume(
         state: &'a State,
         request: &'a OnboardRequest,
@@ -76,18 +76,18 @@ impl<'a> Making<'a> {
         }
     }
 
-    /// Whether the auth broker keeps a part of the configuration.
+    /// Whether the auth broker stores a part of the configuration.
     pub(super) fn is_sealed(&self) -> bool {
         let config = &self.request.source_config;
         config.as_ref().is_some_and(|map| !map.is_empty())
     }
 
-    /// Knows the configuration's secrets.
+    /// The redactor for the configuration's secrets.
     pub(super) fn redactor(&self) -> Arc<Redactor> {
         self.prepared.redactor.clone()
     }
 
-    /// Removes what an earlier onboarding of the same connection left.
+    /// Deletes what an earlier onboarding of the same connection left behind.
     pub(super) async fn clear(&self) -> Result<(), Error> {
         let lasting = Marked {
             workspace: self.prepared.workspace_id,
@@ -99,7 +99,7 @@ impl<'a> Making<'a> {
         Ok(())
     }
 
-    /// Every step, in order.
+    /// Runs all steps, in order.
     pub(super) async fn make(&mut self) -> Result<(), Error> {
         let run = Run {
             registry: &self.state.registry,
@@ -132,7 +132,7 @@ impl<'a> Making<'a> {
         let create = self.create_connection(source_id, &offer.catalog);
         let created = run.step(step::CREATE_CONNECTION, &intent, create).await;
         let connection_id = self.settled(created)?;
-        // Another onboarding may have passed the same question while this one did.
+        // Another onboarding may have passed the same check concurrently.
         discover::refuse_conflicts(
             self.state,
             self.request,
@@ -160,7 +160,7 @@ impl<'a> Making<'a> {
             .await
     }
 
-    /// What a create made; remembers whether a second one may still appear.
+    /// The created object; remembers whether a second one may still appear.
     fn settled(&mut self, created: Result<(Uuid, bool), Error>) -> Result<Uuid, Error> {
         match created {
             Ok((made, uncertain)) => {
@@ -174,7 +174,7 @@ impl<'a> Making<'a> {
         }
     }
 
-    /// Whether another process may have had the step's effect.
+    /// Whether another process may have applied the step's effect.
     fn was_begun(&self, step: Step) -> bool {
         self.earlier.iter().any(|earlier| {
             earlier.step == step.name
@@ -192,7 +192,7 @@ impl<'a> Making<'a> {
         Ok(ours.map(|source| source.id))
     }
 
-    /// The source, and whether a second one may still appear.
+    /// Creates the source; returns whether a second one may still appear.
     async fn create_source(
         &self,
         name: &str,
@@ -214,7 +214,7 @@ impl<'a> Making<'a> {
             .await;
         match created {
             Ok(source) => Ok(Acted::made((source.id, begun), source.id)),
-            // It may have been made all the same: then it is ours, by its mark.
+            // It may have been created anyway: then its tag identifies it as ours.
             Err(error) if error.is_ambiguous() => {
                 match settle::look_for(|| self.marked_source()).await? {
                     Some(found) => self.adopt(found, name, configuration).await,
@@ -238,7 +238,7 @@ impl<'a> Making<'a> {
         }
     }
 
-    /// Takes over a source that carries our mark. An earlier onboarding may have sent it, with another
+    /// Adopts a source with our tag. An earlier onboarding may have created it with another
     /// configuration.
     async fn adopt(
         &self,
@@ -273,7 +273,8 @@ impl<'a> Making<'a> {
         Ok(Acted::plain(offer))
     }
 
-    /// A connection is found by its source, where that is ours alone, else by the mark in its name.
+    /// A connection is identified by its source, if that is ours only, otherwise by the tag in its
+    /// name.
     fn is_ours(&self, found: &airbyte::types::Connection, source_id: Uuid) -> bool {
         found.source_id == source_id
             && (self.prepared.shared_source().is_none() || found.name.ends_with(&self.mark))
@@ -291,7 +292,7 @@ impl<'a> Making<'a> {
         Ok(ours.map(|found| found.connection_id))
     }
 
-    /// The connection, and whether a second one may still appear.
+    /// Creates the connection; returns whether a second one may still appear.
     async fn create_connection(
         &self,
         source_id: Uuid,
@@ -337,7 +338,7 @@ impl<'a> Making<'a> {
         }
     }
 
-    /// The schedule, if it is one that Airbyte is to follow.
+    /// The schedule, if Airbyte is to run it.
     fn schedule(&self) -> Result<Option<schedule::Parsed>, Error> {
         let given = self.request.schedule.as_ref();
         let Some(given) = given.filter(|given| given.kind != ScheduleType::Manual) else {
@@ -349,7 +350,7 @@ impl<'a> Making<'a> {
             .map_err(|faults| Error::fields(ErrorCode::Invalid, faults))
     }
 
-    /// The public API takes neither intervals nor time zones.
+    /// The public API supports neither intervals nor time zones.
     async fn set(&self, connection: Uuid, to: &schedule::Parsed) -> Result<Acted<()>, Error> {
         let data = to.airbyte_data();
         let mut update = airbyte::ConnectionUpdate::of(connection);

@@ -1,5 +1,5 @@
 //! Onboarding: source → check → discover → connection → version 1 → ACTIVE, as a durable operation.
-//! Whatever process dies, another goes on with it; what fails is undone.
+//! If a process crashes, another one resumes; a failure is rolled back.
 
 mod make;
 mod recover;
@@ -33,30 +33,30 @@ use crate::state::State;
 pub(crate) use recover::onboarding as recover;
 pub(crate) use stored::name_of;
 
-/// How long a step waits for an Airbyte that cannot be reached: one that restarts is back by then.
+/// How long a step waits for an unreachable Airbyte: after a restart it is back by then.
 const AIRBYTE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a request waits for the same onboarding under way elsewhere.
+/// How long a request waits for the same onboarding elsewhere.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What an onboarding came to.
+/// Outcome of an onboarding request.
 pub(crate) enum Onboarded {
-    /// It was made now.
+    /// It was created now.
     New(connection::Model),
-    /// The same request made it before.
+    /// The same request created it before.
     Existing(connection::Model),
-    /// It goes on by itself, as this operation.
+    /// It continues in the background as this operation.
     Begun(Uuid),
 }
 
-/// Whether a connection syncs and heals from the beginning.
+/// The initial status of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Begins {
-    /// It does.
+    /// It syncs and heals.
     #[default]
     Active,
-    /// It is switched off until somebody switches it on.
+    /// It is deactivated until a user activates it.
     Inactive,
 }
 
@@ -76,8 +76,8 @@ impl Begins {
     }
 }
 
-/// A source that is there already, to be onboarded into a destination of the same workspace; both were
-/// looked at just now.
+/// An existing source, to be onboarded into a destination of the same workspace; both were just
+/// looked up.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) source: Actor,
@@ -86,14 +86,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// What tells one onboarding of a source from another, beside the request.
+    /// Distinguishes onboardings of a source, in addition to the request.
     fn identity(&self) -> Value {
         json!({"source_id": self.source.id, "begins": self.begins})
     }
 }
 
-/// Onboards a connection; with `answer_early` returns as soon as the operation is begun. Without a
-/// shared source one is made for the connection alone.
+/// Onboards a connection; with `answer_early` returns as soon as the operation has started. Without
+/// a shared source, creates one for this connection only.
 pub(crate) async fn run(
     state: State,
     request: OnboardRequest,
@@ -119,7 +119,7 @@ pub(crate) async fn run(
         }) => prepare::prepare_shared(&state, source, destination_id).await?,
     };
     loop {
-        // Looked up again: another request may have been first meanwhile.
+        // Checked again: another request may have been first in the meantime.
         if let Some(known) = known(&state, &request.connection_name, &hash, answer_early).await? {
             return Ok(known);
         }
@@ -131,7 +131,7 @@ pub(crate) async fn run(
                     return flow.await;
                 }
                 state.runtime.spawn(async move {
-                    // What failed is told by the operation, and by the row.
+                    // The operation and the row report a failure.
                     let _ = flow.await;
                 });
                 return Ok(Onboarded::Begun(operation));
@@ -144,8 +144,8 @@ pub(crate) async fn run(
     }
 }
 
-/// The connection of that name, if the same request already made it. Waits while it is being made,
-/// unless an operation will do for an answer.
+/// Returns the connection with that name if the same request already created it. Waits while it is
+/// being created, unless an operation suffices as a response.
 async fn known(
     state: &State,
     name: &str,
@@ -165,7 +165,8 @@ async fn known(
                     vec![FieldError {
                         field: "connection_name".to_owned(),
                         message: format!(
-                            "connection {} has this name and was onboarded with another request",
+                            "connection {} has this name and was onboarded with a different \
+                             request",
                             row.id
                         ),
                     }],
@@ -192,8 +193,8 @@ async fn known(
     }
 }
 
-/// Writes down everything another process would need; tells whether an earlier onboarding of the same
-/// connection failed.
+/// Records everything that another process would need; returns whether an earlier onboarding of the
+/// same connection failed.
 async fn begin(
     state: &State,
     request: &OnboardRequest,
@@ -224,7 +225,7 @@ async fn begin(
     let stored = Stored::of(request, prepared, begins).to_text()?;
     let mut operation = NewOperation::begun(OperationKind::Onboard, new.id, &stored, &state.owner);
     operation.workspace_id = Some(prepared.workspace_id);
-    // Sealed before the operation exists: an operation that exists can be gone on with.
+    // Sealed before the operation exists, so that every existing operation can be resumed.
     let secret = request.source_config.as_ref().filter(|map| !map.is_empty());
     if let Some(secret) = secret {
         state.auth_broker.seal(operation.id, secret).await?;
@@ -260,19 +261,19 @@ async fn perform(
     Ok(Onboarded::New(row))
 }
 
-/// Makes it, or undoes what was made of it.
+/// Creates the connection, or rolls back what was created.
 async fn finish(mut making: Making<'_>, again: bool) -> Result<(), Error> {
     let (state, lease) = (making.state, making.lease);
     let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
     let cleared = match again {
-        // An earlier onboarding of this connection may have left what it could not remove.
+        // An earlier onboarding of this connection may have left objects that it could not delete.
         true => making.clear().await,
         false => Ok(()),
     };
     let made = match cleared {
         Ok(()) => {
             let redactor = making.redactor();
-            // On the heap: each scope around it would copy it otherwise.
+            // On the heap: otherwise each scope around it would copy it.
             let make: BoxFuture<'_, _> = Box::pin(making.make());
             let make = outgoing::patiently(AIRBYTE_PATIENCE, make);
             redaction::scope(redactor, make).await
@@ -286,26 +287,28 @@ async fn finish(mut making: Making<'_>, again: bool) -> Result<(), Error> {
         }
         return Ok(());
     };
-    tracing::warn!(connection.id = %lease.connection_id, %error, "onboarding failed; undoing it");
+    tracing::warn!(connection.id = %lease.connection_id, %error, "onboarding failed; rolling back");
     let reason = chain(&error);
     match undo::onboarding(state, lease, &reason, making.uncertain).await {
         Ok(()) if making.is_sealed() => forget(state, lease.operation_id).await,
         Ok(()) => {}
         Err(undo_error) => {
-            // The lease runs out, and the worker goes on undoing until Airbyte answers.
+            // The lease expires, and the worker continues the rollback until Airbyte responds.
             tracing::warn!(
                 connection.id = %lease.connection_id,
                 error = %chain(&undo_error),
-                "undoing the onboarding is left to the worker"
+                "rollback of the onboarding left to the worker"
             );
         }
     }
     Err(error)
 }
 
-/// What is left sealed is forgotten by the broker after a day.
+/// The auth broker deletes what remains sealed after a day.
 async fn forget(state: &State, operation: Uuid) {
     if let Err(error) = state.auth_broker.forget(operation).await {
-        tracing::warn!(operation.id = %operation, error = %chain(&error), "a sealed configuration is left to the broker's sweep");
+        tracing::warn!(operation.id = %operation, error = %chain(&error), "sealed configuration \
+                                                                           left to the auth \
+                                                                           broker's cleanup");
     }
 }

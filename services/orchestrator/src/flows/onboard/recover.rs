@@ -1,4 +1,4 @@
-//! Going on with an onboarding whose process stopped.
+//! Resumes an onboarding whose process stopped.
 
 use shared::http::problem::chain;
 use shared::registry::entities::operation;
@@ -12,27 +12,29 @@ use super::{finish, undo};
 use crate::flows::Error;
 use crate::state::State;
 
-/// For how long an onboarding that nobody waits for is tried again while something cannot be
-/// reached.
+/// For how long an onboarding without a waiting caller is retried while a dependency is
+/// unreachable.
 const GIVE_UP: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
 
-/// Brings an onboarding that another process began to its end.
+/// Completes an onboarding that another process started.
 pub(crate) async fn onboarding(
     state: &State,
     operation: &operation::Model,
     lease: &Lease,
 ) -> Result<(), Error> {
-    tracing::info!(operation.id = %operation.id, connection.id = %lease.connection_id, "going on with an onboarding whose process stopped");
+    tracing::info!(operation.id = %operation.id, connection.id = %lease.connection_id, "resuming \
+                                                                                        an \
+                                                                                        onboarding whose process stopped");
     let row = state.connection(lease.connection_id).await?;
     if row.status != ConnectionStatus::Pending {
-        // Only the undoing was left.
-        return undo::onboarding(state, lease, "its onboarding was undone", false).await;
+        // Only the rollback remained.
+        return undo::onboarding(state, lease, "its onboarding was rolled back", false).await;
     }
     let steps = state.registry.step_list(operation.id).await?;
     let was_undoing = steps.iter().any(|step| step.status == StepStatus::Undone);
     if was_undoing || steps.iter().any(|step| step.status == StepStatus::Failed) {
         let reason = steps.iter().rev().find_map(|step| step.error.clone());
-        let reason = reason.unwrap_or_else(|| "its onboarding was undone".to_owned());
+        let reason = reason.unwrap_or_else(|| "its onboarding was rolled back".to_owned());
         return undo::onboarding(state, lease, &reason, true).await;
     }
     let too_old = now() - operation.created_at > GIVE_UP;
@@ -43,7 +45,8 @@ pub(crate) async fn onboarding(
         Ok(Some(opened)) => opened,
         Err(error) if error.is_transient() && !too_old => return Err(error),
         Ok(None) => {
-            let reason = "the process that onboarded it stopped, and its configuration is no longer kept; onboard it again";
+            let reason = "the process that onboarded it stopped, and its configuration is no \
+                          longer stored; onboard it again";
             return undo::onboarding(state, lease, reason, true).await;
         }
         Err(error) => return undo::onboarding(state, lease, &chain(&error), true).await,

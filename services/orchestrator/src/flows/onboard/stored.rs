@@ -1,5 +1,5 @@
-//! An onboarding as its operation's row keeps it: whole but for the configuration, which the auth
-//! broker keeps sealed.
+//! An onboarding in its operation's row: complete except for the configuration, which the auth
+//! broker stores sealed.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use super::super::prepare::{self, Prepared, PreparedSource};
 use super::Begins;
 use crate::state::State;
 
-/// What another process needs to go on with an onboarding.
+/// What another process needs to resume an onboarding.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Stored {
     request: OnboardRequest,
-    /// Whether the auth broker keeps a part of the configuration.
+    /// Whether the auth broker stores a part of the configuration.
     sealed: bool,
     workspace_id: Uuid,
     destination_id: Uuid,
     definition: Definition,
-    /// The source that is there already; absent: one is made.
+    /// The existing source; if absent, one is created.
     #[serde(default)]
     source_id: Option<Uuid>,
     #[serde(default)]
@@ -58,7 +58,7 @@ impl Stored {
             .map_err(|error| registry::Error::Document(error.to_string()).into())
     }
 
-    /// The request with everything it needs; `None` when the sealed part is gone.
+    /// Restores the complete request; `None` if the sealed part is gone.
     pub(super) async fn open(
         self,
         state: &State,
@@ -79,7 +79,7 @@ impl Stored {
                 let asked = (state.airbyte)
                     .specification(ActorKind::Source, definition.id, self.workspace_id)
                     .await;
-                // Where Airbyte does not say which parts are secret, all of them are.
+                // If Airbyte does not report which parts are secret, all of them are.
                 let specification = asked.unwrap_or_default();
                 let redactor = prepare::redactor(specification.as_ref(), &configuration);
                 (PreparedSource::Own(configuration), redactor)
@@ -96,7 +96,7 @@ impl Stored {
     }
 }
 
-/// What the connection of an onboarding was called, by its operation's row.
+/// The name of an onboarding's connection, from its operation's row.
 pub(crate) fn name_of(request: &str) -> Option<String> {
     let stored = Stored::parse(request).ok()?;
     Some(stored.request.connection_name)

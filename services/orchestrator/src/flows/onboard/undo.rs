@@ -1,5 +1,5 @@
-//! Taking back what an onboarding made in Airbyte. What it made is found by its mark, not by
-//! memory: a create that timed out or whose process died leaves no id behind.
+//! Rolls back what an onboarding created in Airbyte. Its objects are found by their ownership tag,
+//! not from memory: a create that timed out or whose process crashed leaves no id behind.
 
 use shared::operation::steps::onboard as step;
 use shared::registry::now;
@@ -11,8 +11,8 @@ use crate::flows::marked::Marked;
 use crate::flows::settle::SETTLING;
 use crate::state::State;
 
-/// Removes everything an onboarding made and ends it as FAILED; `uncertain` tells that a create may
-/// still have its effect.
+/// Deletes everything that an onboarding created and ends it as FAILED; `uncertain` means that a
+/// create may still take effect.
 pub(super) async fn onboarding(
     state: &State,
     lease: &Lease,

@@ -1,5 +1,5 @@
-//! What is asked about jobs that ended: their attempts, why they failed, and whether a
-//! cancellation was drift.
+//! Reads the details of finished jobs: their attempts, why they failed, and whether drift caused a
+//! cancellation.
 
 use std::collections::HashMap;
 
@@ -15,18 +15,18 @@ use super::look::Tracker;
 use super::source::JobSource;
 use super::store::JobStore;
 
-/// Up to so many jobs are asked about one by one: the list tells far more than is needed.
+/// Up to this many jobs are read one by one, because the list returns far more than is needed.
 const FEW: usize = 3;
-/// What a job says that Airbyte stopped because of the source's schema.
+/// The message of a job that Airbyte canceled because of the source's schema.
 const DRIFT: &str =
-    "Airbyte stopped it: the source's schema has a breaking change; heal the connection";
+    "Airbyte canceled it: the source's schema has a breaking change; heal the connection";
 
-/// How often Airbyte is asked about a job that it fails at.
+/// Maximum number of reads of a job for which Airbyte's API fails.
 const TRIES: u32 = 5;
-/// What such a job says when it failed.
-const UNTOLD: &str = "Airbyte does not tell why: it fails when it is asked about the job";
+/// The message of such a job if it failed.
+const UNTOLD: &str = "Airbyte does not report the reason: its API fails for this job";
 
-/// A job that ended and is not stored as ended yet.
+/// A finished job that is not stored as finished yet.
 pub(super) struct Ended {
     pub(super) facts: JobFacts,
     pub(super) by: Option<StartedBy>,
@@ -42,7 +42,7 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
             let detail = details.remove(&id);
             match self.complete(&mut one, detail).await {
                 Ok(()) => {}
-                // One job that Airbyte fails at must not hold up all others.
+                // A job for which Airbyte fails must not block the others.
                 Err(error) if !error.is_transient() => {
                     let tries = self.untold.entry(id).or_default();
                     *tries += 1;
@@ -50,7 +50,7 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
                         untold = Some(error);
                         continue;
                     }
-                    tracing::warn!(job.id = %one.facts.airbyte_job_id, error = %chain(&error), "stored a job's end without what Airbyte should tell about it");
+                    tracing::warn!(job.id = %one.facts.airbyte_job_id, error = %chain(&error), "stored the end of a job without its details from Airbyte");
                     if one.facts.status != JobStatus::Succeeded {
                         one.facts
                             .error_message
@@ -66,7 +66,7 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
         untold.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Adds what Airbyte tells about a job that ended.
+    /// Adds Airbyte's details of a finished job.
     async fn complete(
         &self,
         Ended {
@@ -93,7 +93,7 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
         Ok(())
     }
 
-    /// Stores a job's end, and says so.
+    /// Stores a job's end, and logs it.
     pub(super) async fn end(
         &mut self,
         facts: &JobFacts,
@@ -117,7 +117,8 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
         Ok(())
     }
 
-    /// The attempts of many jobs by a few calls. What the list does not tell is asked one by one.
+    /// Reads the attempts of many jobs with a few calls. Reads those that the list lacks one by
+    /// one.
     async fn details(&self, ended: &[Ended]) -> HashMap<String, JobDetail> {
         let mut found = HashMap::new();
         if ended.len() <= FEW {
@@ -127,7 +128,7 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
         let (Some(from), Some(to)) = (times().min(), times().max()) else {
             return found;
         };
-        // Jobs of others are in the list as well: as many pages again as there are jobs of ours.
+        // The list includes jobs of other owners: allow twice as many pages as our jobs would fill.
         let pages = ended.len().div_ceil(JOB_PAGE) * 2;
         for page in 0..pages {
             match self.source.details(from, to, page * JOB_PAGE).await {
@@ -142,7 +143,8 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
                     }
                 }
                 Err(error) => {
-                    tracing::debug!(error = %chain(&error), "attempts cannot be listed; they are read one by one");
+                    tracing::debug!(error = %chain(&error), "cannot list attempts; reading them \
+                                                             one by one");
                     break;
                 }
             }

@@ -1,4 +1,4 @@
-//! One look at all jobs.
+//! One poll of all jobs.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -18,22 +18,22 @@ use super::source::JobSource;
 use super::store::JobStore;
 use crate::domain::polling;
 
-/// How far each look goes back behind the last one, for what was committed late.
+/// How far each poll overlaps the previous one, for late commits.
 const OVERLAP: TimeDelta = TimeDelta::seconds(10);
-/// Now and then it goes back further, for what was committed very late.
+/// An occasional longer overlap, for very late commits.
 const DEEP_OVERLAP: TimeDelta = TimeDelta::minutes(5);
 const DEEP_EVERY: Duration = Duration::from_secs(15 * 60);
 const WORKSPACES_EVERY: Duration = Duration::from_secs(30);
-/// Jobs asked for by their id in one look.
+/// Maximum number of jobs per poll that are requested by id.
 const ONE_BY_ONE: usize = 10;
-/// Pages of one look; what is left is the next one's.
+/// Maximum number of pages per poll; the next one continues.
 const PAGES: usize = 50;
 
-/// What is remembered between looks.
+/// The state between polls.
 pub(super) struct Tracker<S, R> {
     pub(super) source: S,
     pub(super) store: R,
-    /// Up to when everything was seen, by Airbyte's times.
+    /// Up to when all changes were seen, by Airbyte's times.
     position: DateTime<Utc>,
     stored_position: DateTime<Utc>,
     workspaces: Vec<Uuid>,
@@ -42,7 +42,7 @@ pub(super) struct Tracker<S, R> {
     deep_at: Option<Instant>,
     /// When each open job was last in a list.
     seen: HashMap<String, Instant>,
-    /// How often Airbyte failed when it was asked about a job that ended.
+    /// How often Airbyte failed to return a finished job's details.
     pub(super) untold: HashMap<String, u32>,
 }
 
@@ -62,14 +62,14 @@ impl<S, R> Tracker<S, R> {
         }
     }
 
-    /// Whether an open job was there at the last look.
+    /// Whether the last poll saw this job open.
     pub(super) fn has_seen(&self, job_id: &str) -> bool {
         self.seen.contains_key(job_id)
     }
 }
 
 impl<S: JobSource, R: JobStore> Tracker<S, R> {
-    /// Looks once; answers how long to wait for the next look. `now` and `at` are the same moment
+    /// Polls once; returns how long to wait for the next poll. `now` and `at` are the same moment
     /// by the two clocks.
     pub(super) async fn look(
         &mut self,
@@ -104,8 +104,8 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
         Ok(())
     }
 
-    /// Reads what changed, page by page. Offsets shift while jobs change, so a page begins at the
-    /// time where the one before ended, by offset only within one time.
+    /// Reads changes, page by page. Offsets shift while jobs change, so a page starts at the time
+    /// where the previous one ended, and uses offsets only within one time.
     async fn read_changes(&mut self, now: Instant) -> Result<(), Error> {
         let is_deep = self.deep_at.is_none_or(|due| now >= due);
         let overlap = if is_deep { DEEP_OVERLAP } else { OVERLAP };
@@ -124,7 +124,7 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
             if !is_full {
                 break;
             }
-            // Lists are asked for by whole seconds.
+            // Lists are filtered by whole seconds.
             if reached.timestamp() > since.timestamp() {
                 (since, offset) = (reached, 0);
             } else {
@@ -158,7 +158,8 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
         Ok(())
     }
 
-    /// Open jobs that no list shows: they wait for their next attempt, or Airbyte lost them.
+    /// Requests open jobs that no list shows: they wait for their next attempt, or Airbyte lost
+    /// them.
     async fn ask_for_missing(&mut self, now: Instant, open: &[job::Model]) -> Result<(), Error> {
         let patience = polling::patience(open.len());
         let mut missing = Vec::new();
@@ -183,7 +184,7 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
         let facts = JobFacts {
             status: JobStatus::Failed,
             completed_at: Some(registry_now()),
-            error_message: Some("Airbyte does not know the job any more".to_owned()),
+            error_message: Some("Airbyte no longer knows the job".to_owned()),
             ..facts_of(row)
         };
         self.end(&facts, None).await
@@ -223,7 +224,8 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
             if row.is_some_and(|row| row.status.is_final()) {
                 continue;
             }
-            // While AAM starts a job it may be this one, which is about to be recorded as its own.
+            // While AAM is starting a job it may be this one, which is about to be recorded as its
+            // own.
             let by = (!connection.is_starting).then_some(StartedBy::Airbyte);
             let facts = facts_from(&job, connection.id, row);
             if facts.status.is_final() {
@@ -243,7 +245,7 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
     }
 }
 
-/// A lower bound of when a job last changed, in Airbyte's times; only one that ended says it.
+/// A lower bound of when a job last changed, by Airbyte's times; only finished jobs have one.
 fn changed_at(job: &Job) -> Option<DateTime<Utc>> {
     job.last_updated_at.or(job.start_time)
 }

@@ -1,9 +1,9 @@
-//! Follows every job to its end, whoever started it. One process does it for the installation, by
-//! lists over all connections.
+//! Tracks every job until it ends, whatever started it. One process, the leader, does this for the
+//! installation, with lists over all connections.
 //!
-//! A look reads what changed since the last one, in the order it changed. The position moves only
-//! over jobs whose ends are stored, by Airbyte's own times, so that neither a crash nor a clock
-//! loses one.
+//! A poll reads the changes since the previous one, in order. The position only moves past jobs
+//! whose ends are stored, by Airbyte's own times, so neither a crash nor a clock difference loses
+//! one.
 
 mod details;
 mod look;
@@ -25,11 +25,11 @@ use self::store::Held;
 use super::duty;
 use crate::state::State;
 
-/// How far back the first look of an installation goes.
+/// How far back an installation's first poll reads.
 const FIRST_LOOK: TimeDelta = TimeDelta::days(1);
-/// Between two looks into the registry for jobs that another process started.
+/// Interval between checks of the registry for jobs that another process started.
 const GLANCE: Duration = Duration::from_secs(2);
-/// After a look that failed.
+/// Pause after a failed poll.
 const AFTER_FAILURE: Duration = Duration::from_secs(2);
 
 /// Tracks until the process stops.
@@ -55,7 +55,7 @@ async fn track(state: State, duty: Duty) -> Result<(), Error> {
             Ok(pause) => pause,
             Err(Error::Registry(error)) => return Err(error.into()),
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "could not look at jobs; it is tried again");
+                tracing::warn!(error = %chain(&error), "failed to poll jobs; will retry");
                 AFTER_FAILURE
             }
         };
@@ -63,7 +63,7 @@ async fn track(state: State, duty: Duty) -> Result<(), Error> {
     }
 }
 
-/// Waits for the next look: its time, a job that this process started, or one that another did.
+/// Waits for the next poll: its time, or a job that this or another process started.
 async fn wait<S, R>(state: &State, tracker: &Tracker<S, R>, pause: Duration) -> Result<(), Error> {
     let until = tokio::time::Instant::now() + pause;
     loop {

@@ -1,5 +1,6 @@
-//! Ten thousand connections for an hour, against an Airbyte that counts calls: the figures in
-//! docs/jobs.md. The tracker is the real one; only its clock, Airbyte and the registry are not.
+//! Simulates ten thousand connections for an hour, against an Airbyte that counts calls: the
+//! figures in docs/jobs.md. The tracker is the real one; its clock, Airbyte and the registry are
+//! simulated.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -21,12 +22,12 @@ use super::store::JobStore;
 
 const CONNECTIONS: u64 = 10_000;
 
-/// What Airbyte and the registry look like, at one moment of the simulated time.
+/// The state of Airbyte and the registry at a moment of simulated time.
 #[derive(Default)]
 struct World {
     at: DateTime<Utc>,
     begun: DateTime<Utc>,
-    /// Between two jobs that begin, and how long each runs; none where nothing runs.
+    /// The interval between job starts, and each job's duration; none if nothing runs.
     every: Option<TimeDelta>,
     runs: TimeDelta,
     calls: usize,
@@ -62,7 +63,7 @@ impl World {
         }
     }
 
-    /// Jobs that began at `from` or later, up to now.
+    /// Jobs that started at `from` or later, up to now.
     fn jobs_since(&self, from: DateTime<Utc>) -> Vec<i64> {
         let Some(every) = self.every else {
             return Vec::new();
@@ -181,7 +182,7 @@ impl JobStore for Simulated {
         let has_ended = facts.status.is_final();
         assert!(
             !world.ended.contains_key(&id),
-            "what ended is not stored again"
+            "a finished job is not stored again"
         );
         let stored = JobStored {
             is_new: known.is_none(),
@@ -217,8 +218,8 @@ impl JobStore for Simulated {
     }
 }
 
-/// Runs the tracker for `minutes`; answers the world then, and the calls of each minute after the
-/// first five.
+/// Runs the tracker for `minutes`; returns the final world, and the calls per minute after the
+/// first five minutes.
 async fn run(world: World, minutes: i64) -> (Simulated, Vec<usize>) {
     let simulated = Simulated(Arc::new(Mutex::new(world)));
     let (begun, instant) = (simulated.0.lock().unwrap().begun, Instant::now());
@@ -261,7 +262,7 @@ async fn ten_thousand_connections_that_sync_hourly_cost_sixty_calls_a_minute() {
     let average = per_minute.iter().sum::<usize>() / per_minute.len();
     println!("calls per minute: {average} on average, {most} at most");
     assert!(*most <= 60 && average <= 45, "{per_minute:?}");
-    // None is lost: whatever ended is stored as such but for the last look's.
+    // None is lost: every finished job is stored as such, except those of the last poll.
     let world = simulated.0.lock().unwrap();
     let should = usize::try_from(55 * 60 * 1000 / every.num_milliseconds()).unwrap();
     let ended = world.ended.len();
@@ -281,7 +282,7 @@ async fn ten_thousand_connections_that_rest_cost_two_calls_a_minute() {
 
 #[tokio::test]
 async fn a_burst_of_jobs_that_end_at_once_is_read_to_the_end() {
-    // Three hundred a second, each for a second.
+    // Three hundred per second, each lasting a second.
     let (simulated, _) = run(
         world(Some(TimeDelta::milliseconds(3)), TimeDelta::seconds(1)),
         6,
@@ -291,5 +292,5 @@ async fn a_burst_of_jobs_that_end_at_once_is_read_to_the_end() {
     let (ended, should) = (world.ended.len(), 6 * 60 * 1000 / 3);
     assert!(ended + 300 * 40 >= should, "{ended} of {should}");
     let open = world.open.len();
-    assert!(open <= 300 * 6, "{open} jobs are still taken for open");
+    assert!(open <= 300 * 6, "{open} jobs still count as open");
 }

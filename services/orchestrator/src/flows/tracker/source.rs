@@ -1,4 +1,4 @@
-//! What the tracker asks Airbyte; each method is one call.
+//! The tracker's view of Airbyte; each method is one call.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// Airbyte's jobs.
 #[async_trait]
 pub(super) trait JobSource: Send + Sync {
-    /// A page of jobs that changed since then, in the order they changed.
+    /// Returns a page of jobs that changed since then, in the order of change.
     async fn changed(
         &self,
         workspaces: &[Uuid],
@@ -17,13 +17,13 @@ pub(super) trait JobSource: Send + Sync {
         offset: usize,
     ) -> Result<Vec<Job>, Error>;
 
-    /// A page of jobs that run, newest first.
+    /// Returns a page of running jobs, newest first.
     async fn running(&self, workspaces: &[Uuid], offset: usize) -> Result<Vec<Job>, Error>;
 
-    /// One job; `None` when Airbyte does not know it any more.
+    /// Returns one job; `None` if Airbyte no longer knows it.
     async fn one(&self, id: &str) -> Result<Option<Job>, Error>;
 
-    /// A page of the attempts of jobs that ended in that time, newest first.
+    /// Returns a page of the attempts of jobs that ended in that period, newest first.
     async fn details(
         &self,
         from: DateTime<Utc>,
@@ -31,10 +31,10 @@ pub(super) trait JobSource: Send + Sync {
         offset: usize,
     ) -> Result<Vec<(String, JobDetail)>, Error>;
 
-    /// The attempts of one job.
+    /// Returns the attempts of one job.
     async fn detail(&self, id: &str) -> Result<JobDetail, Error>;
 
-    /// Whether a breaking change of its source's schema waits on the connection.
+    /// Whether the connection has an unacknowledged breaking schema change.
     async fn has_breaking_change(&self, connection: Uuid) -> Result<bool, Error>;
 }
 

@@ -1,4 +1,4 @@
-//! Where the tracker keeps what it saw.
+//! Stores the tracker's observations.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -13,13 +13,13 @@ use crate::state::State;
 /// More than any Airbyte runs at once.
 const OPEN: u64 = 10_000;
 
-/// The registry, as far as jobs go.
+/// The part of the registry that concerns jobs.
 #[async_trait]
 pub(super) trait JobStore: Send + Sync {
     /// Jobs that have not ended, oldest first.
     async fn open(&self) -> Result<Vec<job::Model>, Error>;
 
-    /// What is known of these jobs.
+    /// The stored rows of these jobs.
     async fn known(&self, ids: &[String]) -> Result<Vec<job::Model>, Error>;
 
     /// Our connections among those with these ids in Airbyte.
@@ -28,14 +28,14 @@ pub(super) trait JobStore: Send + Sync {
     /// The workspaces that our connections are in.
     async fn workspaces(&self) -> Result<Vec<Uuid>, Error>;
 
-    /// Stores what a look saw of a job.
+    /// Stores an observation of a job.
     async fn store(&self, facts: &JobFacts, by: Option<StartedBy>) -> Result<JobStored, Error>;
 
-    /// Stores up to when everything was seen.
+    /// Stores up to when all changes were seen.
     async fn advance(&self, position: DateTime<Utc>) -> Result<(), Error>;
 }
 
-/// The registry, by whoever has the duty.
+/// The registry, used by the leader.
 pub(super) struct Held {
     pub(super) state: State,
     pub(super) duty: Duty,

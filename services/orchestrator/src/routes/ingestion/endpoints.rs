@@ -1,4 +1,4 @@
-//! `/datasource` and `/sink`: the same twice, under their callers' names.
+//! `/datasource` and `/sink`: the same endpoints for both, with each API's terms.
 
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
@@ -23,7 +23,7 @@ use crate::state::State;
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct CreateQuery {
-    /// `false`: made without its connector trying whether it works.
+    /// `false` creates it without the connector's check.
     check: Option<bool>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct ListQuery {
     /// Only those of this connector.
     #[serde(rename = "type")]
     kind: Option<String>,
-    /// Only those of this name.
+    /// Only those with this name.
     name: Option<String>,
 }
 
@@ -45,8 +45,8 @@ pub(crate) struct TypesQuery {
     kind: Option<String>,
     /// In this workspace, by id or name.
     workspace: Option<String>,
-    /// `true`, with `type`: with the connector's own JSON schema, which Airbyte may have to ask the
-    /// connector for.
+    /// `true`, with `type`: includes the connector's own JSON schema, which Airbyte may have to
+    /// request from the connector.
     schema: Option<bool>,
 }
 
@@ -184,7 +184,8 @@ macro_rules! endpoint {
         pub(crate) mod $module {
             use super::*;
 
-            #[doc = concat!("Makes a ", $what, ": its connector checks it before the answer, unless `?check=false`.")]
+            #[doc = concat!("Creates a ", $what, ": its connector checks it before the response, \
+                                                unless `?check=false`.")]
             #[utoipa::path(
                 post,
                 path = $base,
@@ -203,7 +204,7 @@ macro_rules! endpoint {
                 Ok(created(&request, &shown, $View::from(shown.clone())))
             }
 
-            #[doc = concat!("Every ", $what, " of the workspace that is configured, or of all.")]
+            #[doc = concat!("Every ", $what, " of the configured workspace, or of all workspaces.")]
             #[utoipa::path(
                 get,
                 path = $base,
@@ -223,7 +224,7 @@ macro_rules! endpoint {
                 }))
             }
 
-            #[doc = concat!("One ", $what, ", with its configuration, secrets masked.")]
+            #[doc = concat!("One ", $what, ", with its configuration and masked secrets.")]
             #[utoipa::path(
                 get,
                 path = $one,
@@ -239,15 +240,16 @@ macro_rules! endpoint {
                 Ok(HttpResponse::Ok().json($View::from(shown)))
             }
 
-            #[doc = concat!("Removes a ", $what, " that no ingestion uses.")]
+            #[doc = concat!("Deletes a ", $what, " that no ingestion uses.")]
             #[utoipa::path(
                 delete,
                 path = $one,
                 tag = "ingestion",
                 operation_id = concat!($what, "_delete"),
                 responses(
-                    (status = 204, description = "it is gone"),
-                    (status = 202, description = "Airbyte did not answer; it goes on, and `Location` names the operation", body = OperationView),
+                    (status = 204, description = "it is deleted"),
+                    (status = 202, description = "Airbyte did not respond; the operation \
+                                                  continues, and `Location` names it", body = OperationView),
                     (status = 404, body = Problem),
                     (status = 409, description = "ingestions use it; `ingestions` names them", body = Problem)
                 )
@@ -259,7 +261,8 @@ macro_rules! endpoint {
                 super::delete(&state, ActorKind::$kind, &id).await
             }
 
-            #[doc = concat!("The connectors that a ", $what, " may be of, and what they are configured by.")]
+            #[doc = concat!("The connectors that a ", $what, " can use, with their configuration \
+                                                              fields.")]
             #[utoipa::path(
                 get,
                 path = $types,

@@ -20,18 +20,19 @@ use crate::flows::onboard::Onboarded;
 use crate::flows::update::Updated;
 use crate::state::State;
 
-/// Makes an ingestion: schema, connection, version 1.
+/// Creates an ingestion: schema, connection, version 1.
 #[utoipa::path(
     post,
     path = "/ingestion",
     tag = "ingestion",
     operation_id = "ingestion_create",
     request_body = NewIngestion,
-    params(("Prefer" = Option<String>, Header, description = "`respond-async`: 202 as soon as the operation is begun")),
+    params(("Prefer" = Option<String>, Header, description = "`respond-async`: 202 as soon as the \
+                                                              operation has started")),
     responses(
         (status = 201, body = Ingestion),
-        (status = 202, description = "it goes on; `Location` names the operation", body = OperationView),
-        (status = 200, description = "it was made before with the same request", body = Ingestion),
+        (status = 202, description = "the operation continues; `Location` names it", body = OperationView),
+        (status = 200, description = "it was created before with the same request", body = Ingestion),
         (status = 409, body = Problem),
         (status = 422, body = Problem)
     )
@@ -55,7 +56,7 @@ pub(crate) async fn create(
     })
 }
 
-/// An ingestion with the revision that a change can be made for.
+/// An ingestion with its ETag.
 fn shown(row: &connection::Model, mut answer: HttpResponseBuilder) -> HttpResponse {
     answer
         .insert_header(conditions::etag(row.revision))
@@ -69,13 +70,13 @@ pub(crate) struct ListQuery {
     status: Option<String>,
     /// Only this name.
     name: Option<String>,
-    /// At most so many, up to 1,000; absent means all.
+    /// Maximum number of ingestions, up to 1,000; default: all.
     limit: Option<u64>,
-    /// Where the page before ended; from its `Link` header.
+    /// Cursor from the previous page's `Link` header.
     cursor: Option<Uuid>,
 }
 
-/// Every ingestion, oldest first: every connection is one.
+/// Lists ingestions, oldest first; every connection is an ingestion.
 #[utoipa::path(
     get,
     path = "/ingestion",
@@ -112,7 +113,7 @@ pub(crate) async fn list(
     }))
 }
 
-/// One ingestion.
+/// Returns one ingestion.
 #[utoipa::path(
     get,
     path = "/ingestion/{connectionId}",
@@ -135,7 +136,8 @@ pub(crate) async fn get(state: Data<State>, id: Path<String>) -> Result<HttpResp
     params(("If-Match" = Option<String>, Header, description = "the ETag of the ingestion as it was read")),
     responses(
         (status = 200, body = Ingestion),
-        (status = 202, description = "Airbyte did not answer; it goes on, and `Location` names the operation", body = OperationView),
+        (status = 202, description = "Airbyte did not respond; the operation continues, and \
+                                      `Location` names it", body = OperationView),
         (status = 404, body = Problem),
         (status = 409, body = Problem),
         (status = 412, body = Problem),
@@ -158,7 +160,7 @@ pub(crate) async fn patch(
     })
 }
 
-/// Deletes the ingestion; its datasource, its sink and what was written stay.
+/// Deletes the ingestion; its datasource, its sink and the synced data stay.
 #[utoipa::path(
     delete,
     path = "/ingestion/{connectionId}",
@@ -166,10 +168,11 @@ pub(crate) async fn patch(
     operation_id = "ingestion_delete",
     params(
         ("If-Match" = Option<String>, Header, description = "the ETag of the ingestion as it was read"),
-        ("Prefer" = Option<String>, Header, description = "`respond-async`: 202 as soon as the operation is begun")
+        ("Prefer" = Option<String>, Header, description = "`respond-async`: 202 as soon as the \
+                                                           operation has started")
     ),
     responses(
-        (status = 204, description = "it is gone"),
+        (status = 204, description = "the ingestion is deleted"),
         (status = 202, description = "Airbyte cannot be reached, or `Prefer: respond-async`; `Location` names the operation", body = OperationView),
         (status = 404, body = Problem),
         (status = 409, body = Problem),
@@ -184,7 +187,7 @@ pub(crate) async fn delete(
     connections::delete(state, id, request).await
 }
 
-/// Starts a sync, or attaches to the one that runs.
+/// Starts a sync, or attaches to the running one.
 #[utoipa::path(
     post,
     path = "/ingestion/{connectionId}/sync",
@@ -204,7 +207,7 @@ pub(crate) async fn sync(state: Data<State>, id: Path<String>) -> Result<HttpRes
     }))
 }
 
-/// How an ingestion is doing: its last sync, its next one, its newest job.
+/// Returns the status of an ingestion: its last sync, its next one, its newest job.
 #[utoipa::path(
     get,
     path = "/ingestion/{connectionId}/status",

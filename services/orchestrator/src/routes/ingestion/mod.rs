@@ -12,7 +12,7 @@ use shared::http::policy::{INGESTION_PREFIX, OPERATOR, Policy, VIEWER};
 use shared::http::routes::Routes;
 use shared::http::{ApiError, Body};
 
-/// Wires its paths, both times.
+/// Declares its paths at both locations.
 pub(crate) fn configure(routes: &mut Routes<Policy>) {
     routes.scope(INGESTION_PREFIX, paths).configure(paths);
 }
@@ -43,10 +43,10 @@ fn paths(routes: &mut Routes<Policy>) {
         );
 }
 
-/// A body that is read member by member.
+/// A body that is parsed member by member.
 type Members = Body<Map<String, Value>>;
 
-/// What a body says, or everything that is wrong with it.
+/// The parsed body, or a response with all its faults.
 fn read<T>(read: Result<T, Vec<contracts::FieldError>>) -> Result<T, ApiError> {
     read.map_err(|faults| Error::fields(ErrorCode::Invalid, faults).into())
 }

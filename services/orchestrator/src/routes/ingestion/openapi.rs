@@ -1,4 +1,4 @@
-//! The ingestion API's part of the document: every path a second time, under its prefix.
+//! Adds the ingestion API's paths to the document a second time, under its prefix.
 
 use shared::http::policy::INGESTION_PREFIX;
 use utoipa::Modify;

@@ -1,5 +1,4 @@
-//! Whatever is written: nothing panics, no fault repeats a value, and what is known to be secret
-//! is told to nobody.
+//! For arbitrary input: nothing panics, no fault repeats a value, and no known secret is disclosed.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -50,7 +49,7 @@ fn anything() -> BoxedStrategy<Value> {
     .boxed()
 }
 
-/// The members that mean something to this connector: short ones and real ones.
+/// The members with a meaning to this connector: short ones and its own.
 fn names(specified: &Specified) -> Vec<String> {
     let short = fields(specified.role, specified.type_name).unwrap().iter();
     let real = specified.specification["properties"]
@@ -68,7 +67,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_panics_and_nothing_is_repeated(
+    fn nothing_panics_and_no_value_is_repeated(
         which in 0_usize..100,
         members in prop::collection::vec((0_usize..100, anything()), 0..8),
     ) {
@@ -102,7 +101,7 @@ proptest! {
                 prop_assert!(!fault.message.contains(MARK), "{}", fault.message);
             }
         }
-        // Answers are read from Airbyte as well, where anything may be.
+        // Responses also show configurations from Airbyte, which may contain anything.
         let masked = mask(of.0, of.1, Some(&specified.specification), &Value::Object(config));
         shorten(of.0, of.1, &masked);
     }

@@ -1,4 +1,4 @@
-//! What becomes of short configurations.
+//! The expansion of short configurations.
 
 use serde_json::{Value, json};
 use shared::airbyte::types::Definition;
@@ -10,7 +10,7 @@ use super::{expanded, map};
 use crate::domain::short_config::ActorKind::{self, Destination, Source};
 use crate::domain::short_config::{expand, fields, type_name};
 
-/// Expands with the specification, which then finds no fault.
+/// Expands with the specification, which must then find no fault.
 #[track_caller]
 fn becomes(of: (ActorKind, &str), specification: &Value, short: Value, real: Value) {
     let expanded = expanded(of, Some(specification), &short);
@@ -53,7 +53,7 @@ fn a_database_keeps_its_names_and_gets_what_its_version_requires() {
 }
 
 #[test]
-fn a_bucket_to_write_to_is_told_in_short_real_and_mixed_names() {
+fn a_destination_bucket_is_configured_in_short_own_and_mixed_names() {
     let short = json!({"bucket_name": "my-bucket", "bucket_region": "us-east-1",
         "access_key_id": "AKIA...", "secret_access_key": "secret", "path_prefix": "exports/"});
     let mixed = json!({"s3_bucket_name": "my-bucket", "bucket_region": "us-east-1",
@@ -139,7 +139,7 @@ fn files_to_read_become_a_stream() {
 }
 
 #[test]
-fn a_mongodb_is_put_where_its_version_wants_it() {
+fn a_mongodb_configuration_is_placed_as_its_version_requires() {
     let short = json!({"host": "db", "database": "shop", "username": "u", "password": "p"});
     for (member, database) in [("databases", json!(["shop"])), ("database", json!("shop"))] {
         let mut real = json!({"database_config": {"cluster_type": "SELF_MANAGED_REPLICA_SET",
@@ -199,7 +199,7 @@ fn topics_become_a_subscription() {
 }
 
 #[test]
-fn other_connectors_take_their_own_configuration_unchanged() {
+fn other_connectors_keep_their_configuration_unchanged() {
     let config = json!({"count": "5", "bucket_name": "b", "format": "csv"});
     let real = expanded((Source, "faker"), None, &config).configuration;
     assert_eq!(real, config);
@@ -208,7 +208,7 @@ fn other_connectors_take_their_own_configuration_unchanged() {
 }
 
 #[test]
-fn whatever_a_common_connector_is_given_by_its_real_names_stays() {
+fn a_common_connectors_own_names_are_kept() {
     for specified in specifications::all() {
         let config = json!({"further": {"a": [1, null]}, "jdbc_url_params": "x=y"});
         let real = expand(specified.role, specified.type_name, None, map(&config));
@@ -236,7 +236,7 @@ fn a_connector_is_named_after_its_image() {
 }
 
 #[test]
-fn a_listing_shows_what_a_person_needs() {
+fn the_listing_shows_what_a_person_needs() {
     let listed = serde_json::to_value(fields(Source, "mysql").unwrap()).unwrap();
     let description = listed[1]["description"].clone();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What is told about bad configurations, and where.
+//! The faults of bad configurations, and their paths.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use super::{expanded, faults, told};
 use crate::domain::short_config::ActorKind::{Destination, Source};
 
 #[test]
-fn what_is_missing_is_named_as_people_write_it() {
+fn names_what_is_missing_as_people_write_it() {
     let required = "is required";
     told(
         (Destination, "s3"),
@@ -72,14 +72,17 @@ fn what_is_missing_is_named_as_people_write_it() {
 }
 
 #[test]
-fn a_name_that_is_near_is_asked_about() {
+fn suggests_a_similar_name() {
     told(
         (Source, "mysql"),
         &mysql(),
         json!({"hots": "h", "port": 1, "database": "d", "user": "u", "password": "p"}),
         &[
-            ("config.host", "is required; did you mean it by `hots`?"),
-            ("config.username", "is required; did you mean it by `user`?"),
+            ("config.host", "is required; did you misspell it as `hots`?"),
+            (
+                "config.username",
+                "is required; did you misspell it as `user`?",
+            ),
         ],
     );
     told(
@@ -88,22 +91,22 @@ fn a_name_that_is_near_is_asked_about() {
         json!({"s3_bucketname": "b", "bucket_region": ""}),
         &[(
             "config.bucket_name",
-            "is required; did you mean it by `s3_bucketname`?",
+            "is required; did you misspell it as `s3_bucketname`?",
         )],
     );
 }
 
 #[test]
-fn a_wrong_type_is_told_with_everything_else() {
+fn reports_a_wrong_type_together_with_other_faults() {
     told(
         (Source, "postgres"),
         &postgres(),
         json!({"host": 5, "port": "abc", "schemas": ["a", 1], "username": "u", "password": ["p"]}),
         &[
-            ("config.host", "must be a string, and is a number"),
-            ("config.port", "must be an integer, and is a string"),
+            ("config.host", "must be a string, but is a number"),
+            ("config.port", "must be an integer, but is a string"),
             ("config.schemas", "must be an array of strings only"),
-            ("config.password", "must be a string, and is an array"),
+            ("config.password", "must be a string, but is an array"),
             ("config.database", "is required"),
         ],
     );
@@ -114,11 +117,11 @@ fn a_wrong_type_is_told_with_everything_else() {
         &[
             (
                 "config.topics",
-                "must be an array of strings, and is a string",
+                "must be an array of strings, but is a string",
             ),
             (
                 "config.format",
-                "must be a string or an object, and is a number",
+                "must be a string or an object, but is a number",
             ),
         ],
     );
@@ -131,7 +134,7 @@ fn a_wrong_type_is_told_with_everything_else() {
 }
 
 #[test]
-fn what_the_schema_refuses_is_told_at_the_name_it_was_written_by() {
+fn reports_schema_violations_at_the_name_that_the_caller_wrote() {
     let region = "the value is not one of \"\", \"us-east-1\" or \"eu-west-1\"";
     for (name, path) in [
         ("bucket_region", "config.bucket_region"),
@@ -196,12 +199,12 @@ fn what_the_schema_refuses_is_told_at_the_name_it_was_written_by() {
         (Source, "own"),
         &json!({"properties": {"a": {"type": "object", "additionalProperties": false, "properties": {"b": {}}}}}),
         json!({"a": {"b": 1, "c": 2}}),
-        &[("config.a.c", "is no setting of this connector")],
+        &[("config.a.c", "is not a setting of this connector")],
     );
 }
 
 #[test]
-fn what_is_said_twice_has_to_be_the_same() {
+fn values_given_twice_must_be_equal() {
     told(
         (Destination, "s3"),
         &s3_destination(),
@@ -245,10 +248,10 @@ fn what_is_said_twice_has_to_be_the_same() {
 }
 
 #[test]
-fn what_cannot_be_put_together_is_told() {
+fn reports_what_cannot_be_combined() {
     let of = (Source, "mongodb");
     let specification = mongodb("databases");
-    let one = "must be the name or address of one server; the port goes into `port`, several servers into `connection_string`";
+    let one = "must be the name or address of one server; set the port in `port`, several servers in `connection_string`";
     for (host, message) in [
         ("a:1", one),
         ("a,b", one),
@@ -256,7 +259,7 @@ fn what_cannot_be_put_together_is_told() {
         ("u@h", one),
         (
             "mongodb://h/",
-            "is a connection string: give it as `connection_string`",
+            "is a connection string: set it as `connection_string`",
         ),
     ] {
         let config = json!({"host": host, "database": "d"});
@@ -278,7 +281,7 @@ fn what_cannot_be_put_together_is_told() {
         (Destination, "s3"),
         &native("destination-s3"),
         json!({"bucket_name": "b", "bucket_region": "", "format": "csv"}),
-        &[("config.format", "is none of `jsonl`, `parquet`")],
+        &[("config.format", "is not one of `jsonl`, `parquet`")],
     );
     told(
         (Source, "kafka"),
@@ -286,7 +289,7 @@ fn what_cannot_be_put_together_is_told() {
         json!({"bootstrap_servers": "k", "topics": [], "format": "xml"}),
         &[
             ("config.topics", "must not be empty"),
-            ("config.format", "is none of `json`, `avro`"),
+            ("config.format", "is not one of `json`, `avro`"),
         ],
     );
 }

@@ -1,4 +1,4 @@
-//! What answers hide.
+//! What responses mask.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::domain::short_config::{mask, shorten};
 const MASKED: &str = "**********";
 
 #[test]
-fn what_is_marked_is_hidden_in_every_variant() {
+fn masks_marked_members_in_every_variant() {
     let masked = mask(
         Source,
         "postgres",
@@ -54,7 +54,7 @@ fn lists_objects_and_members_of_any_name_can_be_secret() {
 }
 
 #[test]
-fn without_a_specification_names_tell() {
+fn without_a_specification_names_indicate_secrets() {
     let masked = mask(
         Source,
         "kafka",
@@ -70,7 +70,7 @@ fn without_a_specification_names_tell() {
 }
 
 #[test]
-fn a_specification_that_forgets_a_secret_does_not_tell_it() {
+fn masks_a_secret_that_the_specification_does_not_mark() {
     let masked = mask(
         Source,
         "s3",
@@ -111,8 +111,8 @@ fn masked_configurations_are_shortened_like_others() {
     );
 }
 
-/// A value that fits the schema as far as its secrets go: each secret there is, in one variant of
-/// each kind, and further members that nobody knows.
+/// A value that fits the schema as far as its secrets are concerned: each secret, in one variant of
+/// each kind, and further unknown members.
 fn filled(schema: &Value, choices: &mut impl Iterator<Item = usize>) -> Value {
     if schema["airbyte_secret"] == json!(true) {
         return json!(format!("s3cr3t-{}", choices.next().unwrap_or_default()));
@@ -145,7 +145,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_secret_is_left_anywhere(which in 0_usize..100, choices in prop::collection::vec(0_usize..1000, 30)) {
+    fn no_secret_remains(which in 0_usize..100, choices in prop::collection::vec(0_usize..1000, 30)) {
         let all = specifications::all();
         let specified = &all[which % all.len()];
         let real = filled(&specified.specification, &mut choices.into_iter());
@@ -155,7 +155,7 @@ proptest! {
         prop_assert_eq!(masked.to_string().matches(MASKED).count(), hidden);
         let short = shorten(specified.role, specified.type_name, &masked).to_string();
         prop_assert!(!short.contains("s3cr3t-"), "{short}");
-        // Without the specification the tables and the names tell the ordinary ones.
+        // Without the specification, the tables and the names identify the usual secrets.
         let masked = mask(specified.role, specified.type_name, None, &real);
         for field in crate::domain::short_config::fields(specified.role, specified.type_name).unwrap() {
             for place in field.places().filter(|_| field.secret) {

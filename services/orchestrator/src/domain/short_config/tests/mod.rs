@@ -1,4 +1,4 @@
-//! Tests of short configurations: what becomes of them, what is told about them, what is hidden.
+//! Tests of short configurations: expansion, faults, masking.
 
 mod anything;
 mod expansion;
@@ -28,7 +28,7 @@ fn expanded(
         .unwrap_or_else(|faults| panic!("{type_name} {config}: {faults:?}"))
 }
 
-/// Every fault, whether the short fields or the specification tells it.
+/// All faults, of the short fields and of the specification.
 fn faults(of: (ActorKind, &str), specification: &Value, config: &Value) -> Vec<(String, String)> {
     let found = match expand(of.0, of.1, Some(specification), map(config)) {
         Ok(expanded) => expanded.faults(specification),
@@ -38,7 +38,7 @@ fn faults(of: (ActorKind, &str), specification: &Value, config: &Value) -> Vec<(
     found.into_iter().map(told).collect()
 }
 
-/// Exactly these faults are told.
+/// Asserts that exactly these faults are reported.
 #[track_caller]
 fn told(of: (ActorKind, &str), specification: &Value, config: Value, expected: &[(&str, &str)]) {
     let mut found = faults(of, specification, &config);

@@ -1,4 +1,4 @@
-//! `docs/short_configurations.md` says what the tables say.
+//! `docs/short_configurations.md` matches the tables.
 
 use crate::domain::short_config::ActorKind;
 use crate::domain::short_config::table::{COMMON, Connector, Field, Scalar};
@@ -45,7 +45,7 @@ fn row(field: &Field) -> String {
 }
 
 #[test]
-fn every_table_is_on_the_page_as_it_is() {
+fn every_table_is_on_the_page() {
     let mut tables = Vec::new();
     for section in PAGE.split("\n## ").skip(1) {
         let (title, text) = section.split_once('\n').unwrap();

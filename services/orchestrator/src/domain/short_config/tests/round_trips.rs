@@ -1,4 +1,4 @@
-//! There and back: what people wrote is what they read.
+//! Round trips: people read what they wrote.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use super::{expanded, map};
 use crate::domain::short_config::ActorKind::{self, Destination, Source};
 use crate::domain::short_config::shorten;
 
-/// A short field of a generated configuration: its name, and whether it may be left out.
+/// A short field of a generated configuration: its name, and whether it may be omitted.
 type Part = (&'static str, bool, BoxedStrategy<Value>);
 
 fn word() -> BoxedStrategy<Value> {
@@ -27,7 +27,7 @@ fn port() -> BoxedStrategy<Value> {
     (1_u16..).prop_map(Value::from).boxed()
 }
 
-/// Two or more: a single one is told by the field for one.
+/// Two or more: a single one is expressed by the field for one.
 fn several() -> BoxedStrategy<Value> {
     prop::collection::btree_set("[a-z.+|*-]{1,8}", 2..4)
         .prop_map(Value::from_iter)
@@ -160,7 +160,7 @@ fn short(role: ActorKind, type_name: &str) -> BoxedStrategy<Value> {
         (Source, "s3") => bucket(vec![
             ("bucket_region", false, word()),
             ("format", true, one_of(&["csv", "jsonl", "parquet", "avro"])),
-            // Longer than any name that is taken when there is none.
+            // Longer than any default name.
             (
                 "stream_name",
                 false,
@@ -180,7 +180,7 @@ fn short(role: ActorKind, type_name: &str) -> BoxedStrategy<Value> {
     }
 }
 
-/// Every specification there is, with a configuration for it.
+/// All specifications, each with a configuration.
 fn cases() -> BoxedStrategy<(usize, Value)> {
     let all = specifications::all();
     let each = (all.into_iter().enumerate()).map(|(index, specified)| {
@@ -195,7 +195,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_was_written_is_read_again((index, config) in cases()) {
+    fn reading_returns_what_was_written((index, config) in cases()) {
         let specified = &specifications::all()[index];
         let of = (specified.role, specified.type_name);
         for specification in [Some(&specified.specification), None] {
@@ -204,17 +204,17 @@ proptest! {
                 prop_assert_eq!(real.faults(specification), []);
             }
             prop_assert_eq!(&shorten(of.0, of.1, &real.configuration), &config);
-            // The real one may be written too, and means the same.
+            // The connector's own form may be written too, and is equivalent.
             let again = expanded(of, specification, &real.configuration).configuration;
             prop_assert_eq!(again, real.configuration);
         }
     }
 
     #[test]
-    fn what_is_read_means_what_was_written((index, config) in cases(), without in 0_usize..8) {
+    fn the_short_form_is_equivalent_to_what_was_written((index, config) in cases(), without in 0_usize..8) {
         let specified = &specifications::all()[index];
         let of = (specified.role, specified.type_name);
-        // Without one of its members defaults are taken, which an answer may tell.
+        // Without one of its members defaults apply, which a response may show.
         let mut config: Map<String, Value> = map(&config).clone();
         let left_out = config.keys().nth(without % config.len()).cloned().unwrap();
         config.shift_remove(&left_out);
@@ -231,7 +231,7 @@ proptest! {
 }
 
 #[test]
-fn what_has_no_short_form_keeps_its_real_one() {
+fn members_without_a_short_form_keep_their_own() {
     let cases = [
         (
             Source,

@@ -1,11 +1,11 @@
-//! Specifications to test with: small ones with the structure that real connectors have, both
-//! ways to write a constant, and those of the native connectors without their descriptions.
+//! Specifications for tests: small ones with the structure of real connectors, both ways to write a
+//! constant, and those of the native connectors without their descriptions.
 
 use serde_json::{Value, json};
 
 use super::super::ActorKind;
 
-/// A connector's specification and what it is one of.
+/// A connector's specification and its kind.
 pub(super) struct Specified {
     pub(super) role: ActorKind,
     pub(super) type_name: &'static str,
@@ -67,7 +67,7 @@ fn server(required: &[&str], further: Value) -> Value {
         "properties": properties})
 }
 
-/// As written by one tool chain: `enum` of one and a default.
+/// As one toolchain writes it: a single-element `enum` and a default.
 fn one(constant: &str) -> Value {
     json!({"type": "string", "enum": [constant], "default": constant})
 }

@@ -1,4 +1,4 @@
-//! What is told where a schema has variants.
+//! Faults where a schema has variants.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::told;
 use crate::domain::short_config::ActorKind::{Destination, Source};
 
 #[test]
-fn variants_are_told_apart() {
+fn distinguishes_variants() {
     let of = (Source, "mysql");
     let with = |name: &str, value: Value| {
         let mut config = json!({"host": "h", "database": "d", "username": "u"});
@@ -15,7 +15,7 @@ fn variants_are_told_apart() {
         config
     };
     let specification = native("source-mysql");
-    let modes = "`mode` is none of `preferred`, `required`, `verify_ca`, `verify_identity`";
+    let modes = "`mode` is not one of `preferred`, `required`, `verify_ca`, `verify_identity`";
     told(
         of,
         &specification,
@@ -67,13 +67,13 @@ fn variants_are_told_apart() {
         json!({"bucket_name": "b", "bucket_region": "", "format": {"format_type": "Avro", "compression_codec": {"codec": "zip"}}}),
         &[(
             "config.format.compression_codec",
-            "`codec` is none of `no compression`, `snappy`",
+            "`codec` is not one of `no compression`, `snappy`",
         )],
     );
 }
 
 #[test]
-fn variants_without_a_constant_and_behind_references_are_told_too() {
+fn reports_variants_without_a_constant_and_behind_references() {
     let specification = json!({
         "properties": {
             "limit": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
