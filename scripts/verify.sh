@@ -36,6 +36,8 @@ while [ $# -gt 0 ]; do
   shift
 done
 need cargo
+tools=$PWD/target/tools
+export PATH="$PATH:$tools/bin"
 
 # The oldest Rust that Cargo.toml promises compiles everything.
 msrv() {
@@ -61,6 +63,11 @@ for check in $chosen; do
     msrv) msrv ;;
     tests) scripts/test.sh "${rest[@]}" ;;
     # Builds with a sanitizer, so it shares nothing with the other checks.
-    fuzz) scripts/fuzz.sh 60 ;;
+    fuzz)
+      if ! cargo fuzz --version >/dev/null 2>&1; then
+        cargo install --locked --quiet --root "$tools" cargo-fuzz@0.13.2
+      fi
+      scripts/fuzz.sh 60
+      ;;
   esac
 done
