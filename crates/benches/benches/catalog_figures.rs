@@ -18,7 +18,9 @@ type Failure = Box<dyn std::error::Error>;
 const RUNS: usize = 7;
 
 fn main() -> Result<(), Failure> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // Cargo adds `--bench`.
+    let arguments = std::env::args().skip(1).filter(|arg| arg != "--bench");
+    let arguments: Vec<String> = arguments.collect();
     match arguments
         .iter()
         .map(String::as_str)
