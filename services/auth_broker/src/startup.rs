@@ -9,7 +9,7 @@ use contracts::ErrorCode;
 use futures::FutureExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::http::server::{self, Listening, Service, StartError};
-use shared::http::{Gate, Runtime, health};
+use shared::http::{MiddlewareState, Runtime, health};
 use shared::registry::Registry;
 use shared::seal::SealingKey;
 use shared::settings::{Settings, variables};
@@ -58,7 +58,7 @@ impl Application {
             bind: (settings.bind_address.clone(), settings.ports.auth_broker),
             port_variable: variables::SERVICE_PORT_AUTH_BROKER,
             workers: 1,
-            gate: Gate::new(settings, "auth_broker", &registry).await?,
+            gate: MiddlewareState::new(settings, "auth_broker", &registry).await?,
             openapi: openapi::Document::openapi(),
             ready: Arc::new(move || {
                 let (registry, vault) = (registry.clone(), probed.clone());

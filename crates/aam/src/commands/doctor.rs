@@ -206,7 +206,7 @@ fn disk(settings: &Settings) -> Option<Finding> {
     is_used.then(|| {
         finding(
             "disk",
-            shared::disk::room(settings.home.path()),
+            shared::disk::check_free_space(settings.home.path()),
             "has free space",
         )
     })

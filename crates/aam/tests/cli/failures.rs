@@ -22,7 +22,7 @@ fn without_a_stack_each_command_names_the_address_and_the_remedy() {
         &["credentials", "list"],
     ];
     for command in commands {
-        let said = folder.aam_with(command, &nowhere, "").failed(1);
+        let output = folder.aam_with(command, &nowhere, "").failed(1);
         let variable = if command[0] == "credentials" {
             "AUTH_BROKER_URL"
         } else {
@@ -31,7 +31,7 @@ fn without_a_stack_each_command_names_the_address_and_the_remedy() {
         let expected = format!(
             "error: nothing answers at http://127.0.0.1:1; `aam up` starts the stack, {variable} configures the address\n"
         );
-        assert_eq!(said, expected, "{command:?}");
+        assert_eq!(output, expected, "{command:?}");
     }
     let status = folder.aam_with(&["status"], &nowhere, "");
     assert_eq!(status.code, Some(1));
@@ -43,17 +43,17 @@ fn names_an_unknown_connection() {
     let folder = Folder::new();
     let up = Up::start(&folder);
     for command in ["sync", "heal", "connections"] {
-        let said = up.aam(&folder, &[command, "nobody"]).failed(1);
+        let output = up.aam(&folder, &[command, "nobody"]).failed(1);
         assert_eq!(
-            said,
+            output,
             "error: no connection is named `nobody`; `aam connections` lists them\n"
         );
     }
     let id = "01a1fba9-f869-71dd-b4ca-069c69cb9f0c";
-    let said = up.aam(&folder, &["sync", id]).failed(1);
+    let output = up.aam(&folder, &["sync", id]).failed(1);
     assert!(
-        said.contains(id) && said.contains("code connection_not_found"),
-        "{said}"
+        output.contains(id) && output.contains("code connection_not_found"),
+        "{output}"
     );
 }
 
@@ -61,23 +61,23 @@ fn names_an_unknown_connection() {
 fn reports_every_invalid_field_of_an_onboarding() {
     let folder = Folder::new();
     let up = Up::start(&folder);
-    let said = up.aam(&folder, &["onboard", "x", "-t", "sqlit"]).failed(1);
-    assert!(said.contains("code source_type_unknown"), "{said}");
+    let output = up.aam(&folder, &["onboard", "x", "-t", "sqlit"]).failed(1);
+    assert!(output.contains("code source_type_unknown"), "{output}");
     assert!(
-        said.contains("similar ones are") && said.contains("SQLite"),
-        "{said}"
+        output.contains("similar ones are") && output.contains("SQLite"),
+        "{output}"
     );
-    let said = up
+    let output = up
         .aam(&folder, &["onboard", "", "-t", "", "--set", "path=1"])
         .failed(1);
     assert!(
-        said.contains("connection_name") && said.contains("source_type"),
-        "{said}"
+        output.contains("connection_name") && output.contains("source_type"),
+        "{output}"
     );
-    let said = up
+    let output = up
         .aam(&folder, &["onboard", "x", "-t", "sqlite", "--set", "path"])
         .failed(1);
-    assert!(said.contains("--set requires NAME=VALUE"), "{said}");
+    assert!(output.contains("--set requires NAME=VALUE"), "{output}");
 }
 
 #[test]
@@ -90,17 +90,17 @@ fn reports_all_invalid_settings_at_once() {
         ("DATABASE_URL", "mysql://u:hidden-password@h/d"),
     ];
     for command in [&["up"][..], &["connections"][..]] {
-        let said = folder.aam_with(command, &wrong, "").failed(1);
+        let output = folder.aam_with(command, &wrong, "").failed(1);
         assert!(
-            said.starts_with("error: 4 settings cannot be used:\n"),
-            "{said}"
+            output.starts_with("error: 4 settings cannot be used:\n"),
+            "{output}"
         );
         for (variable, _) in wrong {
             let line = format!("\n  {variable}: ");
-            assert!(said.contains(&line), "{variable} is not told: {said}");
+            assert!(output.contains(&line), "{variable} is not told: {output}");
         }
-        assert!(!said.contains("short-and-secret"), "{said}");
-        assert!(!said.contains("hidden-password"), "{said}");
+        assert!(!output.contains("short-and-secret"), "{output}");
+        assert!(!output.contains("hidden-password"), "{output}");
     }
     let looked = folder.aam_with(&["doctor"], &wrong, "");
     assert_eq!(looked.code, Some(1));
@@ -129,10 +129,10 @@ fn an_unusable_database_is_reported_with_its_variable() {
     ] {
         let settings = [("DATABASE_URL", url.as_str())];
         for command in [&["up"][..], &["migrate", "up"], &["migrate", "status"]] {
-            let said = folder.aam_with(command, &settings, "").failed(1);
-            assert!(said.contains("check DATABASE_URL"), "{said}");
-            assert!(said.contains(cause), "{said}");
-            assert!(!said.contains("hidden-password"), "{said}");
+            let output = folder.aam_with(command, &settings, "").failed(1);
+            assert!(output.contains("check DATABASE_URL"), "{output}");
+            assert!(output.contains(cause), "{output}");
+            assert!(!output.contains("hidden-password"), "{output}");
         }
         let looked = folder.aam_with(&["doctor"], &settings, "");
         assert!(looked.out.contains("check DATABASE_URL"), "{looked:?}");
@@ -145,14 +145,14 @@ fn a_too_low_limit_on_open_files_is_reported_with_a_sufficient_one() {
     let folder = Folder::new();
     let program = env!("CARGO_BIN_EXE_aam");
     let ran = folder.shell(&format!("ulimit -n 64 && exec {program} up"), FREE_PORTS);
-    let said = ran.failed(1);
-    assert!(said.contains("at most 64 files"), "{said}");
-    assert!(said.contains("ulimit -n 256"), "{said}");
+    let output = ran.failed(1);
+    assert!(output.contains("at most 64 files"), "{output}");
+    assert!(output.contains("ulimit -n 256"), "{output}");
     // The program raises a low soft limit to the hard limit.
     let line = format!("ulimit -Sn 64 && exec {program} up");
     let mut command = folder.command(Path::new("sh"), FREE_PORTS);
     let up = Up::of(command.args(["-c", &line]), &folder);
-    up.aam(&folder, &["status"]).fine();
+    up.aam(&folder, &["status"]).success();
 }
 
 #[test]
@@ -163,10 +163,10 @@ fn a_port_in_use_is_reported_with_its_variable() {
         let folder = Folder::new();
         let mut variables = FREE_PORTS.to_vec();
         variables.push((variable, &port));
-        let said = folder.aam_with(&["up"], &variables, "").failed(1);
-        assert!(said.contains(&format!("127.0.0.1:{port}")), "{said}");
-        assert!(said.contains(variable), "{said}");
-        assert!(said.contains("in use"), "{said}");
+        let output = folder.aam_with(&["up"], &variables, "").failed(1);
+        assert!(output.contains(&format!("127.0.0.1:{port}")), "{output}");
+        assert!(output.contains(variable), "{output}");
+        assert!(output.contains("in use"), "{output}");
     }
 }
 
@@ -174,11 +174,11 @@ fn a_port_in_use_is_reported_with_its_variable() {
 fn rejects_a_second_stack_on_the_same_data_directory() {
     let folder = Folder::new();
     let up = Up::start(&folder);
-    let said = folder.aam_with(&["up"], FREE_PORTS, "").failed(1);
-    assert!(said.contains("another stack is using"), "{said}");
-    assert!(said.contains("AAM_HOME"), "{said}");
+    let output = folder.aam_with(&["up"], FREE_PORTS, "").failed(1);
+    assert!(output.contains("another stack is using"), "{output}");
+    assert!(output.contains("AAM_HOME"), "{output}");
     // The first stack is unaffected.
-    up.aam(&folder, &["status"]).fine();
+    up.aam(&folder, &["status"]).success();
 }
 
 #[test]
@@ -196,30 +196,30 @@ fn reports_a_server_that_is_not_an_aam_service() {
     });
     let folder = Folder::new();
     let variables = [("ORCHESTRATOR_URL", url.as_str())];
-    let said = folder.aam_with(&["connections"], &variables, "").failed(1);
+    let output = folder.aam_with(&["connections"], &variables, "").failed(1);
     let expected = format!(
         "error: {url} answered 404 Not Found and is not an AAM service; ORCHESTRATOR_URL configures the address\n"
     );
-    assert_eq!(said, expected);
+    assert_eq!(output, expected);
 }
 
 #[test]
 fn reports_a_missing_key() {
     let folder = Folder::new();
     let up = Up::start_with(&folder, &[("AAM_API_KEY", "aam_0123456789abcdef")]);
-    let said = up.aam(&folder, &["connections"]).failed(1);
-    assert!(said.contains("code unauthenticated"), "{said}");
+    let output = up.aam(&folder, &["connections"]).failed(1);
+    assert!(output.contains("code unauthenticated"), "{output}");
     let mut variables = up.addresses();
     variables.push(("AAM_API_KEY", "aam_0123456789abcdef"));
-    folder.aam_with(&["connections"], &variables, "").fine();
+    folder.aam_with(&["connections"], &variables, "").success();
 }
 
 #[test]
 fn explains_a_wrong_command_line() {
     let folder = Folder::new();
-    let said = folder.aam(&["onboard"]).failed(2);
-    assert!(said.contains("--source-type"), "{said}");
-    let said = folder.aam(&["conections"]).failed(2);
-    assert!(said.contains("connections"), "{said}");
-    assert!(folder.aam(&["--version"]).fine().starts_with("aam "));
+    let output = folder.aam(&["onboard"]).failed(2);
+    assert!(output.contains("--source-type"), "{output}");
+    let output = folder.aam(&["conections"]).failed(2);
+    assert!(output.contains("connections"), "{output}");
+    assert!(folder.aam(&["--version"]).success().starts_with("aam "));
 }

@@ -279,7 +279,7 @@ impl Copying<'_> {
             return Judgement::new(
                 Severity::Safe,
                 Remedy::SchemaUpdate,
-                format!("{}; the column around it is unchanged", fit(field)),
+                format!("{}; the column around it is unchanged", describe_fit(field)),
             )
             .refreshed(self.refresh(RefreshMode::Merge));
         }
@@ -293,7 +293,7 @@ impl Copying<'_> {
     fn retyped(&self, field: &Restated, verdict: Verdict) -> Judgement {
         let destination = self.destination;
         if self.is_rebuilt() {
-            let reason = format!("{}; the next sync rewrites the table", fit(field));
+            let reason = format!("{}; the next sync rewrites the table", describe_fit(field));
             return match field.values {
                 Relation::Widening | Relation::Identical => {
                     Judgement::new(Severity::Safe, Remedy::SchemaUpdate, reason)
@@ -306,7 +306,7 @@ impl Copying<'_> {
         if verdict.follows == Follows::Refuses {
             let reason = format!(
                 "{}; {destination} rejects the change: {}",
-                fit(field),
+                describe_fit(field),
                 verdict.reason
             );
             return Judgement::choice(Severity::Breaking, reason)
@@ -317,7 +317,11 @@ impl Copying<'_> {
             Follows::InPlace => "follows in place",
             Follows::Refresh | Follows::Refuses => "requires a refresh",
         };
-        let reason = format!("{}; {destination} {how}: {}", fit(field), verdict.reason);
+        let reason = format!(
+            "{}; {destination} {how}: {}",
+            describe_fit(field),
+            verdict.reason
+        );
         let fits = matches!(field.values, Relation::Identical | Relation::Widening);
         match (verdict.values, fits) {
             (Values::Kept, true) => {
@@ -339,7 +343,7 @@ impl Copying<'_> {
 }
 
 /// What happens to old values, as text.
-fn fit(field: &Restated) -> String {
+fn describe_fit(field: &Restated) -> String {
     let (was, is) = &field.types;
     match field.values {
         Relation::Identical => "its values keep their type".to_owned(),

@@ -244,10 +244,7 @@ fn rejects_what_is_not_a_policy_at_all() {
         ),
         ("[]", "is a list; expected a keyword or an object"),
         ("\"nothing\"", "unknown policy \"nothing\""),
-        (
-            r#"{"rules": {}}"#,
-            "is an object; expected a list of rules",
-        ),
+        (r#"{"rules": {}}"#, "is an object; expected a list of rules"),
     ] {
         let told = faults(text);
         assert_eq!(told.len(), 1);
@@ -258,7 +255,9 @@ fn rejects_what_is_not_a_policy_at_all() {
     assert_eq!(many.to_string(), "rules: are 101; the maximum is 100");
     let error = serde_json::from_str::<Policy>(r#"{"otherwise": "x"}"#).unwrap_err();
     assert!(
-        error.to_string().contains("otherwise: unknown action \"x\""),
+        error
+            .to_string()
+            .contains("otherwise: unknown action \"x\""),
         "{error}"
     );
 }

@@ -168,7 +168,7 @@ impl Airbyte {
                 answer
                     .job_info?
                     .failure_reason
-                    .map(|reason| reason.in_words())
+                    .map(|reason| reason.to_sentence())
             })
             .unwrap_or_else(|| "the check crashed without a reason".to_owned());
         let said = redaction::clean(said);

@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use super::error::{self, Error, ErrorKind};
 use super::{Airbyte, CONNECTOR_TIMEOUT, Inner};
 use crate::http::client::DEFAULT_TIMEOUT;
-use crate::http::outgoing::{self, Again, Lane, ReadError, Refusal, budget};
+use crate::http::outgoing::{self, CallClass, ReadError, Rejected, Retry, budget};
 use crate::http::request_id;
 use crate::redaction;
 use crate::shown_url::ShownUrl;
@@ -187,7 +187,7 @@ impl Inner {
     ) -> Result<Vec<u8>, Error> {
         outgoing::repeat(
             || self.send_with_fresh_token(call),
-            |error| again(call, error),
+            |error| retry(call, error),
         )
         .await
     }
@@ -199,17 +199,17 @@ impl Inner {
         let Some(tokens) = &self.tokens else {
             return self.send_once(call, None).await;
         };
-        let told = |error: std::sync::Arc<Error>| Error {
+        let share_error = |error: std::sync::Arc<Error>| Error {
             call: call.name,
             kind: repeat_kind(&error.kind),
         };
-        let token = tokens.get(None).await.map_err(told)?;
+        let token = tokens.get(None).await.map_err(share_error)?;
         match self.send_once(call, Some(&token)).await {
             Err(Error {
                 kind: ErrorKind::Unauthorized { .. },
                 ..
             }) => {
-                let token = tokens.get(Some(&token)).await.map_err(told)?;
+                let token = tokens.get(Some(&token)).await.map_err(share_error)?;
                 self.send_once(call, Some(&token)).await
             }
             answer => answer,
@@ -223,8 +223,12 @@ impl Inner {
         token: Option<&SecretString>,
     ) -> Result<Vec<u8>, Error> {
         let is_slow = call.timeout >= CONNECTOR_TIMEOUT;
-        let lane = if is_slow { Lane::Slow } else { Lane::Quick };
-        let entered = self.dependency.enter(lane).await;
+        let class = if is_slow {
+            CallClass::Connector
+        } else {
+            CallClass::Control
+        };
+        let entered = self.dependency.enter(class).await;
         let pass = entered.map_err(|refusal| refused(call.name, refusal))?;
         let begun = Instant::now();
         let span = tracing::debug_span!(target: CALLS, "call", otel.name = call.name, otel.kind = "client", peer.service = "airbyte");
@@ -310,27 +314,27 @@ impl Inner {
 /// Wait for a circuit that closes this soon.
 const SOON: Duration = Duration::from_secs(2);
 
-fn again<B: Serialize + Sync + ?Sized>(call: &Call<'_, B>, error: &Error) -> Again {
+fn retry<B: Serialize + Sync + ?Sized>(call: &Call<'_, B>, error: &Error) -> Retry {
     match (&error.kind, call.repeat) {
-        (ErrorKind::Unreachable { .. }, _) => Again::NotSent(None),
+        (ErrorKind::Unreachable { .. }, _) => Retry::NotSent(None),
         (ErrorKind::CircuitOpen { retry_after }, _) if *retry_after <= SOON => {
-            Again::NotSent(Some(*retry_after))
+            Retry::NotSent(Some(*retry_after))
         }
         // Rejected locally: report it to the caller at once. A second wait of minutes would not
         // help.
         (ErrorKind::CircuitOpen { .. } | ErrorKind::Busy | ErrorKind::TimedOut { .. }, _) => {
-            Again::Never
+            Retry::Never
         }
-        (ErrorKind::RateLimited { .. }, _) => Again::After(error.retry_after()),
-        (_, Repeat::Safe) if error.is_transient() => Again::After(error.retry_after()),
-        _ => Again::Never,
+        (ErrorKind::RateLimited { .. }, _) => Retry::After(error.retry_after()),
+        (_, Repeat::Safe) if error.is_transient() => Retry::After(error.retry_after()),
+        _ => Retry::Never,
     }
 }
 
-pub(super) fn refused(call: &'static str, refusal: Refusal) -> Error {
+pub(super) fn refused(call: &'static str, refusal: Rejected) -> Error {
     let kind = match refusal {
-        Refusal::Open(retry_after) => ErrorKind::CircuitOpen { retry_after },
-        Refusal::Full | Refusal::Spent => ErrorKind::Busy,
+        Rejected::CircuitOpen(retry_after) => ErrorKind::CircuitOpen { retry_after },
+        Rejected::Saturated | Rejected::DeadlineExceeded => ErrorKind::Busy,
     };
     let error = Error { call, kind };
     crate::metrics::airbyte_call(call, &error.code(), Duration::ZERO);

@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::call::{from_transport, refused};
 use super::error::{self, Error, ErrorKind};
-use crate::http::outgoing::{self, Dependency, Lane};
+use crate::http::outgoing::{self, CallClass, Dependency};
 
 const CALL: &str = "getting a token";
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(180);
@@ -172,7 +172,7 @@ async fn fetch(shared: &Arc<TokenState>) -> Result<(SecretString, Duration), Err
 
 /// Makes one attempt, within the breaker and the bulkhead.
 async fn ask(shared: Arc<TokenState>, request: HttpRequest) -> Result<HttpResponse, Error> {
-    let entered = shared.dependency.enter(Lane::Quick).await;
+    let entered = shared.dependency.enter(CallClass::Control).await;
     let pass = entered.map_err(|refusal| refused(CALL, refusal))?;
     let begun = Instant::now();
     let outcome = send_as_json(&shared.http, shared.timeout, request).await;
@@ -247,8 +247,8 @@ async fn send_as_json(
 
 fn lifetime(expires_in: Option<Duration>, token: &str) -> Duration {
     match (expires_in, jwt_lifetime(token)) {
-        (Some(told), Some(signed)) => told.min(signed),
-        (Some(told), None) => told,
+        (Some(stated), Some(signed)) => stated.min(signed),
+        (Some(stated), None) => stated,
         (None, Some(signed)) => signed,
         (None, None) => UNKNOWN_LIFETIME,
     }

@@ -64,6 +64,6 @@ pub async fn probe_disk(database: &DatabaseTarget) -> Option<DependencyState> {
         return None;
     };
     let folder = path.parent().unwrap_or(path).to_owned();
-    let ask = async move { disk::room(&folder) };
+    let ask = async move { disk::check_free_space(&folder) };
     Some(probe("disk", true, ask).await)
 }

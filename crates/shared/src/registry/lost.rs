@@ -40,7 +40,7 @@ impl Trust {
 
     /// Whether to repeat work because its connection was dead; older connections are suspect from
     /// then on. For work that changes nothing before its last statement succeeds.
-    pub(super) fn again<T>(&self, first: &Result<T, DbErr>) -> bool {
+    pub(super) fn should_retry<T>(&self, first: &Result<T, DbErr>) -> bool {
         let is_lost = first.as_ref().is_err_and(is_lost);
         if is_lost {
             tracing::debug!("a database connection was dead; retrying on another one");

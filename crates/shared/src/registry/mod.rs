@@ -8,6 +8,7 @@
 pub mod actors;
 pub mod audit;
 pub mod changes;
+mod claim;
 mod connect;
 pub mod connections;
 pub mod drift;
@@ -17,20 +18,19 @@ mod hand_over;
 pub mod idempotency;
 pub mod installation;
 pub mod jobs;
-pub mod keeper;
 pub mod keys;
+pub mod lease_renewer;
 pub mod leases;
 mod lost;
 pub mod migrate;
 pub mod onboarding;
 pub mod operations;
 pub mod outbox;
-mod reach;
+mod ping;
 mod reader;
 mod repair;
 pub mod status;
 mod steps;
-mod take;
 pub mod versions;
 
 use std::sync::Arc;
@@ -180,7 +180,7 @@ impl Registry {
             return Ok(self.inner.write.begin_with_options(options).await?);
         }
         let mut begun = self.begin(options).await;
-        if self.inner.trust.again(&begun) {
+        if self.inner.trust.should_retry(&begun) {
             begun = self.begin(options).await;
         }
         Ok(begun?)
@@ -213,7 +213,7 @@ impl Registry {
             return Ok(Reader::new(executor, &self.inner.trust));
         }
         let mut begun = self.begin_read().await;
-        if self.inner.trust.again(&begun) {
+        if self.inner.trust.should_retry(&begun) {
             begun = self.begin_read().await;
         }
         let executor = DatabaseExecutor::OwnedTransaction(begun?);

@@ -158,18 +158,18 @@ async fn a_lease_that_changed_hands_writes_nothing() {
         .unwrap();
     assert!(
         f.registry
-            .operation_take(&[OperationKind::Heal], "other")
+            .operation_claim(&[OperationKind::Heal], "other")
             .await
             .unwrap()
             .is_none()
     );
     f.registry
-        .operation_hand_back(&old, chrono::TimeDelta::seconds(-1))
+        .operation_release(&old, chrono::TimeDelta::seconds(-1))
         .await
         .unwrap();
     let (_, new) = f
         .registry
-        .operation_take(&[OperationKind::Heal], "other")
+        .operation_claim(&[OperationKind::Heal], "other")
         .await
         .unwrap()
         .unwrap();

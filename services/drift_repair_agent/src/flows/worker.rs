@@ -27,7 +27,8 @@ pub(crate) async fn run(state: State) {
 
 async fn turn(state: &State) -> Result<(), Error> {
     let kinds = [OperationKind::Heal, OperationKind::Rollback];
-    while let Some((operation, lease)) = state.registry.operation_take(&kinds, &state.owner).await?
+    while let Some((operation, lease)) =
+        state.registry.operation_claim(&kinds, &state.owner).await?
     {
         let repair = Box::pin(recover::repair(state, &operation, &lease));
         let repaired = on_behalf(&operation, repair).await;

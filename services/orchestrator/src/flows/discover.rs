@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Error;
 use super::prepare::Prepared;
-use crate::domain::mark;
+use crate::domain::ownership_tag;
 use crate::state::State;
 
 /// What a source offers, with the requested streams selected.
@@ -112,6 +112,6 @@ pub(crate) async fn refuse_conflicts(
             && mine_since.is_none_or(|mine| age(other) < mine)
     });
     refuse_taken(&mine, others, |other| {
-        mark::without(state.installation, &other.name)
+        ownership_tag::without(state.installation, &other.name)
     })
 }

@@ -8,17 +8,17 @@ use shared::airbyte::types::Job;
 use shared::airbyte::{self, ErrorKind};
 use shared::http::problem::chain;
 use shared::operation::steps::trigger as step;
-use shared::operation::{Acted, Run};
+use shared::operation::{StepOutput, StepRunner};
 use shared::registry::changes::DELETING;
 use shared::registry::entities::{connection, operation};
 use shared::registry::jobs::{JobFacts, StartedBy};
-use shared::registry::keeper::LeaseKeeper;
+use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::{Ending, Lease, NewOperation};
 use shared::registry::status::{ConnectionStatus, JobStatus, OperationKind, OperationStatus};
 use shared::registry::{self, Conflict};
 use uuid::Uuid;
 
-use super::{Error, settle};
+use super::{Error, late_creates};
 use crate::state::State;
 
 /// How long a caller waits for a trigger elsewhere.
@@ -48,7 +48,7 @@ pub(crate) async fn start(state: State, id: Uuid) -> Result<SyncTriggered, Error
             }
             Err(error) => return Err(error.into()),
         };
-        return perform(&state, &row, &lease, None).await;
+        return execute(&state, &row, &lease, None).await;
     }
 }
 
@@ -93,7 +93,7 @@ pub(crate) async fn recover(
         .iter()
         .find(|begun| begun.step == step::START_JOB.name)
         .and_then(|begun| begun.intent.as_deref()?.parse().ok());
-    match perform(state, &row, lease, highest).await {
+    match execute(state, &row, lease, highest).await {
         // It was completed, successfully or not.
         Err(error) if !error.is_transient() => Ok(()),
         other => other.map(|_| ()),
@@ -102,14 +102,14 @@ pub(crate) async fn recover(
 
 /// Runs a trigger's steps; `before` is the newest job before a process that stopped may have
 /// started one.
-async fn perform(
+async fn execute(
     state: &State,
     row: &connection::Model,
     lease: &Lease,
     before: Option<i64>,
 ) -> Result<SyncTriggered, Error> {
-    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
-    let started = steps(state, row, lease, before).await;
+    let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
+    let started = run_steps(state, row, lease, before).await;
     drop(keeper);
     let ended = match &started {
         Ok(started) => {
@@ -133,20 +133,20 @@ async fn perform(
     started
 }
 
-async fn steps(
+async fn run_steps(
     state: &State,
     row: &connection::Model,
     lease: &Lease,
     before: Option<i64>,
 ) -> Result<SyncTriggered, Error> {
-    let run = Run {
+    let run = StepRunner {
         registry: &state.registry,
         lease,
     };
     let airbyte_id = ready(row)?;
     if let Some(before) = before {
         // A sync with a higher number shows whether it was started.
-        let ours = settle::look_for(|| newer_sync(state, airbyte_id, before)).await?;
+        let ours = late_creates::look_for(|| newer_sync(state, airbyte_id, before)).await?;
         if let Some(job) = ours {
             record(state, row.id, &job, Some(StartedBy::Aam)).await?;
             return Ok(triggered(row.id, job));
@@ -163,7 +163,7 @@ async fn steps(
         let id = match &job {
             Triggered::Now(job) | Triggered::Before(job) => job.job_id.clone(),
         };
-        Ok(Acted::made(job, id))
+        Ok(StepOutput::with_reference(job, id))
     };
     let started = run
         .step(step::START_JOB, &highest.to_string(), start)
@@ -263,7 +263,7 @@ async fn find_started(
     highest: i64,
     error: airbyte::Error,
 ) -> Result<Triggered, Error> {
-    let ours = settle::look_for(|| newer_sync(state, connection, highest));
+    let ours = late_creates::look_for(|| newer_sync(state, connection, highest));
     Ok(Triggered::Now(ours.await?.ok_or(error)?))
 }
 

@@ -9,20 +9,20 @@ use shared::airbyte::types::{Actor, Definition};
 use shared::airbyte::{self, ActorKind, ErrorKind};
 use shared::http::problem::chain;
 use shared::operation::steps::create_actor as step;
-use shared::operation::{Acted, Run};
+use shared::operation::{StepOutput, StepRunner};
 use shared::redaction;
 use shared::registry::actors::NewActor;
 use shared::registry::entities::operation;
-use shared::registry::keeper::LeaseKeeper;
+use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::{Lease, NewOperation};
 use shared::registry::status::{OperationKind, StepStatus};
 use shared::registry::{self, now};
 use uuid::Uuid;
 
 use super::{Shown, definitions, find, workspace};
-use crate::domain::mark;
+use crate::domain::ownership_tag;
 use crate::domain::short_config::{self, type_name};
-use crate::flows::settle::{self, SETTLING};
+use crate::flows::late_creates::{self, SETTLING};
 use crate::flows::{Error, actors, prepare};
 use crate::state::State;
 
@@ -69,10 +69,10 @@ pub(crate) async fn run(
     );
     operation.workspace_id = Some(making.new.workspace_id);
     let lease = state.registry.actor_begin(&making.new, operation).await?;
-    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
+    let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
     let mut uncertain = false;
     let redactor = prepare::redactor(making.specification.as_ref(), &making.configuration);
-    let steps = Box::pin(making.steps(&lease, check, &mut uncertain));
+    let steps = Box::pin(making.run_steps(&lease, check, &mut uncertain));
     let made = redaction::scope(redactor, steps).await;
     drop(keeper);
     match made {
@@ -142,18 +142,18 @@ async fn prepare<'a>(
         definition,
         specification,
         configuration: expanded.configuration,
-        mark: mark::of(state.installation, id),
+        mark: ownership_tag::of(state.installation, id),
     })
 }
 
 impl Making<'_> {
-    async fn steps(
+    async fn run_steps(
         &self,
         lease: &Lease,
         check: bool,
         uncertain: &mut bool,
     ) -> Result<Actor, Error> {
-        let run = Run {
+        let run = StepRunner {
             registry: &self.state.registry,
             lease,
         };
@@ -179,7 +179,7 @@ impl Making<'_> {
         Ok(actor)
     }
 
-    async fn create(&self, name: &str) -> Result<Acted<Actor>, Error> {
+    async fn create(&self, name: &str) -> Result<StepOutput<Actor>, Error> {
         let (airbyte, new) = (&self.state.airbyte, &self.new);
         let created = airbyte
             .actor_create(
@@ -191,13 +191,13 @@ impl Making<'_> {
             )
             .await;
         let error = match created {
-            Ok(actor) => return Ok(Acted::made(actor.clone(), actor.id)),
+            Ok(actor) => return Ok(StepOutput::with_reference(actor.clone(), actor.id)),
             Err(error) => error,
         };
         if error.is_ambiguous() {
             // It may have been created anyway: then its tag identifies it as ours.
-            return match settle::look_for(|| self.marked()).await? {
-                Some(found) => Ok(Acted::made(found.clone(), found.id)),
+            return match late_creates::look_for(|| self.find_created()).await? {
+                Some(found) => Ok(StepOutput::with_reference(found.clone(), found.id)),
                 None => Err(error.into()),
             };
         }
@@ -215,7 +215,7 @@ impl Making<'_> {
         })
     }
 
-    async fn marked(&self) -> Result<Option<Actor>, airbyte::Error> {
+    async fn find_created(&self) -> Result<Option<Actor>, airbyte::Error> {
         let listed = self
             .state
             .airbyte
@@ -224,7 +224,7 @@ impl Making<'_> {
         Ok(listed.find(|actor| actor.name.ends_with(&self.mark)))
     }
 
-    async fn check(&self, id: Uuid) -> Result<Acted<()>, Error> {
+    async fn check(&self, id: Uuid) -> Result<StepOutput<()>, Error> {
         let checked = self.state.airbyte.actor_check(self.new.kind, id).await;
         checked.map_err(|error| match error.kind {
             ErrorKind::Connector { said, .. } => {
@@ -245,7 +245,7 @@ impl Making<'_> {
             }
             _ => error.into(),
         })?;
-        Ok(Acted::plain(()))
+        Ok(StepOutput::new(()))
     }
 }
 
@@ -313,7 +313,7 @@ async fn remove_marked(
     id: Uuid,
     keep: Option<Uuid>,
 ) -> Result<usize, Error> {
-    let mark = mark::of(state.installation, id);
+    let mark = ownership_tag::of(state.installation, id);
     let listed = state.airbyte.actor_list(kind, Some(workspace)).await?;
     let mut removed = 0;
     for actor in listed {

@@ -18,7 +18,7 @@ use shared::http::problem::chain;
 use shared::redaction;
 use shared::registry::connections::NewConnection;
 use shared::registry::entities::connection;
-use shared::registry::keeper::LeaseKeeper;
+use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::{Lease, NewOperation};
 use shared::registry::status::{ConnectionStatus, OperationKind};
 use shared::registry::{self, Conflict};
@@ -47,13 +47,13 @@ pub(crate) enum Onboarded {
     /// The same request created it before.
     Existing(connection::Model),
     /// It continues in the background as this operation.
-    Begun(Uuid),
+    InProgress(Uuid),
 }
 
 /// The initial status of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Begins {
+pub(crate) enum InitialStatus {
     /// It syncs and heals.
     #[default]
     Active,
@@ -61,7 +61,7 @@ pub(crate) enum Begins {
     Inactive,
 }
 
-impl Begins {
+impl InitialStatus {
     fn status(self) -> ConnectionStatus {
         match self {
             Self::Active => ConnectionStatus::Active,
@@ -83,13 +83,13 @@ impl Begins {
 pub(crate) struct Shared {
     pub(crate) source: Actor,
     pub(crate) destination_id: Uuid,
-    pub(crate) begins: Begins,
+    pub(crate) initial_status: InitialStatus,
 }
 
 impl Shared {
     /// Distinguishes onboardings of a source, in addition to the request.
     fn identity(&self) -> Value {
-        json!({"source_id": self.source.id, "begins": self.begins})
+        json!({"source_id": self.source.id, "begins": self.initial_status})
     }
 }
 
@@ -107,10 +107,13 @@ pub(crate) async fn run(
     }
     let identity = shared.as_ref().map(Shared::identity);
     let hash = request::fingerprint(&request, identity.as_ref(), &state.fingerprint_key);
-    if let Some(known) = known(&state, &request.connection_name, &hash, answer_early).await? {
+    if let Some(known) =
+        find_existing(&state, &request.connection_name, &hash, answer_early).await?
+    {
         return Ok(known);
     }
-    let begins = (shared.as_ref()).map_or_else(Begins::default, |shared| shared.begins);
+    let initial_status =
+        (shared.as_ref()).map_or_else(InitialStatus::default, |shared| shared.initial_status);
     let prepared = match shared {
         None => prepare::prepare(&state, &request).await?,
         Some(Shared {
@@ -121,13 +124,22 @@ pub(crate) async fn run(
     };
     loop {
         // Checked again: another request may have been first in the meantime.
-        if let Some(known) = known(&state, &request.connection_name, &hash, answer_early).await? {
+        if let Some(known) =
+            find_existing(&state, &request.connection_name, &hash, answer_early).await?
+        {
             return Ok(known);
         }
-        match begin(&state, &request, &prepared, begins, &hash).await {
+        match begin(&state, &request, &prepared, initial_status, &hash).await {
             Ok((lease, again)) => {
                 let operation = lease.operation_id;
-                let flow = perform(state.clone(), request, prepared, begins, lease, again);
+                let flow = execute(
+                    state.clone(),
+                    request,
+                    prepared,
+                    initial_status,
+                    lease,
+                    again,
+                );
                 if !answer_early {
                     return flow.await;
                 }
@@ -135,7 +147,7 @@ pub(crate) async fn run(
                     // The operation and the row report a failure.
                     let _ = flow.await;
                 });
-                return Ok(Onboarded::Begun(operation));
+                return Ok(Onboarded::InProgress(operation));
             }
             Err(Error::Registry(registry::Error::Conflict(
                 Conflict::Name | Conflict::OperationInProgress,
@@ -147,7 +159,7 @@ pub(crate) async fn run(
 
 /// Returns the connection with that name if the same request already created it. Waits while it is
 /// being created, unless an operation suffices as a response.
-async fn known(
+async fn find_existing(
     state: &State,
     name: &str,
     hash: &str,
@@ -179,7 +191,7 @@ async fn known(
                     .operation_open(row.id, OperationKind::Onboard)
                     .await?;
                 if let Some(open) = open.filter(|_| answer_early) {
-                    return Ok(Some(Onboarded::Begun(open.id)));
+                    return Ok(Some(Onboarded::InProgress(open.id)));
                 }
                 if begun.elapsed() >= PATIENCE {
                     return Err(Error::refused(
@@ -200,7 +212,7 @@ async fn begin(
     state: &State,
     request: &OnboardRequest,
     prepared: &Prepared,
-    begins: Begins,
+    initial_status: InitialStatus,
     hash: &str,
 ) -> Result<(Lease, bool), Error> {
     let schedule = request.schedule.clone().unwrap_or_default();
@@ -223,7 +235,7 @@ async fn begin(
     if let Some(failed) = &failed {
         new.id = failed.id;
     }
-    let stored = Stored::of(request, prepared, begins).to_text()?;
+    let stored = Stored::of(request, prepared, initial_status).to_text()?;
     let mut operation = NewOperation::begun(OperationKind::Onboard, new.id, &stored, &state.owner);
     operation.workspace_id = Some(prepared.workspace_id);
     // Sealed before the operation exists, so that every existing operation can be resumed.
@@ -246,26 +258,26 @@ async fn begin(
     }
 }
 
-async fn perform(
+async fn execute(
     state: State,
     request: OnboardRequest,
     prepared: Prepared,
-    begins: Begins,
+    initial_status: InitialStatus,
     lease: Lease,
     again: bool,
 ) -> Result<Onboarded, Error> {
     tracing::info!(connection.id = %lease.connection_id, "onboarding `{}`", request.connection_name);
-    let making = Making::begin(&state, &request, &prepared, begins, &lease);
-    finish(making, again).await?;
+    let making = Making::begin(&state, &request, &prepared, initial_status, &lease);
+    complete(making, again).await?;
     let row = state.connection(lease.connection_id).await?;
     tracing::info!(connection.id = %row.id, "onboarded `{}`", row.name);
     Ok(Onboarded::New(row))
 }
 
 /// Creates the connection, or rolls back what was created.
-async fn finish(mut making: Making<'_>, again: bool) -> Result<(), Error> {
+async fn complete(mut making: Making<'_>, again: bool) -> Result<(), Error> {
     let (state, lease) = (making.state, making.lease);
-    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
+    let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
     let cleared = match again {
         // An earlier onboarding of this connection may have left objects that it could not delete.
         true => making.clear().await,

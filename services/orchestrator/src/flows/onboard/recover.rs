@@ -8,7 +8,7 @@ use shared::registry::status::{ConnectionStatus, StepStatus};
 
 use super::make::Making;
 use super::stored::Stored;
-use super::{finish, undo};
+use super::{complete, undo};
 use crate::flows::Error;
 use crate::state::State;
 
@@ -51,7 +51,7 @@ pub(crate) async fn onboarding(
         }
         Err(error) => return undo::onboarding(state, lease, &chain(&error), true).await,
     };
-    let (request, prepared, begins) = &opened;
-    let making = Making::resume(state, request, prepared, *begins, lease, &steps);
-    finish(making, false).await
+    let (request, prepared, initial_status) = &opened;
+    let making = Making::resume(state, request, prepared, *initial_status, lease, &steps);
+    complete(making, false).await
 }

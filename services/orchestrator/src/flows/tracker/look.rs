@@ -201,7 +201,7 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
         let ids: Vec<String> = page.iter().map(|job| job.job_id.clone()).collect();
         let known: HashMap<String, job::Model> = self
             .store
-            .known(&ids)
+            .find_stored(&ids)
             .await?
             .into_iter()
             .map(|row| (row.airbyte_job_id.clone(), row))

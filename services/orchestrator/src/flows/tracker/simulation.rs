@@ -153,7 +153,7 @@ impl JobStore for Simulated {
         Ok(world.open.values().cloned().collect())
     }
 
-    async fn known(&self, ids: &[String]) -> Result<Vec<job::Model>, Error> {
+    async fn find_stored(&self, ids: &[String]) -> Result<Vec<job::Model>, Error> {
         let world = self.0.lock().unwrap();
         Ok(ids
             .iter()

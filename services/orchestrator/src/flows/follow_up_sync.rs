@@ -8,16 +8,16 @@ use shared::airbyte::types::Job;
 use shared::airbyte::{self, ErrorKind, RefreshMode};
 use shared::http::problem::chain;
 use shared::operation::steps::sync as step;
-use shared::operation::{Acted, Run, Step};
+use shared::operation::{Step, StepOutput, StepRunner};
 use shared::registry;
 use shared::registry::entities::{connection, operation, operation_step};
 use shared::registry::jobs::StartedBy;
-use shared::registry::keeper::LeaseKeeper;
+use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::{Ending, Lease};
 use shared::registry::status::StepStatus;
 use uuid::Uuid;
 
-use super::{Error, settle, sync};
+use super::{Error, late_creates, sync};
 use crate::state::State;
 
 /// Delay before retrying while something else runs.
@@ -72,11 +72,11 @@ pub(super) async fn start(
         connection,
         earlier: &earlier,
     };
-    let keeper = LeaseKeeper::start(registry.clone(), lease.clone());
+    let keeper = LeaseRenewer::start(registry.clone(), lease.clone());
     let started = starting.next(&request).await;
     drop(keeper);
     match started? {
-        None => registry.operation_hand_back(lease, RETRY).await?,
+        None => registry.operation_release(lease, RETRY).await?,
         Some((job_id, later)) if later.refresh.is_empty() => {
             let result = serde_json::json!({ "job_id": job_id }).to_string();
             let ending = Ending::succeeded(Some(&result));
@@ -86,7 +86,7 @@ pub(super) async fn start(
             let rest = serde_json::to_string(&later)
                 .map_err(|error| registry::Error::Document(error.to_string()))?;
             registry.operation_set_request(lease, &rest).await?;
-            registry.operation_hand_back(lease, RETRY).await?;
+            registry.operation_release(lease, RETRY).await?;
         }
     }
     Ok(())
@@ -154,13 +154,13 @@ impl Starting<'_> {
         let after = newest.as_ref().map_or(0, sync::number);
         let intent = serde_json::to_string(&Intent { after, mode })
             .map_err(|error| registry::Error::Document(error.to_string()))?;
-        let run = Run {
+        let run = StepRunner {
             registry: &self.state.registry,
             lease: self.lease,
         };
         let act = async {
             let job = start.await?;
-            Ok(Acted::made(job.clone(), job))
+            Ok(StepOutput::with_reference(job.clone(), job))
         };
         Ok(Some(run.step(step, &intent, act).await?))
     }
@@ -187,7 +187,7 @@ impl Starting<'_> {
                     sync::number(job) > intent.after
                         && (job.job_type == "refresh" || mode.is_none() && job.job_type == "sync")
                 };
-                let found = settle::look_for(|| async {
+                let found = late_creates::look_for(|| async {
                     Ok(self.newest_jobs().await?.into_iter().find(is_ours))
                 });
                 let Some(job) = found.await? else {

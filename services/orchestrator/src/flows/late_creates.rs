@@ -9,7 +9,7 @@ use shared::registry::entities::operation;
 use shared::registry::now;
 use shared::registry::status::{OperationKind, OperationStatus};
 
-use super::marked::Marked;
+use super::owned_objects::OwnedObjects;
 use super::{Error, actors, onboard};
 use crate::state::State;
 
@@ -44,8 +44,10 @@ where
 
 /// Checks every settling operation that is due.
 pub(super) async fn turn(state: &State) -> Result<(), Error> {
-    while let Some((operation, lease)) =
-        state.registry.operation_take_settling(&state.owner).await?
+    while let Some((operation, lease)) = state
+        .registry
+        .operation_claim_settling(&state.owner)
+        .await?
     {
         if let Err(error) = sweep(state, &operation).await {
             tracing::warn!(operation.id = %operation.id, error = %chain(&error), "failed to look \
@@ -84,7 +86,7 @@ async fn sweep(state: &State, operation: &operation::Model) -> Result<(), Error>
     let row = state.registry.connection_get(id).await?;
     let keep = row.and_then(|row| Some((row.airbyte_source_id?, row.airbyte_connection_id)));
     let name = onboard::name_of(&operation.request).unwrap_or_default();
-    let late = Marked {
+    let late = OwnedObjects {
         workspace,
         connection: id,
         name: &name,

@@ -9,11 +9,11 @@ use super::operations::Lease;
 
 /// Renews a lease until dropped.
 #[derive(Debug)]
-pub struct LeaseKeeper {
+pub struct LeaseRenewer {
     task: JoinHandle<()>,
 }
 
-impl LeaseKeeper {
+impl LeaseRenewer {
     /// Starts renewing `lease`. Renewal stops when the lease is lost or the registry stays
     /// unreachable; the next guarded write detects this.
     pub fn start(registry: Registry, lease: Lease) -> Self {
@@ -35,7 +35,7 @@ impl LeaseKeeper {
     }
 }
 
-impl Drop for LeaseKeeper {
+impl Drop for LeaseRenewer {
     fn drop(&mut self) {
         self.task.abort();
     }

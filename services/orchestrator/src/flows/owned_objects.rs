@@ -5,11 +5,11 @@ use shared::registry::actors::ActorRef;
 use uuid::Uuid;
 
 use super::Error;
-use crate::domain::mark;
+use crate::domain::ownership_tag;
 use crate::state::State;
 
 /// The Airbyte objects with the ownership tag of one connection.
-pub(crate) struct Marked<'a> {
+pub(crate) struct OwnedObjects<'a> {
     /// Their workspace.
     pub(crate) workspace: Uuid,
     /// The connection in the tag.
@@ -20,11 +20,11 @@ pub(crate) struct Marked<'a> {
     pub(crate) keep: Option<(Uuid, Option<Uuid>)>,
 }
 
-impl Marked<'_> {
+impl OwnedObjects<'_> {
     /// Deletes all except those to keep: connections, then the sources that they read, unless a
     /// connection of someone else reads one too. Returns how many objects were deleted.
     pub(crate) async fn remove(&self, state: &State) -> Result<usize, Error> {
-        let mark = mark::of(state.installation, self.connection);
+        let mark = ownership_tag::of(state.installation, self.connection);
         let airbyte = &state.airbyte;
         let sources = airbyte
             .actor_list(ActorKind::Source, Some(self.workspace))
