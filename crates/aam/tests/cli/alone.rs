@@ -119,10 +119,10 @@ fn plans_from_two_files() {
         assert!(text.contains(expected), "{expected} is not in {text}");
     }
     let args = ["catalog", "plan", &old, &new, "--reject", "123456789abc"];
-    let output = folder.aam(&args).failed(2);
+    let message = folder.aam(&args).failed(2);
     assert!(
-        output.contains("the plan has no change 123456789abc"),
-        "{output}"
+        message.contains("the plan has no change 123456789abc"),
+        "{message}"
     );
 }
 
@@ -151,12 +151,15 @@ fn distinguishes_a_catalog_error_from_a_difference() {
     let folder = Folder::new();
     let broken = folder.write("broken.json", "{");
     let broken = broken.to_str().unwrap();
-    let output = folder.aam(&["catalog", "diff", broken, broken]).failed(2);
-    assert!(output.contains("broken.json is not a catalog"), "{output}");
-    let output = folder
+    let message = folder.aam(&["catalog", "diff", broken, broken]).failed(2);
+    assert!(
+        message.contains("broken.json is not a catalog"),
+        "{message}"
+    );
+    let message = folder
         .aam(&["catalog", "diff", "nowhere.json", broken])
         .failed(2);
-    assert!(output.contains("reading nowhere.json"), "{output}");
+    assert!(message.contains("reading nowhere.json"), "{message}");
 }
 
 #[test]
@@ -199,9 +202,9 @@ fn adds_a_new_migration_at_the_end_of_the_list() {
     let before = list();
     let mut modules = Vec::new();
     for name in ["add_notes", "add_more_notes"] {
-        let output = folder.aam(&["migrate", "new", name]).success();
-        let path = output.split_whitespace().nth(1).unwrap().to_owned();
-        assert!(path.ends_with(&format!("_{name}.rs")), "{output}");
+        let text = folder.aam(&["migrate", "new", name]).success();
+        let path = text.split_whitespace().nth(1).unwrap().to_owned();
+        assert!(path.ends_with(&format!("_{name}.rs")), "{text}");
         let made = std::fs::read_to_string(folder.path().join(&path)).unwrap();
         assert!(made.starts_with("//! "), "{made}");
         modules.push(
@@ -225,13 +228,13 @@ fn adds_a_new_migration_at_the_end_of_the_list() {
         assert!(after.contains(&format!("\nmod {module};\n")), "{after}");
     }
 
-    let output = folder.aam(&["migrate", "new", "Add Notes"]).failed(1);
-    assert!(output.contains("is not a snake_case name"), "{output}");
+    let message = folder.aam(&["migrate", "new", "Add Notes"]).failed(1);
+    assert!(message.contains("is not a snake_case name"), "{message}");
     let elsewhere = Folder::new();
-    let output = elsewhere.aam(&["migrate", "new", "add_notes"]).failed(1);
+    let message = elsewhere.aam(&["migrate", "new", "add_notes"]).failed(1);
     assert!(
-        output.contains("run this at the top of a checkout"),
-        "{output}"
+        message.contains("run this at the top of a checkout"),
+        "{message}"
     );
 }
 
@@ -247,11 +250,11 @@ fn creates_the_sample_once_and_keeps_it_afterwards() {
     sqlite(&path, "DELETE FROM countries");
     folder.aam(&["sample", "airports.db"]).success();
     assert_eq!(number(&path, "SELECT count(*) FROM countries"), 0);
-    let output = folder
+    let message = folder
         .aam(&["sample", "no/such/folder/airports.db"])
         .failed(1);
     assert!(
-        output.contains("making no/such/folder/airports.db"),
-        "{output}"
+        message.contains("making no/such/folder/airports.db"),
+        "{message}"
     );
 }

@@ -34,12 +34,12 @@ fn converts_a_catalog_and_reports_what_is_lost() {
     assert_eq!(same["streams"][0]["stream"]["novel"], 1);
 
     let public = convert(&folder, &file, &["--to", "public"]);
-    for output in [
+    for text in [
         "lost: stream.json_schema of shop.orders: the public API shows neither schemas",
         "lost: stream.novel of shop.orders: unknown to AAM",
         "lost: stream of left: only selected streams are listed",
     ] {
-        assert!(public.err.contains(output), "{output}: {}", public.err);
+        assert!(public.err.contains(text), "{text}: {}", public.err);
     }
     assert_eq!(
         public.json(),
@@ -56,9 +56,9 @@ fn converts_a_catalog_and_reports_what_is_lost() {
         let stream = |index| json!({ "stream": { "name": format!("s{index}"), "jsonSchema": {} }, "config": { "selected": false } });
         json!({ "streams": (0..5).map(stream).collect::<Vec<_>>() }).to_string()
     });
-    let output = convert(&folder, &many, &["--to", "public"]).err;
+    let text = convert(&folder, &many, &["--to", "public"]).err;
     assert_eq!(
-        output,
+        text,
         "lost: stream of s0, s1, s2 and 2 more: only selected streams are listed\n"
     );
 }
@@ -99,14 +99,17 @@ fn finds_a_catalog_in_output_of_connectors_and_airbyte() {
 fn reports_the_location_of_an_invalid_catalog() {
     let folder = Folder::new();
     let file = folder.write("catalog.json", &configured().to_string());
-    let output = convert(&folder, &file, &["--to", "sideways"]).failed(2);
+    let message = convert(&folder, &file, &["--to", "sideways"]).failed(2);
     assert!(
-        output.contains("[possible values: protocol, configured, config-api, public]"),
-        "{output}"
+        message.contains("[possible values: protocol, configured, config-api, public]"),
+        "{message}"
     );
-    let output = convert(&folder, &file, &["--to", "public", "--from", "protocol"]).failed(2);
-    assert!(output.contains("catalog.json is not a catalog"), "{output}");
-    assert!(output.contains("$.streams[0]"), "{output}");
+    let message = convert(&folder, &file, &["--to", "public", "--from", "protocol"]).failed(2);
+    assert!(
+        message.contains("catalog.json is not a catalog"),
+        "{message}"
+    );
+    assert!(message.contains("$.streams[0]"), "{message}");
     let deep = format!(
         "{}{}",
         r#"{"a":"#.repeat(5_000),
@@ -114,14 +117,17 @@ fn reports_the_location_of_an_invalid_catalog() {
     );
     let deep = format!(r#"{{"streams":[{{"name":"s","json_schema":{deep}}}]}}"#);
     let none = folder.aam_with(&["catalog", "convert", "-", "--to", "public"], &[], "[]");
-    let output = none.failed(2);
+    let message = none.failed(2);
     assert!(
-        output.contains("standard input is not a catalog"),
-        "{output}"
+        message.contains("standard input is not a catalog"),
+        "{message}"
     );
     let deep = folder.write("deep.json", &deep);
-    let output = convert(&folder, &deep, &["--to", "public"]).failed(2);
-    assert!(output.contains("nested deeper than 100 levels"), "{output}");
+    let message = convert(&folder, &deep, &["--to", "public"]).failed(2);
+    assert!(
+        message.contains("nested deeper than 100 levels"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -160,6 +166,6 @@ fn fingerprint_depends_on_meaning_and_not_on_formatting() {
         answer["streams"][0]["stream"],
         json!({ "name": "orders", "namespace": "shop" })
     );
-    let output = print(&json!({ "streams": [{ "name": "s" }] }), &[]).failed(2);
-    assert!(output.contains("stream s has no json_schema"), "{output}");
+    let message = print(&json!({ "streams": [{ "name": "s" }] }), &[]).failed(2);
+    assert!(message.contains("stream s has no json_schema"), "{message}");
 }

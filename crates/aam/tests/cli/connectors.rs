@@ -82,7 +82,7 @@ fn checks_discovers_and_reads_a_source_without_a_connection() {
 #[test]
 fn an_unsupported_use_names_the_supported_ones() {
     let (folder, set) = with_a_source();
-    let output = folder
+    let message = folder
         .aam(&[
             "connectors",
             "check",
@@ -92,10 +92,10 @@ fn an_unsupported_use_names_the_supported_ones() {
         ])
         .failed(1);
     assert_eq!(
-        output, "",
+        message, "",
         "a configuration that does not work is an answer"
     );
-    let output = folder
+    let message = folder
         .aam(&[
             "connectors",
             "read",
@@ -107,17 +107,17 @@ fn an_unsupported_use_names_the_supported_ones() {
         ])
         .failed(1);
     assert!(
-        output.contains("\"odrers\"") && output.contains("notes, orders"),
-        "{output}"
+        message.contains("\"odrers\"") && message.contains("notes, orders"),
+        "{message}"
     );
-    let output = folder
+    let message = folder
         .aam(&["connectors", "spec", "source-oracle"])
         .failed(1);
-    assert!(output.contains("aam connectors list"), "{output}");
-    let output = folder
+    assert!(message.contains("aam connectors list"), "{message}");
+    let message = folder
         .aam(&["connectors", "discover", "destination-sqlite"])
         .failed(1);
-    assert!(output.contains("it is a destination"), "{output}");
+    assert!(message.contains("it is a destination"), "{message}");
 }
 
 #[test]
@@ -125,12 +125,12 @@ fn a_package_without_python_reports_what_is_missing() {
     let folder = Folder::new();
     let nothing = folder.path().display().to_string();
     let install = ["connectors", "install", "source-faker"];
-    let output = folder
+    let message = folder
         .aam_with(&install, &[("PATH", &nothing)], "")
         .failed(1);
-    assert!(output.contains("needs Python 3.10 or newer"), "{output}");
+    assert!(message.contains("needs Python 3.10 or newer"), "{message}");
     assert!(
-        output.contains("there is no Python on the PATH"),
-        "{output}"
+        message.contains("there is no Python on the PATH"),
+        "{message}"
     );
 }

@@ -22,7 +22,7 @@ fn without_a_stack_each_command_names_the_address_and_the_remedy() {
         &["credentials", "list"],
     ];
     for command in commands {
-        let output = folder.aam_with(command, &nowhere, "").failed(1);
+        let message = folder.aam_with(command, &nowhere, "").failed(1);
         let variable = if command[0] == "credentials" {
             "AUTH_BROKER_URL"
         } else {
@@ -31,7 +31,7 @@ fn without_a_stack_each_command_names_the_address_and_the_remedy() {
         let expected = format!(
             "error: nothing answers at http://127.0.0.1:1; `aam up` starts the stack, {variable} configures the address\n"
         );
-        assert_eq!(output, expected, "{command:?}");
+        assert_eq!(message, expected, "{command:?}");
     }
     let status = folder.aam_with(&["status"], &nowhere, "");
     assert_eq!(status.code, Some(1));
@@ -43,17 +43,17 @@ fn names_an_unknown_connection() {
     let folder = Folder::new();
     let up = Up::start(&folder);
     for command in ["sync", "heal", "connections"] {
-        let output = up.aam(&folder, &[command, "nobody"]).failed(1);
+        let message = up.aam(&folder, &[command, "nobody"]).failed(1);
         assert_eq!(
-            output,
+            message,
             "error: no connection is named `nobody`; `aam connections` lists them\n"
         );
     }
     let id = "01a1fba9-f869-71dd-b4ca-069c69cb9f0c";
-    let output = up.aam(&folder, &["sync", id]).failed(1);
+    let message = up.aam(&folder, &["sync", id]).failed(1);
     assert!(
-        output.contains(id) && output.contains("code connection_not_found"),
-        "{output}"
+        message.contains(id) && message.contains("code connection_not_found"),
+        "{message}"
     );
 }
 
@@ -61,23 +61,23 @@ fn names_an_unknown_connection() {
 fn reports_every_invalid_field_of_an_onboarding() {
     let folder = Folder::new();
     let up = Up::start(&folder);
-    let output = up.aam(&folder, &["onboard", "x", "-t", "sqlit"]).failed(1);
-    assert!(output.contains("code source_type_unknown"), "{output}");
+    let message = up.aam(&folder, &["onboard", "x", "-t", "sqlit"]).failed(1);
+    assert!(message.contains("code source_type_unknown"), "{message}");
     assert!(
-        output.contains("similar ones are") && output.contains("SQLite"),
-        "{output}"
+        message.contains("similar ones are") && message.contains("SQLite"),
+        "{message}"
     );
-    let output = up
+    let message = up
         .aam(&folder, &["onboard", "", "-t", "", "--set", "path=1"])
         .failed(1);
     assert!(
-        output.contains("connection_name") && output.contains("source_type"),
-        "{output}"
+        message.contains("connection_name") && message.contains("source_type"),
+        "{message}"
     );
-    let output = up
+    let message = up
         .aam(&folder, &["onboard", "x", "-t", "sqlite", "--set", "path"])
         .failed(1);
-    assert!(output.contains("--set requires NAME=VALUE"), "{output}");
+    assert!(message.contains("--set requires NAME=VALUE"), "{message}");
 }
 
 #[test]
@@ -90,17 +90,17 @@ fn reports_all_invalid_settings_at_once() {
         ("DATABASE_URL", "mysql://u:hidden-password@h/d"),
     ];
     for command in [&["up"][..], &["connections"][..]] {
-        let output = folder.aam_with(command, &wrong, "").failed(1);
+        let message = folder.aam_with(command, &wrong, "").failed(1);
         assert!(
-            output.starts_with("error: 4 settings cannot be used:\n"),
-            "{output}"
+            message.starts_with("error: 4 settings cannot be used:\n"),
+            "{message}"
         );
         for (variable, _) in wrong {
             let line = format!("\n  {variable}: ");
-            assert!(output.contains(&line), "{variable} is not told: {output}");
+            assert!(message.contains(&line), "{variable} is not told: {message}");
         }
-        assert!(!output.contains("short-and-secret"), "{output}");
-        assert!(!output.contains("hidden-password"), "{output}");
+        assert!(!message.contains("short-and-secret"), "{message}");
+        assert!(!message.contains("hidden-password"), "{message}");
     }
     let looked = folder.aam_with(&["doctor"], &wrong, "");
     assert_eq!(looked.code, Some(1));
@@ -129,10 +129,10 @@ fn an_unusable_database_is_reported_with_its_variable() {
     ] {
         let settings = [("DATABASE_URL", url.as_str())];
         for command in [&["up"][..], &["migrate", "up"], &["migrate", "status"]] {
-            let output = folder.aam_with(command, &settings, "").failed(1);
-            assert!(output.contains("check DATABASE_URL"), "{output}");
-            assert!(output.contains(cause), "{output}");
-            assert!(!output.contains("hidden-password"), "{output}");
+            let message = folder.aam_with(command, &settings, "").failed(1);
+            assert!(message.contains("check DATABASE_URL"), "{message}");
+            assert!(message.contains(cause), "{message}");
+            assert!(!message.contains("hidden-password"), "{message}");
         }
         let looked = folder.aam_with(&["doctor"], &settings, "");
         assert!(looked.out.contains("check DATABASE_URL"), "{looked:?}");
@@ -145,9 +145,9 @@ fn a_too_low_limit_on_open_files_is_reported_with_a_sufficient_one() {
     let folder = Folder::new();
     let program = env!("CARGO_BIN_EXE_aam");
     let ran = folder.shell(&format!("ulimit -n 64 && exec {program} up"), FREE_PORTS);
-    let output = ran.failed(1);
-    assert!(output.contains("at most 64 files"), "{output}");
-    assert!(output.contains("ulimit -n 256"), "{output}");
+    let message = ran.failed(1);
+    assert!(message.contains("at most 64 files"), "{message}");
+    assert!(message.contains("ulimit -n 256"), "{message}");
     // The program raises a low soft limit to the hard limit.
     let line = format!("ulimit -Sn 64 && exec {program} up");
     let mut command = folder.command(Path::new("sh"), FREE_PORTS);
@@ -163,10 +163,10 @@ fn a_port_in_use_is_reported_with_its_variable() {
         let folder = Folder::new();
         let mut variables = FREE_PORTS.to_vec();
         variables.push((variable, &port));
-        let output = folder.aam_with(&["up"], &variables, "").failed(1);
-        assert!(output.contains(&format!("127.0.0.1:{port}")), "{output}");
-        assert!(output.contains(variable), "{output}");
-        assert!(output.contains("in use"), "{output}");
+        let message = folder.aam_with(&["up"], &variables, "").failed(1);
+        assert!(message.contains(&format!("127.0.0.1:{port}")), "{message}");
+        assert!(message.contains(variable), "{message}");
+        assert!(message.contains("in use"), "{message}");
     }
 }
 
@@ -174,9 +174,9 @@ fn a_port_in_use_is_reported_with_its_variable() {
 fn rejects_a_second_stack_on_the_same_data_directory() {
     let folder = Folder::new();
     let up = Up::start(&folder);
-    let output = folder.aam_with(&["up"], FREE_PORTS, "").failed(1);
-    assert!(output.contains("another stack is using"), "{output}");
-    assert!(output.contains("AAM_HOME"), "{output}");
+    let message = folder.aam_with(&["up"], FREE_PORTS, "").failed(1);
+    assert!(message.contains("another stack is using"), "{message}");
+    assert!(message.contains("AAM_HOME"), "{message}");
     // The first stack is unaffected.
     up.aam(&folder, &["status"]).success();
 }
@@ -196,19 +196,19 @@ fn reports_a_server_that_is_not_an_aam_service() {
     });
     let folder = Folder::new();
     let variables = [("ORCHESTRATOR_URL", url.as_str())];
-    let output = folder.aam_with(&["connections"], &variables, "").failed(1);
+    let message = folder.aam_with(&["connections"], &variables, "").failed(1);
     let expected = format!(
         "error: {url} answered 404 Not Found and is not an AAM service; ORCHESTRATOR_URL configures the address\n"
     );
-    assert_eq!(output, expected);
+    assert_eq!(message, expected);
 }
 
 #[test]
 fn reports_a_missing_key() {
     let folder = Folder::new();
     let up = Up::start_with(&folder, &[("AAM_API_KEY", "aam_0123456789abcdef")]);
-    let output = up.aam(&folder, &["connections"]).failed(1);
-    assert!(output.contains("code unauthenticated"), "{output}");
+    let message = up.aam(&folder, &["connections"]).failed(1);
+    assert!(message.contains("code unauthenticated"), "{message}");
     let mut variables = up.addresses();
     variables.push(("AAM_API_KEY", "aam_0123456789abcdef"));
     folder.aam_with(&["connections"], &variables, "").success();
@@ -217,9 +217,9 @@ fn reports_a_missing_key() {
 #[test]
 fn explains_a_wrong_command_line() {
     let folder = Folder::new();
-    let output = folder.aam(&["onboard"]).failed(2);
-    assert!(output.contains("--source-type"), "{output}");
-    let output = folder.aam(&["conections"]).failed(2);
-    assert!(output.contains("connections"), "{output}");
+    let message = folder.aam(&["onboard"]).failed(2);
+    assert!(message.contains("--source-type"), "{message}");
+    let message = folder.aam(&["conections"]).failed(2);
+    assert!(message.contains("connections"), "{message}");
     assert!(folder.aam(&["--version"]).success().starts_with("aam "));
 }

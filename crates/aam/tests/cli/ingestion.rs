@@ -66,8 +66,8 @@ fn creates_changes_syncs_and_removes_an_ingestion() {
         changed.starts_with("daily is inactive and syncs every 90 minutes: "),
         "{changed}"
     );
-    let output = aam("ingestion update daily --every some minutes").failed(1);
-    assert!(output.contains("schedule.units"), "{output}");
+    let message = aam("ingestion update daily --every some minutes").failed(1);
+    assert!(message.contains("schedule.units"), "{message}");
     let listed = aam("ingestion list --output json").json();
     assert_eq!(listed["total"], 1);
     assert_eq!(listed["connections"][0]["schedule"]["units"], 90);
@@ -77,10 +77,10 @@ fn creates_changes_syncs_and_removes_an_ingestion() {
         aam("operations").success().trim(),
         "No operation is running."
     );
-    let output = aam("sink delete lake").failed(1);
+    let message = aam("sink delete lake").failed(1);
     assert!(
-        output.contains("`daily`") && output.contains("code in_use"),
-        "{output}"
+        message.contains("`daily`") && message.contains("code in_use"),
+        "{message}"
     );
     assert_eq!(
         aam("ingestion delete daily").success().trim(),
@@ -91,10 +91,10 @@ fn creates_changes_syncs_and_removes_an_ingestion() {
         aam("datasource delete fields").success().trim(),
         "Removed fields."
     );
-    let output = aam("datasource show fields").failed(1);
+    let message = aam("datasource show fields").failed(1);
     assert!(
-        output.contains("no datasource is named `fields`"),
-        "{output}"
+        message.contains("no datasource is named `fields`"),
+        "{message}"
     );
 }
 
@@ -114,29 +114,29 @@ fn reports_types_and_errors() {
     assert!(of("mysql ").contains("short fields"), "{types}");
     assert!(of("sqlite ").contains("its own"), "{types}");
     let s3 = aam("sink types s3").success();
-    for output in [
+    for text in [
         "bucket_name",
         "required",
         "secret",
         "s3_bucket_name",
         "OWN FIELD",
     ] {
-        assert!(s3.contains(output), "{output} is missing in {s3}");
+        assert!(s3.contains(text), "{text} is missing in {s3}");
     }
-    let output = aam("datasource create m -t mysql --set hots=h").failed(1);
-    for output in [
+    let message = aam("datasource create m -t mysql --set hots=h").failed(1);
+    for text in [
         "config.host: is required; did you misspell it as `hots`?",
         "code source_config_invalid",
     ] {
-        assert!(output.contains(output), "{output} is missing in {output}");
+        assert!(message.contains(text), "{text} is missing in {message}");
     }
     let twice =
         "datasource create m -t mysql --no-check --set host=h --set database=d --set username=u";
     aam(twice).success();
     aam(twice).success();
-    let output = aam("datasource delete m").failed(1);
+    let message = aam("datasource delete m").failed(1);
     assert!(
-        output.contains("2 datasources are named `m`; choose one by its id: "),
-        "{output}"
+        message.contains("2 datasources are named `m`; choose one by its id: "),
+        "{message}"
     );
 }

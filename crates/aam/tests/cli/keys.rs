@@ -49,9 +49,9 @@ fn a_changed_secret_key_is_detected_at_startup_by_ready_and_by_doctor() {
     let broker = &status[1];
     assert_eq!(broker["ready"], false, "{broker}");
     assert!(broker.to_string().contains("secret_key"), "{broker}");
-    let output = with(&up, OTHER, &["credentials", "list"]).failed(1);
-    assert!(output.contains("code secret_key_changed"), "{output}");
-    assert!(!format!("{looked:?}{output}{}", up.log()).contains(OTHER));
+    let message = with(&up, OTHER, &["credentials", "list"]).failed(1);
+    assert!(message.contains("code secret_key_changed"), "{message}");
+    assert!(!format!("{looked:?}{message}{}", up.log()).contains(OTHER));
 
     // The key is lost: after the secrets that it sealed are removed, the stack works again.
     with(&up, OTHER, &["credentials", "rm", "shop"]).success();
@@ -66,9 +66,9 @@ fn a_changed_key_of_the_embedded_airbyte_prevents_its_start() {
     up.interrupt();
     let mut variables = crate::given::FREE_PORTS.to_vec();
     variables.push(("AIRBYTE_SECRET_KEY", OTHER));
-    let output = folder.aam_with(&["up"], &variables, "").failed(1);
+    let message = folder.aam_with(&["up"], &variables, "").failed(1);
     assert!(
-        output.contains("AIRBYTE_SECRET_KEY") && output.contains("former key"),
-        "{output}"
+        message.contains("AIRBYTE_SECRET_KEY") && message.contains("former key"),
+        "{message}"
     );
 }

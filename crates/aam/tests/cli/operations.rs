@@ -54,15 +54,15 @@ fn watches_updates_rolls_back_and_deletes_a_connection() {
         "--expected-version",
         "2",
     ];
-    let output = up.aam(&folder, &back).success();
+    let text = up.aam(&folder, &back).success();
     assert!(
-        output.starts_with("The catalog of version 1 is now current as version 3."),
-        "{output}"
+        text.starts_with("The catalog of version 1 is now current as version 3."),
+        "{text}"
     );
-    let output = up.aam(&folder, &back).failed(1);
+    let message = up.aam(&folder, &back).failed(1);
     assert!(
-        output.contains("code version_conflict, request "),
-        "{output}"
+        message.contains("code version_conflict, request "),
+        "{message}"
     );
 
     let update = [
@@ -72,8 +72,8 @@ fn watches_updates_rolls_back_and_deletes_a_connection() {
         up.aam(&folder, &update).success().trim(),
         "fields is INACTIVE."
     );
-    let output = up.aam(&folder, &["sync", "fields"]).failed(1);
-    assert!(output.contains("deactivated"), "{output}");
+    let message = up.aam(&folder, &["sync", "fields"]).failed(1);
+    assert!(message.contains("deactivated"), "{message}");
 
     let all = up.aam(&folder, &["operations", "fields"]).success();
     for kind in ["onboard", "heal", "rollback", "update"] {
@@ -83,10 +83,10 @@ fn watches_updates_rolls_back_and_deletes_a_connection() {
         up.aam(&folder, &["delete", "fields"]).success().trim(),
         "Deleted fields."
     );
-    let output = up.aam(&folder, &["delete", "fields"]).failed(1);
+    let message = up.aam(&folder, &["delete", "fields"]).failed(1);
     assert!(
-        output.contains("no connection is named `fields`"),
-        "{output}"
+        message.contains("no connection is named `fields`"),
+        "{message}"
     );
     let none = up.aam(&folder, &["gc", "--older-than", "0"]).success();
     assert!(none.contains("0 orphans"), "{none}");

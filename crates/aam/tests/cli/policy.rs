@@ -100,28 +100,28 @@ fn prints_json_on_request() {
 #[test]
 fn reports_an_argument_that_is_neither_a_keyword_nor_a_file() {
     let folder = Folder::new();
-    let output = folder.aam(&["policy", "check", "reckless"]).failed(1);
+    let message = folder.aam(&["policy", "check", "reckless"]).failed(1);
     assert!(
-        output.contains("`reckless` is neither one of propose, auto, pause")
-            && output.contains("nor a readable file"),
-        "{output}"
+        message.contains("`reckless` is neither one of propose, auto, pause")
+            && message.contains("nor a readable file"),
+        "{message}"
     );
     folder.write("broken.json", "{");
     let ran = folder.aam(&["policy", "check", "broken.json"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.out.starts_with("is not JSON: EOF"), "{ran:?}");
-    let output = folder.aam(&["policy", "explain", "broken.json"]).failed(1);
+    let message = folder.aam(&["policy", "explain", "broken.json"]).failed(1);
     assert!(
-        output.contains("broken.json is invalid: is not JSON"),
-        "{output}"
+        message.contains("broken.json is invalid: is not JSON"),
+        "{message}"
     );
     folder.write("list.json", "[]");
-    let output = folder
+    let message = folder
         .aam(&["policy", "explain", "auto", "--plan", "list.json"])
         .failed(1);
     assert!(
-        output.contains("list.json is not a plan: it has no `changes`"),
-        "{output}"
+        message.contains("list.json is not a plan: it has no `changes`"),
+        "{message}"
     );
 }
 
@@ -188,14 +188,14 @@ fn an_inexact_rename_waits_for_approval() {
         &serde_json::json!({"plan": {"changes": changes}}).to_string(),
     );
     let args = ["policy", "explain", "auto", "--plan", "plan.json"];
-    let output = folder.aam(&args).success();
+    let text = folder.aam(&args).success();
     assert!(
-        output.contains("apply    orders note, field_renamed, warning: rule 5 (exact renames): "),
-        "{output}"
+        text.contains("apply    orders note, field_renamed, warning: rule 5 (exact renames): "),
+        "{text}"
     );
     assert!(
-        output.contains("rule 5 (exact renames), and the rename is not exact: "),
-        "{output}"
+        text.contains("rule 5 (exact renames), and the rename is not exact: "),
+        "{text}"
     );
     let json = folder
         .aam(&[&args[..], &["--output", "json"]].concat())

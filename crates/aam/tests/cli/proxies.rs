@@ -131,8 +131,8 @@ fn airbytes_proxy_is_used_only_for_airbyte() {
             "http://airbyte.example.com/api/public/v1",
         ),
     ];
-    let output = folder.aam_with(&["doctor"], &variables, "");
-    assert!(!format!("{output:?}").contains("hunter2"), "{output:?}");
+    let message = folder.aam_with(&["doctor"], &variables, "");
+    assert!(!format!("{message:?}").contains("hunter2"), "{message:?}");
     let heads = recorder.heads.lock().unwrap();
     assert!(
         heads[0].contains("http://airbyte.example.com/"),
@@ -156,10 +156,10 @@ fn airbytes_proxy_is_used_only_for_airbyte() {
         &[("AIRBYTE_PROXY_URL", "socks5://u:hunter2@h:1")],
         "",
     );
-    let output = format!("{wrong:?}");
+    let message = format!("{wrong:?}");
     assert!(
-        output.contains("AIRBYTE_PROXY_URL") && !output.contains("hunter2"),
-        "{output}"
+        message.contains("AIRBYTE_PROXY_URL") && !message.contains("hunter2"),
+        "{message}"
     );
 }
 

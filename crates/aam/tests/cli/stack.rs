@@ -38,10 +38,10 @@ fn onboards_syncs_and_heals_a_connection() {
             "path=other.db",
         ],
     );
-    let output = again.failed(1);
+    let message = again.failed(1);
     assert!(
-        output.contains("code connection_name_taken, request "),
-        "{output}"
+        message.contains("code connection_name_taken, request "),
+        "{message}"
     );
 
     let listed = up.aam(&folder, &["connections"]).success();
@@ -112,11 +112,11 @@ fn onboards_syncs_and_heals_a_connection() {
         .aam(&folder, &["connections", "airports", "--output", "json"])
         .json();
     assert_eq!(all["catalogs"].as_array().unwrap().len(), 2);
-    let output = up
+    let text = up
         .aam(&folder, &["connections", "airports", "--diff"])
         .success();
-    assert!(output.starts_with("airports v1 -> v2\n"), "{output}");
-    assert!(output.contains("- column wikipedia_link: text"), "{output}");
+    assert!(text.starts_with("airports v1 -> v2\n"), "{text}");
+    assert!(text.contains("- column wikipedia_link: text"), "{text}");
     let none = up.aam(&folder, &["connections", "airports", "--diff", "..1"]);
     assert!(none.failed(1).contains("code version_not_found"));
     let back = [
@@ -209,8 +209,8 @@ fn interrupting_a_waiting_sync_detaches_and_leaves_the_job_running() {
     });
     interrupt(&waiting);
     assert_eq!(ended(&mut waiting), Some(0));
-    let output = std::io::read_to_string(waiting.stderr.take().unwrap()).unwrap();
-    assert!(output.contains("Detached; job 1 continues."), "{output}");
+    let message = std::io::read_to_string(waiting.stderr.take().unwrap()).unwrap();
+    assert!(message.contains("Detached; job 1 continues."), "{message}");
     let end = until("the job ends", || {
         Some(job()).filter(|job| job["status"] != "running" && job["status"] != "pending")
     });

@@ -136,13 +136,17 @@ fn without_mappers_a_renamed_key_truncates() {
         applied.refresh,
         [(orders_descriptor(), RefreshMode::Truncate)]
     );
-    let told = |what: &str| {
+    let is_listed = |what: &str| {
         applied
             .irreversible
             .iter()
             .any(|one| one.what.contains(what))
     };
-    assert!(told("older rows are dropped"), "{:?}", applied.irreversible);
+    assert!(
+        is_listed("older rows are dropped"),
+        "{:?}",
+        applied.irreversible
+    );
 }
 
 #[test]

@@ -200,7 +200,7 @@ fn the_keywords_behave_as_documented() {
 
 #[test]
 fn reports_every_fault_with_its_path() {
-    let told = faults(
+    let found = faults(
         r#"{"rules": [
             {"then": "apply"},
             {"kind": "field_aded", "then": "aply", "streem": "x"},
@@ -223,9 +223,9 @@ fn reports_every_fault_with_its_path() {
         "rules[2].then: is missing; expected one of apply, propose, ignore, pause",
         "rules[3]: is a text; expected an object",
     ];
-    assert_eq!(told.len(), expected.len(), "{told:#?}");
-    for (told, expected) in told.iter().zip(expected) {
-        assert!(told.starts_with(expected), "{told}\n{expected}");
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}\n{expected}");
     }
 }
 
@@ -246,9 +246,9 @@ fn rejects_what_is_not_a_policy_at_all() {
         ("\"nothing\"", "unknown policy \"nothing\""),
         (r#"{"rules": {}}"#, "is an object; expected a list of rules"),
     ] {
-        let told = faults(text);
-        assert_eq!(told.len(), 1);
-        assert!(told[0].contains(message), "{told:?}");
+        let found = faults(text);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].contains(message), "{found:?}");
     }
     let rules = vec![json!({"then": "apply"}); 101];
     let many = Policy::from_value(&json!({ "rules": rules })).unwrap_err();

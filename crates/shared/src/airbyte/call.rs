@@ -147,19 +147,19 @@ impl Airbyte {
         const NAME: &str = "asking for its health";
         let url = format!("{}/health", self.inner.urls.public);
         let timeout = Duration::from_secs(5);
-        let asked = async {
+        let response = async {
             let sent = self.inner.http.get(&url).timeout(timeout).send().await;
             let answer = sent.map_err(|error| from_transport(NAME, &url, timeout, &error))?;
             let status = answer.status();
             let html = is_html(&answer);
             let body = answer.text().await.unwrap_or_default();
             if html {
-                let said = "a web page".to_owned();
+                let message = "a web page".to_owned();
                 return Err(Error {
                     call: NAME,
                     kind: ErrorKind::NotAirbyte {
                         url: url.as_str().into(),
-                        said,
+                        message,
                     },
                 });
             }
@@ -169,7 +169,7 @@ impl Airbyte {
             let status = status.as_u16();
             Err(error::from_answer(NAME, &url, status, None, &body))
         };
-        let answered = asked.await;
+        let answered = response.await;
         self.inner.dependency.probed(answered.is_ok());
         answered
     }
@@ -230,13 +230,13 @@ impl Inner {
         };
         let entered = self.dependency.enter(class).await;
         let pass = entered.map_err(|refusal| refused(call.name, refusal))?;
-        let begun = Instant::now();
+        let started = Instant::now();
         let span = tracing::debug_span!(target: CALLS, "call", otel.name = call.name, otel.kind = "client", peer.service = "airbyte");
         let outcome = self.exchange(call, token).instrument(span).await;
         let code = outcome
             .as_ref()
             .map_or_else(Error::code, |_| "200".to_owned());
-        crate::metrics::airbyte_call(call.name, &code, begun.elapsed());
+        crate::metrics::airbyte_call(call.name, &code, started.elapsed());
         match &outcome {
             // A slow connector says nothing about Airbyte's health.
             Err(error) if matches!(error.kind, ErrorKind::TimedOut { .. }) && is_slow => drop(pass),
@@ -277,11 +277,11 @@ impl Inner {
         let status = answer.status();
         let html = is_html(&answer);
         let retry_after = outgoing::retry_after(&answer);
-        let not_airbyte = |said: &str| Error {
+        let not_airbyte = |message: &str| Error {
             call: call.name,
             kind: ErrorKind::NotAirbyte {
                 url: call.url.as_str().into(),
-                said: said.to_owned(),
+                message: message.to_owned(),
             },
         };
         let body = outgoing::read(answer).await.map_err(|error| match error {
@@ -359,7 +359,7 @@ pub(super) fn decode<T: DeserializeOwned>(
         call: name,
         kind: ErrorKind::NotAirbyte {
             url: url.into(),
-            said: redaction::clean(error.to_string()),
+            message: redaction::clean(error.to_string()),
         },
     })
 }
@@ -374,8 +374,12 @@ fn repeat_kind(kind: &ErrorKind) -> ErrorKind {
                 url: "its token endpoint".into(),
             }
         }
-        ErrorKind::Unauthorized { said } => ErrorKind::Unauthorized { said: said.clone() },
-        ErrorKind::Forbidden { said } => ErrorKind::Forbidden { said: said.clone() },
+        ErrorKind::Unauthorized { message } => ErrorKind::Unauthorized {
+            message: message.clone(),
+        },
+        ErrorKind::Forbidden { message } => ErrorKind::Forbidden {
+            message: message.clone(),
+        },
         ErrorKind::RateLimited { retry_after } => ErrorKind::RateLimited {
             retry_after: *retry_after,
         },
@@ -383,13 +387,13 @@ fn repeat_kind(kind: &ErrorKind) -> ErrorKind {
             retry_after: *retry_after,
         },
         ErrorKind::Busy => ErrorKind::Busy,
-        ErrorKind::NotAirbyte { url, said } => ErrorKind::NotAirbyte {
+        ErrorKind::NotAirbyte { url, message } => ErrorKind::NotAirbyte {
             url: url.clone(),
-            said: said.clone(),
+            message: message.clone(),
         },
         other => ErrorKind::NotAirbyte {
             url: "its token endpoint".into(),
-            said: other.to_string(),
+            message: other.to_string(),
         },
     }
 }

@@ -121,14 +121,14 @@ impl Airbyte {
                 let transient = reason.as_ref().is_some_and(|reason| {
                     reason.failure_type.as_deref() == Some("transient_error")
                 });
-                let said = reason.map_or_else(
+                let message = reason.map_or_else(
                     || "no reason given".to_owned(),
                     |reason| reason.to_sentence(),
                 );
-                let said = redaction::clean(said);
+                let message = redaction::clean(message);
                 Err(Error {
                     call: NAME,
-                    kind: ErrorKind::Connector { said, transient },
+                    kind: ErrorKind::Connector { message, transient },
                 })
             }
         }

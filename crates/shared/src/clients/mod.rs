@@ -331,10 +331,10 @@ impl ServiceClient {
     /// Checks whether the service responds and authenticates us correctly.
     pub(crate) async fn health(&self) -> Result<(), Error> {
         let timeout = Duration::from_secs(3);
-        let asked = self
+        let response = self
             .exchange(&Method::GET, &["whoami"], None::<&()>, timeout)
             .await;
-        self.dependency.probed(asked.is_ok());
-        asked.map(drop)
+        self.dependency.probed(response.is_ok());
+        response.map(drop)
     }
 }

@@ -80,9 +80,15 @@ impl StepRunner<'_> {
                 let ambiguous = error.is_ambiguous();
                 counted(step, if ambiguous { "ambiguous" } else { "failed" });
                 if !ambiguous {
-                    let said = chain(&error);
+                    let message = chain(&error);
                     self.registry
-                        .step_end(self.lease, step.name, StepStatus::Failed, None, Some(&said))
+                        .step_end(
+                            self.lease,
+                            step.name,
+                            StepStatus::Failed,
+                            None,
+                            Some(&message),
+                        )
                         .await?;
                 }
                 Err(error)

@@ -201,8 +201,8 @@ pub(super) async fn clock(
     if connection.get_database_backend() != DbBackend::Postgres {
         return Ok(now());
     }
-    let asked = Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp() AS at");
-    match connection.query_one_raw(asked).await? {
+    let response = Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp() AS at");
+    match connection.query_one_raw(response).await? {
         Some(row) => row.try_get("", "at"),
         None => Ok(now()),
     }

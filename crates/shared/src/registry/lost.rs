@@ -127,8 +127,8 @@ mod tests {
         assert!(!trust.covers(TRUSTED));
         trust.lose();
         assert!(!trust.covers(Duration::from_secs(1)));
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_micros(10) {}
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_micros(10) {}
         assert!(trust.covers(Duration::ZERO));
     }
 }

@@ -55,7 +55,7 @@ pub struct NewOperation<'a> {
 
 impl<'a> NewOperation<'a> {
     /// An operation that `owner` starts at once.
-    pub fn begun(
+    pub fn started(
         kind: OperationKind,
         connection_id: Uuid,
         request: &'a str,

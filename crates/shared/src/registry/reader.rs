@@ -78,7 +78,7 @@ pub(super) async fn within<T>(
 ) -> Result<T, DbErr> {
     let answered = tokio::time::timeout(PATIENCE, statement).await;
     answered.unwrap_or_else(|_| {
-        let said = format!("no response within {} s", PATIENCE.as_secs());
-        Err(DbErr::Conn(RuntimeErr::Internal(said)))
+        let message = format!("no response within {} s", PATIENCE.as_secs());
+        Err(DbErr::Conn(RuntimeErr::Internal(message)))
     })
 }

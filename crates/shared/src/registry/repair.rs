@@ -92,7 +92,7 @@ impl Registry {
                 .await?;
         }
         let text = serde_json::to_string(&merged).map_err(document)?;
-        let mut new = NewOperation::begun(OperationKind::Sync, connection_id, &text, "");
+        let mut new = NewOperation::started(OperationKind::Sync, connection_id, &text, "");
         new.owner = None;
         Ok(self.operation_insert(writer, new).await?.operation_id)
     }

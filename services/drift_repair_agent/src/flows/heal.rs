@@ -213,9 +213,9 @@ async fn apply_plan(
 fn refuses_mappers(error: &Error) -> bool {
     match error {
         Error::Airbyte(error) => match &error.kind {
-            ErrorKind::Rejected { problem, said, .. } => {
-                problem.contains("mapper") || said.contains("mapper")
-            }
+            ErrorKind::Rejected {
+                problem, message, ..
+            } => problem.contains("mapper") || message.contains("mapper"),
             _ => false,
         },
         _ => false,
@@ -227,12 +227,12 @@ async fn wait_for_jobs(
     target: &Repairable,
     patience: Duration,
 ) -> Result<Option<String>, Error> {
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     let mut is_logged = false;
     loop {
         match running_job(state, target.connection_id).await? {
             None => return Ok(None),
-            Some(job) if begun.elapsed() >= patience => return Ok(Some(job)),
+            Some(job) if started.elapsed() >= patience => return Ok(Some(job)),
             Some(job) => {
                 if !is_logged {
                     tracing::info!(connection.id = %target.row.id, job.id = %job, "waiting for job {job} to end");

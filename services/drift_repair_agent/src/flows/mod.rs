@@ -72,14 +72,14 @@ pub(crate) async fn claim(
     connection: Uuid,
     request: &str,
 ) -> Result<Lease, Error> {
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     loop {
-        let new = NewOperation::begun(kind, connection, request, &state.owner);
+        let new = NewOperation::started(kind, connection, request, &state.owner);
         let begin = state.registry.operation_begin(new);
         match begin.await {
             Ok(lease) => return Ok(lease),
             Err(registry::Error::Conflict(Conflict::OperationInProgress))
-                if begun.elapsed() < PATIENCE =>
+                if started.elapsed() < PATIENCE =>
             {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -175,10 +175,10 @@ async fn end_failed(state: &State, lease: &Lease, error: &Error) {
         }
         return;
     }
-    let said = chain(error);
+    let message = chain(error);
     let ended = state
         .registry
-        .operation_finish(lease, Ending::failed(&said));
+        .operation_finish(lease, Ending::failed(&message));
     if let Err(error) = ended.await {
         tracing::warn!(operation.id = %lease.operation_id, %error, "failed to end an operation");
     }

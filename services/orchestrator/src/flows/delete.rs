@@ -70,7 +70,7 @@ pub(crate) async fn run(
     };
     let request = serde_json::to_string(&before)
         .map_err(|error| registry::Error::Document(error.to_string()))?;
-    let mut new = NewOperation::begun(OperationKind::Delete, id, &request, &state.owner);
+    let mut new = NewOperation::started(OperationKind::Delete, id, &request, &state.owner);
     new.workspace_id = row.workspace_id;
     let shown = view::connection(&row, state.airbyte.instance());
     let shown = serde_json::to_value(shown).unwrap_or_default();
@@ -164,7 +164,7 @@ async fn run_steps(state: &State, row: &connection::Model, lease: &Lease) -> Res
 /// Cancels the running job and waits until it has stopped, because its last records are still being
 /// written.
 async fn cancel(state: &State, connection: Uuid) -> Result<StepOutput<()>, Error> {
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     let mut is_canceled = false;
     loop {
         let newest = match state.airbyte.job_list_newest(connection, 1).await {
@@ -179,7 +179,7 @@ async fn cancel(state: &State, connection: Uuid) -> Result<StepOutput<()>, Error
         if !is_canceled {
             state.airbyte.job_cancel(&job.job_id).await?;
             is_canceled = true;
-        } else if begun.elapsed() > CANCELLING {
+        } else if started.elapsed() > CANCELLING {
             return Err(Error::refused(
                 ErrorCode::JobRunning,
                 format!(

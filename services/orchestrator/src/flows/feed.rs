@@ -168,7 +168,7 @@ impl Listener {
             tokio::select! {
                 () = self.stopping.cancelled() => return None,
                 _ = self.heartbeat.tick() => return Some(FeedItem::Heartbeat),
-                heard = self.events.recv() => match heard {
+                item = self.events.recv() => match item {
                     Ok(event) if event.sequence <= self.last => {}
                     Ok(event) if event.sequence == self.last + 1 => {
                         self.last = event.sequence;
@@ -226,7 +226,7 @@ mod tests {
             schedule: "{}".to_owned(),
             request_hash: String::new(),
         };
-        let operation = NewOperation::begun(OperationKind::Onboard, new.id, "{}", "me");
+        let operation = NewOperation::started(OperationKind::Onboard, new.id, "{}", "me");
         let lease = registry.onboarding_begin(&new, operation).await.unwrap();
         let failed = registry.onboarding_fail(&lease, "it was refused", None);
         failed.await.unwrap();
@@ -248,8 +248,8 @@ mod tests {
         let leader = registry.leader_acquire(RELAY, "me").await.unwrap().unwrap();
         assert_eq!(registry.event_sequence(&leader).await.unwrap(), 1);
         feed.publish(&registry, &mut None).await.unwrap();
-        let heard = tokio::time::timeout(Duration::from_secs(5), listener.next()).await;
-        match heard.unwrap().unwrap() {
+        let item = tokio::time::timeout(Duration::from_secs(5), listener.next()).await;
+        match item.unwrap().unwrap() {
             FeedItem::Event(event) => assert_eq!(event.kind, "connection.failed"),
             FeedItem::Heartbeat => panic!("only a heartbeat"),
         }

@@ -55,9 +55,9 @@ pub(super) async fn start(
     let connection = match sync::ready(&row) {
         Ok(connection) => connection,
         Err(error) => {
-            let said = chain(&error);
+            let message = chain(&error);
             registry
-                .operation_finish(lease, Ending::failed(&said))
+                .operation_finish(lease, Ending::failed(&message))
                 .await?;
             return Ok(());
         }
@@ -109,11 +109,11 @@ impl Starting<'_> {
             catalog::plan::RefreshMode::Truncate => RefreshMode::Truncate,
         };
         let refresh = async {
-            let asked = self
+            let response = self
                 .state
                 .airbyte
                 .connection_refresh(self.connection, mode, &streams);
-            let Some(job_id) = asked.await? else {
+            let Some(job_id) = response.await? else {
                 // The destination cannot refresh: the new columns are filled from now on.
                 return self.sync().await;
             };
@@ -144,7 +144,7 @@ impl Starting<'_> {
         start: impl Future<Output = Result<String, Error>>,
     ) -> Result<Option<String>, Error> {
         let mode = mode.map(|mode| mode.as_str().to_owned());
-        if let Some(job) = self.begun(step, mode.as_deref()).await? {
+        if let Some(job) = self.started_job(step, mode.as_deref()).await? {
             return Ok(Some(job));
         }
         let newest = self.newest_jobs().await?.into_iter().next();
@@ -166,7 +166,7 @@ impl Starting<'_> {
     }
 
     /// The job that an earlier process started in this step.
-    async fn begun(&self, step: Step, mode: Option<&str>) -> Result<Option<String>, Error> {
+    async fn started_job(&self, step: Step, mode: Option<&str>) -> Result<Option<String>, Error> {
         let intent = |row: &operation_step::Model| -> Option<Intent> {
             serde_json::from_str(row.intent.as_deref()?).ok()
         };

@@ -138,8 +138,8 @@ impl LogReader {
                 Err(_) if failures < FAILURES => failures += 1,
                 Err(error) => {
                     self.is_done = true;
-                    let said = chain(&error);
-                    return Some(format!("== cannot read the log any longer: {said} ==\n"));
+                    let message = chain(&error);
+                    return Some(format!("== cannot read the log any longer: {message} ==\n"));
                 }
             }
         }

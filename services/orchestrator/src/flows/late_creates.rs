@@ -32,10 +32,10 @@ pub(crate) async fn look_for<T, F>(look: impl Fn() -> F) -> Result<Option<T>, ai
 where
     F: Future<Output = Result<Option<T>, airbyte::Error>> + Send,
 {
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         let found = look().await?;
-        if found.is_some() || begun.elapsed() > PATIENCE {
+        if found.is_some() || started.elapsed() > PATIENCE {
             return Ok(found);
         }
         tokio::time::sleep(PAUSE).await;

@@ -139,8 +139,8 @@ async fn workspace(
         return Ok(id);
     }
     if let Some(destination) = destination {
-        let asked = (state.airbyte).actor_get(ActorKind::Destination, destination);
-        return match asked.await {
+        let response = (state.airbyte).actor_get(ActorKind::Destination, destination);
+        return match response.await {
             Ok(found) => Ok(found.workspace_id),
             Err(error) if error.is_not_found() => Err(no_destination(destination)),
             Err(error) => Err(error.into()),

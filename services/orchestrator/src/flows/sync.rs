@@ -30,18 +30,18 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Starts a sync of the connection, or attaches to the running sync or refresh. Of several callers
 /// one triggers; the others wait for its result.
 pub(crate) async fn start(state: State, id: Uuid) -> Result<SyncTriggered, Error> {
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     loop {
         let row = state.own_connection(id).await?;
         ready(&row)?;
-        let new = NewOperation::begun(OperationKind::Trigger, id, "{}", &state.owner);
+        let new = NewOperation::started(OperationKind::Trigger, id, "{}", &state.owner);
         let lease = match state.registry.operation_begin(new).await {
             Ok(lease) => lease,
             Err(registry::Error::Conflict(Conflict::OperationInProgress)) => {
                 if let Some(job) = triggered_by_another(&state, id).await? {
                     return attach(&state, &row, &job).await;
                 }
-                if begun.elapsed() > PATIENCE {
+                if started.elapsed() > PATIENCE {
                     return Err(registry::Error::Conflict(Conflict::OperationInProgress).into());
                 }
                 continue;
@@ -61,8 +61,8 @@ async fn triggered_by_another(state: &State, id: Uuid) -> Result<Option<Job>, Er
     let Some(open) = open else {
         return Ok(None);
     };
-    let begun = tokio::time::Instant::now();
-    while begun.elapsed() < PATIENCE {
+    let started = tokio::time::Instant::now();
+    while started.elapsed() < PATIENCE {
         let now = state.registry.operation_get(open.id).await?;
         let Some(now) = now.filter(|operation| operation.status != OperationStatus::Running) else {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -91,8 +91,8 @@ pub(crate) async fn recover(
     let steps = state.registry.step_list(operation.id).await?;
     let highest = steps
         .iter()
-        .find(|begun| begun.step == step::START_JOB.name)
-        .and_then(|begun| begun.intent.as_deref()?.parse().ok());
+        .find(|started| started.step == step::START_JOB.name)
+        .and_then(|started| started.intent.as_deref()?.parse().ok());
     match execute(state, &row, lease, highest).await {
         // It was completed, successfully or not.
         Err(error) if !error.is_transient() => Ok(()),
@@ -239,11 +239,11 @@ async fn trigger(state: &State, connection: Uuid, highest: i64) -> Result<Trigge
                 }
                 tokio::time::sleep(PAUSE).await;
             }
-            ErrorKind::Conflict { problem, said } if problem == "state-conflict" => {
+            ErrorKind::Conflict { problem, message } if problem == "state-conflict" => {
                 return Err(Error::refused(
                     ErrorCode::ConnectionInactive,
                     format!(
-                        "Airbyte does not run it: {said}; drift may have deactivated it, which a \
+                        "Airbyte does not run it: {message}; drift may have deactivated it, which a \
                          heal repairs"
                     ),
                 ));

@@ -72,7 +72,7 @@ pub(crate) async fn run(
     };
     let request = serde_json::to_string(&stored)
         .map_err(|error| registry::Error::Document(error.to_string()))?;
-    let new = NewOperation::begun(OperationKind::Update, id, &request, &state.owner);
+    let new = NewOperation::started(OperationKind::Update, id, &request, &state.owner);
     let lease = state.registry.operation_begin_at(new, revision).await?;
     let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
     let changed = complete(&state, &lease, &stored).await;
@@ -99,10 +99,10 @@ pub(crate) async fn recover(
     if begun {
         return complete(state, lease, &stored).await;
     }
-    let said = "the process stopped before it changed the connection";
+    let message = "the process stopped before it changed the connection";
     state
         .registry
-        .operation_finish(lease, Ending::failed(said))
+        .operation_finish(lease, Ending::failed(message))
         .await?;
     Ok(())
 }
@@ -116,10 +116,10 @@ async fn complete(state: &State, lease: &Lease, stored: &Stored) -> Result<(), E
         Err(Error::Registry(error)) if error.is_unavailable() => {}
         Err(error) if error.is_ambiguous() => {}
         Err(error) => {
-            let said = chain(error);
+            let message = chain(error);
             state
                 .registry
-                .operation_finish(lease, Ending::failed(&said))
+                .operation_finish(lease, Ending::failed(&message))
                 .await?;
         }
     }

@@ -61,7 +61,7 @@ async fn pass(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let begun = Instant::now();
+    let started = Instant::now();
     let _under_way = UnderWay::of(&request);
     let path = request.path().to_owned();
     let method = request.method().clone();
@@ -86,7 +86,7 @@ async fn pass(
         rate_limit_status.write_headers(response.response_mut());
     }
     let status = response.status().as_u16();
-    let elapsed = begun.elapsed();
+    let elapsed = started.elapsed();
     let pattern = route.as_ref().and_then(|route| route.pattern.as_deref());
     let pattern = pattern.unwrap_or("unmatched");
     crate::http::metrics::observe(service, &method, pattern, status, elapsed);
@@ -139,7 +139,7 @@ pub(super) fn finish(
 }
 
 fn without_details(response: &ServiceResponse<BoxBody>) -> ApiError {
-    let said = response
+    let message = response
         .response()
         .error()
         .map(|error| error.as_response_error().to_string());
@@ -154,10 +154,10 @@ fn without_details(response: &ServiceResponse<BoxBody>) -> ApiError {
         }
         status if status.is_client_error() => ApiError::new(
             ErrorCode::Malformed,
-            said.unwrap_or_else(|| status.to_string()),
+            message.unwrap_or_else(|| status.to_string()),
         ),
         status => {
-            let error = said.unwrap_or_else(|| status.to_string());
+            let error = message.unwrap_or_else(|| status.to_string());
             tracing::error!(%error, "request failed");
             ApiError::new(ErrorCode::Internal, "see the log under this request id")
         }

@@ -61,7 +61,7 @@ pub(crate) async fn run(
     };
     let stored = serde_json::to_string(&stored)
         .map_err(|error| registry::Error::Document(error.to_string()))?;
-    let mut operation = NewOperation::begun(
+    let mut operation = NewOperation::started(
         OperationKind::CreateActor,
         making.new.id,
         &stored,
@@ -110,8 +110,8 @@ async fn prepare<'a>(
     let workspace_id = workspace(state, request.workspace.as_deref()).await?;
     let all = definitions(state, kind, workspace_id).await?;
     let definition = find(kind, &all, &request.kind)?.clone();
-    let asked = (state.airbyte).specification(kind, definition.id, workspace_id);
-    let specification = asked.await?;
+    let response = (state.airbyte).specification(kind, definition.id, workspace_id);
+    let specification = response.await?;
     let connector = type_name(&definition);
     let invalid = |faults| {
         let code = kind.either(
@@ -203,13 +203,15 @@ impl Making<'_> {
         }
         Err(match error.kind {
             ErrorKind::Rejected {
-                status: 422, said, ..
+                status: 422,
+                message,
+                ..
             } => {
                 let code = new.kind.either(
                     ErrorCode::SourceConfigInvalid,
                     ErrorCode::DestinationConfigInvalid,
                 );
-                Error::field(code, "config", said)
+                Error::field(code, "config", message)
             }
             _ => error.into(),
         })
@@ -227,18 +229,18 @@ impl Making<'_> {
     async fn check(&self, id: Uuid) -> Result<StepOutput<()>, Error> {
         let checked = self.state.airbyte.actor_check(self.new.kind, id).await;
         checked.map_err(|error| match error.kind {
-            ErrorKind::Connector { said, .. } => {
+            ErrorKind::Connector { message, .. } => {
                 let code = self.new.kind.either(
                     ErrorCode::SourceCheckFailed,
                     ErrorCode::DestinationCheckFailed,
                 );
                 let fault = FieldError {
                     field: "config".to_owned(),
-                    message: said.clone(),
+                    message: message.clone(),
                 };
                 Error::Refused {
                     code,
-                    detail: format!("{said}; `?check=false` creates it without a check"),
+                    detail: format!("{message}; `?check=false` creates it without a check"),
                     fields: vec![fault],
                     members: Vec::new(),
                 }

@@ -45,11 +45,11 @@ pub(crate) async fn run(state: State, kind: ActorKind, id: Uuid) -> Result<Delet
     refuse_used(&state, of, &actor).await?;
     let name = ownership_tag::without(state.installation, &actor.name);
     let before = json!({"name": name, "type": actor.connector, "workspace_id": actor.workspace_id});
-    let begun = state
+    let started = state
         .registry
         .actor_removal_begin(of, before, &state.owner)
         .await;
-    let lease = match begun {
+    let lease = match started {
         Ok(lease) => lease,
         Err(registry::Error::Conflict(Conflict::ActorInUse)) => {
             // A connection started to use it in the meantime.
@@ -137,8 +137,8 @@ async fn complete(state: &State, lease: &Lease, stored: &Stored) -> Result<(), E
                                                                                   responds again");
         }
         Err(error) => {
-            let said = chain(error);
-            state.registry.actor_removal_fail(lease, &said).await?;
+            let message = chain(error);
+            state.registry.actor_removal_fail(lease, &message).await?;
         }
     }
     removed

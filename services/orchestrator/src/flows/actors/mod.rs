@@ -133,10 +133,10 @@ async fn workspace(state: &State, given: Option<&str>) -> Result<Uuid, Error> {
             .iter()
             .map(|known| format!("{} ({})", known.workspace_id, known.name))
             .collect();
-        let (code, said) = match given {
+        let (code, message) = match given {
             Some(_) => (ErrorCode::Invalid, "is not a workspace of this Airbyte"),
             None => (ErrorCode::AmbiguousTarget, "names more than one workspace"),
         };
-        Error::field(code, "workspace", format!("{said}: {}", list.join(", ")))
+        Error::field(code, "workspace", format!("{message}: {}", list.join(", ")))
     })
 }

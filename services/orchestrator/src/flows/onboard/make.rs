@@ -175,7 +175,7 @@ impl<'a> Making<'a> {
     }
 
     /// Whether another process may have applied the step's effect.
-    fn was_begun(&self, step: Step) -> bool {
+    fn was_started(&self, step: Step) -> bool {
         self.earlier.iter().any(|earlier| {
             earlier.step == step.name
                 && matches!(earlier.status, StepStatus::Intended | StepStatus::Done)
@@ -198,8 +198,8 @@ impl<'a> Making<'a> {
         name: &str,
         configuration: &Value,
     ) -> Result<StepOutput<(Uuid, bool)>, Error> {
-        let begun = self.was_begun(step::CREATE_SOURCE);
-        if begun && let Some(found) = late_creates::look_for(|| self.find_source()).await? {
+        let started = self.was_started(step::CREATE_SOURCE);
+        if started && let Some(found) = late_creates::look_for(|| self.find_source()).await? {
             return self.adopt(found, name, configuration).await;
         }
         let (airbyte, prepared) = (&self.state.airbyte, self.prepared);
@@ -213,7 +213,7 @@ impl<'a> Making<'a> {
             )
             .await;
         match created {
-            Ok(source) => Ok(StepOutput::with_reference((source.id, begun), source.id)),
+            Ok(source) => Ok(StepOutput::with_reference((source.id, started), source.id)),
             // It may have been created anyway: then its tag identifies it as ours.
             Err(error) if error.is_ambiguous() => {
                 match late_creates::look_for(|| self.find_source()).await? {
@@ -224,14 +224,16 @@ impl<'a> Making<'a> {
             Err(airbyte::Error {
                 kind:
                     ErrorKind::Rejected {
-                        status: 422, said, ..
+                        status: 422,
+                        message,
+                        ..
                     },
                 ..
             }) => Err(Error::fields(
                 ErrorCode::SourceConfigInvalid,
                 vec![FieldError {
                     field: "source_config".to_owned(),
-                    message: said,
+                    message,
                 }],
             )),
             Err(error) => Err(error.into()),
@@ -260,10 +262,10 @@ impl<'a> Making<'a> {
             .actor_check(ActorKind::Source, source_id)
             .await;
         checked.map_err(|error| match error.kind {
-            ErrorKind::Connector { ref said, .. } => {
-                Error::refused(ErrorCode::SourceCheckFailed, said.clone())
+            ErrorKind::Connector { ref message, .. } => {
+                Error::refused(ErrorCode::SourceCheckFailed, message.clone())
             }
-            _ => discover::gone(error, "source_id"),
+            _ => discover::deleted_meanwhile(error, "source_id"),
         })?;
         Ok(StepOutput::new(()))
     }
@@ -298,8 +300,8 @@ impl<'a> Making<'a> {
         source_id: Uuid,
         catalog: &SyncCatalog,
     ) -> Result<StepOutput<(Uuid, bool)>, Error> {
-        let begun = self.was_begun(step::CREATE_CONNECTION);
-        if begun
+        let started = self.was_started(step::CREATE_CONNECTION);
+        if started
             && let Some(found) = late_creates::look_for(|| self.connection_of(source_id)).await?
         {
             return Ok(StepOutput::with_reference((found, false), found));
@@ -324,7 +326,7 @@ impl<'a> Making<'a> {
         };
         match self.state.airbyte.connection_create(&new).await {
             Ok(made) => Ok(StepOutput::with_reference(
-                (made.connection_id, begun),
+                (made.connection_id, started),
                 made.connection_id,
             )),
             Err(error) if error.is_ambiguous() => {
@@ -334,10 +336,13 @@ impl<'a> Making<'a> {
                 }
             }
             Err(airbyte::Error {
-                kind: ErrorKind::Rejected { problem, said, .. },
+                kind:
+                    ErrorKind::Rejected {
+                        problem, message, ..
+                    },
                 ..
             }) if problem == "connection-conflicting-destination-stream" => {
-                Err(destination_streams::conflict(&said))
+                Err(destination_streams::conflict(&message))
             }
             Err(error) => Err(error.into()),
         }

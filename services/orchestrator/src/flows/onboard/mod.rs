@@ -165,7 +165,7 @@ async fn find_existing(
     hash: &str,
     answer_early: bool,
 ) -> Result<Option<Onboarded>, Error> {
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     loop {
         let Some(row) = state.registry.connection_by_name(name).await? else {
             return Ok(None);
@@ -193,7 +193,7 @@ async fn find_existing(
                 if let Some(open) = open.filter(|_| answer_early) {
                     return Ok(Some(Onboarded::InProgress(open.id)));
                 }
-                if begun.elapsed() >= PATIENCE {
+                if started.elapsed() >= PATIENCE {
                     return Err(Error::refused(
                         ErrorCode::ConnectionBusy,
                         format!("connection {} is still being onboarded", row.id),
@@ -236,18 +236,19 @@ async fn begin(
         new.id = failed.id;
     }
     let stored = Stored::of(request, prepared, initial_status).to_text()?;
-    let mut operation = NewOperation::begun(OperationKind::Onboard, new.id, &stored, &state.owner);
+    let mut operation =
+        NewOperation::started(OperationKind::Onboard, new.id, &stored, &state.owner);
     operation.workspace_id = Some(prepared.workspace_id);
     // Sealed before the operation exists, so that every existing operation can be resumed.
     let secret = request.source_config.as_ref().filter(|map| !map.is_empty());
     if let Some(secret) = secret {
         state.auth_broker.seal(operation.id, secret).await?;
     }
-    let begun = match failed {
+    let started = match failed {
         Some(_) => state.registry.onboarding_resume(&new, operation).await,
         None => state.registry.onboarding_begin(&new, operation).await,
     };
-    match begun {
+    match started {
         Ok(lease) => Ok((lease, failed.is_some())),
         Err(error) => {
             if secret.is_some() {

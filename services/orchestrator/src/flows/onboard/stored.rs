@@ -80,11 +80,11 @@ impl Stored {
             None => {
                 let definition = &self.definition;
                 let configuration = prepare::configuration(state, &request, definition).await?;
-                let asked = (state.airbyte)
+                let response = (state.airbyte)
                     .specification(ActorKind::Source, definition.id, self.workspace_id)
                     .await;
                 // If Airbyte does not report which parts are secret, all of them are.
-                let specification = asked.unwrap_or_default();
+                let specification = response.unwrap_or_default();
                 let redactor = prepare::redactor(specification.as_ref(), &configuration);
                 (PreparedSource::Own(configuration), redactor)
             }
