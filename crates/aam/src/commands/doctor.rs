@@ -168,8 +168,8 @@ async fn airbyte(settings: &Settings) -> Vec<Finding> {
         (Ok(client), Ok(http)) => (client, http),
         // The auth broker of a production stack, for example, never calls Airbyte.
         (Err(home::Error::MissingKey { .. }), _) if settings.airbyte.embedded => {
-            let message = "no Airbyte is configured here, and the keys of the embedded one are \
-                        elsewhere";
+            let message =
+                "no Airbyte is configured here, and the keys of the embedded one are elsewhere";
             return vec![Finding {
                 check: "airbyte",
                 ok: true,

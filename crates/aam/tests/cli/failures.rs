@@ -29,7 +29,8 @@ fn without_a_stack_each_command_names_the_address_and_the_remedy() {
             "ORCHESTRATOR_URL"
         };
         let expected = format!(
-            "error: nothing answers at http://127.0.0.1:1; `aam up` starts the stack, {variable} configures the address\n"
+            "error: nothing answers at http://127.0.0.1:1; `aam up` starts the stack, {variable} \
+             configures the address\n"
         );
         assert_eq!(message, expected, "{command:?}");
     }
@@ -198,7 +199,8 @@ fn reports_a_server_that_is_not_an_aam_service() {
     let variables = [("ORCHESTRATOR_URL", url.as_str())];
     let message = folder.aam_with(&["connections"], &variables, "").failed(1);
     let expected = format!(
-        "error: {url} answered 404 Not Found and is not an AAM service; ORCHESTRATOR_URL configures the address\n"
+        "error: {url} answered 404 Not Found and is not an AAM service; ORCHESTRATOR_URL \
+         configures the address\n"
     );
     assert_eq!(message, expected);
 }

@@ -144,8 +144,8 @@ impl Copying<'_> {
         }
         let reason = "the source no longer has it; accepting stops syncing it";
         if self.is_rebuilt() {
-            let fate = "the next sync removes it from the destination, because it rewrites the \
-                        table";
+            let fate =
+                "the next sync removes it from the destination, because it rewrites the table";
             return Judgement::choice(Severity::Warning, format!("{reason}; {fate}"));
         }
         // A nested field is only missing in values written from now on.
@@ -175,8 +175,7 @@ impl Copying<'_> {
             Some(name) => Judgement::choice(
                 Severity::Warning,
                 format!(
-                    "the source's column {name} now has this name: older rows hold other data \
-                         in it"
+                    "the source's column {name} now has this name: older rows hold other data in it"
                 ),
             )
             .refreshed(self.refresh(RefreshMode::Merge)),

@@ -48,8 +48,7 @@ pub enum Error {
     },
     /// Recent calls failed too often, or too many calls are in progress; nothing was sent.
     #[error(
-        "{service}: call rejected; its circuit breaker is open or too many calls are in \
-             progress"
+        "{service}: call rejected; its circuit breaker is open or too many calls are in progress"
     )]
     Refused {
         /// The service.

@@ -270,8 +270,10 @@ impl Idempotency {
             body,
         };
         if let Err(error) = self.0.registry.idempotency_store(claimed, answer).await {
-            tracing::warn!(%error, "failed to store a response; a repeated request is executed \
-                                    again");
+            tracing::warn!(
+                %error,
+                "failed to store a response; a repeated request is executed again"
+            );
         }
         response
     }
@@ -397,7 +399,8 @@ fn replay(answer: Answer) -> Result<HttpResponse, ApiError> {
             return Err(ApiError::new(
                 code,
                 format!(
-                    "the first request with this Idempotency-Key was answered with {}; {why} and was not stored",
+                    "the first request with this Idempotency-Key was answered with {}; {why} and \
+                     was not stored",
                     answer.status
                 ),
             )

@@ -255,8 +255,10 @@ pub async fn hand_over(registry: &crate::registry::Registry, owner: &str) {
         Ok(0) => {}
         Ok(operations) => tracing::info!(operations, "handed over unfinished operations"),
         Err(error) => {
-            tracing::warn!(%error, "failed to hand over unfinished operations; their leases will \
-                                    expire");
+            tracing::warn!(
+                %error,
+                "failed to hand over unfinished operations; their leases will expire"
+            );
         }
     }
 }

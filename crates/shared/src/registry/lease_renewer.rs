@@ -23,8 +23,11 @@ impl LeaseRenewer {
             loop {
                 tokio::time::sleep(pause).await;
                 if let Err(error) = registry.operation_renew(&lease).await {
-                    tracing::warn!(operation.id = %lease.operation_id, %error, "failed to renew a \
-                                                                                lease");
+                    tracing::warn!(
+                        operation.id = %lease.operation_id,
+                        %error,
+                        "failed to renew a lease"
+                    );
                     if matches!(error, super::Error::Conflict(_)) {
                         return;
                     }

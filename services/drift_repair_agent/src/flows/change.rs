@@ -176,10 +176,11 @@ pub(crate) async fn apply(
         let Err(error) = put else {
             return Ok(StepOutput::new(()));
         };
-        tracing::warn!(connection.id = %target.row.id, error = %chain(&error), "failed to apply \
-                                                                                the new catalog; \
-                                                                                restoring the old \
-                                                                                one");
+        tracing::warn!(
+            connection.id = %target.row.id,
+            error = %chain(&error),
+            "failed to apply the new catalog; restoring the old one"
+        );
         undo(state, lease, target, &intent).await?;
         Err(error)
     };
@@ -269,8 +270,11 @@ pub(crate) async fn commit(
             .map_err(Error::from)
     };
     let (version, sync_operation) = run.commit(intent.purpose.steps().1, write).await?;
-    tracing::info!(connection.id = %lease.connection_id, version, "catalog version {version} is \
-                                                                   active");
+    tracing::info!(
+        connection.id = %lease.connection_id,
+        version,
+        "catalog version {version} is active"
+    );
     Ok(Changed {
         version,
         sync_operation,
@@ -312,9 +316,11 @@ pub(crate) async fn undo(
             Ok(())
         }
         Err(error) => {
-            tracing::error!(connection.id = %target.row.id, %error, "failed to restore the old \
-                                                                     catalog; Airbyte may have \
-                                                                     either catalog");
+            tracing::error!(
+                connection.id = %target.row.id,
+                %error,
+                "failed to restore the old catalog; Airbyte may have either catalog"
+            );
             let event = Event::ConnectionFailed {
                 reason: UNCERTAIN.to_owned(),
             };

@@ -235,7 +235,11 @@ async fn wait_for_jobs(
             Some(job) if started.elapsed() >= patience => return Ok(Some(job)),
             Some(job) => {
                 if !is_logged {
-                    tracing::info!(connection.id = %target.row.id, job.id = %job, "waiting for job {job} to end");
+                    tracing::info!(
+                        connection.id = %target.row.id,
+                        job.id = %job,
+                        "waiting for job {job} to end"
+                    );
                     is_logged = true;
                 }
                 tokio::time::sleep(POLL).await;

@@ -170,8 +170,11 @@ async fn end_failed(state: &State, lease: &Lease, error: &Error) {
         // If that fails too, the lease expires.
         let back = state.registry.operation_release(lease, heal::LOOK_AGAIN);
         if let Err(error) = back.await {
-            tracing::debug!(operation.id = %lease.operation_id, %error, "failed to release an \
-                                                                         operation");
+            tracing::debug!(
+                operation.id = %lease.operation_id,
+                %error,
+                "failed to release an operation"
+            );
         }
         return;
     }

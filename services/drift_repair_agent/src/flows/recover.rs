@@ -85,6 +85,10 @@ async fn untouched(
     let request: HealRequest = serde_json::from_str(&operation.request)
         .map_err(|error| shared::registry::Error::Document(error.to_string()))?;
     let answer = heal::execute(state, lease, &request, Duration::ZERO).await?;
-    tracing::info!(connection.id = %operation.connection_id, outcome = answer.outcome.as_str(), "resumed a heal");
+    tracing::info!(
+        connection.id = %operation.connection_id,
+        outcome = answer.outcome.as_str(),
+        "resumed a heal"
+    );
     Ok(())
 }

@@ -13,8 +13,8 @@ use super::{
 use crate::state::State;
 
 /// What a rollback does not restore.
-const STATE_STAYS: &str = "The catalog is restored, the sync state is not: incremental streams continue from where they \
-     are";
+const STATE_STAYS: &str = "The catalog is restored, the sync state is not: incremental streams \
+                           continue from where they are";
 
 pub(crate) async fn run(state: State, request: RollbackRequest) -> Result<RollbackAnswer, Error> {
     let target = repairable(&state, request.connection_id).await?;

@@ -34,8 +34,11 @@ async fn turn(state: &State) -> Result<(), Error> {
         let repaired = on_behalf(&operation, repair).await;
         if let Err(error) = repaired {
             // The lease expires, and the repair is then resumed.
-            tracing::warn!(operation.id = %operation.id, error = %chain(&error), "failed to \
-                                                                                  resume a repair");
+            tracing::warn!(
+                operation.id = %operation.id,
+                error = %chain(&error),
+                "failed to resume a repair"
+            );
             return Ok(());
         }
     }

@@ -52,8 +52,7 @@ pub(crate) async fn run(
         return Err(Error::refused(
             ErrorCode::ConnectionBusy,
             format!(
-                "connection {id} is still being onboarded; delete it when the onboarding has \
-                     ended"
+                "connection {id} is still being onboarded; delete it when the onboarding has ended"
             ),
         ));
     }
@@ -114,9 +113,11 @@ async fn complete(
     match &deleted {
         Ok(()) => tracing::info!(connection.id = %row.id, "deleted `{}`", row.name),
         Err(error) if error.is_transient() => {
-            tracing::warn!(connection.id = %row.id, error = %chain(error), "deletion will \
-                                                                            continue when Airbyte \
-                                                                            responds again");
+            tracing::warn!(
+                connection.id = %row.id,
+                error = %chain(error),
+                "deletion will continue when Airbyte responds again"
+            );
         }
         Err(error) => {
             let reason = before.status_reason.as_deref();

@@ -158,8 +158,10 @@ impl Listener {
                         (self.last, self.behind) = (last, behind);
                     }
                     Err(error) => {
-                        tracing::warn!(error = %chain(&error), "dropping a listener: cannot read \
-                                                                events");
+                        tracing::warn!(
+                            error = %chain(&error),
+                            "dropping a listener: cannot read events"
+                        );
                         return None;
                     }
                 }

@@ -119,7 +119,11 @@ impl Starting<'_> {
             };
             let job = self.state.airbyte.job_get(&job_id).await?;
             self.record(&job).await?;
-            tracing::info!(connection.id = %self.row.id, job.id = %job_id, "started refresh job {job_id}");
+            tracing::info!(
+                connection.id = %self.row.id,
+                job.id = %job_id,
+                "started refresh job {job_id}"
+            );
             Ok(job_id)
         };
         let started = self

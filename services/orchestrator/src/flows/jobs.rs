@@ -55,8 +55,11 @@ pub(crate) async fn cancel(state: State, id: String) -> Result<job::Model, Error
             state.registry.audit_note(change).await?;
             match state.airbyte.job_cancel(&id).await {
                 Ok(_) => {
-                    tracing::info!(connection.id = %row.connection_id, job.id = %id, "canceled \
-                                                                                      job {id}")
+                    tracing::info!(
+                        connection.id = %row.connection_id,
+                        job.id = %id,
+                        "canceled job {id}"
+                    )
                 }
                 // It ended in the meantime.
                 Err(error) if matches!(error.kind, ErrorKind::Conflict { .. }) => {}

@@ -50,11 +50,11 @@ pub(super) async fn turn(state: &State) -> Result<(), Error> {
         .await?
     {
         if let Err(error) = sweep(state, &operation).await {
-            tracing::warn!(operation.id = %operation.id, error = %chain(&error), "failed to look \
-                                                                                  for late \
-                                                                                  objects of an \
-                                                                                  operation; will \
-                                                                                  retry");
+            tracing::warn!(
+                operation.id = %operation.id,
+                error = %chain(&error),
+                "failed to look for late objects of an operation; will retry"
+            );
         }
         let over = operation.settle_until.is_none_or(|until| until < now());
         let age = now() - operation.created_at;
@@ -94,11 +94,12 @@ async fn sweep(state: &State, operation: &operation::Model) -> Result<(), Error>
     };
     let removed = late.remove(state).await?;
     if removed > 0 {
-        tracing::warn!(operation.id = %operation.id, connection.id = %id, removed, "deleted what \
-                                                                                    a create \
-                                                                                    produced \
-                                                                                    after its \
-                                                                                    timeout");
+        tracing::warn!(
+            operation.id = %operation.id,
+            connection.id = %id,
+            removed,
+            "deleted what a create produced after its timeout"
+        );
     }
     Ok(())
 }

@@ -31,14 +31,19 @@ pub(crate) async fn run(
                         tracing::warn!(duty = name, "another process is the leader now");
                     }
                     result = work(leader.clone()) => if let Err(error) = result {
-                        tracing::warn!(duty = name, error = %chain(&error), "leader task failed; \
-                                                                             will retry");
+                        tracing::warn!(
+                            duty = name,
+                            error = %chain(&error),
+                            "leader task failed; will retry"
+                        );
                     }
                 }
                 if let Err(error) = registry.leader_release(&leader).await {
-                    tracing::debug!(duty = name, error = %chain(&error), "failed to release \
-                                                                          leadership; the lease \
-                                                                          will expire");
+                    tracing::debug!(
+                        duty = name,
+                        error = %chain(&error),
+                        "failed to release leadership; the lease will expire"
+                    );
                 }
             }
             Ok(None) => {}
@@ -63,8 +68,11 @@ async fn keep(registry: &Registry, leader: &LeaderLease) {
             // The registry may be back before the lease ends; if not, the next guarded write
             // detects it.
             Err(error) => {
-                tracing::warn!(duty = leader.name, error = %chain(&error), "failed to renew \
-                                                                          leadership");
+                tracing::warn!(
+                    duty = leader.name,
+                    error = %chain(&error),
+                    "failed to renew leadership"
+                );
             }
         }
     }

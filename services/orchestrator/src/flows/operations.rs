@@ -31,8 +31,12 @@ pub(super) async fn turn(state: &State) -> Result<(), Error> {
         let going_on = Box::pin(go_on(state, &operation, &lease));
         let gone_on = on_behalf(&operation, going_on).await;
         if let Err(error) = gone_on {
-            tracing::warn!(operation.id = %operation.id, connection.id = %lease.connection_id, error = %chain(&error), "failed to \
-                                                                                                                        resume operation; will retry");
+            tracing::warn!(
+                operation.id = %operation.id,
+                connection.id = %lease.connection_id,
+                error = %chain(&error),
+                "failed to resume operation; will retry"
+            );
             let back = state.registry.operation_release(&lease, RETRY).await;
             // It has ended anyway, or another process holds it by now.
             if !matches!(

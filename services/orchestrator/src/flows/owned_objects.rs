@@ -51,9 +51,10 @@ impl OwnedObjects<'_> {
                 .is_some_and(|(_, kept)| kept == Some(connection.connection_id));
             if is_ours && !stays {
                 airbyte.connection_delete(connection.connection_id).await?;
-                tracing::info!(connection.id = %connection.connection_id, "deleted a connection \
-                                                                           that an onboarding \
-                                                                           left in Airbyte");
+                tracing::info!(
+                    connection.id = %connection.connection_id,
+                    "deleted a connection that an onboarding left in Airbyte"
+                );
                 removed += 1;
             } else if !is_ours {
                 others.push(connection.source_id);
@@ -64,8 +65,10 @@ impl OwnedObjects<'_> {
                 continue;
             }
             if others.contains(&source.id) || !self.remove_source(state, source.id).await? {
-                tracing::info!(source.id = %source.id, "another connection uses the source; \
-                                                        keeping it");
+                tracing::info!(
+                    source.id = %source.id,
+                    "another connection uses the source; keeping it"
+                );
                 continue;
             }
             removed += 1;

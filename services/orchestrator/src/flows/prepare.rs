@@ -278,7 +278,10 @@ fn validate(specification: &Value, configuration: &Value) -> Result<(), Error> {
         Ok(validator) => validator,
         Err(error) => {
             // Some connectors publish schemas that validators reject; Airbyte decides then.
-            tracing::warn!(error = %error.masked(), "the connector's specification is not a usable JSON schema");
+            tracing::warn!(
+                error = %error.masked(),
+                "the connector's specification is not a usable JSON schema"
+            );
             return Ok(());
         }
     };

@@ -74,9 +74,11 @@ async fn feed(state: State, url: SecretString, leader: LeaderLease) -> Result<()
             }
             Err(error) => {
                 stream = None;
-                tracing::warn!(error = %chain(&error), waiting_after = position, "Redis rejects \
-                                                                                  events; they \
-                                                                                  are waiting");
+                tracing::warn!(
+                    error = %chain(&error),
+                    waiting_after = position,
+                    "Redis rejects events; they are waiting"
+                );
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }

@@ -243,8 +243,8 @@ async fn trigger(state: &State, connection: Uuid, highest: i64) -> Result<Trigge
                 return Err(Error::refused(
                     ErrorCode::ConnectionInactive,
                     format!(
-                        "Airbyte does not run it: {message}; drift may have deactivated it, which a \
-                         heal repairs"
+                        "Airbyte does not run it: {message}; drift may have deactivated it, which \
+                         a heal repairs"
                     ),
                 ));
             }

@@ -45,12 +45,11 @@ async fn turn(state: &State) -> Result<bool, Error> {
         .await?
     {
         if let Err(error) = Box::pin(follow_up_sync::start(state, &operation, &lease)).await {
-            tracing::warn!(connection.id = %lease.connection_id, error = %chain(&error), "failed \
-                                                                                          to \
-                                                                                          start a \
-                                                                                          sync; \
-                                                                                          will \
-                                                                                          retry");
+            tracing::warn!(
+                connection.id = %lease.connection_id,
+                error = %chain(&error),
+                "failed to start a sync; will retry"
+            );
             state.registry.operation_release(&lease, RETRY).await?;
             break;
         }

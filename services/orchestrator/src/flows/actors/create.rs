@@ -77,7 +77,12 @@ pub(crate) async fn run(
     drop(keeper);
     match made {
         Ok(actor) => {
-            tracing::info!(actor.id = %actor.id, "created the {} `{}`", kind.as_str(), request.name);
+            tracing::info!(
+                actor.id = %actor.id,
+                "created the {} `{}`",
+                kind.as_str(),
+                request.name
+            );
             let specification = making.specification.as_ref();
             let definition = Some(&making.definition);
             Ok(Shown::whole(
@@ -89,13 +94,21 @@ pub(crate) async fn run(
             ))
         }
         Err(error) => {
-            tracing::warn!(operation.id = %lease.operation_id, %error, "failed to create a {}; \
-                                                                        rolling back", kind.as_str());
+            tracing::warn!(
+                operation.id = %lease.operation_id,
+                %error,
+                "failed to create a {}; rolling back",
+                kind.as_str()
+            );
             let workspace = Some(making.new.workspace_id);
             let undone = undo(&state, &lease, kind, workspace, &chain(&error), uncertain).await;
             if let Err(undo_error) = undone {
                 // The lease expires, and the worker continues the rollback until Airbyte responds.
-                tracing::warn!(operation.id = %lease.operation_id, error = %chain(&undo_error), "rollback left to the worker");
+                tracing::warn!(
+                    operation.id = %lease.operation_id,
+                    error = %chain(&undo_error),
+                    "rollback left to the worker"
+                );
             }
             Err(error)
         }
@@ -274,8 +287,11 @@ pub(crate) async fn sweep(state: &State, operation: &operation::Model) -> Result
     let keep = row.and_then(|row| row.airbyte_id);
     let removed = remove_marked(state, kind, workspace, id, keep).await?;
     if removed > 0 {
-        tracing::warn!(operation.id = %operation.id, removed, "deleted what a create produced \
-                                                               after its timeout");
+        tracing::warn!(
+            operation.id = %operation.id,
+            removed,
+            "deleted what a create produced after its timeout"
+        );
     }
     Ok(())
 }
@@ -321,7 +337,11 @@ async fn remove_marked(
     for actor in listed {
         if actor.name.ends_with(&mark) && keep != Some(actor.id) {
             state.airbyte.actor_delete(kind, actor.id).await?;
-            tracing::info!(actor.id = %actor.id, "deleted the {} that a failed operation created", kind.as_str());
+            tracing::info!(
+                actor.id = %actor.id,
+                "deleted the {} that a failed operation created",
+                kind.as_str()
+            );
             removed += 1;
         }
     }

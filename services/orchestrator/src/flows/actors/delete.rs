@@ -128,13 +128,19 @@ async fn complete(state: &State, lease: &Lease, stored: &Stored) -> Result<(), E
     drop(keeper);
     match &removed {
         Ok(()) => {
-            tracing::info!(actor.id = %stored.airbyte_id, "deleted the {} `{}`", stored.kind, stored.name);
+            tracing::info!(
+                actor.id = %stored.airbyte_id,
+                "deleted the {} `{}`",
+                stored.kind,
+                stored.name
+            );
         }
         Err(error) if error.is_transient() => {
-            tracing::warn!(actor.id = %stored.airbyte_id, error = %chain(error), "deletion will \
-                                                                                  continue when \
-                                                                                  Airbyte \
-                                                                                  responds again");
+            tracing::warn!(
+                actor.id = %stored.airbyte_id,
+                error = %chain(error),
+                "deletion will continue when Airbyte responds again"
+            );
         }
         Err(error) => {
             let message = chain(error);

@@ -267,7 +267,11 @@ async fn execute(
     lease: Lease,
     again: bool,
 ) -> Result<Onboarded, Error> {
-    tracing::info!(connection.id = %lease.connection_id, "onboarding `{}`", request.connection_name);
+    tracing::info!(
+        connection.id = %lease.connection_id,
+        "onboarding `{}`",
+        request.connection_name
+    );
     let making = Making::begin(&state, &request, &prepared, initial_status, &lease);
     complete(making, again).await?;
     let row = state.connection(lease.connection_id).await?;
@@ -321,8 +325,10 @@ async fn complete(mut making: Making<'_>, again: bool) -> Result<(), Error> {
 /// The auth broker deletes what remains sealed after a day.
 async fn forget(state: &State, operation: Uuid) {
     if let Err(error) = state.auth_broker.forget(operation).await {
-        tracing::warn!(operation.id = %operation, error = %chain(&error), "sealed configuration \
-                                                                           left to the auth \
-                                                                           broker's cleanup");
+        tracing::warn!(
+            operation.id = %operation,
+            error = %chain(&error),
+            "sealed configuration left to the auth broker's cleanup"
+        );
     }
 }

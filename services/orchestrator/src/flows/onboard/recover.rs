@@ -22,9 +22,11 @@ pub(crate) async fn onboarding(
     operation: &operation::Model,
     lease: &Lease,
 ) -> Result<(), Error> {
-    tracing::info!(operation.id = %operation.id, connection.id = %lease.connection_id, "resuming \
-                                                                                        an \
-                                                                                        onboarding whose process stopped");
+    tracing::info!(
+        operation.id = %operation.id,
+        connection.id = %lease.connection_id,
+        "resuming an onboarding whose process stopped"
+    );
     let row = state.connection(lease.connection_id).await?;
     if row.status != ConnectionStatus::Pending {
         // Only the rollback remained.

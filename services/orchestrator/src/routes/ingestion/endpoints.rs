@@ -185,7 +185,7 @@ macro_rules! endpoint {
             use super::*;
 
             #[doc = concat!("Creates a ", $what, ": its connector checks it before the response, \
-                                                unless `?check=false`.")]
+                                                  unless `?check=false`.")]
             #[utoipa::path(
                 post,
                 path = $base,

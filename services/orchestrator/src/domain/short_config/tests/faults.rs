@@ -251,7 +251,8 @@ fn values_given_twice_must_be_equal() {
 fn reports_what_cannot_be_combined() {
     let of = (Source, "mongodb");
     let specification = mongodb("databases");
-    let one = "must be the name or address of one server; set the port in `port`, several servers in `connection_string`";
+    let one = "must be the name or address of one server; set the port in `port`, several servers \
+               in `connection_string`";
     for (host, message) in [
         ("a:1", one),
         ("a,b", one),
