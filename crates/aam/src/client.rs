@@ -30,7 +30,7 @@ pub(crate) struct Refused(pub(crate) Problem);
 /// Response to a POST that does not have to wait for completion.
 pub(crate) enum Early<T> {
     /// The operation continues in the background.
-    Begun(Box<OperationView>),
+    InProgress(Box<OperationView>),
     /// The request is complete.
     Done(T),
 }
@@ -118,7 +118,7 @@ impl Client {
         let read = if is_begun {
             serde_json::from_slice(&bytes)
                 .map(Box::new)
-                .map(Early::Begun)
+                .map(Early::InProgress)
         } else {
             serde_json::from_slice(&bytes).map(Early::Done)
         };

@@ -63,8 +63,8 @@ fn without_a_url_probes_the_programs_on_this_machine() {
 fn another_status_fails_and_is_reported() {
     let output = probe(&answering("503 Service Unavailable"));
     assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("503"), "{said}");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains("503"), "{message}");
 }
 
 #[test]
@@ -76,6 +76,6 @@ fn fails_if_nothing_listens() {
     let url = format!("http://{free}/health");
     let output = probe(&url);
     assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains(&url), "{said}");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains(&url), "{message}");
 }

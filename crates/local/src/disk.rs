@@ -9,7 +9,7 @@ const ROOM_MIN: u64 = 1024 * 1024;
 
 /// Why nothing can be written.
 #[derive(Debug, thiserror::Error)]
-pub enum NoRoom {
+pub enum NoSpace {
     /// The disk is full, or nearly.
     #[error("the disk of {path} is full: {} KB left; free some space", left / 1024)]
     Full {
@@ -32,8 +32,8 @@ pub enum NoRoom {
 ///
 /// # Errors
 /// Returns the reason if it cannot.
-pub fn room(folder: &Path) -> Result<(), NoRoom> {
-    let unwritable = |source| NoRoom::Unwritable {
+pub fn check_free_space(folder: &Path) -> Result<(), NoSpace> {
+    let unwritable = |source| NoSpace::Unwritable {
         path: folder.to_owned(),
         source,
     };
@@ -41,7 +41,7 @@ pub fn room(folder: &Path) -> Result<(), NoRoom> {
     #[allow(clippy::unnecessary_cast, reason = "the types differ between systems")]
     let left = (disk.blocks_available() as u64).saturating_mul(disk.fragment_size() as u64);
     if left < ROOM_MIN {
-        return Err(NoRoom::Full {
+        return Err(NoSpace::Full {
             path: folder.to_owned(),
             left,
         });
@@ -57,8 +57,13 @@ mod tests {
     #[test]
     fn an_existing_folder_has_space_and_a_missing_one_does_not() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(room(folder.path()).is_ok());
+        assert!(check_free_space(folder.path()).is_ok());
         let missing = folder.path().join("missing");
-        assert!(room(&missing).unwrap_err().to_string().contains("missing"));
+        assert!(
+            check_free_space(&missing)
+                .unwrap_err()
+                .to_string()
+                .contains("missing")
+        );
     }
 }

@@ -67,7 +67,7 @@ impl Error {
     pub fn fields(code: ErrorCode, fields: Vec<FieldError>) -> Self {
         Self::Refused {
             code,
-            detail: in_words(&fields),
+            detail: join_field_errors(&fields),
             fields,
             members: Vec::new(),
         }
@@ -86,7 +86,7 @@ impl Error {
 }
 
 /// Joins field errors into one line of text.
-pub fn in_words(fields: &[FieldError]) -> String {
+pub fn join_field_errors(fields: &[FieldError]) -> String {
     fields
         .iter()
         .map(|fault| format!("{}: {}", fault.field, fault.message))

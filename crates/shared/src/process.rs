@@ -80,7 +80,10 @@ async fn migrated(registry: Registry) -> Result<Registry, registry::Error> {
                 return Ok(registry);
             }
             Err(error) if error.is_transient() && patience > 0 => {
-                tracing::warn!(error = %crate::http::problem::chain(&error), "waiting for the database");
+                tracing::warn!(
+                    error = %crate::http::problem::chain(&error),
+                    "waiting for the database"
+                );
                 patience -= 1;
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }

@@ -6,7 +6,7 @@ use redis::aio::MultiplexedConnection;
 use redis::streams::StreamMaxlen;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::registry::events::Told;
+use crate::registry::events::EventRecord;
 
 pub use redis::RedisError;
 
@@ -52,7 +52,7 @@ impl EventStream {
     ///
     /// # Errors
     /// Returns an error if Redis fails; some of the events may have been appended anyway.
-    pub async fn append(&mut self, events: &[Told]) -> Result<(), RedisError> {
+    pub async fn append(&mut self, events: &[EventRecord]) -> Result<(), RedisError> {
         // As one transaction: half a batch would look complete to a reader that skips repeated
         // sequence numbers.
         let mut pipeline = redis::pipe();

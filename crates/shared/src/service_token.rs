@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::http::actor;
+use crate::http::caller_context;
 
 const LIFETIME_SECONDS: i64 = 60;
 const LEEWAY_SECONDS: u64 = 5;
@@ -77,10 +77,10 @@ impl ServiceTokens {
         ahead: i64,
     ) -> Result<SecretString, jsonwebtoken::errors::Error> {
         let now = Utc::now().timestamp() + ahead;
-        let asking = actor::asking();
+        let requester = caller_context::requester();
         let claims = Claims {
-            role: asking.as_ref().map(|actor| actor.role),
-            act: asking.map(|actor| actor.name),
+            role: requester.as_ref().map(|actor| actor.role),
+            act: requester.map(|actor| actor.name),
             iss: self.service.to_owned(),
             aud: audience.to_owned(),
             iat: now,
@@ -157,13 +157,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_token_names_the_original_caller() {
-        let alice = actor::Actor {
+        let alice = caller_context::CallerContext {
             service: "orchestrator",
             name: "alice".into(),
             role: Role::Operator,
         };
         let orchestrator = tokens("k", "orchestrator");
-        let token = actor::scope(alice, async {
+        let token = caller_context::scope(alice, async {
             orchestrator.issue("auth_broker", 0).unwrap()
         })
         .await;

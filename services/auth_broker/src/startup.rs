@@ -10,7 +10,7 @@ use futures::FutureExt as _;
 use local::seal::SealingKey;
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::http::server::{self, Listening, Service, StartError};
-use shared::http::{Gate, Runtime, health};
+use shared::http::{MiddlewareState, Runtime, health};
 use shared::registry::Registry;
 use shared::settings::{Settings, variables};
 use tokio_util::sync::CancellationToken;
@@ -58,7 +58,7 @@ impl Application {
             bind: (settings.bind_address.clone(), settings.ports.auth_broker),
             port_variable: variables::SERVICE_PORT_AUTH_BROKER,
             workers: 1,
-            gate: Gate::new(settings, "auth_broker", &registry).await?,
+            gate: MiddlewareState::new(settings, "auth_broker", &registry).await?,
             openapi: openapi::Document::openapi(),
             ready: Arc::new(move || {
                 let (registry, vault) = (registry.clone(), probed.clone());

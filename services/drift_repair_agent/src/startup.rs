@@ -8,7 +8,7 @@ use actix_web::web::{Data, ServiceConfig};
 use futures::FutureExt as _;
 use shared::airbyte::Airbyte;
 use shared::http::server::{self, Listening, Service, StartError};
-use shared::http::{Gate, Runtime, health};
+use shared::http::{MiddlewareState, Runtime, health};
 use shared::registry::Registry;
 use shared::settings::{Settings, variables};
 use tokio_util::sync::CancellationToken;
@@ -57,7 +57,7 @@ impl Application {
             bind: (settings.bind_address.clone(), settings.ports.drift_repair),
             port_variable: variables::SERVICE_PORT_DRIFT_REPAIR,
             workers: 1,
-            gate: Gate::new(settings, "drift_repair_agent", &state.registry).await?,
+            gate: MiddlewareState::new(settings, "drift_repair_agent", &state.registry).await?,
             openapi: openapi::Document::openapi(),
             ready: Arc::new(move || {
                 let state = probed.clone();

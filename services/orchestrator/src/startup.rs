@@ -11,7 +11,7 @@ use shared::airbyte::Airbyte;
 use shared::clients::auth_broker::AuthBroker;
 use shared::clients::drift_repair::DriftRepair;
 use shared::http::server::{self, Listening, Scraped, Service, StartError};
-use shared::http::{Gate, Runtime, client, health};
+use shared::http::{MiddlewareState, Runtime, client, health};
 use shared::registry::Registry;
 use shared::service_token::ServiceTokens;
 use shared::settings::{Settings, variables};
@@ -85,7 +85,7 @@ impl Application {
             bind: (settings.bind_address.clone(), settings.ports.orchestrator),
             port_variable: variables::SERVICE_PORT_ORCHESTRATOR,
             workers: 2,
-            gate: Gate::new(settings, "orchestrator", &state.registry).await?,
+            gate: MiddlewareState::new(settings, "orchestrator", &state.registry).await?,
             openapi: openapi::Document::openapi(),
             ready: Arc::new(move || {
                 let state = probed.clone();
@@ -153,21 +153,21 @@ impl Application {
         } = self;
         let runtime = state.runtime.clone();
         let (registry, owner) = (state.registry.clone(), Arc::clone(&state.owner));
-        let mut duties = JoinSet::new();
-        duties.spawn(flows::relay::run(state.clone()));
-        duties.spawn(flows::tracker::run(state.clone()));
+        let mut leader_tasks = JoinSet::new();
+        leader_tasks.spawn(flows::relay::run(state.clone()));
+        leader_tasks.spawn(flows::tracker::run(state.clone()));
         if let Some(url) = redis_url {
-            duties.spawn(flows::redis_stream::run(state.clone(), url));
+            leader_tasks.spawn(flows::redis_stream::run(state.clone(), url));
         }
         let feed = state.feed.clone();
-        duties.spawn(feed.run(state.registry.clone(), runtime.stopping().clone()));
+        leader_tasks.spawn(feed.run(state.registry.clone(), runtime.stopping().clone()));
         let worker = tokio::spawn(flows::worker::run(state));
         server::serve(listening, &runtime, DRAIN).await?;
         worker.abort();
         let _ = worker.await;
         server::hand_over(&registry, &owner).await;
         // Each has released its lease by now, or is about to.
-        let ended = async { while duties.join_next().await.is_some() {} };
+        let ended = async { while leader_tasks.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(HANDING_OVER, ended).await;
         Ok(())
     }

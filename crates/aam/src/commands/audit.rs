@@ -49,10 +49,7 @@ pub(crate) async fn run(
     }
     if let Some(since) = &arguments.since {
         let since: DateTime<Utc> = since.parse().with_context(|| {
-            format!(
-                "--since {since}: expected a time such as \
-                                      2027-01-01T00:00:00Z"
-            )
+            format!("--since {since}: expected a time such as 2027-01-01T00:00:00Z")
         })?;
         query.append_pair("since", &since.to_rfc3339());
     }

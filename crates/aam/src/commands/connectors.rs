@@ -96,8 +96,8 @@ pub(crate) async fn run(
             };
             let all = open(settings, &none)?;
             for connector in &connectors {
-                let tell = |line: &str| eprintln!("{connector}: {line}");
-                all.install(connector, &tell).await?;
+                let log = |line: &str| eprintln!("{connector}: {line}");
+                all.install(connector, &log).await?;
                 outln!("{connector} is installed.");
             }
         }
@@ -111,18 +111,18 @@ pub(crate) async fn run(
             let verdict = open(settings, &what.local)?
                 .check(&what.connector, &config)
                 .await?;
-            let said = verdict.as_ref().err();
+            let failure = verdict.as_ref().err();
             match format {
                 Format::Json => output::json(&json!({
-                    "status": if said.is_none() { "SUCCEEDED" } else { "FAILED" },
-                    "message": said,
+                    "status": if failure.is_none() { "SUCCEEDED" } else { "FAILED" },
+                    "message": failure,
                 }))?,
-                Format::Table => match said {
+                Format::Table => match failure {
                     None => outln!("The configuration works."),
-                    Some(said) => outln!("The configuration does not work: {said}"),
+                    Some(failure) => outln!("The configuration does not work: {failure}"),
                 },
             }
-            if said.is_some() {
+            if failure.is_some() {
                 return Ok(ExitCode::FAILURE);
             }
         }

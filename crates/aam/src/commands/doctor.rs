@@ -17,7 +17,8 @@ use crate::output::{self, Format};
 struct Finding {
     check: &'static str,
     ok: bool,
-    said: String,
+    #[serde(rename = "said")]
+    message: String,
 }
 
 pub(crate) async fn run(source: &Source, format: Format) -> anyhow::Result<ExitCode> {
@@ -26,7 +27,7 @@ pub(crate) async fn run(source: &Source, format: Format) -> anyhow::Result<ExitC
         Err(error) => vec![Finding {
             check: "settings",
             ok: false,
-            said: error.to_string(),
+            message: error.to_string(),
         }],
     };
     let all_ok = findings.iter().all(|finding| finding.ok);
@@ -36,7 +37,7 @@ pub(crate) async fn run(source: &Source, format: Format) -> anyhow::Result<ExitC
             ["CHECK", "STATE", "FOUND"],
             findings.into_iter().map(|finding| {
                 let state = if finding.ok { "ok" } else { "PROBLEM" };
-                [finding.check.to_owned(), state.to_owned(), finding.said]
+                [finding.check.to_owned(), state.to_owned(), finding.message]
             }),
         ),
     }
@@ -51,7 +52,7 @@ async fn look(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding {
         check: "settings",
         ok: true,
-        said: format!("data directory {}", settings.home.path().display()),
+        message: format!("data directory {}", settings.home.path().display()),
     }];
     findings.push(keys(settings));
     let registry = registry(settings).await;
@@ -78,12 +79,12 @@ fn finding<E: std::error::Error + 'static>(
         Ok(()) => Finding {
             check,
             ok: true,
-            said: fine.to_owned(),
+            message: fine.to_owned(),
         },
         Err(error) => Finding {
             check,
             ok: false,
-            said: shared::http::problem::chain(&error),
+            message: shared::http::problem::chain(&error),
         },
     }
 }
@@ -105,17 +106,17 @@ fn keys(settings: &Settings) -> Finding {
         return Finding {
             check: "keys",
             ok: true,
-            said: "readable by their owner only".to_owned(),
+            message: "readable by their owner only".to_owned(),
         };
     }
-    let said = format!(
+    let message = format!(
         "others can read {}: run chmod 600 on them, and replace them if they may have been read",
         loose.join(", ")
     );
     Finding {
         check: "keys",
         ok: false,
-        said,
+        message,
     }
 }
 
@@ -142,11 +143,11 @@ async fn registry(settings: &Settings) -> Finding {
         Err(error) => Finding {
             check,
             ok: false,
-            said: shared::http::problem::chain(&error),
+            message: shared::http::problem::chain(&error),
         },
         Ok(states) => {
             let missing = states.iter().filter(|state| !state.applied).count();
-            let said = match missing {
+            let message = match missing {
                 0 => "reachable and up to date".to_owned(),
                 n => format!(
                     "{n} migrations are missing; services apply them at startup, or run: aam \
@@ -156,7 +157,7 @@ async fn registry(settings: &Settings) -> Finding {
             Finding {
                 check,
                 ok: true,
-                said,
+                message,
             }
         }
     }
@@ -167,12 +168,12 @@ async fn airbyte(settings: &Settings) -> Vec<Finding> {
         (Ok(client), Ok(http)) => (client, http),
         // The auth broker of a production stack, for example, never calls Airbyte.
         (Err(home::Error::MissingKey { .. }), _) if settings.airbyte.embedded => {
-            let said = "no Airbyte is configured here, and the keys of the embedded one are \
-                        elsewhere";
+            let message =
+                "no Airbyte is configured here, and the keys of the embedded one are elsewhere";
             return vec![Finding {
                 check: "airbyte",
                 ok: true,
-                said: said.to_owned(),
+                message: message.to_owned(),
             }];
         }
         (Err(error), _) => return vec![finding("airbyte", Err(error), "")],
@@ -184,7 +185,7 @@ async fn airbyte(settings: &Settings) -> Vec<Finding> {
         return vec![Finding {
             check: "airbyte",
             ok: false,
-            said: format!(
+            message: format!(
                 "no embedded Airbyte answers at {}; `aam up` starts it",
                 airbyte.instance()
             ),
@@ -206,7 +207,7 @@ fn disk(settings: &Settings) -> Option<Finding> {
     is_used.then(|| {
         finding(
             "disk",
-            local::disk::room(settings.home.path()),
+            local::disk::check_free_space(settings.home.path()),
             "has free space",
         )
     })
@@ -248,7 +249,7 @@ async fn service(check: &'static str, client: &Client) -> Finding {
         Ok(caller) => Finding {
             check,
             ok: true,
-            said: format!(
+            message: format!(
                 "ready; authenticates you as `{}` ({})",
                 caller.name,
                 caller.role.as_str()
@@ -261,10 +262,10 @@ async fn service(check: &'static str, client: &Client) -> Finding {
     }
 }
 
-fn problem(check: &'static str, said: String) -> Finding {
+fn problem(check: &'static str, message: String) -> Finding {
     Finding {
         check,
         ok: false,
-        said,
+        message,
     }
 }

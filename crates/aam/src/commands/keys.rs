@@ -152,7 +152,7 @@ fn end(text: &str) -> anyhow::Result<DateTime<Utc>> {
         .with_context(|| {
             format!(
                 "--expires {text}: expected days or hours (`30d`, `12h`) or a time such as \
-                     2027-01-01T00:00:00Z"
+                 2027-01-01T00:00:00Z"
             )
         })
 }

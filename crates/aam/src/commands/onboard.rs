@@ -83,7 +83,7 @@ pub(crate) async fn run(
     let client = Client::orchestrator(settings)?;
     let made: ConnectionView = if arguments.watch {
         match client.post_early("/connections/onboard", &body).await? {
-            Early::Begun(operation) => {
+            Early::InProgress(operation) => {
                 let ended = operations::watch(&client, Format::Table, operation.id).await?;
                 if ended != ExitCode::SUCCESS {
                     return Ok(ended);

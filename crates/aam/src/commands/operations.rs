@@ -84,7 +84,7 @@ fn list(format: Format, all: Vec<OperationView>) -> anyhow::Result<ExitCode> {
 
 /// Prints an operation's steps as they complete, until the operation ends.
 pub(crate) async fn watch(client: &Client, format: Format, id: Uuid) -> anyhow::Result<ExitCode> {
-    let mut told = 0;
+    let mut printed = 0;
     let operation = loop {
         let operation: OperationView = client.get(&format!("/operations/{id}")).await?;
         let has_ended = has_ended(&operation);
@@ -99,10 +99,10 @@ pub(crate) async fn watch(client: &Client, format: Format, id: Uuid) -> anyhow::
             } else {
                 ended.count()
             };
-            for line in lines.iter().take(until).skip(told) {
+            for line in lines.iter().take(until).skip(printed) {
                 outln!("{line}");
             }
-            told = told.max(until);
+            printed = printed.max(until);
         }
         if has_ended {
             break operation;

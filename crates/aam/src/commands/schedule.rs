@@ -110,7 +110,7 @@ async fn put(
         return output::json(&answer);
     }
     match serde_json::from_value::<ConnectionView>(answer.clone()) {
-        Ok(view) => told(&view),
+        Ok(view) => print_summary(&view),
         // Airbyte is unreachable; the operation continues.
         Err(_) => outln!(
             "Airbyte is unreachable; operation {} continues in the background.",
@@ -120,7 +120,7 @@ async fn put(
     Ok(())
 }
 
-fn told(view: &ConnectionView) {
+fn print_summary(view: &ConnectionView) {
     let name = &view.name;
     match view.schedule.kind {
         ScheduleType::Manual => outln!("{name} syncs on request."),

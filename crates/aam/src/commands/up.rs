@@ -31,7 +31,7 @@ pub(crate) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Res
     let begun = Instant::now();
     local::open_files::raise()?;
     // Installed first, so that a signal that arrives during startup is not lost.
-    let told_to_stop = tokio::spawn(stop_signal());
+    let stop_requested = tokio::spawn(stop_signal());
     let mut log = settings.log.clone();
     // One terminal shows everything, so log what is done but not each answered request.
     if log.filter == "info" {
@@ -78,7 +78,7 @@ pub(crate) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Res
     notice!("Stop with Ctrl-C.");
     let stopping = stack.stopping();
     tokio::spawn(async move {
-        if !matches!(told_to_stop.await, Ok(Ok(()))) {
+        if !matches!(stop_requested.await, Ok(Ok(()))) {
             return;
         }
         notice!("Stopping; press Ctrl-C again to stop immediately.");

@@ -13,7 +13,7 @@ fn discovered(folder: &Folder, database: &Path, name: &str) -> String {
     let args = ["connector", "source-sqlite", "discover", "--config"];
     let mut args: Vec<&str> = args.to_vec();
     args.push(config.to_str().unwrap());
-    let catalog = folder.aam(&args).fine();
+    let catalog = folder.aam(&args).success();
     folder.write(name, &catalog).to_str().unwrap().to_owned()
 }
 
@@ -47,7 +47,7 @@ fn compares_two_catalogs_in_three_formats() {
     let gone = folder.write("gone.json", r#"{"streams": []}"#);
     let gone = diff(&[&old, gone.to_str().unwrap(), "--exit-code"]);
     assert_eq!(gone.code, Some(20), "{gone:?}");
-    let markdown = diff(&[&old, &new, "--format", "markdown"]).fine();
+    let markdown = diff(&[&old, &new, "--format", "markdown"]).success();
     assert!(markdown.contains("### orders"), "{markdown}");
     let unknown = diff(&[&old, &new, "--destination", "excel"]).failed(2);
     assert!(unknown.contains("no kind of destination"), "{unknown}");
@@ -69,7 +69,7 @@ fn compares_two_catalogs_in_three_formats() {
     assert_eq!(transforms[0]["streamDescriptor"]["name"], "orders");
 
     for format in ["text", "json", "airbyte", "markdown"] {
-        diff(&[&old, &old, "--format", format, "--exit-code"]).fine();
+        diff(&[&old, &old, "--format", format, "--exit-code"]).success();
     }
 }
 
@@ -88,7 +88,7 @@ fn plans_from_two_files() {
     let plan = |rest: &[&str]| {
         let mut args = vec!["--output", "json", "catalog", "plan", &old, &new];
         args.extend(rest);
-        let out = folder.aam(&args).fine();
+        let out = folder.aam(&args).success();
         serde_json::from_str::<Value>(&out).unwrap()
     };
     let first = plan(&[]);
@@ -109,7 +109,7 @@ fn plans_from_two_files() {
 
     let text = folder
         .aam(&["catalog", "plan", &old, &new, "--accept", "all"])
-        .fine();
+        .success();
     for expected in [
         "Decided",
         "Steps",
@@ -119,10 +119,10 @@ fn plans_from_two_files() {
         assert!(text.contains(expected), "{expected} is not in {text}");
     }
     let args = ["catalog", "plan", &old, &new, "--reject", "123456789abc"];
-    let said = folder.aam(&args).failed(2);
+    let message = folder.aam(&args).failed(2);
     assert!(
-        said.contains("the plan has no change 123456789abc"),
-        "{said}"
+        message.contains("the plan has no change 123456789abc"),
+        "{message}"
     );
 }
 
@@ -151,12 +151,15 @@ fn distinguishes_a_catalog_error_from_a_difference() {
     let folder = Folder::new();
     let broken = folder.write("broken.json", "{");
     let broken = broken.to_str().unwrap();
-    let said = folder.aam(&["catalog", "diff", broken, broken]).failed(2);
-    assert!(said.contains("broken.json is not a catalog"), "{said}");
-    let said = folder
+    let message = folder.aam(&["catalog", "diff", broken, broken]).failed(2);
+    assert!(
+        message.contains("broken.json is not a catalog"),
+        "{message}"
+    );
+    let message = folder
         .aam(&["catalog", "diff", "nowhere.json", broken])
         .failed(2);
-    assert!(said.contains("reading nowhere.json"), "{said}");
+    assert!(message.contains("reading nowhere.json"), "{message}");
 }
 
 #[test]
@@ -177,10 +180,10 @@ fn migrates_the_registry_once() {
     let first = folder.aam(&["migrate", "up", "--output", "json"]).json();
     assert_eq!(first["applied"], count);
     assert_eq!(
-        folder.aam(&["migrate", "up"]).fine(),
+        folder.aam(&["migrate", "up"]).success(),
         "The registry is already up to date.\n"
     );
-    let shown = folder.aam(&["migrate", "status"]).fine();
+    let shown = folder.aam(&["migrate", "status"]).success();
     assert!(shown.starts_with("MIGRATION "), "{shown}");
     assert!(!shown.contains("missing"), "{shown}");
 }
@@ -199,9 +202,9 @@ fn adds_a_new_migration_at_the_end_of_the_list() {
     let before = list();
     let mut modules = Vec::new();
     for name in ["add_notes", "add_more_notes"] {
-        let told = folder.aam(&["migrate", "new", name]).fine();
-        let path = told.split_whitespace().nth(1).unwrap().to_owned();
-        assert!(path.ends_with(&format!("_{name}.rs")), "{told}");
+        let text = folder.aam(&["migrate", "new", name]).success();
+        let path = text.split_whitespace().nth(1).unwrap().to_owned();
+        assert!(path.ends_with(&format!("_{name}.rs")), "{text}");
         let made = std::fs::read_to_string(folder.path().join(&path)).unwrap();
         assert!(made.starts_with("//! "), "{made}");
         modules.push(
@@ -225,29 +228,35 @@ fn adds_a_new_migration_at_the_end_of_the_list() {
         assert!(after.contains(&format!("\nmod {module};\n")), "{after}");
     }
 
-    let said = folder.aam(&["migrate", "new", "Add Notes"]).failed(1);
-    assert!(said.contains("is not a snake_case name"), "{said}");
+    let message = folder.aam(&["migrate", "new", "Add Notes"]).failed(1);
+    assert!(message.contains("is not a snake_case name"), "{message}");
     let elsewhere = Folder::new();
-    let said = elsewhere.aam(&["migrate", "new", "add_notes"]).failed(1);
-    assert!(said.contains("run this at the top of a checkout"), "{said}");
+    let message = elsewhere.aam(&["migrate", "new", "add_notes"]).failed(1);
+    assert!(
+        message.contains("run this at the top of a checkout"),
+        "{message}"
+    );
 }
 
 #[test]
 fn creates_the_sample_once_and_keeps_it_afterwards() {
     let folder = Folder::new();
-    let printed = folder.aam(&["sample", "airports.db"]).fine();
+    let printed = folder.aam(&["sample", "airports.db"]).success();
     assert_eq!(printed, "airports.db\n");
     let path = folder.path().join("airports.db");
     assert_eq!(number(&path, "SELECT count(*) FROM countries"), 249);
     assert_eq!(number(&path, "SELECT count(*) FROM regions"), 3987);
     assert_eq!(number(&path, "SELECT count(*) FROM navaids"), 4077);
     sqlite(&path, "DELETE FROM countries");
-    folder.aam(&["sample", "airports.db"]).fine();
+    folder.aam(&["sample", "airports.db"]).success();
     assert_eq!(number(&path, "SELECT count(*) FROM countries"), 0);
-    let said = folder
+    let message = folder
         .aam(&["sample", "no/such/folder/airports.db"])
         .failed(1);
-    assert!(said.contains("making no/such/folder/airports.db"), "{said}");
+    assert!(
+        message.contains("making no/such/folder/airports.db"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -34,12 +34,12 @@ fn converts_a_catalog_and_reports_what_is_lost() {
     assert_eq!(same["streams"][0]["stream"]["novel"], 1);
 
     let public = convert(&folder, &file, &["--to", "public"]);
-    for told in [
+    for text in [
         "lost: stream.json_schema of shop.orders: the public API shows neither schemas",
         "lost: stream.novel of shop.orders: unknown to AAM",
         "lost: stream of left: only selected streams are listed",
     ] {
-        assert!(public.err.contains(told), "{told}: {}", public.err);
+        assert!(public.err.contains(text), "{text}: {}", public.err);
     }
     assert_eq!(
         public.json(),
@@ -56,9 +56,9 @@ fn converts_a_catalog_and_reports_what_is_lost() {
         let stream = |index| json!({ "stream": { "name": format!("s{index}"), "jsonSchema": {} }, "config": { "selected": false } });
         json!({ "streams": (0..5).map(stream).collect::<Vec<_>>() }).to_string()
     });
-    let told = convert(&folder, &many, &["--to", "public"]).err;
+    let text = convert(&folder, &many, &["--to", "public"]).err;
     assert_eq!(
-        told,
+        text,
         "lost: stream of s0, s1, s2 and 2 more: only selected streams are listed\n"
     );
 }
@@ -72,7 +72,7 @@ fn finds_a_catalog_in_output_of_connectors_and_airbyte() {
     let discover = ["connector", "source-sqlite", "discover", "--config"];
     let mut args = discover.to_vec();
     args.push(config.to_str().unwrap());
-    let printed = folder.aam(&args).fine();
+    let printed = folder.aam(&args).success();
     let printed = folder.write("discovered.txt", &printed);
     let suggested = convert(&folder, &printed, &["--to", "config-api"]).json();
     assert_eq!(suggested["streams"][0]["config"]["selected"], false);
@@ -99,14 +99,17 @@ fn finds_a_catalog_in_output_of_connectors_and_airbyte() {
 fn reports_the_location_of_an_invalid_catalog() {
     let folder = Folder::new();
     let file = folder.write("catalog.json", &configured().to_string());
-    let said = convert(&folder, &file, &["--to", "sideways"]).failed(2);
+    let message = convert(&folder, &file, &["--to", "sideways"]).failed(2);
     assert!(
-        said.contains("[possible values: protocol, configured, config-api, public]"),
-        "{said}"
+        message.contains("[possible values: protocol, configured, config-api, public]"),
+        "{message}"
     );
-    let said = convert(&folder, &file, &["--to", "public", "--from", "protocol"]).failed(2);
-    assert!(said.contains("catalog.json is not a catalog"), "{said}");
-    assert!(said.contains("$.streams[0]"), "{said}");
+    let message = convert(&folder, &file, &["--to", "public", "--from", "protocol"]).failed(2);
+    assert!(
+        message.contains("catalog.json is not a catalog"),
+        "{message}"
+    );
+    assert!(message.contains("$.streams[0]"), "{message}");
     let deep = format!(
         "{}{}",
         r#"{"a":"#.repeat(5_000),
@@ -114,11 +117,17 @@ fn reports_the_location_of_an_invalid_catalog() {
     );
     let deep = format!(r#"{{"streams":[{{"name":"s","json_schema":{deep}}}]}}"#);
     let none = folder.aam_with(&["catalog", "convert", "-", "--to", "public"], &[], "[]");
-    let said = none.failed(2);
-    assert!(said.contains("standard input is not a catalog"), "{said}");
+    let message = none.failed(2);
+    assert!(
+        message.contains("standard input is not a catalog"),
+        "{message}"
+    );
     let deep = folder.write("deep.json", &deep);
-    let said = convert(&folder, &deep, &["--to", "public"]).failed(2);
-    assert!(said.contains("nested deeper than 100 levels"), "{said}");
+    let message = convert(&folder, &deep, &["--to", "public"]).failed(2);
+    assert!(
+        message.contains("nested deeper than 100 levels"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -136,19 +145,19 @@ fn fingerprint_depends_on_meaning_and_not_on_formatting() {
         args.extend(rest);
         folder.aam(&args)
     };
-    let base = print(&configured(), &[]).fine();
+    let base = print(&configured(), &[]).success();
     assert_eq!(base.trim().len(), 64, "{base}");
-    assert_eq!(print(&reworded, &[]).fine(), base);
-    assert_ne!(print(&changed, &[]).fine(), base);
+    assert_eq!(print(&reworded, &[]).success(), base);
+    assert_ne!(print(&changed, &[]).success(), base);
 
-    let streams = print(&configured(), &["--streams"]).fine();
+    let streams = print(&configured(), &["--streams"]).success();
     let lines: Vec<&str> = streams.lines().collect();
     assert_eq!(lines[0], base.trim());
     assert!(
         lines[1].ends_with("  shop.orders") && lines[2].ends_with("  left"),
         "{streams}"
     );
-    let now = print(&changed, &["--streams"]).fine();
+    let now = print(&changed, &["--streams"]).success();
     let now: Vec<&str> = now.lines().collect();
     assert_eq!((lines[1], lines[2] == now[2]), (now[1], false));
     let answer = print(&configured(), &["--streams", "--output", "json"]).json();
@@ -157,6 +166,6 @@ fn fingerprint_depends_on_meaning_and_not_on_formatting() {
         answer["streams"][0]["stream"],
         json!({ "name": "orders", "namespace": "shop" })
     );
-    let said = print(&json!({ "streams": [{ "name": "s" }] }), &[]).failed(2);
-    assert!(said.contains("stream s has no json_schema"), "{said}");
+    let message = print(&json!({ "streams": [{ "name": "s" }] }), &[]).failed(2);
+    assert!(message.contains("stream s has no json_schema"), "{message}");
 }

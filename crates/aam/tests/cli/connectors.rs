@@ -39,7 +39,7 @@ fn list_distinguishes_native_connectors_from_packages() {
         faker["definition_id"],
         "dfd88b22-b603-4c3d-aad7-3701784586b1"
     );
-    let table = folder.aam(&["connectors", "list"]).fine();
+    let table = folder.aam(&["connectors", "list"]).success();
     assert!(table.contains("Sample Data (Faker)"), "{table}");
 }
 
@@ -47,13 +47,13 @@ fn list_distinguishes_native_connectors_from_packages() {
 fn checks_discovers_and_reads_a_source_without_a_connection() {
     let (folder, set) = with_a_source();
     let on = |command: &str| folder.aam(&["connectors", command, "source-sqlite", "--set", &set]);
-    assert!(on("check").fine().contains("works"));
-    let streams = on("discover").fine();
+    assert!(on("check").success().contains("works"));
+    let streams = on("discover").success();
     assert!(
         streams.contains("orders") && streams.contains("updated_at"),
         "{streams}"
     );
-    let shown = on("read").fine();
+    let shown = on("read").success();
     assert!(
         shown.contains("coffee") && shown.contains("notes: 0 records"),
         "{shown}"
@@ -82,7 +82,7 @@ fn checks_discovers_and_reads_a_source_without_a_connection() {
 #[test]
 fn an_unsupported_use_names_the_supported_ones() {
     let (folder, set) = with_a_source();
-    let said = folder
+    let message = folder
         .aam(&[
             "connectors",
             "check",
@@ -91,8 +91,11 @@ fn an_unsupported_use_names_the_supported_ones() {
             "path=/nowhere.db",
         ])
         .failed(1);
-    assert_eq!(said, "", "a configuration that does not work is an answer");
-    let said = folder
+    assert_eq!(
+        message, "",
+        "a configuration that does not work is an answer"
+    );
+    let message = folder
         .aam(&[
             "connectors",
             "read",
@@ -104,17 +107,17 @@ fn an_unsupported_use_names_the_supported_ones() {
         ])
         .failed(1);
     assert!(
-        said.contains("\"odrers\"") && said.contains("notes, orders"),
-        "{said}"
+        message.contains("\"odrers\"") && message.contains("notes, orders"),
+        "{message}"
     );
-    let said = folder
+    let message = folder
         .aam(&["connectors", "spec", "source-oracle"])
         .failed(1);
-    assert!(said.contains("aam connectors list"), "{said}");
-    let said = folder
+    assert!(message.contains("aam connectors list"), "{message}");
+    let message = folder
         .aam(&["connectors", "discover", "destination-sqlite"])
         .failed(1);
-    assert!(said.contains("it is a destination"), "{said}");
+    assert!(message.contains("it is a destination"), "{message}");
 }
 
 #[test]
@@ -122,9 +125,12 @@ fn a_package_without_python_reports_what_is_missing() {
     let folder = Folder::new();
     let nothing = folder.path().display().to_string();
     let install = ["connectors", "install", "source-faker"];
-    let said = folder
+    let message = folder
         .aam_with(&install, &[("PATH", &nothing)], "")
         .failed(1);
-    assert!(said.contains("needs Python 3.10 or newer"), "{said}");
-    assert!(said.contains("there is no Python on the PATH"), "{said}");
+    assert!(message.contains("needs Python 3.10 or newer"), "{message}");
+    assert!(
+        message.contains("there is no Python on the PATH"),
+        "{message}"
+    );
 }

@@ -8,18 +8,18 @@ use crate::given::{FREE_PORTS, Folder, Up};
 fn the_demo_passes_and_can_be_run_again_in_the_same_folder() {
     let folder = Folder::new();
     for run in ["first", "second"] {
-        let told = folder.aam(&["demo", "--dir", "here"]).fine();
-        for said in [
+        let text = folder.aam(&["demo", "--dir", "here"]).success();
+        for message in [
             "catalog v1 -> v2",
             "Source and destination are equal, cell by cell.",
         ] {
-            assert!(told.contains(said), "{run} run: {told}");
+            assert!(text.contains(message), "{run} run: {text}");
         }
-        let compared: Vec<&str> = told
+        let compared: Vec<&str> = text
             .lines()
             .filter(|line| line.contains(" columns: "))
             .collect();
-        assert_eq!(compared.len(), 4, "{run} run: {told}");
+        assert_eq!(compared.len(), 4, "{run} run: {text}");
         for line in compared {
             assert!(line.ends_with(": equal"), "{run} run: {line}");
         }
@@ -33,8 +33,8 @@ fn the_demo_passes_and_can_be_run_again_in_the_same_folder() {
 #[test]
 fn the_commands_printed_by_the_demo_work() {
     let folder = Folder::new();
-    let told = folder.aam(&["demo", "--dir", "here"]).fine();
-    let (_, rest) = told
+    let text = folder.aam(&["demo", "--dir", "here"]).success();
+    let (_, rest) = text
         .split_once("Continue from here")
         .expect("commands follow");
     let commands: Vec<&str> = rest
@@ -42,7 +42,7 @@ fn the_commands_printed_by_the_demo_work() {
         .filter_map(|line| line.strip_prefix("  "))
         .collect();
     let [up, others @ ..] = commands.as_slice() else {
-        panic!("{told}");
+        panic!("{text}");
     };
     // The line's own assignments take precedence over the free ports. Without `exec` a shell would
     // stay between the test and the program.
@@ -57,7 +57,7 @@ fn the_commands_printed_by_the_demo_work() {
     let up = Up::of(command.args(["-c", &line]), &folder);
     let mut printed = Vec::new();
     for command in others {
-        printed.push(folder.shell(command, &up.addresses()).fine());
+        printed.push(folder.shell(command, &up.addresses()).success());
     }
     assert_eq!(printed.len(), 4, "{commands:?}");
     assert!(
@@ -74,10 +74,10 @@ fn keeps_a_folder_that_no_demo_created() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path().join("mine")).unwrap();
     let kept = folder.write("mine/precious.txt", "do not empty me");
-    let said = folder.aam(&["demo", "--dir", "mine"]).failed(1);
+    let message = folder.aam(&["demo", "--dir", "mine"]).failed(1);
     assert!(
-        said.contains("mine is not an earlier demo's folder"),
-        "{said}"
+        message.contains("mine is not an earlier demo's folder"),
+        "{message}"
     );
     assert_eq!(std::fs::read_to_string(kept).unwrap(), "do not empty me");
 }

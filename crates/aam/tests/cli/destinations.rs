@@ -104,7 +104,7 @@ fn write(
         "--catalog",
         "catalog.json",
     ];
-    folder.aam_with(&args, &[], &lines).fine();
+    folder.aam_with(&args, &[], &lines).success();
 }
 
 /// State of a table: the declared type of `v`, how many of the older rows have a value, and the

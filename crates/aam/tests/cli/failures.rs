@@ -22,16 +22,17 @@ fn without_a_stack_each_command_names_the_address_and_the_remedy() {
         &["credentials", "list"],
     ];
     for command in commands {
-        let said = folder.aam_with(command, &nowhere, "").failed(1);
+        let message = folder.aam_with(command, &nowhere, "").failed(1);
         let variable = if command[0] == "credentials" {
             "AUTH_BROKER_URL"
         } else {
             "ORCHESTRATOR_URL"
         };
         let expected = format!(
-            "error: nothing answers at http://127.0.0.1:1; `aam up` starts the stack, {variable} configures the address\n"
+            "error: nothing answers at http://127.0.0.1:1; `aam up` starts the stack, {variable} \
+             configures the address\n"
         );
-        assert_eq!(said, expected, "{command:?}");
+        assert_eq!(message, expected, "{command:?}");
     }
     let status = folder.aam_with(&["status"], &nowhere, "");
     assert_eq!(status.code, Some(1));
@@ -43,17 +44,17 @@ fn names_an_unknown_connection() {
     let folder = Folder::new();
     let up = Up::start(&folder);
     for command in ["sync", "heal", "connections"] {
-        let said = up.aam(&folder, &[command, "nobody"]).failed(1);
+        let message = up.aam(&folder, &[command, "nobody"]).failed(1);
         assert_eq!(
-            said,
+            message,
             "error: no connection is named `nobody`; `aam connections` lists them\n"
         );
     }
     let id = "01a1fba9-f869-71dd-b4ca-069c69cb9f0c";
-    let said = up.aam(&folder, &["sync", id]).failed(1);
+    let message = up.aam(&folder, &["sync", id]).failed(1);
     assert!(
-        said.contains(id) && said.contains("code connection_not_found"),
-        "{said}"
+        message.contains(id) && message.contains("code connection_not_found"),
+        "{message}"
     );
 }
 
@@ -61,23 +62,23 @@ fn names_an_unknown_connection() {
 fn reports_every_invalid_field_of_an_onboarding() {
     let folder = Folder::new();
     let up = Up::start(&folder);
-    let said = up.aam(&folder, &["onboard", "x", "-t", "sqlit"]).failed(1);
-    assert!(said.contains("code source_type_unknown"), "{said}");
+    let message = up.aam(&folder, &["onboard", "x", "-t", "sqlit"]).failed(1);
+    assert!(message.contains("code source_type_unknown"), "{message}");
     assert!(
-        said.contains("similar ones are") && said.contains("SQLite"),
-        "{said}"
+        message.contains("similar ones are") && message.contains("SQLite"),
+        "{message}"
     );
-    let said = up
+    let message = up
         .aam(&folder, &["onboard", "", "-t", "", "--set", "path=1"])
         .failed(1);
     assert!(
-        said.contains("connection_name") && said.contains("source_type"),
-        "{said}"
+        message.contains("connection_name") && message.contains("source_type"),
+        "{message}"
     );
-    let said = up
+    let message = up
         .aam(&folder, &["onboard", "x", "-t", "sqlite", "--set", "path"])
         .failed(1);
-    assert!(said.contains("--set requires NAME=VALUE"), "{said}");
+    assert!(message.contains("--set requires NAME=VALUE"), "{message}");
 }
 
 #[test]
@@ -90,17 +91,17 @@ fn reports_all_invalid_settings_at_once() {
         ("DATABASE_URL", "mysql://u:hidden-password@h/d"),
     ];
     for command in [&["up"][..], &["connections"][..]] {
-        let said = folder.aam_with(command, &wrong, "").failed(1);
+        let message = folder.aam_with(command, &wrong, "").failed(1);
         assert!(
-            said.starts_with("error: 4 settings cannot be used:\n"),
-            "{said}"
+            message.starts_with("error: 4 settings cannot be used:\n"),
+            "{message}"
         );
         for (variable, _) in wrong {
             let line = format!("\n  {variable}: ");
-            assert!(said.contains(&line), "{variable} is not told: {said}");
+            assert!(message.contains(&line), "{variable} is not told: {message}");
         }
-        assert!(!said.contains("short-and-secret"), "{said}");
-        assert!(!said.contains("hidden-password"), "{said}");
+        assert!(!message.contains("short-and-secret"), "{message}");
+        assert!(!message.contains("hidden-password"), "{message}");
     }
     let looked = folder.aam_with(&["doctor"], &wrong, "");
     assert_eq!(looked.code, Some(1));
@@ -129,10 +130,10 @@ fn an_unusable_database_is_reported_with_its_variable() {
     ] {
         let settings = [("DATABASE_URL", url.as_str())];
         for command in [&["up"][..], &["migrate", "up"], &["migrate", "status"]] {
-            let said = folder.aam_with(command, &settings, "").failed(1);
-            assert!(said.contains("check DATABASE_URL"), "{said}");
-            assert!(said.contains(cause), "{said}");
-            assert!(!said.contains("hidden-password"), "{said}");
+            let message = folder.aam_with(command, &settings, "").failed(1);
+            assert!(message.contains("check DATABASE_URL"), "{message}");
+            assert!(message.contains(cause), "{message}");
+            assert!(!message.contains("hidden-password"), "{message}");
         }
         let looked = folder.aam_with(&["doctor"], &settings, "");
         assert!(looked.out.contains("check DATABASE_URL"), "{looked:?}");
@@ -145,14 +146,14 @@ fn a_too_low_limit_on_open_files_is_reported_with_a_sufficient_one() {
     let folder = Folder::new();
     let program = env!("CARGO_BIN_EXE_aam");
     let ran = folder.shell(&format!("ulimit -n 64 && exec {program} up"), FREE_PORTS);
-    let said = ran.failed(1);
-    assert!(said.contains("at most 64 files"), "{said}");
-    assert!(said.contains("ulimit -n 256"), "{said}");
+    let message = ran.failed(1);
+    assert!(message.contains("at most 64 files"), "{message}");
+    assert!(message.contains("ulimit -n 256"), "{message}");
     // The program raises a low soft limit to the hard limit.
     let line = format!("ulimit -Sn 64 && exec {program} up");
     let mut command = folder.command(Path::new("sh"), FREE_PORTS);
     let up = Up::of(command.args(["-c", &line]), &folder);
-    up.aam(&folder, &["status"]).fine();
+    up.aam(&folder, &["status"]).success();
 }
 
 #[test]
@@ -163,10 +164,10 @@ fn a_port_in_use_is_reported_with_its_variable() {
         let folder = Folder::new();
         let mut variables = FREE_PORTS.to_vec();
         variables.push((variable, &port));
-        let said = folder.aam_with(&["up"], &variables, "").failed(1);
-        assert!(said.contains(&format!("127.0.0.1:{port}")), "{said}");
-        assert!(said.contains(variable), "{said}");
-        assert!(said.contains("in use"), "{said}");
+        let message = folder.aam_with(&["up"], &variables, "").failed(1);
+        assert!(message.contains(&format!("127.0.0.1:{port}")), "{message}");
+        assert!(message.contains(variable), "{message}");
+        assert!(message.contains("in use"), "{message}");
     }
 }
 
@@ -174,11 +175,11 @@ fn a_port_in_use_is_reported_with_its_variable() {
 fn rejects_a_second_stack_on_the_same_data_directory() {
     let folder = Folder::new();
     let up = Up::start(&folder);
-    let said = folder.aam_with(&["up"], FREE_PORTS, "").failed(1);
-    assert!(said.contains("another stack is using"), "{said}");
-    assert!(said.contains("AAM_HOME"), "{said}");
+    let message = folder.aam_with(&["up"], FREE_PORTS, "").failed(1);
+    assert!(message.contains("another stack is using"), "{message}");
+    assert!(message.contains("AAM_HOME"), "{message}");
     // The first stack is unaffected.
-    up.aam(&folder, &["status"]).fine();
+    up.aam(&folder, &["status"]).success();
 }
 
 #[test]
@@ -196,30 +197,31 @@ fn reports_a_server_that_is_not_an_aam_service() {
     });
     let folder = Folder::new();
     let variables = [("ORCHESTRATOR_URL", url.as_str())];
-    let said = folder.aam_with(&["connections"], &variables, "").failed(1);
+    let message = folder.aam_with(&["connections"], &variables, "").failed(1);
     let expected = format!(
-        "error: {url} answered 404 Not Found and is not an AAM service; ORCHESTRATOR_URL configures the address\n"
+        "error: {url} answered 404 Not Found and is not an AAM service; ORCHESTRATOR_URL \
+         configures the address\n"
     );
-    assert_eq!(said, expected);
+    assert_eq!(message, expected);
 }
 
 #[test]
 fn reports_a_missing_key() {
     let folder = Folder::new();
     let up = Up::start_with(&folder, &[("AAM_API_KEY", "aam_0123456789abcdef")]);
-    let said = up.aam(&folder, &["connections"]).failed(1);
-    assert!(said.contains("code unauthenticated"), "{said}");
+    let message = up.aam(&folder, &["connections"]).failed(1);
+    assert!(message.contains("code unauthenticated"), "{message}");
     let mut variables = up.addresses();
     variables.push(("AAM_API_KEY", "aam_0123456789abcdef"));
-    folder.aam_with(&["connections"], &variables, "").fine();
+    folder.aam_with(&["connections"], &variables, "").success();
 }
 
 #[test]
 fn explains_a_wrong_command_line() {
     let folder = Folder::new();
-    let said = folder.aam(&["onboard"]).failed(2);
-    assert!(said.contains("--source-type"), "{said}");
-    let said = folder.aam(&["conections"]).failed(2);
-    assert!(said.contains("connections"), "{said}");
-    assert!(folder.aam(&["--version"]).fine().starts_with("aam "));
+    let message = folder.aam(&["onboard"]).failed(2);
+    assert!(message.contains("--source-type"), "{message}");
+    let message = folder.aam(&["conections"]).failed(2);
+    assert!(message.contains("connections"), "{message}");
+    assert!(folder.aam(&["--version"]).success().starts_with("aam "));
 }

@@ -31,7 +31,7 @@ pub(crate) struct Ran {
 impl Ran {
     /// Returns stdout; panics if the run failed.
     #[track_caller]
-    pub(crate) fn fine(self) -> String {
+    pub(crate) fn success(self) -> String {
         assert_eq!(self.code, Some(0), "{self:#?}");
         self.out
     }
@@ -39,7 +39,7 @@ impl Ran {
     /// Returns stdout as JSON.
     #[track_caller]
     pub(crate) fn json(self) -> Value {
-        let text = self.fine();
+        let text = self.success();
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 

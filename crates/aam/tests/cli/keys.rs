@@ -17,13 +17,13 @@ fn a_changed_secret_key_is_detected_at_startup_by_ready_and_by_doctor() {
             &up.addresses(),
             r#"{"client_id": "x"}"#,
         )
-        .fine();
+        .success();
     let with = |up: &Up, key: &str, args: &[&str]| {
         let mut variables = up.addresses();
         variables.push(("SECRET_KEY", key));
         folder.aam_with(args, &variables, "")
     };
-    let well = with(&up, FORMER, &["doctor"]).fine();
+    let well = with(&up, FORMER, &["doctor"]).success();
     assert!(well.contains("opens the stored secrets"), "{well}");
     up.interrupt();
 
@@ -49,14 +49,14 @@ fn a_changed_secret_key_is_detected_at_startup_by_ready_and_by_doctor() {
     let broker = &status[1];
     assert_eq!(broker["ready"], false, "{broker}");
     assert!(broker.to_string().contains("secret_key"), "{broker}");
-    let said = with(&up, OTHER, &["credentials", "list"]).failed(1);
-    assert!(said.contains("code secret_key_changed"), "{said}");
-    assert!(!format!("{looked:?}{said}{}", up.log()).contains(OTHER));
+    let message = with(&up, OTHER, &["credentials", "list"]).failed(1);
+    assert!(message.contains("code secret_key_changed"), "{message}");
+    assert!(!format!("{looked:?}{message}{}", up.log()).contains(OTHER));
 
     // The key is lost: after the secrets that it sealed are removed, the stack works again.
-    with(&up, OTHER, &["credentials", "rm", "shop"]).fine();
-    with(&up, OTHER, &["doctor"]).fine();
-    with(&up, OTHER, &["status"]).fine();
+    with(&up, OTHER, &["credentials", "rm", "shop"]).success();
+    with(&up, OTHER, &["doctor"]).success();
+    with(&up, OTHER, &["status"]).success();
 }
 
 #[test]
@@ -66,9 +66,9 @@ fn a_changed_key_of_the_embedded_airbyte_prevents_its_start() {
     up.interrupt();
     let mut variables = crate::given::FREE_PORTS.to_vec();
     variables.push(("AIRBYTE_SECRET_KEY", OTHER));
-    let said = folder.aam_with(&["up"], &variables, "").failed(1);
+    let message = folder.aam_with(&["up"], &variables, "").failed(1);
     assert!(
-        said.contains("AIRBYTE_SECRET_KEY") && said.contains("former key"),
-        "{said}"
+        message.contains("AIRBYTE_SECRET_KEY") && message.contains("former key"),
+        "{message}"
     );
 }

@@ -11,7 +11,7 @@ fn watches_updates_rolls_back_and_deletes_a_connection() {
     let onboard = [
         "onboard", "airports", "-t", "sqlite", "--set", &path, "--watch",
     ];
-    let watched = up.aam(&folder, &onboard).fine();
+    let watched = up.aam(&folder, &onboard).success();
     let steps: Vec<&str> = watched
         .lines()
         .filter(|line| line.contains(" done "))
@@ -44,8 +44,8 @@ fn watches_updates_rolls_back_and_deletes_a_connection() {
     let _ = up.aam(&folder, &refused).failed(1);
 
     sqlite(&sample, "ALTER TABLE countries ADD COLUMN capital TEXT");
-    up.aam(&folder, &["heal", "airports"]).fine();
-    up.aam(&folder, &["sync", "airports", "--wait"]).fine();
+    up.aam(&folder, &["heal", "airports"]).success();
+    up.aam(&folder, &["sync", "airports", "--wait"]).success();
     let back = [
         "rollback",
         "airports",
@@ -54,34 +54,40 @@ fn watches_updates_rolls_back_and_deletes_a_connection() {
         "--expected-version",
         "2",
     ];
-    let told = up.aam(&folder, &back).fine();
+    let text = up.aam(&folder, &back).success();
     assert!(
-        told.starts_with("The catalog of version 1 is now current as version 3."),
-        "{told}"
+        text.starts_with("The catalog of version 1 is now current as version 3."),
+        "{text}"
     );
-    let said = up.aam(&folder, &back).failed(1);
-    assert!(said.contains("code version_conflict, request "), "{said}");
+    let message = up.aam(&folder, &back).failed(1);
+    assert!(
+        message.contains("code version_conflict, request "),
+        "{message}"
+    );
 
     let update = [
         "update", "airports", "--name", "fields", "--status", "inactive",
     ];
     assert_eq!(
-        up.aam(&folder, &update).fine().trim(),
+        up.aam(&folder, &update).success().trim(),
         "fields is INACTIVE."
     );
-    let said = up.aam(&folder, &["sync", "fields"]).failed(1);
-    assert!(said.contains("deactivated"), "{said}");
+    let message = up.aam(&folder, &["sync", "fields"]).failed(1);
+    assert!(message.contains("deactivated"), "{message}");
 
-    let all = up.aam(&folder, &["operations", "fields"]).fine();
+    let all = up.aam(&folder, &["operations", "fields"]).success();
     for kind in ["onboard", "heal", "rollback", "update"] {
         assert!(all.contains(kind), "{all}");
     }
     assert_eq!(
-        up.aam(&folder, &["delete", "fields"]).fine().trim(),
+        up.aam(&folder, &["delete", "fields"]).success().trim(),
         "Deleted fields."
     );
-    let said = up.aam(&folder, &["delete", "fields"]).failed(1);
-    assert!(said.contains("no connection is named `fields`"), "{said}");
-    let none = up.aam(&folder, &["gc", "--older-than", "0"]).fine();
+    let message = up.aam(&folder, &["delete", "fields"]).failed(1);
+    assert!(
+        message.contains("no connection is named `fields`"),
+        "{message}"
+    );
+    let none = up.aam(&folder, &["gc", "--older-than", "0"]).success();
     assert!(none.contains("0 orphans"), "{none}");
 }

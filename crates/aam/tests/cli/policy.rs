@@ -91,37 +91,37 @@ fn prints_json_on_request() {
         .json();
     assert_eq!(explained["policy"]["rules"][0]["kind"][0], "stream_added");
     folder.write("auto.json", &explained["policy"].to_string());
-    folder.aam(&["policy", "check", "auto.json"]).fine();
+    folder.aam(&["policy", "check", "auto.json"]).success();
     for word in Word::ALL {
-        folder.aam(&["policy", "check", word.as_str()]).fine();
+        folder.aam(&["policy", "check", word.as_str()]).success();
     }
 }
 
 #[test]
 fn reports_an_argument_that_is_neither_a_keyword_nor_a_file() {
     let folder = Folder::new();
-    let said = folder.aam(&["policy", "check", "reckless"]).failed(1);
+    let message = folder.aam(&["policy", "check", "reckless"]).failed(1);
     assert!(
-        said.contains("`reckless` is neither one of propose, auto, pause")
-            && said.contains("nor a readable file"),
-        "{said}"
+        message.contains("`reckless` is neither one of propose, auto, pause")
+            && message.contains("nor a readable file"),
+        "{message}"
     );
     folder.write("broken.json", "{");
     let ran = folder.aam(&["policy", "check", "broken.json"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.out.starts_with("is not JSON: EOF"), "{ran:?}");
-    let said = folder.aam(&["policy", "explain", "broken.json"]).failed(1);
+    let message = folder.aam(&["policy", "explain", "broken.json"]).failed(1);
     assert!(
-        said.contains("broken.json is invalid: is not JSON"),
-        "{said}"
+        message.contains("broken.json is invalid: is not JSON"),
+        "{message}"
     );
     folder.write("list.json", "[]");
-    let said = folder
+    let message = folder
         .aam(&["policy", "explain", "auto", "--plan", "list.json"])
         .failed(1);
     assert!(
-        said.contains("list.json is not a plan: it has no `changes`"),
-        "{said}"
+        message.contains("list.json is not a plan: it has no `changes`"),
+        "{message}"
     );
 }
 
@@ -188,14 +188,14 @@ fn an_inexact_rename_waits_for_approval() {
         &serde_json::json!({"plan": {"changes": changes}}).to_string(),
     );
     let args = ["policy", "explain", "auto", "--plan", "plan.json"];
-    let told = folder.aam(&args).fine();
+    let text = folder.aam(&args).success();
     assert!(
-        told.contains("apply    orders note, field_renamed, warning: rule 5 (exact renames): "),
-        "{told}"
+        text.contains("apply    orders note, field_renamed, warning: rule 5 (exact renames): "),
+        "{text}"
     );
     assert!(
-        told.contains("rule 5 (exact renames), and the rename is not exact: "),
-        "{told}"
+        text.contains("rule 5 (exact renames), and the rename is not exact: "),
+        "{text}"
     );
     let json = folder
         .aam(&[&args[..], &["--output", "json"]].concat())

@@ -92,7 +92,7 @@ fn services_commands_and_scripts_ignore_the_environments_proxies() {
         &["doctor"],
         &["probe", &format!("{}/health", up.variables[0].1)],
     ] {
-        folder.aam_with(command, &all, "").fine();
+        folder.aam_with(command, &all, "").success();
         recorder.saw_nothing(command[0]);
     }
     for script in ["test_health.sh", "test_onboarding.sh"] {
@@ -104,7 +104,7 @@ fn services_commands_and_scripts_ignore_the_environments_proxies() {
             folder.path().join(".aam/sample.db").display()
         );
         with.push(("SOURCE_CONFIG", &sample));
-        folder.shell(&line, &with).fine();
+        folder.shell(&line, &with).success();
         recorder.saw_nothing(&line);
     }
 }
@@ -131,8 +131,8 @@ fn airbytes_proxy_is_used_only_for_airbyte() {
             "http://airbyte.example.com/api/public/v1",
         ),
     ];
-    let said = folder.aam_with(&["doctor"], &variables, "");
-    assert!(!format!("{said:?}").contains("hunter2"), "{said:?}");
+    let message = folder.aam_with(&["doctor"], &variables, "");
+    assert!(!format!("{message:?}").contains("hunter2"), "{message:?}");
     let heads = recorder.heads.lock().unwrap();
     assert!(
         heads[0].contains("http://airbyte.example.com/"),
@@ -156,10 +156,10 @@ fn airbytes_proxy_is_used_only_for_airbyte() {
         &[("AIRBYTE_PROXY_URL", "socks5://u:hunter2@h:1")],
         "",
     );
-    let said = format!("{wrong:?}");
+    let message = format!("{wrong:?}");
     assert!(
-        said.contains("AIRBYTE_PROXY_URL") && !said.contains("hunter2"),
-        "{said}"
+        message.contains("AIRBYTE_PROXY_URL") && !message.contains("hunter2"),
+        "{message}"
     );
 }
 

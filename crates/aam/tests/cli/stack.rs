@@ -16,13 +16,13 @@ fn onboards_syncs_and_heals_a_connection() {
     let sample = folder.path().join(".aam/sample.db");
     let path = format!("path={}", sample.display());
 
-    let none = up.aam(&folder, &["connections"]).fine();
+    let none = up.aam(&folder, &["connections"]).success();
     assert!(none.contains("No connections yet"), "{none}");
     let made = up.aam(
         &folder,
         &["onboard", "airports", "-t", "sqlite", "--set", &path],
     );
-    let made = made.fine();
+    let made = made.success();
     assert!(
         made.starts_with("airports is ACTIVE with catalog v1: "),
         "{made}"
@@ -38,13 +38,13 @@ fn onboards_syncs_and_heals_a_connection() {
             "path=other.db",
         ],
     );
-    let said = again.failed(1);
+    let message = again.failed(1);
     assert!(
-        said.contains("code connection_name_taken, request "),
-        "{said}"
+        message.contains("code connection_name_taken, request "),
+        "{message}"
     );
 
-    let listed = up.aam(&folder, &["connections"]).fine();
+    let listed = up.aam(&folder, &["connections"]).success();
     let lines: Vec<Vec<&str>> = listed
         .lines()
         .map(|line| line.split_whitespace().collect())
@@ -56,7 +56,7 @@ fn onboards_syncs_and_heals_a_connection() {
     assert_eq!(listed[0]["id"], lines[1][0]);
     assert_eq!(listed[0]["status"], "ACTIVE");
 
-    let synced = up.aam(&folder, &["sync", "airports", "--wait"]).fine();
+    let synced = up.aam(&folder, &["sync", "airports", "--wait"]).success();
     assert!(
         synced.starts_with("sync job 1 succeeded: 8313 rows, "),
         "{synced}"
@@ -67,7 +67,7 @@ fn onboards_syncs_and_heals_a_connection() {
         "ALTER TABLE countries DROP COLUMN wikipedia_link;
          UPDATE countries SET name = 'Türkiye', updated_at = '2026-02-01T00:00:00Z' WHERE code = 'TR'",
     );
-    let proposed = up.aam(&folder, &["heal", "airports"]).fine();
+    let proposed = up.aam(&folder, &["heal", "airports"]).success();
     assert!(
         proposed.contains("- column wikipedia_link: text"),
         "{proposed}"
@@ -79,7 +79,7 @@ fn onboards_syncs_and_heals_a_connection() {
     );
     let healed = up
         .aam(&folder, &["heal", "airports", "--accept", "all"])
-        .fine();
+        .success();
     assert!(healed.contains("Accepted 1 change."), "{healed}");
     assert!(
         healed.contains("Healed: catalog v1 -> v2. A sync follows."),
@@ -90,11 +90,11 @@ fn onboards_syncs_and_heals_a_connection() {
         .json();
     assert_eq!(calm["outcome"], "no_drift");
 
-    up.aam(&folder, &["sync", "airports", "--wait"]).fine();
+    up.aam(&folder, &["sync", "airports", "--wait"]).success();
     let warehouse = folder.path().join(".aam/warehouse.db");
     let renamed = "SELECT count(*) FROM countries WHERE name = 'Türkiye'";
     assert_eq!(number(&warehouse, renamed), 1);
-    let shown = up.aam(&folder, &["connections", "airports"]).fine();
+    let shown = up.aam(&folder, &["connections", "airports"]).success();
     assert!(
         shown.starts_with("airports (SQLite) is ACTIVE\n"),
         "{shown}"
@@ -112,11 +112,11 @@ fn onboards_syncs_and_heals_a_connection() {
         .aam(&folder, &["connections", "airports", "--output", "json"])
         .json();
     assert_eq!(all["catalogs"].as_array().unwrap().len(), 2);
-    let told = up
+    let text = up
         .aam(&folder, &["connections", "airports", "--diff"])
-        .fine();
-    assert!(told.starts_with("airports v1 -> v2\n"), "{told}");
-    assert!(told.contains("- column wikipedia_link: text"), "{told}");
+        .success();
+    assert!(text.starts_with("airports v1 -> v2\n"), "{text}");
+    assert!(text.contains("- column wikipedia_link: text"), "{text}");
     let none = up.aam(&folder, &["connections", "airports", "--diff", "..1"]);
     assert!(none.failed(1).contains("code version_not_found"));
     let back = [
@@ -153,7 +153,7 @@ fn accepting_a_change_by_id_accepts_only_that_change() {
     let both = [
         "onboard", "shop", "-t", "sqlite", "--config", &config, "--set", &path,
     ];
-    up.aam(&folder, &both).fine();
+    up.aam(&folder, &both).success();
     sqlite(
         &shop,
         "ALTER TABLE orders DROP COLUMN a; ALTER TABLE orders DROP COLUMN b",
@@ -164,7 +164,9 @@ fn accepting_a_change_by_id_accepts_only_that_change() {
     let pending = proposed["pending"].as_array().unwrap();
     assert_eq!(pending.len(), 2, "{proposed}");
     let (first, second) = (pending[0].as_str().unwrap(), pending[1].as_str().unwrap());
-    let healed = up.aam(&folder, &["heal", "shop", "--accept", first]).fine();
+    let healed = up
+        .aam(&folder, &["heal", "shop", "--accept", first])
+        .success();
     assert!(healed.contains(&format!("--accept {second})")), "{healed}");
     assert!(healed.contains("Healed: catalog v1 -> v2."), "{healed}");
     let unknown = up
@@ -189,7 +191,7 @@ fn interrupting_a_waiting_sync_detaches_and_leaves_the_job_running() {
         &folder,
         &["onboard", "large", "-t", "sqlite", "--set", &path],
     )
-    .fine();
+    .success();
     let mut command = folder.command(Path::new(env!("CARGO_BIN_EXE_aam")), &up.addresses());
     let mut waiting = command
         .args(["sync", "large", "--wait"])
@@ -207,8 +209,8 @@ fn interrupting_a_waiting_sync_detaches_and_leaves_the_job_running() {
     });
     interrupt(&waiting);
     assert_eq!(ended(&mut waiting), Some(0));
-    let said = std::io::read_to_string(waiting.stderr.take().unwrap()).unwrap();
-    assert!(said.contains("Detached; job 1 continues."), "{said}");
+    let message = std::io::read_to_string(waiting.stderr.take().unwrap()).unwrap();
+    assert!(message.contains("Detached; job 1 continues."), "{message}");
     let end = until("the job ends", || {
         Some(job()).filter(|job| job["status"] != "running" && job["status"] != "pending")
     });
@@ -225,19 +227,19 @@ fn stores_lists_uses_and_removes_credentials_without_printing_them() {
     let secret = serde_json::json!({ "path": shop }).to_string();
     let put = ["credentials", "put", "shop", "-t", "sqlite"];
     let list = ["credentials", "list"];
-    let mut printed = up.aam(&folder, &list).fine();
+    let mut printed = up.aam(&folder, &list).success();
     assert!(printed.contains("No credentials yet"), "{printed}");
-    printed += &folder.aam_with(&put, &up.addresses(), &secret).fine();
-    printed += &up.aam(&folder, &list).fine();
+    printed += &folder.aam_with(&put, &up.addresses(), &secret).success();
+    printed += &up.aam(&folder, &list).success();
     assert!(printed.contains("path"), "members are named: {printed}");
     let listed = up
         .aam(&folder, &["credentials", "list", "--output", "json"])
-        .fine();
+        .success();
     let value: Value = serde_json::from_str(&listed).unwrap();
     assert_eq!(value[0]["credential_id"], "shop");
     let onboard = ["onboard", "shop", "-t", "sqlite", "--credential", "shop"];
-    printed += &up.aam(&folder, &onboard).fine();
-    printed += &up.aam(&folder, &["credentials", "rm", "shop"]).fine();
+    printed += &up.aam(&folder, &onboard).success();
+    printed += &up.aam(&folder, &["credentials", "rm", "shop"]).success();
     assert!(printed.contains("Removed credential shop."), "{printed}");
     let gone = up.aam(&folder, &["credentials", "rm", "shop"]).failed(1);
     assert!(gone.contains("code credential_unknown"), "{gone}");
@@ -251,7 +253,7 @@ fn stores_lists_uses_and_removes_credentials_without_printing_them() {
 fn status_and_doctor_report_a_healthy_stack() {
     let folder = Folder::new();
     let up = Up::start(&folder);
-    let shown = up.aam(&folder, &["status"]).fine();
+    let shown = up.aam(&folder, &["status"]).success();
     let heading: Vec<&str> = shown.lines().next().unwrap().split_whitespace().collect();
     let columns = ["SERVICE", "ADDRESS", "DEPENDENCY", "STATE", "MS", "ERROR"];
     assert_eq!(heading, columns, "{shown}");
@@ -325,7 +327,7 @@ fn doctor_reports_stopped_services_and_a_rejected_key() {
     };
     assert!(
         with_key("aam_the_right_key_0123")
-            .fine()
+            .success()
             .contains("AAM_API_KEY")
     );
     let refused = with_key("aam_a_wrong_key_012345");
@@ -384,7 +386,7 @@ fn data_survives_a_restart() {
         &folder,
         &["onboard", "airports", "-t", "sqlite", "--set", &path],
     )
-    .fine();
+    .success();
     assert_eq!(up.interrupt().0, Some(0));
     let up = Up::start_with(&folder, &fixed);
     let synced = up

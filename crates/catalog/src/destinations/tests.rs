@@ -226,9 +226,9 @@ fn recognizes_connectors_by_name() {
     }
     let fault = "oracle".parse::<DestinationKind>().unwrap_err();
     assert!(
-        fault
-            .to_string()
-            .starts_with("unknown kind of destination \"oracle\"; expected one of postgres, sqlite")
+        fault.to_string().starts_with(
+            "unknown kind of destination \"oracle\"; expected one of postgres, sqlite"
+        )
     );
 }
 

@@ -198,18 +198,22 @@ impl Stream<'_> {
             root.get("properties")
                 .is_some_and(|columns| columns.get(name).is_some())
         };
-        let told = |name: &str| match (has(self.roots.0, name), has(self.roots.1, name)) {
-            (true, true) => {
-                comparable && before.column(name).is_some() && after.column(name).is_some()
-            }
-            (false, false) => false,
-            _ => true,
-        };
-        (own_root(self.roots.0, &told), own_root(self.roots.1, &told))
+        let is_changed_column =
+            |name: &str| match (has(self.roots.0, name), has(self.roots.1, name)) {
+                (true, true) => {
+                    comparable && before.column(name).is_some() && after.column(name).is_some()
+                }
+                (false, false) => false,
+                _ => true,
+            };
+        (
+            own_root(self.roots.0, &is_changed_column),
+            own_root(self.roots.1, &is_changed_column),
+        )
     }
 }
 
-fn own_root<'a>(root: &Node<'a>, told: &impl Fn(&str) -> bool) -> Node<'a> {
+fn own_root<'a>(root: &Node<'a>, is_changed_column: &impl Fn(&str) -> bool) -> Node<'a> {
     let mut own = without(root, "properties");
     let Node::Object(members) = &mut own else {
         return own;
@@ -223,7 +227,7 @@ fn own_root<'a>(root: &Node<'a>, told: &impl Fn(&str) -> bool) -> Node<'a> {
             if let Node::Object(columns) = columns
                 && name == "columns"
             {
-                columns.retain(|(name, _)| !told(name));
+                columns.retain(|(name, _)| !is_changed_column(name));
             }
         }
     }

@@ -144,8 +144,8 @@ impl Copying<'_> {
         }
         let reason = "the source no longer has it; accepting stops syncing it";
         if self.is_rebuilt() {
-            let fate = "the next sync removes it from the destination, because it rewrites the \
-                        table";
+            let fate =
+                "the next sync removes it from the destination, because it rewrites the table";
             return Judgement::choice(Severity::Warning, format!("{reason}; {fate}"));
         }
         // A nested field is only missing in values written from now on.
@@ -175,8 +175,7 @@ impl Copying<'_> {
             Some(name) => Judgement::choice(
                 Severity::Warning,
                 format!(
-                    "the source's column {name} now has this name: older rows hold other data \
-                         in it"
+                    "the source's column {name} now has this name: older rows hold other data in it"
                 ),
             )
             .refreshed(self.refresh(RefreshMode::Merge)),
@@ -279,7 +278,7 @@ impl Copying<'_> {
             return Judgement::new(
                 Severity::Safe,
                 Remedy::SchemaUpdate,
-                format!("{}; the column around it is unchanged", fit(field)),
+                format!("{}; the column around it is unchanged", describe_fit(field)),
             )
             .refreshed(self.refresh(RefreshMode::Merge));
         }
@@ -293,7 +292,7 @@ impl Copying<'_> {
     fn retyped(&self, field: &Restated, verdict: Verdict) -> Judgement {
         let destination = self.destination;
         if self.is_rebuilt() {
-            let reason = format!("{}; the next sync rewrites the table", fit(field));
+            let reason = format!("{}; the next sync rewrites the table", describe_fit(field));
             return match field.values {
                 Relation::Widening | Relation::Identical => {
                     Judgement::new(Severity::Safe, Remedy::SchemaUpdate, reason)
@@ -306,7 +305,7 @@ impl Copying<'_> {
         if verdict.follows == Follows::Refuses {
             let reason = format!(
                 "{}; {destination} rejects the change: {}",
-                fit(field),
+                describe_fit(field),
                 verdict.reason
             );
             return Judgement::choice(Severity::Breaking, reason)
@@ -317,7 +316,11 @@ impl Copying<'_> {
             Follows::InPlace => "follows in place",
             Follows::Refresh | Follows::Refuses => "requires a refresh",
         };
-        let reason = format!("{}; {destination} {how}: {}", fit(field), verdict.reason);
+        let reason = format!(
+            "{}; {destination} {how}: {}",
+            describe_fit(field),
+            verdict.reason
+        );
         let fits = matches!(field.values, Relation::Identical | Relation::Widening);
         match (verdict.values, fits) {
             (Values::Kept, true) => {
@@ -339,7 +342,7 @@ impl Copying<'_> {
 }
 
 /// What happens to old values, as text.
-fn fit(field: &Restated) -> String {
+fn describe_fit(field: &Restated) -> String {
     let (was, is) = &field.types;
     match field.values {
         Relation::Identical => "its values keep their type".to_owned(),

@@ -53,7 +53,7 @@ pub(super) fn changes(
     changes.extend(stream.modes());
     changes.extend(stream.resumability());
     changes.extend(stream.metadata());
-    stream.ask_airbyte(&mut changes);
+    stream.mark_breaking(&mut changes);
     changes
 }
 
@@ -254,7 +254,7 @@ impl Stream<'_> {
     }
 
     /// Marks the changes for which Airbyte's own diff disables the connection.
-    fn ask_airbyte(&self, changes: &mut [Change]) {
+    fn mark_breaking(&self, changes: &mut [Change]) {
         // Only a change of a key or cursor can be breaking, and flattening schemas is expensive.
         let used = |change: &Change| {
             change.kind == ChangeKind::PrimaryKeyChanged || change.roles.len() > 1

@@ -66,7 +66,7 @@ fn restored(old: &Schema, now: &Schema, deferred: &[&Change]) -> Schema {
     for change in deferred {
         match change.kind {
             ChangeKind::FieldAdded => remove(&mut root, &change.path),
-            ChangeKind::FieldRenamed => call_again(&mut root, change),
+            ChangeKind::FieldRenamed => restore_name(&mut root, change),
             ChangeKind::FieldMoved => {
                 remove(&mut root, change.to_path.as_deref().unwrap_or_default());
             }
@@ -207,14 +207,16 @@ fn put(root: &mut Value, old: &Value, change: &Change, before: &Value) {
     let restated = change.to_path.is_none() && change.after.is_some();
     if let (true, Some(here), Some(own)) = (restated, here, schema.as_object_mut()) {
         for inner in ["properties", "items"] {
-            let told = |schema: &Option<Value>| {
+            let value_of = |schema: &Option<Value>| {
                 schema
                     .as_ref()
                     .is_some_and(|schema| schema.get(inner).is_some())
             };
-            if let (false, false, Some(fields)) =
-                (told(&change.before), told(&change.after), here.get(inner))
-            {
+            if let (false, false, Some(fields)) = (
+                value_of(&change.before),
+                value_of(&change.after),
+                here.get(inner),
+            ) {
                 own.insert(inner.to_owned(), fields.clone());
             }
         }
@@ -252,7 +254,7 @@ fn siblings<'v>(old: &'v Value, path: &[String]) -> Vec<&'v String> {
 
 /// Restores a renamed field's old name at its new position: the position is evidence for the
 /// rename, which must be detected again.
-fn call_again(root: &mut Value, change: &Change) {
+fn restore_name(root: &mut Value, change: &Change) {
     let to = change.to_path.as_deref().unwrap_or_default();
     let (Some((holder, new)), Some(old)) = (holder(root, to), change.path.last()) else {
         return;

@@ -137,8 +137,7 @@ pub(super) fn irreversible(
 fn of_change(change: &Change, choice: Choice) -> Option<&'static str> {
     Some(match change.kind {
         ChangeKind::StreamRemoved => {
-            "changes that the source makes to it in the meantime are not \
-                                      synced"
+            "changes that the source makes to it in the meantime are not synced"
         }
         ChangeKind::StreamRenamed | ChangeKind::StreamMoved => {
             "its rows are written to another table from now on; its sync state stays with the old \

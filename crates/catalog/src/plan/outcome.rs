@@ -41,7 +41,7 @@ impl<'de> Deserialize<'de> for Document {
 impl Plan {
     /// The plan with its decisions and their effects, without catalogs: for storing.
     #[must_use]
-    pub fn briefly(mut self, decided: &Decided, applied: &Applied) -> Self {
+    pub fn without_catalogs(mut self, decided: &Decided, applied: &Applied) -> Self {
         let decisions = self
             .changes
             .iter()
@@ -55,11 +55,11 @@ impl Plan {
 
     /// The whole plan, with the resulting catalog and the way back.
     #[must_use]
-    pub fn wholly(self, decided: &Decided, applied: &Applied) -> Self {
+    pub fn with_outcome(self, decided: &Decided, applied: &Applied) -> Self {
         Self {
             new_sync_catalog: Document::of(&applied.catalog),
             inverse: Document::of(&applied.inverse),
-            ..self.briefly(decided, applied)
+            ..self.without_catalogs(decided, applied)
         }
     }
 }

@@ -236,8 +236,8 @@ fn render(text: &mut String, changes: &[Change], style: Style, decisions: bool) 
             let headline = change.headline();
             // After the severity; in Markdown, on a separate line before the reason.
             let (decision, first) = if decisions {
-                let told = decision(change);
-                (format!(", {told}"), format!("{told}: "))
+                let outcome = decision(change);
+                (format!(", {outcome}"), format!("{outcome}: "))
             } else {
                 (String::new(), String::new())
             };
@@ -324,16 +324,16 @@ fn typed(schema: &Value) -> String {
 fn listed(before: &Value, after: &Value) -> String {
     let values = |schema: &Value| schema["enum"].as_array().cloned().unwrap_or_default();
     let (old, new) = (values(before), values(after));
-    let told = |sign: &str, these: &[Value], those: &[Value]| {
-        let only: Vec<String> = these
+    let only = |sign: &str, these: &[Value], those: &[Value]| {
+        let lines: Vec<String> = these
             .iter()
             .filter(|value| !those.contains(value))
             .map(|value| format!("{sign}{value}"))
             .collect();
-        only
+        lines
     };
-    let mut changes = told("-", &old, &new);
-    changes.extend(told("+", &new, &old));
+    let mut changes = only("-", &old, &new);
+    changes.extend(only("+", &new, &old));
     format!("values {}", changes.join(", "))
 }
 

@@ -31,8 +31,7 @@ impl Policy {
             .find(|(_, earlier)| earlier.covers(rule));
         covering.map(|(other, _)| {
             format!(
-                "never decides: rules[{other}] matches everything that it matches, and comes \
-                     first"
+                "never decides: rules[{other}] matches everything that it matches, and comes first"
             )
         })
     }

@@ -136,13 +136,17 @@ fn without_mappers_a_renamed_key_truncates() {
         applied.refresh,
         [(orders_descriptor(), RefreshMode::Truncate)]
     );
-    let told = |what: &str| {
+    let is_listed = |what: &str| {
         applied
             .irreversible
             .iter()
             .any(|one| one.what.contains(what))
     };
-    assert!(told("older rows are dropped"), "{:?}", applied.irreversible);
+    assert!(
+        is_listed("older rows are dropped"),
+        "{:?}",
+        applied.irreversible
+    );
 }
 
 #[test]
@@ -379,7 +383,7 @@ fn a_whole_plan_round_trips() {
     );
     let decided = repair.plan.decide(&Decisions::all()).unwrap();
     let applied = repair.decide(&Decisions::all());
-    let whole = repair.plan.clone().wholly(&decided, &applied);
+    let whole = repair.plan.clone().with_outcome(&decided, &applied);
     let text = serde_json::to_string(&whole).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), whole);
     let written: Value = serde_json::from_str(&text).unwrap();

@@ -200,7 +200,7 @@ fn the_keywords_behave_as_documented() {
 
 #[test]
 fn reports_every_fault_with_its_path() {
-    let told = faults(
+    let found = faults(
         r#"{"rules": [
             {"then": "apply"},
             {"kind": "field_aded", "then": "aply", "streem": "x"},
@@ -211,11 +211,13 @@ fn reports_every_fault_with_its_path() {
     let expected = [
         "default: is not a member; expected one of rules, otherwise",
         "otherwise: is null; expected a text",
-        "rules[1].streem: is not a member; expected one of name, severity, kind, stream, field, role, then",
+        "rules[1].streem: is not a member; expected one of name, severity, kind, stream, field, \
+         role, then",
         "rules[1].kind: unknown kind of change \"field_aded\"; expected one of stream_added, ",
         "rules[1].then: unknown action \"aply\"; expected one of apply, propose, ignore, pause",
         "rules[2].name: is empty; omit it, or name the rule",
-        "rules[2].severity[0]: unknown severity \"harmles\"; expected one of info, safe, warning, breaking, data_loss",
+        "rules[2].severity[0]: unknown severity \"harmles\"; expected one of info, safe, warning, \
+         breaking, data_loss",
         "rules[2].severity[2]: is a number; expected a text",
         "rules[2].role: is empty; omit it to match every role",
         "rules[2].stream: \"a[\" is not a pattern: ",
@@ -223,9 +225,9 @@ fn reports_every_fault_with_its_path() {
         "rules[2].then: is missing; expected one of apply, propose, ignore, pause",
         "rules[3]: is a text; expected an object",
     ];
-    assert_eq!(told.len(), expected.len(), "{told:#?}");
-    for (told, expected) in told.iter().zip(expected) {
-        assert!(told.starts_with(expected), "{told}\n{expected}");
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}\n{expected}");
     }
 }
 
@@ -234,7 +236,8 @@ fn rejects_what_is_not_a_policy_at_all() {
     for (text, message) in [
         (
             "",
-            "unknown policy \"\"; expected one of propose, auto, pause, ignore, disable, propagate_columns, propagate_fully or a JSON document",
+            "unknown policy \"\"; expected one of propose, auto, pause, ignore, disable, \
+             propagate_columns, propagate_fully or a JSON document",
         ),
         ("Propose", "unknown policy \"Propose\""),
         ("{", "is not JSON: EOF"),
@@ -244,21 +247,20 @@ fn rejects_what_is_not_a_policy_at_all() {
         ),
         ("[]", "is a list; expected a keyword or an object"),
         ("\"nothing\"", "unknown policy \"nothing\""),
-        (
-            r#"{"rules": {}}"#,
-            "is an object; expected a list of rules",
-        ),
+        (r#"{"rules": {}}"#, "is an object; expected a list of rules"),
     ] {
-        let told = faults(text);
-        assert_eq!(told.len(), 1);
-        assert!(told[0].contains(message), "{told:?}");
+        let found = faults(text);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].contains(message), "{found:?}");
     }
     let rules = vec![json!({"then": "apply"}); 101];
     let many = Policy::from_value(&json!({ "rules": rules })).unwrap_err();
     assert_eq!(many.to_string(), "rules: are 101; the maximum is 100");
     let error = serde_json::from_str::<Policy>(r#"{"otherwise": "x"}"#).unwrap_err();
     assert!(
-        error.to_string().contains("otherwise: unknown action \"x\""),
+        error
+            .to_string()
+            .contains("otherwise: unknown action \"x\""),
         "{error}"
     );
 }
@@ -299,10 +301,10 @@ fn explains_policies() {
     ], "otherwise": "pause"}));
     assert_eq!(
         policy.to_text(),
-        "1. names: changes in streams named crm.* of fields named *name* that concern the primary key or the cursor are ignored\n\
-         2. changes of severity info, safe or warning of kind field_added apply\n\
-         - every other change deactivates the connection\n\
-         An inexact rename never applies without approval, whatever the rules permit.\n"
+        "1. names: changes in streams named crm.* of fields named *name* that concern the primary \
+         key or the cursor are ignored\n2. changes of severity info, safe or warning of kind \
+         field_added apply\n- every other change deactivates the connection\nAn inexact rename \
+         never applies without approval, whatever the rules permit.\n"
     );
     let silent = Policy::parse(r#"{"rules": [{"then": "propose"}]}"#).unwrap();
     assert_eq!(silent.rules[0].sentence(), "all changes wait for approval");

@@ -86,12 +86,12 @@ fn scores() -> [Score; 2] {
             let found = renames
                 .iter()
                 .find(|(from, to, _)| (*from, *to) == (&*pair.removed, &*pair.added));
-            let told = format!("{} {} -> {}", pair.id, pair.removed, pair.added);
+            let label = format!("{} {} -> {}", pair.id, pair.removed, pair.added);
             match (pair.label.as_str(), found) {
-                ("rename", Some(_)) => score.hits.push(told),
-                ("rename", None) => score.missed.push(told),
+                ("rename", Some(_)) => score.hits.push(label),
+                ("rename", None) => score.missed.push(label),
                 (_, Some((_, _, confidence))) => {
-                    score.false_alarms.push(format!("{told} ({confidence})"));
+                    score.false_alarms.push(format!("{label} ({confidence})"));
                 }
                 (_, None) => {}
             }

@@ -77,10 +77,10 @@ fn numbers_and_texts_that_cannot_be_represented_are_faults() {
         r#""\uDC00x""#,
     ] {
         let schema = format!(r#"{{"name":"s","json_schema":{{"x":{unusable}}}}}"#);
-        let told = faults(&schema);
+        let message = faults(&schema);
         assert!(
-            told.contains("holds a number beyond all doubles"),
-            "{unusable}: {told}"
+            message.contains("holds a number beyond all doubles"),
+            "{unusable}: {message}"
         );
         let novel = format!(r#"{{"name":"s","json_schema":{{}},"novel":{unusable}}}"#);
         assert!(

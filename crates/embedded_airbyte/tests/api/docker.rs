@@ -36,13 +36,13 @@ fn stand_in(place: &Place) {
     std::fs::create_dir(&folder).unwrap();
     let replaced =
         |text: String, (name, path): (&str, &Path)| text.replace(name, path.to_str().unwrap());
-    let connector = Path::new(env!("CARGO_BIN_EXE_recording_connector"));
+    let connector = test_support::binary("recording_connector");
     let text = [
         ("HERE", folder.as_path()),
         ("OUT", &place.path("written.jsonl")),
         ("RECORD", &place.path("configurations.jsonl")),
         ("CONTROL", &place.path("control")),
-        ("CONNECTOR", connector),
+        ("CONNECTOR", &connector),
     ]
     .into_iter()
     .fold(DOCKER.to_owned(), replaced);

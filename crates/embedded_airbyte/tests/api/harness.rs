@@ -90,7 +90,7 @@ impl Place {
             name: name.to_owned(),
             docker_repository: repository.to_owned(),
             version: "1.0.0".to_owned(),
-            program: env!("CARGO_BIN_EXE_recording_connector").into(),
+            program: test_support::binary("recording_connector"),
             args,
             supports_refreshes: definition_id == REFRESHING,
         };

@@ -83,7 +83,7 @@ impl Airbyte {
         Err(Error {
             call,
             kind: ErrorKind::NotFound {
-                said: format!("{} {id} was deleted", kind.as_str()),
+                message: format!("{} {id} was deleted", kind.as_str()),
             },
         })
     }
@@ -161,20 +161,20 @@ impl Airbyte {
         if answer.status.as_deref() == Some("succeeded") {
             return Ok(());
         }
-        let said = answer
+        let message = answer
             .message
             .or_else(|| {
                 answer
                     .job_info?
                     .failure_reason
-                    .map(|reason| reason.in_words())
+                    .map(|reason| reason.to_sentence())
             })
             .unwrap_or_else(|| "the check crashed without a reason".to_owned());
-        let said = redaction::clean(said);
+        let message = redaction::clean(message);
         Err(Error {
             call,
             kind: ErrorKind::Connector {
-                said,
+                message,
                 transient: false,
             },
         })

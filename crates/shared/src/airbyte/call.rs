@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use super::error::{self, Error, ErrorKind};
 use super::{Airbyte, CONNECTOR_TIMEOUT, Inner};
 use crate::http::client::DEFAULT_TIMEOUT;
-use crate::http::outgoing::{self, Again, Lane, ReadError, Refusal, budget};
+use crate::http::outgoing::{self, CallClass, ReadError, Rejected, Retry, budget};
 use crate::http::request_id;
 use crate::telemetry::{CALLS, TRACEPARENT, traceparent};
 use redaction::shown_url::ShownUrl;
@@ -146,19 +146,19 @@ impl Airbyte {
         const NAME: &str = "asking for its health";
         let url = format!("{}/health", self.inner.urls.public);
         let timeout = Duration::from_secs(5);
-        let asked = async {
+        let response = async {
             let sent = self.inner.http.get(&url).timeout(timeout).send().await;
             let answer = sent.map_err(|error| from_transport(NAME, &url, timeout, &error))?;
             let status = answer.status();
             let html = is_html(&answer);
             let body = answer.text().await.unwrap_or_default();
             if html {
-                let said = "a web page".to_owned();
+                let message = "a web page".to_owned();
                 return Err(Error {
                     call: NAME,
                     kind: ErrorKind::NotAirbyte {
                         url: url.as_str().into(),
-                        said,
+                        message,
                     },
                 });
             }
@@ -168,7 +168,7 @@ impl Airbyte {
             let status = status.as_u16();
             Err(error::from_answer(NAME, &url, status, None, &body))
         };
-        let answered = asked.await;
+        let answered = response.await;
         self.inner.dependency.probed(answered.is_ok());
         answered
     }
@@ -186,7 +186,7 @@ impl Inner {
     ) -> Result<Vec<u8>, Error> {
         outgoing::repeat(
             || self.send_with_fresh_token(call),
-            |error| again(call, error),
+            |error| retry(call, error),
         )
         .await
     }
@@ -198,17 +198,17 @@ impl Inner {
         let Some(tokens) = &self.tokens else {
             return self.send_once(call, None).await;
         };
-        let told = |error: std::sync::Arc<Error>| Error {
+        let share_error = |error: std::sync::Arc<Error>| Error {
             call: call.name,
             kind: repeat_kind(&error.kind),
         };
-        let token = tokens.get(None).await.map_err(told)?;
+        let token = tokens.get(None).await.map_err(share_error)?;
         match self.send_once(call, Some(&token)).await {
             Err(Error {
                 kind: ErrorKind::Unauthorized { .. },
                 ..
             }) => {
-                let token = tokens.get(Some(&token)).await.map_err(told)?;
+                let token = tokens.get(Some(&token)).await.map_err(share_error)?;
                 self.send_once(call, Some(&token)).await
             }
             answer => answer,
@@ -222,16 +222,20 @@ impl Inner {
         token: Option<&SecretString>,
     ) -> Result<Vec<u8>, Error> {
         let is_slow = call.timeout >= CONNECTOR_TIMEOUT;
-        let lane = if is_slow { Lane::Slow } else { Lane::Quick };
-        let entered = self.dependency.enter(lane).await;
+        let class = if is_slow {
+            CallClass::Connector
+        } else {
+            CallClass::Control
+        };
+        let entered = self.dependency.enter(class).await;
         let pass = entered.map_err(|refusal| refused(call.name, refusal))?;
-        let begun = Instant::now();
+        let started = Instant::now();
         let span = tracing::debug_span!(target: CALLS, "call", otel.name = call.name, otel.kind = "client", peer.service = "airbyte");
         let outcome = self.exchange(call, token).instrument(span).await;
         let code = outcome
             .as_ref()
             .map_or_else(Error::code, |_| "200".to_owned());
-        crate::metrics::airbyte_call(call.name, &code, begun.elapsed());
+        crate::metrics::airbyte_call(call.name, &code, started.elapsed());
         match &outcome {
             // A slow connector says nothing about Airbyte's health.
             Err(error) if matches!(error.kind, ErrorKind::TimedOut { .. }) && is_slow => drop(pass),
@@ -272,11 +276,11 @@ impl Inner {
         let status = answer.status();
         let html = is_html(&answer);
         let retry_after = outgoing::retry_after(&answer);
-        let not_airbyte = |said: &str| Error {
+        let not_airbyte = |message: &str| Error {
             call: call.name,
             kind: ErrorKind::NotAirbyte {
                 url: call.url.as_str().into(),
-                said: said.to_owned(),
+                message: message.to_owned(),
             },
         };
         let body = outgoing::read(answer).await.map_err(|error| match error {
@@ -309,27 +313,27 @@ impl Inner {
 /// Wait for a circuit that closes this soon.
 const SOON: Duration = Duration::from_secs(2);
 
-fn again<B: Serialize + Sync + ?Sized>(call: &Call<'_, B>, error: &Error) -> Again {
+fn retry<B: Serialize + Sync + ?Sized>(call: &Call<'_, B>, error: &Error) -> Retry {
     match (&error.kind, call.repeat) {
-        (ErrorKind::Unreachable { .. }, _) => Again::NotSent(None),
+        (ErrorKind::Unreachable { .. }, _) => Retry::NotSent(None),
         (ErrorKind::CircuitOpen { retry_after }, _) if *retry_after <= SOON => {
-            Again::NotSent(Some(*retry_after))
+            Retry::NotSent(Some(*retry_after))
         }
         // Rejected locally: report it to the caller at once. A second wait of minutes would not
         // help.
         (ErrorKind::CircuitOpen { .. } | ErrorKind::Busy | ErrorKind::TimedOut { .. }, _) => {
-            Again::Never
+            Retry::Never
         }
-        (ErrorKind::RateLimited { .. }, _) => Again::After(error.retry_after()),
-        (_, Repeat::Safe) if error.is_transient() => Again::After(error.retry_after()),
-        _ => Again::Never,
+        (ErrorKind::RateLimited { .. }, _) => Retry::After(error.retry_after()),
+        (_, Repeat::Safe) if error.is_transient() => Retry::After(error.retry_after()),
+        _ => Retry::Never,
     }
 }
 
-pub(super) fn refused(call: &'static str, refusal: Refusal) -> Error {
+pub(super) fn refused(call: &'static str, refusal: Rejected) -> Error {
     let kind = match refusal {
-        Refusal::Open(retry_after) => ErrorKind::CircuitOpen { retry_after },
-        Refusal::Full | Refusal::Spent => ErrorKind::Busy,
+        Rejected::CircuitOpen(retry_after) => ErrorKind::CircuitOpen { retry_after },
+        Rejected::Saturated | Rejected::DeadlineExceeded => ErrorKind::Busy,
     };
     let error = Error { call, kind };
     crate::metrics::airbyte_call(call, &error.code(), Duration::ZERO);
@@ -354,7 +358,7 @@ pub(super) fn decode<T: DeserializeOwned>(
         call: name,
         kind: ErrorKind::NotAirbyte {
             url: url.into(),
-            said: redaction::clean(error.to_string()),
+            message: redaction::clean(error.to_string()),
         },
     })
 }
@@ -369,8 +373,12 @@ fn repeat_kind(kind: &ErrorKind) -> ErrorKind {
                 url: "its token endpoint".into(),
             }
         }
-        ErrorKind::Unauthorized { said } => ErrorKind::Unauthorized { said: said.clone() },
-        ErrorKind::Forbidden { said } => ErrorKind::Forbidden { said: said.clone() },
+        ErrorKind::Unauthorized { message } => ErrorKind::Unauthorized {
+            message: message.clone(),
+        },
+        ErrorKind::Forbidden { message } => ErrorKind::Forbidden {
+            message: message.clone(),
+        },
         ErrorKind::RateLimited { retry_after } => ErrorKind::RateLimited {
             retry_after: *retry_after,
         },
@@ -378,13 +386,13 @@ fn repeat_kind(kind: &ErrorKind) -> ErrorKind {
             retry_after: *retry_after,
         },
         ErrorKind::Busy => ErrorKind::Busy,
-        ErrorKind::NotAirbyte { url, said } => ErrorKind::NotAirbyte {
+        ErrorKind::NotAirbyte { url, message } => ErrorKind::NotAirbyte {
             url: url.clone(),
-            said: said.clone(),
+            message: message.clone(),
         },
         other => ErrorKind::NotAirbyte {
             url: "its token endpoint".into(),
-            said: other.to_string(),
+            message: other.to_string(),
         },
     }
 }

@@ -10,7 +10,7 @@ use super::call::Repeat;
 use super::types::{ConnectionRead, DiscoverAnswer, Discovered, RefreshAnswer};
 use super::{Airbyte, CONNECTOR_TIMEOUT, Error, ErrorKind};
 use crate::http::client::DEFAULT_TIMEOUT;
-use crate::http::outgoing::{self, Again};
+use crate::http::outgoing::{self, Retry};
 
 /// A change to a connection; absent members stay unchanged.
 #[derive(Debug, Serialize)]
@@ -85,9 +85,9 @@ impl Airbyte {
     pub async fn discover(&self, source: Uuid) -> Result<Discovered, Error> {
         let again = |error: &Error| {
             if error.is_transient_failure() {
-                Again::After(None)
+                Retry::After(None)
             } else {
-                Again::Never
+                Retry::Never
             }
         };
         outgoing::repeat(|| self.discover_once(source), again).await
@@ -120,12 +120,14 @@ impl Airbyte {
                 let transient = reason.as_ref().is_some_and(|reason| {
                     reason.failure_type.as_deref() == Some("transient_error")
                 });
-                let said =
-                    reason.map_or_else(|| "no reason given".to_owned(), |reason| reason.in_words());
-                let said = redaction::clean(said);
+                let message = reason.map_or_else(
+                    || "no reason given".to_owned(),
+                    |reason| reason.to_sentence(),
+                );
+                let message = redaction::clean(message);
                 Err(Error {
                     call: NAME,
-                    kind: ErrorKind::Connector { said, transient },
+                    kind: ErrorKind::Connector { message, transient },
                 })
             }
         }

@@ -37,42 +37,42 @@ pub enum ErrorKind {
     Broken,
     /// The client id or secret is wrong, or the token was rejected.
     #[error(
-        "rejected the credentials ({said}); check AIRBYTE_CLIENT_ID and AIRBYTE_CLIENT_SECRET \
+        "rejected the credentials ({message}); check AIRBYTE_CLIENT_ID and AIRBYTE_CLIENT_SECRET \
          (`abctl local credentials` prints them)"
     )]
     Unauthorized {
         /// Airbyte's message.
-        said: String,
+        message: String,
     },
     /// The credentials are valid but lack the permission.
-    #[error("not allowed: {said}")]
+    #[error("not allowed: {message}")]
     Forbidden {
         /// Airbyte's message.
-        said: String,
+        message: String,
     },
     /// The object does not exist in Airbyte.
-    #[error("not found: {said}")]
+    #[error("not found: {message}")]
     NotFound {
         /// Airbyte's message.
-        said: String,
+        message: String,
     },
     /// Not possible in the current state.
-    #[error("{said}")]
+    #[error("{message}")]
     Conflict {
         /// The last segment of Airbyte's problem type, for example `try-again-later`.
         problem: String,
         /// Airbyte's message.
-        said: String,
+        message: String,
     },
     /// Airbyte rejected the request itself.
-    #[error("rejected the request ({status}): {said}")]
+    #[error("rejected the request ({status}): {message}")]
     Rejected {
         /// The HTTP status.
         status: u16,
         /// The last segment of Airbyte's problem type.
         problem: String,
         /// Airbyte's message.
-        said: String,
+        message: String,
     },
     /// Too many calls.
     #[error("is rate-limiting AAM's calls")]
@@ -90,28 +90,28 @@ pub enum ErrorKind {
     #[error("too many concurrent calls")]
     Busy,
     /// Airbyte itself failed.
-    #[error("failed ({status}): {said}")]
+    #[error("failed ({status}): {message}")]
     Failed {
         /// The HTTP status.
         status: u16,
         /// Airbyte's message.
-        said: String,
+        message: String,
         /// The delay that Airbyte, or a proxy in front of it, requested.
         retry_after: Option<Duration>,
     },
     /// The response did not come from Airbyte.
-    #[error("{url} does not respond like Airbyte: {said}; check AIRBYTE_API_URL")]
+    #[error("{url} does not respond like Airbyte: {message}; check AIRBYTE_API_URL")]
     NotAirbyte {
         /// The URL that was called.
         url: ShownUrl,
         /// What was received instead.
-        said: String,
+        message: String,
     },
     /// A connector ran and failed; Airbyte reports it inside a 200.
-    #[error("{said}")]
+    #[error("{message}")]
     Connector {
         /// The connector's message.
-        said: String,
+        message: String,
         /// Whether the connector reports that a retry may help.
         transient: bool,
     },
@@ -230,7 +230,7 @@ pub(super) fn from_answer(
                 .to_owned()
         })
         .unwrap_or_default();
-    let said = parsed.as_ref().and_then(words).unwrap_or_else(|| {
+    let message = parsed.as_ref().and_then(words).unwrap_or_else(|| {
         let text = body.trim();
         if text.is_empty() {
             "no further details".to_owned()
@@ -238,25 +238,25 @@ pub(super) fn from_answer(
             text.chars().take(300).collect()
         }
     });
-    let said = redaction::clean(said);
+    let message = redaction::clean(message);
     let kind = match status {
-        401 => ErrorKind::Unauthorized { said },
-        403 => ErrorKind::Forbidden { said },
+        401 => ErrorKind::Unauthorized { message },
+        403 => ErrorKind::Forbidden { message },
         404 if parsed.is_none() => ErrorKind::NotAirbyte {
             url: url.into(),
-            said,
+            message,
         },
-        404 => ErrorKind::NotFound { said },
-        409 => ErrorKind::Conflict { problem, said },
+        404 => ErrorKind::NotFound { message },
+        409 => ErrorKind::Conflict { problem, message },
         429 => ErrorKind::RateLimited { retry_after },
         400..=499 => ErrorKind::Rejected {
             status,
             problem,
-            said,
+            message,
         },
         _ => ErrorKind::Failed {
             status,
-            said,
+            message,
             retry_after,
         },
     };
@@ -288,18 +288,18 @@ fn words(body: &Value) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn said(status: u16, body: &str) -> String {
+    fn message_of(status: u16, body: &str) -> String {
         from_answer("x", "http://h", status, None, body).to_string()
     }
 
     #[test]
     fn finds_the_message_in_every_kind_of_body() {
         let problem = r#"{"status":409,"type":"https://reference.airbyte.com/reference/errors#try-again-later","title":"try-again-later","detail":"d","data":{"message":"A sync is already running for: 7"}}"#;
-        assert!(said(409, problem).contains("A sync is already running for: 7"));
+        assert!(message_of(409, problem).contains("A sync is already running for: 7"));
         let framework = r#"{"message":"Bad Request","_embedded":{"errors":[{"message":"Invalid client id or token"}]}}"#;
-        assert!(said(400, framework).contains("Invalid client id or token"));
-        assert!(said(500, r#"{"errorId":"abc"}"#).contains("error abc"));
-        assert!(said(502, "<html>Bad Gateway</html>").contains("Bad Gateway"));
+        assert!(message_of(400, framework).contains("Invalid client id or token"));
+        assert!(message_of(500, r#"{"errorId":"abc"}"#).contains("error abc"));
+        assert!(message_of(502, "<html>Bad Gateway</html>").contains("Bad Gateway"));
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Airbyte {
             call: "making the connection",
             kind: super::ErrorKind::NotAirbyte {
                 url: "".into(),
-                said: error.to_string(),
+                message: error.to_string(),
             },
         })?;
         // AAM decides about drift.

@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::call::{from_transport, refused};
 use super::error::{self, Error, ErrorKind};
-use crate::http::outgoing::{self, Dependency, Lane};
+use crate::http::outgoing::{self, CallClass, Dependency};
 
 const CALL: &str = "getting a token";
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(180);
@@ -138,7 +138,7 @@ async fn fetch(shared: &Arc<TokenState>) -> Result<(SecretString, Duration), Err
     let token_url = TokenUrl::new(shared.url.clone()).map_err(|error| {
         fail(ErrorKind::NotAirbyte {
             url: shared.url.as_str().into(),
-            said: error.to_string(),
+            message: error.to_string(),
         })
     })?;
     let client = BasicClient::new(ClientId::new(shared.id.clone()))
@@ -155,14 +155,14 @@ async fn fetch(shared: &Arc<TokenState>) -> Result<(SecretString, Duration), Err
         oauth2::RequestTokenError::Request(error) => error,
         oauth2::RequestTokenError::Parse(_, body) => fail(ErrorKind::NotAirbyte {
             url: shared.url.as_str().into(),
-            said: format!(
+            message: format!(
                 "a token response of {} bytes without a usable token",
                 body.len()
             ),
         }),
         other => fail(ErrorKind::NotAirbyte {
             url: shared.url.as_str().into(),
-            said: other.to_string(),
+            message: other.to_string(),
         }),
     })?;
     let value = answer.access_token().secret().to_owned();
@@ -172,14 +172,14 @@ async fn fetch(shared: &Arc<TokenState>) -> Result<(SecretString, Duration), Err
 
 /// Makes one attempt, within the breaker and the bulkhead.
 async fn ask(shared: Arc<TokenState>, request: HttpRequest) -> Result<HttpResponse, Error> {
-    let entered = shared.dependency.enter(Lane::Quick).await;
+    let entered = shared.dependency.enter(CallClass::Control).await;
     let pass = entered.map_err(|refusal| refused(CALL, refusal))?;
-    let begun = Instant::now();
+    let started = Instant::now();
     let outcome = send_as_json(&shared.http, shared.timeout, request).await;
     let code = outcome
         .as_ref()
         .map_or_else(Error::code, |_| "200".to_owned());
-    crate::metrics::airbyte_call(CALL, &code, begun.elapsed());
+    crate::metrics::airbyte_call(CALL, &code, started.elapsed());
     match &outcome {
         Err(error) if error.is_outage() => pass.failed(),
         _ => pass.answered(),
@@ -225,9 +225,9 @@ async fn send_as_json(
         );
         // Community edition answers a wrong id or secret with a 400.
         return Err(match failed.kind {
-            ErrorKind::Rejected { said, .. } => Error {
+            ErrorKind::Rejected { message, .. } => Error {
                 call: CALL,
-                kind: ErrorKind::Unauthorized { said },
+                kind: ErrorKind::Unauthorized { message },
             },
             _ => failed,
         });
@@ -240,15 +240,15 @@ async fn send_as_json(
             call: CALL,
             kind: ErrorKind::NotAirbyte {
                 url: url.as_str().into(),
-                said: error.to_string(),
+                message: error.to_string(),
             },
         })
 }
 
 fn lifetime(expires_in: Option<Duration>, token: &str) -> Duration {
     match (expires_in, jwt_lifetime(token)) {
-        (Some(told), Some(signed)) => told.min(signed),
-        (Some(told), None) => told,
+        (Some(stated), Some(signed)) => stated.min(signed),
+        (Some(stated), None) => stated,
         (None, Some(signed)) => signed,
         (None, None) => UNKNOWN_LIFETIME,
     }

@@ -270,7 +270,7 @@ impl JobDetail {
             failure: attempts
                 .last()
                 .and_then(|last| last.failure_summary.as_ref()?.failures.first())
-                .map(FailureReason::in_words),
+                .map(FailureReason::to_sentence),
         }
     }
 }
@@ -450,15 +450,15 @@ pub(super) struct RefreshAnswer {
 
 impl FailureReason {
     /// The failure in one sentence: its origin and its message.
-    pub fn in_words(&self) -> String {
-        let said = self
+    pub fn to_sentence(&self) -> String {
+        let message = self
             .external_message
             .as_deref()
             .or(self.internal_message.as_deref())
             .unwrap_or("no reason given");
         match self.failure_origin.as_deref() {
-            Some(origin) => format!("{origin}: {said}"),
-            None => said.to_owned(),
+            Some(origin) => format!("{origin}: {message}"),
+            None => message.to_owned(),
         }
     }
 }

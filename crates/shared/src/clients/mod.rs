@@ -19,7 +19,7 @@ use url::Url;
 
 use self::skew::Skew;
 use crate::airbyte::CONNECTOR_TIMEOUT;
-use crate::http::outgoing::{self, Again, Dependency, Lane, ReadError, Refusal, budget};
+use crate::http::outgoing::{self, CallClass, Dependency, ReadError, Rejected, Retry, budget};
 use crate::http::{ApiError, request_id};
 use crate::service_token::ServiceTokens;
 use crate::telemetry::{CALLS, TRACEPARENT, traceparent};
@@ -48,8 +48,7 @@ pub enum Error {
     },
     /// Recent calls failed too often, or too many calls are in progress; nothing was sent.
     #[error(
-        "{service}: call rejected; its circuit breaker is open or too many calls are in \
-             progress"
+        "{service}: call rejected; its circuit breaker is open or too many calls are in progress"
     )]
     Refused {
         /// The service.
@@ -100,7 +99,7 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::Problem { problem, .. } if problem.code != ErrorCode::Unauthenticated => {
-                Self::passed_on(*problem)
+                Self::forwarded(*problem)
             }
             error => {
                 let wait = match &error {
@@ -183,12 +182,12 @@ impl ServiceClient {
         body: Option<&(impl Serialize + Sync)>,
         timeout: Duration,
     ) -> Result<(u16, Vec<u8>), Error> {
-        let again = |error: &Error| match error {
-            Error::Unreachable { .. } => Again::NotSent(None),
-            Error::NoAnswer { broken: true, .. } if method != Method::POST => Again::After(None),
-            _ => Again::Never,
+        let retry = |error: &Error| match error {
+            Error::Unreachable { .. } => Retry::NotSent(None),
+            Error::NoAnswer { broken: true, .. } if method != Method::POST => Retry::After(None),
+            _ => Retry::Never,
         };
-        outgoing::repeat(|| self.answer_once(&method, path, body, timeout), again).await
+        outgoing::repeat(|| self.answer_once(&method, path, body, timeout), retry).await
     }
 
     /// Makes one attempt, within the breaker and the bulkhead.
@@ -200,18 +199,18 @@ impl ServiceClient {
         timeout: Duration,
     ) -> Result<(u16, Vec<u8>), Error> {
         let service = self.service;
-        let lane = if timeout >= CONNECTOR_TIMEOUT {
-            Lane::Slow
+        let class = if timeout >= CONNECTOR_TIMEOUT {
+            CallClass::Connector
         } else {
-            Lane::Quick
+            CallClass::Control
         };
-        let pass = self.dependency.enter(lane).await.map_err(|refusal| {
+        let pass = self.dependency.enter(class).await.map_err(|refusal| {
             crate::metrics::service_call(service, "refused");
             Error::Refused {
                 service,
                 retry_after: match refusal {
-                    Refusal::Open(wait) => Some(wait),
-                    Refusal::Full | Refusal::Spent => None,
+                    Rejected::CircuitOpen(wait) => Some(wait),
+                    Rejected::Saturated | Rejected::DeadlineExceeded => None,
                 },
             }
         })?;
@@ -230,7 +229,9 @@ impl ServiceClient {
         crate::metrics::service_call(service, &code);
         match &outcome {
             // A slow heal says nothing about the service's health.
-            Err(Error::NoAnswer { broken: false, .. }) if lane == Lane::Slow => drop(pass),
+            Err(Error::NoAnswer { broken: false, .. }) if class == CallClass::Connector => {
+                drop(pass)
+            }
             Err(Error::Unreachable { .. } | Error::NoAnswer { .. }) => pass.failed(),
             Err(Error::Garbage {
                 status: 502..=504, ..
@@ -329,10 +330,10 @@ impl ServiceClient {
     /// Checks whether the service responds and authenticates us correctly.
     pub(crate) async fn health(&self) -> Result<(), Error> {
         let timeout = Duration::from_secs(3);
-        let asked = self
+        let response = self
             .exchange(&Method::GET, &["whoami"], None::<&()>, timeout)
             .await;
-        self.dependency.probed(asked.is_ok());
-        asked.map(drop)
+        self.dependency.probed(response.is_ok());
+        response.map(drop)
     }
 }

@@ -5,9 +5,9 @@ use contracts::Role;
 use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 
-use super::actor::Actor;
+use super::api_key_cache::ApiKeyCache;
+use super::caller_context::CallerContext;
 use super::hosts::{Hosts, is_loopback};
-use super::key_ring::KeyRing;
 use crate::registry::Registry;
 use crate::registry::keys::digest;
 use crate::service_token::{NotVerified, ServiceTokens};
@@ -72,7 +72,7 @@ impl Principal {
     }
 
     /// The caller context of a request that `service` carries out.
-    pub(super) fn actor(&self, service: &'static str) -> Actor {
+    pub(super) fn actor(&self, service: &'static str) -> CallerContext {
         let (name, role) = match self {
             Self::Caller { name, role, .. } => (name.clone(), *role),
             Self::Service {
@@ -81,7 +81,7 @@ impl Principal {
             } => (name.clone(), *role),
             Self::Service { name, .. } => (name.clone(), Role::Admin),
         };
-        Actor {
+        CallerContext {
             service,
             name,
             role,
@@ -110,7 +110,7 @@ pub enum AccessError {
 #[derive(Debug, Clone)]
 pub struct Access {
     key: Option<[u8; 32]>,
-    stored: KeyRing,
+    stored: ApiKeyCache,
     tokens: ServiceTokens,
     pub(super) hosts: Hosts,
 }
@@ -135,7 +135,7 @@ impl Access {
         let key = settings.api_key.as_ref();
         Ok(Self {
             key: key.map(|key| digest(key.expose_secret())),
-            stored: KeyRing::new(registry.clone()),
+            stored: ApiKeyCache::new(registry.clone()),
             tokens: ServiceTokens::new(settings.service_token_key()?, service),
             hosts: Hosts::new(&settings.bind_address, &settings.allowed_hosts),
         })

@@ -16,12 +16,12 @@ use actix_web::{HttpMessage as _, HttpRequest};
 use contracts::{ErrorCode, Role};
 
 use super::access::{Access as Callers, Principal};
-use super::gate::Gate;
-use super::limits::{Place, Standing};
+use super::limits::{Place, RateLimitStatus};
+use super::middleware::MiddlewareState;
 use super::policy::{Access, Policy};
 use super::problem::ApiError;
 use super::routes::Matched;
-use super::{actor, request_id};
+use super::{caller_context, request_id};
 
 /// The route of a request, stored with the request for later middleware.
 #[derive(Debug, Clone)]
@@ -54,17 +54,19 @@ pub(super) async fn admission(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let gate = request
-        .app_data::<Data<Gate>>()
+        .app_data::<Data<MiddlewareState>>()
         .cloned()
         .expect("the server installs the gate's state together with the routes");
     request.extensions_mut().insert(Route {
         pattern: matched.pattern.clone(),
         policy: matched.policy,
     });
-    let mut standing = None;
-    let admitted = admit(&gate, &matched, &request, &mut standing).await;
-    if let Some(standing) = standing {
-        request.extensions_mut().insert::<Standing>(standing);
+    let mut rate_limit_status = None;
+    let admitted = admit(&gate, &matched, &request, &mut rate_limit_status).await;
+    if let Some(rate_limit_status) = rate_limit_status {
+        request
+            .extensions_mut()
+            .insert::<RateLimitStatus>(rate_limit_status);
     }
     match admitted {
         Ok(admitted) => work(&gate, admitted, request, next).await,
@@ -84,7 +86,7 @@ pub(super) async fn admission(
 
 /// Runs the handler on behalf of the caller.
 async fn work(
-    gate: &Gate,
+    gate: &MiddlewareState,
     admitted: Admitted,
     request: ServiceRequest,
     next: Next<BoxBody>,
@@ -97,15 +99,15 @@ async fn work(
     let caller = principal.id();
     request.extensions_mut().insert(principal);
     let passed = gate.idempotency.pass(&caller, request, next, place);
-    actor::scope(actor, passed).await
+    caller_context::scope(actor, passed).await
 }
 
 /// Checks whether the request is admitted; records the caller's rate-limit status either way.
 async fn admit(
-    gate: &Gate,
+    gate: &MiddlewareState,
     matched: &Matched<Policy>,
     request: &ServiceRequest,
-    standing: &mut Option<Standing>,
+    rate_limit_status: &mut Option<RateLimitStatus>,
 ) -> Result<Admitted, ApiError> {
     let access = matched.policy.map(|policy| policy.access);
     if access == Some(Access::Probe) {
@@ -119,7 +121,7 @@ async fn admit(
     let place = counted.then(|| gate.limits.enter()).transpose()?;
     let address = request.peer_addr().map(|address| address.ip());
     if access == Some(Access::Public) {
-        gate.limits.count(None, address, standing)?;
+        gate.limits.count(None, address, rate_limit_status)?;
         return Ok(Admitted {
             principal: None,
             place,
@@ -131,7 +133,8 @@ async fn admit(
         .map(|value| value.to_str().unwrap_or_default());
     let principal = gate.access.principal(authorization).await?;
     if counted || principal.is_none() {
-        gate.limits.count(principal.as_ref(), address, standing)?;
+        gate.limits
+            .count(principal.as_ref(), address, rate_limit_status)?;
     }
     let Some(principal) = principal else {
         return Err(ApiError::new(

@@ -89,10 +89,10 @@ pub fn announced(request: &HttpRequest) -> Option<usize> {
 /// Returns the reason why the body was not read.
 pub async fn receive(mut payload: Payload, limit: usize) -> Result<Bytes, BodyFault> {
     let mut body = BytesMut::new();
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         let earned = Duration::from_millis(body.len() as u64 * 1000 / BYTES_PER_SECOND);
-        let next = tokio::time::timeout_at(begun + GRACE + earned, payload.next()).await;
+        let next = tokio::time::timeout_at(started + GRACE + earned, payload.next()).await;
         let Some(chunk) = next.map_err(|_| BodyFault::TooSlow)? else {
             return Ok(body.freeze());
         };

@@ -8,7 +8,7 @@ use contracts::ErrorCode;
 use super::ApiError;
 use super::admission::Route;
 use super::bodies::{self, BodyFault, Share};
-use super::gate::Gate;
+use super::middleware::MiddlewareState;
 
 /// Maximum bytes of a body.
 pub(super) const JSON_LIMIT: usize = 1024 * 1024;
@@ -34,7 +34,7 @@ pub(super) fn read(
 
 /// Reserves the body's bytes for the duration of the request.
 fn reserve(request: &HttpRequest, announced: Option<usize>, limit: usize) -> Result<(), BodyFault> {
-    let Some(gate) = request.app_data::<Data<Gate>>() else {
+    let Some(gate) = request.app_data::<Data<MiddlewareState>>() else {
         return Ok(());
     };
     if announced == Some(0) || request.extensions().contains::<Share>() {

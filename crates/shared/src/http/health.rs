@@ -40,9 +40,9 @@ pub async fn probe<E: std::error::Error>(
     required: bool,
     ask: impl Future<Output = Result<(), E>>,
 ) -> DependencyState {
-    let begun = Instant::now();
+    let started = Instant::now();
     let answer = tokio::time::timeout(PATIENCE, ask).await;
-    let latency_ms = (begun.elapsed().as_secs_f64() * 1_000_000.0).round() / 1000.0;
+    let latency_ms = (started.elapsed().as_secs_f64() * 1_000_000.0).round() / 1000.0;
     let error = match answer {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(super::problem::chain(&error)),
@@ -64,6 +64,6 @@ pub async fn probe_disk(database: &DatabaseTarget) -> Option<DependencyState> {
         return None;
     };
     let folder = path.parent().unwrap_or(path).to_owned();
-    let ask = async move { disk::room(&folder) };
+    let ask = async move { disk::check_free_space(&folder) };
     Some(probe("disk", true, ask).await)
 }

@@ -24,8 +24,8 @@ use tokio::runtime::Handle;
 use tracing::Instrument as _;
 
 use super::limits::Place;
-use super::sealed::HoldsSecret;
-use super::{ApiError, actor, body, guard, request_id};
+use super::secret_response::HoldsSecret;
+use super::{ApiError, body, caller_context, middleware, request_id};
 use crate::registry::Registry;
 use crate::registry::idempotency::{Answer, Claim, Claimed, KeyOf};
 
@@ -70,13 +70,13 @@ struct Inner {
 struct Envelope {
     headers: Vec<(String, String)>,
     #[serde(default)]
-    left_out: Option<LeftOut>,
+    left_out: Option<NotStored>,
 }
 
 /// Why a body is not stored.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum LeftOut {
+enum NotStored {
     Secret,
     Large,
 }
@@ -106,7 +106,7 @@ impl Idempotency {
             return Ok(response.map_into_boxed_body());
         }
         match self.claim(caller, &mut request).await {
-            Ok(Claim::Mine(claimed)) => self.carry_out(claimed, request, next, place).await,
+            Ok(Claim::Mine(claimed)) => self.execute(claimed, request, next, place).await,
             Ok(Claim::Answered(answer)) => Ok(respond(request, replay(*answer))),
             Ok(Claim::OtherRequest) => Ok(respond(
                 request,
@@ -173,7 +173,7 @@ impl Idempotency {
             .map_err(|error| ApiError::caused(ErrorCode::Internal, &error))
     }
 
-    async fn carry_out(
+    async fn execute(
         &self,
         claimed: Claimed,
         request: ServiceRequest,
@@ -184,23 +184,23 @@ impl Idempotency {
         let id = request_id::current().unwrap_or_default();
         let path = request.path().to_owned();
         let work = async move {
-            let keeper = this.hold(claimed.clone());
+            let keeper = this.renew_claim(claimed.clone());
             let answered = next.call(request).await;
             drop(keeper);
             drop(place);
             let response = match answered {
                 Ok(response) => {
                     let id = request_id::current().unwrap_or_default();
-                    guard::finish(response.map_into_boxed_body(), &path, &id)
+                    middleware::finish(response.map_into_boxed_body(), &path, &id)
                 }
                 Err(error) => {
-                    this.give_up(&claimed).await;
+                    this.release(&claimed).await;
                     return Err(error);
                 }
             };
-            Ok(this.keep(&claimed, response).await)
+            Ok(this.store(&claimed, response).await)
         };
-        let work = request_id::scope(id, actor::scope(actor::current(), work));
+        let work = request_id::scope(id, caller_context::scope(caller_context::current(), work));
         match actix_web::rt::spawn(work.in_current_span()).await {
             Ok(answered) => answered,
             // It panicked. The claim expires.
@@ -209,9 +209,9 @@ impl Idempotency {
     }
 
     /// Renews the claim until the returned value is dropped.
-    fn hold(&self, claimed: Claimed) -> Keeper {
+    fn renew_claim(&self, claimed: Claimed) -> ClaimRenewer {
         let registry = self.0.registry.clone();
-        Keeper(self.0.runtime.spawn(async move {
+        ClaimRenewer(self.0.runtime.spawn(async move {
             loop {
                 tokio::time::sleep(RENEW_EVERY).await;
                 match registry.idempotency_renew(&claimed).await {
@@ -226,7 +226,7 @@ impl Idempotency {
     }
 
     /// Stores the response, unless the request should be retried.
-    async fn keep(
+    async fn store(
         &self,
         claimed: &Claimed,
         response: ServiceResponse<BoxBody>,
@@ -240,7 +240,7 @@ impl Idempotency {
                 401 | 403 | 408 | 409 | 413 | 415 | 421 | 429
             )
         {
-            self.give_up(claimed).await;
+            self.release(claimed).await;
             return response;
         }
         let mut envelope = Envelope::default();
@@ -255,12 +255,12 @@ impl Idempotency {
         }
         let holds_secret = response.request().extensions().contains::<HoldsSecret>();
         let (response, body) = if holds_secret {
-            envelope.left_out = Some(LeftOut::Secret);
+            envelope.left_out = Some(NotStored::Secret);
             (response, None)
         } else {
             let (response, body) = text(response).await;
             if body.is_none() {
-                envelope.left_out = Some(LeftOut::Large);
+                envelope.left_out = Some(NotStored::Large);
             }
             (response, body)
         };
@@ -269,15 +269,17 @@ impl Idempotency {
             headers: serde_json::to_string(&envelope).expect("an envelope is strings"),
             body,
         };
-        if let Err(error) = self.0.registry.idempotency_keep(claimed, answer).await {
-            tracing::warn!(%error, "failed to store a response; a repeated request is executed \
-                                    again");
+        if let Err(error) = self.0.registry.idempotency_store(claimed, answer).await {
+            tracing::warn!(
+                %error,
+                "failed to store a response; a repeated request is executed again"
+            );
         }
         response
     }
 
-    async fn give_up(&self, claimed: &Claimed) {
-        if let Err(error) = self.0.registry.idempotency_give_up(claimed).await {
+    async fn release(&self, claimed: &Claimed) {
+        if let Err(error) = self.0.registry.idempotency_release(claimed).await {
             tracing::warn!(%error, "failed to release an idempotency key; its claim will expire");
         }
     }
@@ -304,9 +306,9 @@ impl Idempotency {
     }
 }
 
-struct Keeper(tokio::task::JoinHandle<()>);
+struct ClaimRenewer(tokio::task::JoinHandle<()>);
 
-impl Drop for Keeper {
+impl Drop for ClaimRenewer {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -381,7 +383,7 @@ fn replay(answer: Answer) -> Result<HttpResponse, ApiError> {
         (Some(body), None) => body,
         (_, left_out) => {
             let (code, why) = match left_out {
-                Some(LeftOut::Secret) => (
+                Some(NotStored::Secret) => (
                     ErrorCode::IdempotencySecretAnswer,
                     "its response contained a secret",
                 ),
@@ -397,7 +399,8 @@ fn replay(answer: Answer) -> Result<HttpResponse, ApiError> {
             return Err(ApiError::new(
                 code,
                 format!(
-                    "the first request with this Idempotency-Key was answered with {}; {why} and was not stored",
+                    "the first request with this Idempotency-Key was answered with {}; {why} and \
+                     was not stored",
                     answer.status
                 ),
             )

@@ -54,7 +54,7 @@ enum Caller {
 
 /// A caller's rate-limit status, for the response headers (draft-ietf-httpapi-ratelimit-headers).
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Standing {
+pub(super) struct RateLimitStatus {
     limit: RateLimit,
     remaining: u32,
     /// Time until the quota is full again.
@@ -110,7 +110,7 @@ impl Limits {
         &self,
         principal: Option<&Principal>,
         address: Option<IpAddr>,
-        standing: &mut Option<Standing>,
+        rate_limit_status: &mut Option<RateLimitStatus>,
     ) -> Result<(), ApiError> {
         let Some(rates) = &self.0.rate else {
             return Ok(());
@@ -126,7 +126,7 @@ impl Limits {
             Ok(state) => (state.remaining_burst_capacity(), None),
             Err(until) => (0, Some(until.wait_time_from(rates.clock.now()))),
         };
-        *standing = Some(Standing {
+        *rate_limit_status = Some(RateLimitStatus {
             limit: rates.limit,
             remaining,
             reset_seconds: (burst.get().saturating_sub(remaining)).div_ceil(per_second.get()),
@@ -152,9 +152,9 @@ impl Rates {
     }
 }
 
-impl Standing {
+impl RateLimitStatus {
     /// Writes the rate-limit headers.
-    pub(super) fn tell(self, response: &mut HttpResponse<impl Sized>) {
+    pub(super) fn write_headers(self, response: &mut HttpResponse<impl Sized>) {
         let Self {
             limit,
             remaining,

@@ -1,24 +1,23 @@
 //! The HTTP toolkit of every service, for serving and calling.
 
 mod access;
-pub mod actor;
 mod admission;
+mod api_key_cache;
 pub mod bodies;
 mod body;
+pub mod caller_context;
 pub mod client;
 pub mod conditions;
 pub mod connections;
 mod docs;
-mod gate;
-mod guard;
 pub mod head;
 pub mod health;
 pub mod hosts;
 mod idempotency;
 mod json;
-mod key_ring;
 mod limits;
 mod metrics;
+mod middleware;
 mod openapi;
 pub mod outgoing;
 pub mod policy;
@@ -26,13 +25,13 @@ pub mod problem;
 pub mod request_id;
 pub mod routes;
 mod run;
-mod sealed;
+mod secret_response;
 pub mod server;
 pub mod unquoted;
 
 pub use access::{ANONYMOUS, API_KEY, Access, AccessError, Principal};
-pub use gate::Gate;
 pub use json::{Body, OptionalBody};
+pub use middleware::MiddlewareState;
 pub use problem::ApiError;
 pub use run::Runtime;
-pub use sealed::Sealed;
+pub use secret_response::SecretResponse;

@@ -68,7 +68,7 @@ impl ApiError {
     pub fn of_fields(code: ErrorCode, errors: Vec<FieldError>) -> Self {
         Self {
             code,
-            detail: crate::flow::in_words(&errors),
+            detail: crate::flow::join_field_errors(&errors),
             errors,
             members: Box::default(),
             retry_after: None,
@@ -103,7 +103,7 @@ impl ApiError {
     }
 
     /// Passes on the failure of another AAM service under its own code.
-    pub fn passed_on(problem: Problem) -> Self {
+    pub fn forwarded(problem: Problem) -> Self {
         Self {
             code: problem.code,
             detail: problem.detail,

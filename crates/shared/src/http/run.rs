@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use super::outgoing::budget;
-use super::{ApiError, actor, request_id};
+use super::{ApiError, caller_context, request_id};
 
 /// The runtime for flows, with the running ones; cheap to clone.
 #[derive(Debug, Clone)]
@@ -55,7 +55,8 @@ impl Runtime {
         &self,
         flow: impl Future<Output = T> + Send + 'static,
     ) -> tokio::task::JoinHandle<T> {
-        let flow = actor::scope(actor::current(), flow).instrument(tracing::Span::current());
+        let flow = caller_context::scope(caller_context::current(), flow)
+            .instrument(tracing::Span::current());
         match request_id::current() {
             Some(id) => self
                 .flows

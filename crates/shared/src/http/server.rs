@@ -15,8 +15,8 @@ use super::access::Principal;
 use super::admission::admission;
 use super::connections::Connections;
 use super::docs::{self, Document};
-use super::gate::Gate;
-use super::guard::guard;
+use super::middleware;
+use super::middleware::MiddlewareState;
 use super::policy::{PROBE, Policy, VIEWER};
 use super::routes::{Declared, Routes, TrailingSlash};
 use super::{health, metrics, openapi};
@@ -82,7 +82,7 @@ pub struct Service {
     /// Number of worker threads.
     pub workers: usize,
     /// Its request middleware.
-    pub gate: Gate,
+    pub gate: MiddlewareState,
     /// Its OpenAPI document.
     pub openapi: utoipa::openapi::OpenApi,
     /// Checks its dependencies.
@@ -146,7 +146,7 @@ pub fn listen(
                 .app_data(gate.clone())
                 .app_data(ready.clone())
                 .app_data(document.clone())
-                .wrap(from_fn(guard))
+                .wrap(from_fn(middleware::handle))
                 .wrap(Compress::default())
                 .configure(data.clone())
                 .configure(|app| {
@@ -255,8 +255,10 @@ pub async fn hand_over(registry: &crate::registry::Registry, owner: &str) {
         Ok(0) => {}
         Ok(operations) => tracing::info!(operations, "handed over unfinished operations"),
         Err(error) => {
-            tracing::warn!(%error, "failed to hand over unfinished operations; their leases will \
-                                    expire");
+            tracing::warn!(
+                %error,
+                "failed to hand over unfinished operations; their leases will expire"
+            );
         }
     }
 }

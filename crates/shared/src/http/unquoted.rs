@@ -58,7 +58,7 @@ mod tests {
         Two(u8),
     }
 
-    fn said<T: DeserializeOwned + std::fmt::Debug>(value: &Value) -> String {
+    fn message_of<T: DeserializeOwned + std::fmt::Debug>(value: &Value) -> String {
         let error = serde_json::from_str::<T>(&value.to_string()).unwrap_err();
         unquoted(&error.to_string())
     }
@@ -73,11 +73,11 @@ mod tests {
         ];
         for value in &planted {
             for message in [
-                said::<Map<String, Value>>(value),
-                said::<Vec<u8>>(value),
-                said::<bool>(value),
-                said::<Choice>(value),
-                said::<char>(value),
+                message_of::<Map<String, Value>>(value),
+                message_of::<Vec<u8>>(value),
+                message_of::<bool>(value),
+                message_of::<Choice>(value),
+                message_of::<char>(value),
             ] {
                 assert!(
                     !message.contains("PLANT") && !message.contains("7354"),
@@ -86,7 +86,7 @@ mod tests {
                 assert!(message.contains("expected"), "{message}");
             }
         }
-        assert!(said::<u8>(&json!(7354)).starts_with("invalid value: integer, expected u8"));
-        assert!(said::<Choice>(&json!("three")).starts_with("unknown variant, expected"));
+        assert!(message_of::<u8>(&json!(7354)).starts_with("invalid value: integer, expected u8"));
+        assert!(message_of::<Choice>(&json!("three")).starts_with("unknown variant, expected"));
     }
 }

@@ -5,5 +5,5 @@ pub mod failpoint;
 mod run;
 pub mod steps;
 
-pub use run::{Acted, Run, on_behalf};
+pub use run::{StepOutput, StepRunner, on_behalf};
 pub use steps::Step;

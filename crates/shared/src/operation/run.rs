@@ -4,7 +4,7 @@ use super::failpoint;
 use super::steps::{Point, Step};
 use crate::flow::Error;
 use crate::http::problem::chain;
-use crate::http::{actor, request_id};
+use crate::http::{caller_context, request_id};
 use crate::metrics;
 use crate::registry::Registry;
 use crate::registry::entities::operation;
@@ -13,16 +13,16 @@ use crate::registry::status::StepStatus;
 
 /// Result of a step's effect.
 #[derive(Debug)]
-pub struct Acted<T> {
+pub struct StepOutput<T> {
     /// The value that later steps need.
     pub value: T,
     /// The id of the object that it created in Airbyte.
     pub reference: Option<String>,
 }
 
-impl<T> Acted<T> {
+impl<T> StepOutput<T> {
     /// Result of an effect that created no object with an id.
-    pub fn plain(value: T) -> Self {
+    pub fn new(value: T) -> Self {
         Self {
             value,
             reference: None,
@@ -30,7 +30,7 @@ impl<T> Acted<T> {
     }
 
     /// Result of an effect that created an object.
-    pub fn made(value: T, id: impl std::fmt::Display) -> Self {
+    pub fn with_reference(value: T, id: impl std::fmt::Display) -> Self {
         Self {
             value,
             reference: Some(id.to_string()),
@@ -40,15 +40,15 @@ impl<T> Acted<T> {
 
 /// An operation that this process holds.
 #[derive(Debug, Clone, Copy)]
-pub struct Run<'a> {
+pub struct StepRunner<'a> {
     /// Where steps are recorded.
     pub registry: &'a Registry,
     /// Proof that this process holds the operation.
     pub lease: &'a Lease,
 }
 
-impl Run<'_> {
-    /// Runs a step. `intent` is recorded before `act` runs, and suffices for another process to
+impl StepRunner<'_> {
+    /// Runs a step. `intent` is recorded before `effect` runs, and suffices for another process to
     /// finish or undo the step. A failure that may have taken effect leaves the step `intended`.
     ///
     /// # Errors
@@ -58,16 +58,16 @@ impl Run<'_> {
         &self,
         step: Step,
         intent: &str,
-        act: impl Future<Output = Result<Acted<T>, Error>>,
+        effect: impl Future<Output = Result<StepOutput<T>, Error>>,
     ) -> Result<T, Error> {
         failpoint::hit(step, Point::Before).await;
         self.registry
             .step_intend(self.lease, step.name, intent)
             .await?;
         failpoint::hit(step, Point::Intended).await;
-        match act.await {
+        match effect.await {
             Ok(acted) => {
-                failpoint::hit(step, Point::Acted).await;
+                failpoint::hit(step, Point::Applied).await;
                 let reference = acted.reference.as_deref();
                 self.registry
                     .step_end(self.lease, step.name, StepStatus::Done, reference, None)
@@ -80,9 +80,15 @@ impl Run<'_> {
                 let ambiguous = error.is_ambiguous();
                 counted(step, if ambiguous { "ambiguous" } else { "failed" });
                 if !ambiguous {
-                    let said = chain(&error);
+                    let message = chain(&error);
                     self.registry
-                        .step_end(self.lease, step.name, StepStatus::Failed, None, Some(&said))
+                        .step_end(
+                            self.lease,
+                            step.name,
+                            StepStatus::Failed,
+                            None,
+                            Some(&message),
+                        )
                         .await?;
                 }
                 Err(error)
@@ -105,7 +111,7 @@ impl Run<'_> {
         failpoint::hit(step, Point::Intended).await;
         let value = write.await.inspect_err(|_| counted(step, "failed"))?;
         counted(step, "done");
-        failpoint::hit(step, Point::Acted).await;
+        failpoint::hit(step, Point::Applied).await;
         failpoint::hit(step, Point::After).await;
         Ok(value)
     }
@@ -121,6 +127,6 @@ pub async fn on_behalf<F: Future>(row: &operation::Model, future: F) -> F::Outpu
         .request_id
         .clone()
         .unwrap_or_else(|| request_id::accept(None));
-    let actor = actor::of_operation(row);
-    request_id::scope(id, actor::scope(actor, future)).await
+    let actor = caller_context::of_operation(row);
+    request_id::scope(id, caller_context::scope(actor, future)).await
 }

@@ -20,21 +20,21 @@ pub enum Point {
     /// The intent is recorded; the effect is not applied.
     Intended,
     /// The effect is applied but not recorded.
-    Acted,
+    Applied,
     /// The result is recorded.
     After,
 }
 
 impl Point {
     /// All points, in order.
-    pub const ALL: &[Self] = &[Self::Before, Self::Intended, Self::Acted, Self::After];
+    pub const ALL: &[Self] = &[Self::Before, Self::Intended, Self::Applied, Self::After];
 
     /// The name in failpoints.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Before => "before",
             Self::Intended => "intended",
-            Self::Acted => "acted",
+            Self::Applied => "acted",
             Self::After => "after",
         }
     }

@@ -222,7 +222,7 @@ impl Registry {
         });
         let request = request.to_string();
         let mut operation =
-            NewOperation::begun(OperationKind::DeleteActor, row.id, &request, owner);
+            NewOperation::started(OperationKind::DeleteActor, row.id, &request, owner);
         operation.workspace_id = Some(of.workspace_id);
         let lease = self.operation_insert(&writer, operation).await?;
         let change = audit::Change {

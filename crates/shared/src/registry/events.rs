@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::entities::outbox::{Column, Entity, Model};
-use super::leases::{self, Duty};
+use super::leases::{self, LeaderLease};
 use super::{Error, Registry, now};
 
 /// How long events are kept.
@@ -22,7 +22,7 @@ pub const BATCH: u64 = 500;
 
 /// An event with its sequence number, ready to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct EventRecord {
     /// Its sequence number.
     pub sequence: i64,
     /// Its kind, for example `sync.succeeded`.
@@ -44,7 +44,7 @@ pub struct EventFilter {
 
 impl EventFilter {
     /// Whether the event matches.
-    pub fn takes(&self, event: &Told) -> bool {
+    pub fn matches(&self, event: &EventRecord) -> bool {
         (self.kinds.is_empty() || self.kinds.contains(&event.kind))
             && (self.connection_id.is_none() || self.connection_id == event.connection_id)
     }
@@ -66,9 +66,9 @@ impl Registry {
     ///
     /// # Errors
     /// Returns `Conflict::LeaseLost` if another process relays now.
-    pub async fn event_sequence(&self, duty: &Duty) -> Result<u64, Error> {
+    pub async fn event_sequence(&self, leader: &LeaderLease) -> Result<u64, Error> {
         let writer = self.writer().await?;
-        let position = leases::hold(&writer, duty, None).await?;
+        let position = leases::hold(&writer, leader, None).await?;
         let given = writer
             .execute_raw(Statement::from_sql_and_values(
                 self.backend(),
@@ -82,7 +82,7 @@ impl Registry {
             .rows_affected();
         if given > 0 {
             let position = position + i64::try_from(given).unwrap_or(0);
-            leases::hold(&writer, duty, Some(position)).await?;
+            leases::hold(&writer, leader, Some(position)).await?;
         }
         writer.commit().await?;
         Ok(given)
@@ -116,7 +116,7 @@ impl Registry {
         after: i64,
         filter: &EventFilter,
         limit: u64,
-    ) -> Result<Vec<Told>, Error> {
+    ) -> Result<Vec<EventRecord>, Error> {
         let mut query = Entity::find()
             .filter(Column::Sequence.gt(after))
             .order_by_asc(Column::Sequence)
@@ -132,7 +132,7 @@ impl Registry {
             .all(&reader)
             .await?
             .into_iter()
-            .map(Told::from_row)
+            .map(EventRecord::from_row)
             .collect()
     }
 
@@ -192,7 +192,7 @@ struct View<'a> {
     data: &'a RawValue,
 }
 
-impl Told {
+impl EventRecord {
     /// The document is assembled from the row's text, so that an older version can publish events
     /// that a newer one wrote.
     fn from_row(row: Model) -> Result<Self, Error> {

@@ -155,7 +155,7 @@ impl Registry {
     ///
     /// # Errors
     /// Returns an error if the database fails.
-    pub async fn idempotency_keep(&self, claimed: &Claimed, answer: Answer) -> Result<(), Error> {
+    pub async fn idempotency_store(&self, claimed: &Claimed, answer: Answer) -> Result<(), Error> {
         let writer = self.writer().await?;
         claimed
             .rows()
@@ -172,7 +172,7 @@ impl Registry {
     ///
     /// # Errors
     /// Returns an error if the database fails.
-    pub async fn idempotency_give_up(&self, claimed: &Claimed) -> Result<(), Error> {
+    pub async fn idempotency_release(&self, claimed: &Claimed) -> Result<(), Error> {
         let writer = self.writer().await?;
         Entity::delete_many()
             .filter(Column::Actor.eq(claimed.of.actor.as_str()))

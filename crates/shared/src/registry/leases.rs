@@ -28,7 +28,7 @@ pub const TRACKER: &str = "tracker";
 
 /// Proof that this process is the leader of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Duty {
+pub struct LeaderLease {
     /// The task.
     pub name: &'static str,
     /// The process.
@@ -44,8 +44,12 @@ impl Registry {
     ///
     /// # Errors
     /// Returns an error if the database fails.
-    pub async fn lease_take(&self, name: &'static str, owner: &str) -> Result<Option<Duty>, Error> {
-        if self.lease_is_held(name).await? {
+    pub async fn leader_acquire(
+        &self,
+        name: &'static str,
+        owner: &str,
+    ) -> Result<Option<LeaderLease>, Error> {
+        if self.leader_is_held(name).await? {
             return Ok(None);
         }
         let writer = self.writer().await?;
@@ -76,7 +80,7 @@ impl Registry {
         writer.commit().await?;
         taken
             .map(|row| {
-                Ok(Duty {
+                Ok(LeaderLease {
                     name,
                     owner: owner.to_owned(),
                     fencing: row.try_get("", "fencing")?,
@@ -87,7 +91,7 @@ impl Registry {
     }
 
     /// Whether a process holds the lease; saves the others a write.
-    async fn lease_is_held(&self, name: &str) -> Result<bool, Error> {
+    async fn leader_is_held(&self, name: &str) -> Result<bool, Error> {
         let reader = self.reader().await?;
         let at = clock(&reader).await?;
         let row = lease::Entity::find_by_id(name).one(&reader).await?;
@@ -98,9 +102,9 @@ impl Registry {
     ///
     /// # Errors
     /// Returns `Conflict::LeaseLost` if another process holds it now.
-    pub async fn lease_renew(&self, duty: &Duty) -> Result<(), Error> {
+    pub async fn leader_renew(&self, leader: &LeaderLease) -> Result<(), Error> {
         let writer = self.writer().await?;
-        hold(&writer, duty, None).await?;
+        hold(&writer, leader, None).await?;
         writer.commit().await?;
         Ok(())
     }
@@ -109,9 +113,9 @@ impl Registry {
     ///
     /// # Errors
     /// Returns `Conflict::LeaseLost` if another process holds it now.
-    pub async fn lease_advance(&self, duty: &Duty, position: i64) -> Result<(), Error> {
+    pub async fn leader_advance(&self, leader: &LeaderLease, position: i64) -> Result<(), Error> {
         let writer = self.writer().await?;
-        hold(&writer, duty, Some(position)).await?;
+        hold(&writer, leader, Some(position)).await?;
         writer.commit().await?;
         Ok(())
     }
@@ -120,7 +124,7 @@ impl Registry {
     ///
     /// # Errors
     /// Returns an error if the database fails; the lease then expires.
-    pub async fn lease_release(&self, duty: &Duty) -> Result<(), Error> {
+    pub async fn leader_release(&self, leader: &LeaderLease) -> Result<(), Error> {
         let writer = self.writer().await?;
         writer
             .execute_raw(Statement::from_sql_and_values(
@@ -128,9 +132,9 @@ impl Registry {
                 "UPDATE leases SET until = $1 WHERE name = $2 AND owner = $3 AND fencing = $4",
                 [
                     DateTime::UNIX_EPOCH.into(),
-                    duty.name.into(),
-                    duty.owner.as_str().into(),
-                    duty.fencing.into(),
+                    leader.name.into(),
+                    leader.owner.as_str().into(),
+                    leader.fencing.into(),
                 ],
             ))
             .await?;
@@ -143,7 +147,7 @@ impl Registry {
     ///
     /// # Errors
     /// Returns an error if the database fails.
-    pub async fn lease_list(&self) -> Result<(Vec<Model>, DateTime<Utc>), Error> {
+    pub async fn leader_list(&self) -> Result<(Vec<Model>, DateTime<Utc>), Error> {
         let reader = self.reader().await?;
         let all = lease::Entity::find().all(&reader).await?;
         Ok((all, clock(&reader).await?))
@@ -156,7 +160,7 @@ impl Registry {
 /// Returns `Conflict::LeaseLost` if another process holds it now.
 pub(super) async fn hold(
     writer: &DatabaseTransaction,
-    duty: &Duty,
+    leader: &LeaderLease,
     position: Option<i64>,
 ) -> Result<i64, Error> {
     let at = clock(writer).await?;
@@ -169,9 +173,9 @@ pub(super) async fn hold(
                 (at + LASTS).into(),
                 at.into(),
                 position.into(),
-                duty.name.into(),
-                duty.owner.as_str().into(),
-                duty.fencing.into(),
+                leader.name.into(),
+                leader.owner.as_str().into(),
+                leader.fencing.into(),
             ],
         ))
         .await?
@@ -197,8 +201,8 @@ pub(super) async fn clock(
     if connection.get_database_backend() != DbBackend::Postgres {
         return Ok(now());
     }
-    let asked = Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp() AS at");
-    match connection.query_one_raw(asked).await? {
+    let response = Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp() AS at");
+    match connection.query_one_raw(response).await? {
         Some(row) => row.try_get("", "at"),
         None => Ok(now()),
     }

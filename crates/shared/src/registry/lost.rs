@@ -40,7 +40,7 @@ impl Trust {
 
     /// Whether to repeat work because its connection was dead; older connections are suspect from
     /// then on. For work that changes nothing before its last statement succeeds.
-    pub(super) fn again<T>(&self, first: &Result<T, DbErr>) -> bool {
+    pub(super) fn should_retry<T>(&self, first: &Result<T, DbErr>) -> bool {
         let is_lost = first.as_ref().is_err_and(is_lost);
         if is_lost {
             tracing::debug!("a database connection was dead; retrying on another one");
@@ -127,8 +127,8 @@ mod tests {
         assert!(!trust.covers(TRUSTED));
         trust.lose();
         assert!(!trust.covers(Duration::from_secs(1)));
-        let begun = Instant::now();
-        while begun.elapsed() < Duration::from_micros(10) {}
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_micros(10) {}
         assert!(trust.covers(Duration::ZERO));
     }
 }

@@ -30,7 +30,7 @@ impl Registry {
     /// Returns an error if the database is unreachable or a migration fails; on PostgreSQL the
     /// migrations are atomic.
     pub async fn migrate(&self) -> Result<usize, Error> {
-        self.reach().await?;
+        self.try_connect().await?;
         match &self.inner.target {
             DatabaseTarget::Postgres { .. } => {
                 let transaction = self.writer().await?;
@@ -75,7 +75,7 @@ impl Registry {
     /// # Errors
     /// Returns an error if the database cannot be reached.
     pub async fn migration_states(&self) -> Result<Vec<MigrationState>, Error> {
-        self.reach().await?;
+        self.try_connect().await?;
         let transaction = self.writer().await?;
         let applied = applied(&transaction).await?;
         transaction.commit().await?;

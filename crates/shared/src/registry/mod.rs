@@ -8,6 +8,7 @@
 pub mod actors;
 pub mod audit;
 pub mod changes;
+mod claim;
 mod connect;
 pub mod connections;
 pub mod drift;
@@ -17,20 +18,19 @@ mod hand_over;
 pub mod idempotency;
 pub mod installation;
 pub mod jobs;
-pub mod keeper;
 pub mod keys;
+pub mod lease_renewer;
 pub mod leases;
 mod lost;
 pub mod migrate;
 pub mod onboarding;
 pub mod operations;
 pub mod outbox;
-mod reach;
+mod ping;
 mod reader;
 mod repair;
 pub mod status;
 mod steps;
-mod take;
 pub mod versions;
 
 use std::sync::Arc;
@@ -179,11 +179,11 @@ impl Registry {
             // Writers wait for their turn, for as long as their pool allows.
             return Ok(self.inner.write.begin_with_options(options).await?);
         }
-        let mut begun = self.begin(options).await;
-        if self.inner.trust.again(&begun) {
-            begun = self.begin(options).await;
+        let mut started = self.begin(options).await;
+        if self.inner.trust.should_retry(&started) {
+            started = self.begin(options).await;
         }
-        Ok(begun?)
+        Ok(started?)
     }
 
     /// Starts a transaction on PostgreSQL. If this fails, nothing was changed.
@@ -212,11 +212,11 @@ impl Registry {
             let executor = DatabaseExecutor::Connection(&self.inner.read);
             return Ok(Reader::new(executor, &self.inner.trust));
         }
-        let mut begun = self.begin_read().await;
-        if self.inner.trust.again(&begun) {
-            begun = self.begin_read().await;
+        let mut started = self.begin_read().await;
+        if self.inner.trust.should_retry(&started) {
+            started = self.begin_read().await;
         }
-        let executor = DatabaseExecutor::OwnedTransaction(begun?);
+        let executor = DatabaseExecutor::OwnedTransaction(started?);
         Ok(Reader::new(executor, &self.inner.trust))
     }
 

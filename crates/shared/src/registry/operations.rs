@@ -19,7 +19,7 @@ use super::entities::operation_step;
 use super::leases::{clock, ends_in};
 use super::status::{OperationKind, OperationStatus, StepStatus};
 use super::{Conflict, Error, Registry, now};
-use crate::http::{actor, request_id};
+use crate::http::{caller_context, request_id};
 
 /// Proof that this process may act for an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct NewOperation<'a> {
 
 impl<'a> NewOperation<'a> {
     /// An operation that `owner` starts at once.
-    pub fn begun(
+    pub fn started(
         kind: OperationKind,
         connection_id: Uuid,
         request: &'a str,
@@ -222,7 +222,7 @@ impl Registry {
     ) -> Result<Lease, Error> {
         let at = now();
         let lasts = self.inner.lease;
-        let actor = actor::current();
+        let actor = caller_context::current();
         let until = match new.owner {
             Some(_) => Some(clock(writer).await? + lasts),
             None => None,

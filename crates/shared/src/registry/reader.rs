@@ -28,8 +28,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether to repeat a read: possible unless it must be consistent with earlier reads.
-    fn again<T>(&self, first: &Result<T, DbErr>) -> bool {
-        matches!(self.executor, DatabaseExecutor::Connection(_)) && self.trust.again(first)
+    fn should_retry<T>(&self, first: &Result<T, DbErr>) -> bool {
+        matches!(self.executor, DatabaseExecutor::Connection(_)) && self.trust.should_retry(first)
     }
 }
 
@@ -41,7 +41,7 @@ impl ConnectionTrait for Reader<'_> {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let first = within(self.executor.execute_raw(statement.clone())).await;
-        if self.again(&first) {
+        if self.should_retry(&first) {
             return within(self.executor.execute_raw(statement)).await;
         }
         first
@@ -49,7 +49,7 @@ impl ConnectionTrait for Reader<'_> {
 
     async fn execute_unprepared(&self, statement: &str) -> Result<ExecResult, DbErr> {
         let first = within(self.executor.execute_unprepared(statement)).await;
-        if self.again(&first) {
+        if self.should_retry(&first) {
             return within(self.executor.execute_unprepared(statement)).await;
         }
         first
@@ -57,7 +57,7 @@ impl ConnectionTrait for Reader<'_> {
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let first = within(self.executor.query_one_raw(statement.clone())).await;
-        if self.again(&first) {
+        if self.should_retry(&first) {
             return within(self.executor.query_one_raw(statement)).await;
         }
         first
@@ -65,7 +65,7 @@ impl ConnectionTrait for Reader<'_> {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let first = within(self.executor.query_all_raw(statement.clone())).await;
-        if self.again(&first) {
+        if self.should_retry(&first) {
             return within(self.executor.query_all_raw(statement)).await;
         }
         first
@@ -78,7 +78,7 @@ pub(super) async fn within<T>(
 ) -> Result<T, DbErr> {
     let answered = tokio::time::timeout(PATIENCE, statement).await;
     answered.unwrap_or_else(|_| {
-        let said = format!("no response within {} s", PATIENCE.as_secs());
-        Err(DbErr::Conn(RuntimeErr::Internal(said)))
+        let message = format!("no response within {} s", PATIENCE.as_secs());
+        Err(DbErr::Conn(RuntimeErr::Internal(message)))
     })
 }

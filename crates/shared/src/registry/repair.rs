@@ -14,7 +14,7 @@ use super::versions::{self, NewVersion};
 use super::{Error, Registry, audit, now, outbox};
 
 impl Registry {
-    /// Completes a repair or a rollback. `told` creates the event from the new version's number.
+    /// Completes a repair or a rollback. `event_of` creates the event from the new version's number.
     /// Returns that number and the sync's operation.
     ///
     /// # Errors
@@ -27,7 +27,7 @@ impl Registry {
         source_catalog_id: Option<Uuid>,
         version: &NewVersion<'_>,
         sync_request: Option<&SyncRequest>,
-        told: &(dyn Fn(i32) -> Event + Sync),
+        event_of: &(dyn Fn(i32) -> Event + Sync),
     ) -> Result<(i32, Option<Uuid>), Error> {
         let writer = self.writer().await?;
         assert_held(&writer, lease).await?;
@@ -47,7 +47,7 @@ impl Registry {
             ),
             None => None,
         };
-        let event = told(number);
+        let event = event_of(number);
         outbox::append(&writer, Some(lease.connection_id), &event).await?;
         let change = audit::Change {
             action: event.name(),
@@ -92,7 +92,7 @@ impl Registry {
                 .await?;
         }
         let text = serde_json::to_string(&merged).map_err(document)?;
-        let mut new = NewOperation::begun(OperationKind::Sync, connection_id, &text, "");
+        let mut new = NewOperation::started(OperationKind::Sync, connection_id, &text, "");
         new.owner = None;
         Ok(self.operation_insert(writer, new).await?.operation_id)
     }

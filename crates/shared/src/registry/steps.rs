@@ -99,12 +99,12 @@ impl Registry {
             .filter(operation_step::Column::Status.eq(StepStatus::Intended))
             .exec(&writer)
             .await?;
-        let told = operation_step::Entity::find()
+        let found = operation_step::Entity::find()
             .filter(operation_step::Column::OperationId.eq(lease.operation_id))
             .filter(operation_step::Column::Status.is_in([StepStatus::Failed, StepStatus::Undone]))
             .one(&writer)
             .await?;
-        if told.is_none() {
+        if found.is_none() {
             // It failed between two steps, or before the first.
             let at = now();
             operation_step::Entity::insert(operation_step::ActiveModel {

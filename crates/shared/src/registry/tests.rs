@@ -50,17 +50,20 @@ const VERSION: NewVersion<'static> = NewVersion {
     document: r#"{"streams":[]}"#,
 };
 
-fn begun(new: &NewConnection) -> NewOperation<'_> {
-    NewOperation::begun(OperationKind::Onboard, new.id, "{}", "me")
+fn started(new: &NewConnection) -> NewOperation<'_> {
+    NewOperation::started(OperationKind::Onboard, new.id, "{}", "me")
 }
 
 fn heal(connection: Uuid, owner: &str) -> NewOperation<'_> {
-    NewOperation::begun(OperationKind::Heal, connection, "{}", owner)
+    NewOperation::started(OperationKind::Heal, connection, "{}", owner)
 }
 
 async fn active(registry: &Registry, name: &str) -> Uuid {
     let new = new_connection(name);
-    let lease = registry.onboarding_begin(&new, begun(&new)).await.unwrap();
+    let lease = registry
+        .onboarding_begin(&new, started(&new))
+        .await
+        .unwrap();
     let row = registry.connection_get(new.id).await.unwrap().unwrap();
     let made = Made {
         source_id: Uuid::new_v4(),
@@ -104,12 +107,12 @@ async fn a_name_is_unique() {
     let f = fixture().await;
     let (first, second) = (new_connection("a"), new_connection("a"));
     f.registry
-        .onboarding_begin(&first, begun(&first))
+        .onboarding_begin(&first, started(&first))
         .await
         .unwrap();
     let error = f
         .registry
-        .onboarding_begin(&second, begun(&second))
+        .onboarding_begin(&second, started(&second))
         .await
         .unwrap_err();
     assert!(
@@ -158,18 +161,18 @@ async fn a_lease_that_changed_hands_writes_nothing() {
         .unwrap();
     assert!(
         f.registry
-            .operation_take(&[OperationKind::Heal], "other")
+            .operation_claim(&[OperationKind::Heal], "other")
             .await
             .unwrap()
             .is_none()
     );
     f.registry
-        .operation_hand_back(&old, chrono::TimeDelta::seconds(-1))
+        .operation_release(&old, chrono::TimeDelta::seconds(-1))
         .await
         .unwrap();
     let (_, new) = f
         .registry
-        .operation_take(&[OperationKind::Heal], "other")
+        .operation_claim(&[OperationKind::Heal], "other")
         .await
         .unwrap()
         .unwrap();
@@ -259,7 +262,7 @@ async fn fifty_writers_all_succeed() {
         let registry = f.registry.clone();
         tokio::spawn(async move {
             let new = new_connection(&format!("c{n}"));
-            registry.onboarding_begin(&new, begun(&new)).await
+            registry.onboarding_begin(&new, started(&new)).await
         })
     }))
     .await;

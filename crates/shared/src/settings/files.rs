@@ -143,13 +143,13 @@ mod tests {
                 Some("SECRET_KEY"),
             ),
         ] {
-            let said = wrong(name, text);
-            assert!(!said.contains("PLANT"), "{said}");
+            let message = wrong(name, text);
+            assert!(!message.contains("PLANT"), "{message}");
             let place = match variable {
                 Some(variable) => format!("{name}, line {line}, {variable}: "),
                 None => format!("{name}, line {line}: "),
             };
-            assert!(said.contains(&place), "{place} is not in {said}");
+            assert!(message.contains(&place), "{place} is not in {message}");
         }
     }
 

@@ -309,8 +309,8 @@ impl Reader<'_> {
                 self.fault(
                     variables::AIRBYTE_CONFIG_API_URL,
                     format!(
-                        "is required: it cannot be derived from {variable}={given}, which \
-                             does not end in /api/public/v1"
+                        "is required: it cannot be derived from {variable}={given}, which does \
+                         not end in /api/public/v1"
                     ),
                 );
                 embedded_urls

@@ -68,7 +68,10 @@ async fn a_policy_is_shown_as_it_was_stated() {
         "{problem}"
     );
     let message = problem["errors"][0]["message"].as_str().unwrap();
-    assert!(message.starts_with("\"then\" is a duplicate member"), "{problem}");
+    assert!(
+        message.starts_with("\"then\" is a duplicate member"),
+        "{problem}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

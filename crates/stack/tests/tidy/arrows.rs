@@ -46,6 +46,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("stack", STACK),
     ("aam", AAM),
     ("test_support", AAM),
+    ("benches", AAM),
 ];
 
 const SERVICE: &[&str] = &[

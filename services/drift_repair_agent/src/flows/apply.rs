@@ -7,7 +7,10 @@ use shared::registry::operations::{Ending, Lease};
 use shared::registry::status::OperationKind;
 use uuid::Uuid;
 
-use super::{Error, change, hold, idle, observe, plan, repairable, still_at, switched_on, take};
+use super::{
+    Error, change, check_active, check_no_running_job, check_version, claim, observe, plan,
+    repairable, run_operation,
+};
 use crate::state::State;
 
 /// The requested catalog.
@@ -24,28 +27,28 @@ pub(crate) const WRITTEN: &str = "{}";
 
 pub(crate) async fn run(state: State, request: Request) -> Result<ApplyAnswer, Error> {
     let target = repairable(&state, request.connection_id).await?;
-    switched_on(&target)?;
+    check_active(&target)?;
     // Reject a malformed catalog before waiting for anything.
     let catalog =
         CatalogRequest::parse(&request.catalog).map_err(|faults| plan::invalid(&faults))?;
-    let lease = take(&state, OperationKind::Heal, target.row.id, WRITTEN).await?;
-    hold(
+    let lease = claim(&state, OperationKind::Heal, target.row.id, WRITTEN).await?;
+    run_operation(
         &state,
         &lease,
-        Box::pin(steps(&state, &lease, &request, &catalog)),
+        Box::pin(run_steps(&state, &lease, &request, &catalog)),
     )
     .await
 }
 
-async fn steps(
+async fn run_steps(
     state: &State,
     lease: &Lease,
     request: &Request,
     catalog: &CatalogRequest,
 ) -> Result<ApplyAnswer, Error> {
     let mut target = repairable(state, request.connection_id).await?;
-    still_at(&target, request.expected_version)?;
-    idle(state, &target, "apply the catalog").await?;
+    check_version(&target, request.expected_version)?;
+    check_no_running_job(state, &target, "apply the catalog").await?;
     let read = state.airbyte.connection_read(target.connection_id).await?;
     let version = observe::version(state, &target).await?;
     let current = observe::record_outside_change(state, lease, &mut target, version, &read).await?;
@@ -81,7 +84,7 @@ async fn steps(
         follow_up: None,
         purpose: change::Purpose::Repair,
     };
-    let changed = change::put(state, lease, &target, &read, next).await?;
+    let changed = change::apply(state, lease, &target, &read, next).await?;
     Ok(answer(
         changed.version,
         "Catalog updated and versioned successfully",

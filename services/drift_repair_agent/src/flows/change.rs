@@ -14,7 +14,7 @@ use shared::airbyte::types::ConnectionRead;
 use shared::destination_streams::{Naming, refuse_taken};
 use shared::http::problem::chain;
 use shared::operation::steps::{heal, rollback};
-use shared::operation::{Acted, Run, Step};
+use shared::operation::{Step, StepOutput, StepRunner};
 use shared::registry::operations::Lease;
 use shared::registry::status::{ConnectionStatus, StepStatus};
 use shared::registry::versions::{NewVersion, Origin};
@@ -142,7 +142,7 @@ async fn refuse_taken_tables(
 }
 
 /// Applies `next`.
-pub(crate) async fn put(
+pub(crate) async fn apply(
     state: &State,
     lease: &Lease,
     target: &Repairable,
@@ -158,12 +158,12 @@ pub(crate) async fn put(
         base_version: target.row.current_version,
         follow_up: next.follow_up,
         activate: is_paused(target)
-            || (next.source_catalog_id.is_some() && switched_off_by_drift(before, target)),
+            || (next.source_catalog_id.is_some() && deactivated_by_drift(before, target)),
         purpose: next.purpose,
     };
     let written = serde_json::to_string(&intent)
         .map_err(|error| shared::registry::Error::Document(error.to_string()))?;
-    let run = Run {
+    let run = StepRunner {
         registry: &state.registry,
         lease,
     };
@@ -174,12 +174,13 @@ pub(crate) async fn put(
             .await?;
         let put = update(state, target.connection_id, next.catalog, &intent).await;
         let Err(error) = put else {
-            return Ok(Acted::plain(()));
+            return Ok(StepOutput::new(()));
         };
-        tracing::warn!(connection.id = %target.row.id, error = %chain(&error), "failed to apply \
-                                                                                the new catalog; \
-                                                                                restoring the old \
-                                                                                one");
+        tracing::warn!(
+            connection.id = %target.row.id,
+            error = %chain(&error),
+            "failed to apply the new catalog; restoring the old one"
+        );
         undo(state, lease, target, &intent).await?;
         Err(error)
     };
@@ -194,7 +195,7 @@ pub(crate) fn is_paused(target: &Repairable) -> bool {
 }
 
 /// Whether drift deactivated the connection; what AAM or a person deactivated stays inactive.
-pub(crate) fn switched_off_by_drift(read: &ConnectionRead, target: &Repairable) -> bool {
+pub(crate) fn deactivated_by_drift(read: &ConnectionRead, target: &Repairable) -> bool {
     read.status == "inactive"
         && read.breaking_change
         && target.row.status != ConnectionStatus::Inactive
@@ -249,11 +250,11 @@ pub(crate) async fn commit(
         fingerprint: &next.fingerprint(),
         document: &intent.next,
     };
-    let run = Run {
+    let run = StepRunner {
         registry: &state.registry,
         lease,
     };
-    let told = |number| intent.purpose.event(intent.base_version, number);
+    let event = |number| intent.purpose.event(intent.base_version, number);
     let write = async {
         state
             .registry
@@ -263,14 +264,17 @@ pub(crate) async fn commit(
                 intent.next_source_catalog_id,
                 &version,
                 follow_up.as_ref(),
-                &told,
+                &event,
             )
             .await
             .map_err(Error::from)
     };
     let (version, sync_operation) = run.commit(intent.purpose.steps().1, write).await?;
-    tracing::info!(connection.id = %lease.connection_id, version, "catalog version {version} is \
-                                                                   active");
+    tracing::info!(
+        connection.id = %lease.connection_id,
+        version,
+        "catalog version {version} is active"
+    );
     Ok(Changed {
         version,
         sync_operation,
@@ -312,9 +316,11 @@ pub(crate) async fn undo(
             Ok(())
         }
         Err(error) => {
-            tracing::error!(connection.id = %target.row.id, %error, "failed to restore the old \
-                                                                     catalog; Airbyte may have \
-                                                                     either catalog");
+            tracing::error!(
+                connection.id = %target.row.id,
+                %error,
+                "failed to restore the old catalog; Airbyte may have either catalog"
+            );
             let event = Event::ConnectionFailed {
                 reason: UNCERTAIN.to_owned(),
             };

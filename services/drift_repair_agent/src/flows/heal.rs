@@ -12,7 +12,8 @@ use shared::registry::status::OperationKind;
 
 use super::observe::Offer;
 use super::{
-    Error, Repairable, change, hold, observe, repairable, running_job, standing, switched_on, take,
+    Error, Repairable, change, check_active, claim, observe, pending_drift, repairable,
+    run_operation, running_job,
 };
 use crate::state::State;
 
@@ -29,29 +30,29 @@ const NO_MAPPERS: &str = "Airbyte rejected the mapper that keeps a renamed colum
 /// A heal that a caller requested.
 pub(crate) async fn request(state: State, request: HealRequest) -> Result<HealAnswer, Error> {
     let target = repairable(&state, request.connection_id).await?;
-    switched_on(&target)?;
+    check_active(&target)?;
     let written = serde_json::to_string(&request)
         .map_err(|error| shared::registry::Error::Document(error.to_string()))?;
-    let lease = take(&state, OperationKind::Heal, target.row.id, &written).await?;
-    perform(&state, &lease, &request, PATIENCE).await
+    let lease = claim(&state, OperationKind::Heal, target.row.id, &written).await?;
+    execute(&state, &lease, &request, PATIENCE).await
 }
 
 /// Heals under a lease and ends its operation, unless a job runs for longer than `patience`.
-pub(crate) async fn perform(
+pub(crate) async fn execute(
     state: &State,
     lease: &Lease,
     request: &HealRequest,
     patience: Duration,
 ) -> Result<HealAnswer, Error> {
-    hold(
+    run_operation(
         state,
         lease,
-        Box::pin(steps(state, lease, request, patience)),
+        Box::pin(run_steps(state, lease, request, patience)),
     )
     .await
 }
 
-async fn steps(
+async fn run_steps(
     state: &State,
     lease: &Lease,
     request: &HealRequest,
@@ -105,18 +106,20 @@ async fn steps(
         .filter(|change| !decisions.defer.contains(&change.id))
         .collect();
     if !pausing.is_empty() {
-        standing::pause(state, lease, &target, &pausing, &mut answer).await?;
-        record(state, &answer, plan.clone().briefly(&decided, &applied)).await?;
-        answer.plan = Some(plan.briefly(&decided, &applied));
+        pending_drift::pause(state, lease, &target, &pausing, &mut answer).await?;
+        record(
+            state,
+            &answer,
+            plan.clone().without_catalogs(&decided, &applied),
+        )
+        .await?;
+        answer.plan = Some(plan.without_catalogs(&decided, &applied));
         return Ok(answer);
     }
     let is_changed = applied.catalog.configured_fingerprint() != current.configured_fingerprint();
     if is_changed {
         if wait_for_jobs(state, &target, patience).await?.is_some() {
-            state
-                .registry
-                .operation_hand_back(lease, LOOK_AGAIN)
-                .await?;
+            state.registry.operation_release(lease, LOOK_AGAIN).await?;
             answer.outcome = HealOutcome::Waiting;
             answer.new_version = None;
             answer.plan = Some(plan);
@@ -125,7 +128,7 @@ async fn steps(
         // In the meantime a job may have moved the state, and a user may have changed the
         // connection.
         let before = state.airbyte.connection_read(target.connection_id).await?;
-        let first = put(state, lease, &target, &before, &offer, &applied, &decisions).await;
+        let first = apply_plan(state, lease, &target, &before, &offer, &applied, &decisions).await;
         let changed = match first {
             Err(error) if refuses_mappers(&error) && offer.capabilities.mappers => {
                 // Renamed columns get their new name at the destination, with the refresh that this
@@ -136,7 +139,7 @@ async fn steps(
                 let catalog = &offer.catalog;
                 applied = plan::apply(&current, catalog, &plan, &decided, &offer.capabilities);
                 answer.notes.push(NO_MAPPERS.to_owned());
-                put(state, lease, &target, &before, &offer, &applied, &decisions).await?
+                apply_plan(state, lease, &target, &before, &offer, &applied, &decisions).await?
             }
             changed => changed?,
         };
@@ -144,8 +147,8 @@ async fn steps(
         answer.new_version = Some(changed.version);
         answer.sync_operation_id = changed.sync_operation;
     } else {
-        let catalog_id = standing::accepted_catalog(&offer, &applied, &decisions);
-        standing::acknowledge(state, lease, &target, &read, catalog_id).await?;
+        let catalog_id = pending_drift::accepted_catalog(&offer, &applied, &decisions);
+        pending_drift::acknowledge(state, lease, &target, &read, catalog_id).await?;
         if !answer.pending.is_empty() {
             answer.outcome = HealOutcome::Proposed;
         }
@@ -154,8 +157,8 @@ async fn steps(
             .operation_finish(lease, Ending::succeeded(None))
             .await?;
     }
-    answer.notes.extend(standing::warnings(&applied));
-    let plan = plan.briefly(&decided, &applied);
+    answer.notes.extend(pending_drift::warnings(&applied));
+    let plan = plan.without_catalogs(&decided, &applied);
     if !plan.is_empty() {
         record(state, &answer, plan.clone()).await?;
     }
@@ -187,7 +190,7 @@ pub(crate) fn decided(plan: &Plan, decisions: &Decisions) -> Result<Decided, Err
 }
 
 /// Applies the plan's catalog.
-async fn put(
+async fn apply_plan(
     state: &State,
     lease: &Lease,
     target: &Repairable,
@@ -196,23 +199,23 @@ async fn put(
     applied: &Applied,
     decisions: &Decisions,
 ) -> Result<change::Changed, Error> {
-    let catalog_id = standing::accepted_catalog(offer, applied, decisions);
+    let catalog_id = pending_drift::accepted_catalog(offer, applied, decisions);
     let next = change::Next {
         catalog: &applied.catalog,
         source_catalog_id: catalog_id,
         follow_up: Some(applied.refresh.clone()),
         purpose: change::Purpose::Repair,
     };
-    change::put(state, lease, target, before, next).await
+    change::apply(state, lease, target, before, next).await
 }
 
 /// Whether Airbyte rejected a catalog because of its mappers.
 fn refuses_mappers(error: &Error) -> bool {
     match error {
         Error::Airbyte(error) => match &error.kind {
-            ErrorKind::Rejected { problem, said, .. } => {
-                problem.contains("mapper") || said.contains("mapper")
-            }
+            ErrorKind::Rejected {
+                problem, message, ..
+            } => problem.contains("mapper") || message.contains("mapper"),
             _ => false,
         },
         _ => false,
@@ -224,16 +227,20 @@ async fn wait_for_jobs(
     target: &Repairable,
     patience: Duration,
 ) -> Result<Option<String>, Error> {
-    let begun = tokio::time::Instant::now();
-    let mut told = false;
+    let started = tokio::time::Instant::now();
+    let mut is_logged = false;
     loop {
         match running_job(state, target.connection_id).await? {
             None => return Ok(None),
-            Some(job) if begun.elapsed() >= patience => return Ok(Some(job)),
+            Some(job) if started.elapsed() >= patience => return Ok(Some(job)),
             Some(job) => {
-                if !told {
-                    tracing::info!(connection.id = %target.row.id, job.id = %job, "waiting for job {job} to end");
-                    told = true;
+                if !is_logged {
+                    tracing::info!(
+                        connection.id = %target.row.id,
+                        job.id = %job,
+                        "waiting for job {job} to end"
+                    );
+                    is_logged = true;
                 }
                 tokio::time::sleep(POLL).await;
             }

@@ -4,10 +4,10 @@ pub(crate) mod apply;
 mod change;
 pub(crate) mod heal;
 mod observe;
+mod pending_drift;
 pub(crate) mod plan;
 mod recover;
 pub(crate) mod rollback;
-mod standing;
 pub(crate) mod worker;
 
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use contracts::ErrorCode;
 pub(crate) use shared::flow::Error;
 use shared::http::problem::chain;
 use shared::registry::entities::connection;
-use shared::registry::keeper::LeaseKeeper;
+use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::{Ending, Lease, NewOperation};
 use shared::registry::status::{ConnectionStatus, OperationKind};
 use shared::registry::{self, Conflict};
@@ -66,20 +66,20 @@ pub(crate) async fn repairable(state: &State, id: Uuid) -> Result<Repairable, Er
 }
 
 /// Claims the connection for a repair; waits a while for another one to end.
-pub(crate) async fn take(
+pub(crate) async fn claim(
     state: &State,
     kind: OperationKind,
     connection: Uuid,
     request: &str,
 ) -> Result<Lease, Error> {
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     loop {
-        let new = NewOperation::begun(kind, connection, request, &state.owner);
+        let new = NewOperation::started(kind, connection, request, &state.owner);
         let begin = state.registry.operation_begin(new);
         match begin.await {
             Ok(lease) => return Ok(lease),
             Err(registry::Error::Conflict(Conflict::OperationInProgress))
-                if begun.elapsed() < PATIENCE =>
+                if started.elapsed() < PATIENCE =>
             {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -101,7 +101,7 @@ pub(crate) async fn running_job(
 }
 
 /// Rejects a connection that a user deactivated.
-pub(crate) fn switched_on(target: &Repairable) -> Result<(), Error> {
+pub(crate) fn check_active(target: &Repairable) -> Result<(), Error> {
     if target.row.status == ConnectionStatus::Inactive && !change::is_paused(target) {
         return Err(Error::refused(
             ErrorCode::ConnectionNotReady,
@@ -112,7 +112,7 @@ pub(crate) fn switched_on(target: &Repairable) -> Result<(), Error> {
 }
 
 /// Rejects a connection whose version is not the one that the caller saw.
-pub(crate) fn still_at(target: &Repairable, expected: Option<i32>) -> Result<(), Error> {
+pub(crate) fn check_version(target: &Repairable, expected: Option<i32>) -> Result<(), Error> {
     let current = target.row.current_version;
     match expected.filter(|expected| *expected != current) {
         None => Ok(()),
@@ -124,7 +124,11 @@ pub(crate) fn still_at(target: &Repairable, expected: Option<i32>) -> Result<(),
 }
 
 /// Rejects a connection with a running job; `then` is what the caller can do later.
-pub(crate) async fn idle(state: &State, target: &Repairable, then: &str) -> Result<(), Error> {
+pub(crate) async fn check_no_running_job(
+    state: &State,
+    target: &Repairable,
+    then: &str,
+) -> Result<(), Error> {
     match running_job(state, target.connection_id).await? {
         None => Ok(()),
         Some(job) => Err(Error::refused(
@@ -136,12 +140,12 @@ pub(crate) async fn idle(state: &State, target: &Repairable, then: &str) -> Resu
 
 /// Runs an operation's steps while renewing its lease, and ends it if they fail. Boxed: they are
 /// the largest futures.
-pub(crate) async fn hold<T>(
+pub(crate) async fn run_operation<T>(
     state: &State,
     lease: &Lease,
     steps: Pin<Box<dyn Future<Output = Result<T, Error>> + Send + '_>>,
 ) -> Result<T, Error> {
-    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
+    let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
     let result = steps.await;
     drop(keeper);
     if let Err(error) = &result {
@@ -164,17 +168,20 @@ async fn end_failed(state: &State, lease: &Lease, error: &Error) {
     };
     if goes_on {
         // If that fails too, the lease expires.
-        let back = state.registry.operation_hand_back(lease, heal::LOOK_AGAIN);
+        let back = state.registry.operation_release(lease, heal::LOOK_AGAIN);
         if let Err(error) = back.await {
-            tracing::debug!(operation.id = %lease.operation_id, %error, "failed to release an \
-                                                                         operation");
+            tracing::debug!(
+                operation.id = %lease.operation_id,
+                %error,
+                "failed to release an operation"
+            );
         }
         return;
     }
-    let said = chain(error);
+    let message = chain(error);
     let ended = state
         .registry
-        .operation_finish(lease, Ending::failed(&said));
+        .operation_finish(lease, Ending::failed(&message));
     if let Err(error) = ended.await {
         tracing::warn!(operation.id = %lease.operation_id, %error, "failed to end an operation");
     }

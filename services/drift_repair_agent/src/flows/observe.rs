@@ -50,8 +50,8 @@ pub(crate) async fn offer(state: &State, target: &Repairable) -> Result<Offer, E
         .discover(target.source_id)
         .await
         .map_err(|error| match error.kind {
-            ErrorKind::Connector { ref said, .. } => {
-                Error::refused(ErrorCode::DiscoverFailed, said.clone())
+            ErrorKind::Connector { ref message, .. } => {
+                Error::refused(ErrorCode::DiscoverFailed, message.clone())
             }
             _ => error.into(),
         })?;
@@ -76,8 +76,8 @@ pub(crate) async fn destination_kind(
     state: &State,
     target: &Repairable,
 ) -> Result<DestinationKind, Error> {
-    let asked = (state.airbyte).actor_get(ActorKind::Destination, target.destination_id);
-    Ok(asked.await?.destination_kind())
+    let response = (state.airbyte).actor_get(ActorKind::Destination, target.destination_id);
+    Ok(response.await?.destination_kind())
 }
 
 /// The policy that applies to the connection's drift.

@@ -5,7 +5,7 @@ use catalog::plan::{self, Capabilities};
 use contracts::{ErrorCode, FieldError, PlanAnswer, PlanRequest};
 
 use super::observe::Offer;
-use super::{Error, heal, observe, repairable, standing};
+use super::{Error, heal, observe, pending_drift, repairable};
 use crate::domain::configured;
 use crate::state::State;
 
@@ -46,8 +46,8 @@ pub(crate) async fn run(state: State, request: PlanRequest) -> Result<PlanAnswer
         version: target.row.current_version,
         plan_hash: plan.plan_hash.clone(),
         text: plan.to_text(),
-        warnings: standing::warnings(&applied),
-        plan: plan.wholly(&decided, &applied),
+        warnings: pending_drift::warnings(&applied),
+        plan: plan.with_outcome(&decided, &applied),
     })
 }
 

@@ -28,9 +28,9 @@ pub(crate) async fn repair(
     let steps = state.registry.step_list(operation.id).await?;
     let intended = steps
         .iter()
-        .rfind(|begun| {
+        .rfind(|started| {
             // Only a restored catalog certainly left nothing behind.
-            begun.step == step::UPDATE_CONNECTION.name && begun.status != StepStatus::Undone
+            started.step == step::UPDATE_CONNECTION.name && started.status != StepStatus::Undone
         })
         .and_then(|step| step.intent.as_deref());
     let Some(intended) = intended else {
@@ -46,10 +46,10 @@ pub(crate) async fn repair(
         return Ok(());
     }
     change::undo(state, lease, &target, &intent).await?;
-    let said = "the process that repaired it stopped; the old catalog was restored";
+    let message = "the process that repaired it stopped; the old catalog was restored";
     state
         .registry
-        .operation_finish(lease, Ending::failed(said))
+        .operation_finish(lease, Ending::failed(message))
         .await?;
     Ok(())
 }
@@ -71,20 +71,24 @@ async fn untouched(
     let is_heal = operation.kind == OperationKind::Heal && operation.request != apply::WRITTEN;
     let too_old = now() - operation.created_at > WAIT_MAX;
     if !is_heal || too_old {
-        let said = if is_heal {
+        let message = if is_heal {
             "a job ran for more than 30 minutes; heal it again"
         } else {
             "the process stopped before it changed the catalog"
         };
         state
             .registry
-            .operation_finish(lease, Ending::failed(said))
+            .operation_finish(lease, Ending::failed(message))
             .await?;
         return Ok(());
     }
     let request: HealRequest = serde_json::from_str(&operation.request)
         .map_err(|error| shared::registry::Error::Document(error.to_string()))?;
-    let answer = heal::perform(state, lease, &request, Duration::ZERO).await?;
-    tracing::info!(connection.id = %operation.connection_id, outcome = answer.outcome.as_str(), "resumed a heal");
+    let answer = heal::execute(state, lease, &request, Duration::ZERO).await?;
+    tracing::info!(
+        connection.id = %operation.connection_id,
+        outcome = answer.outcome.as_str(),
+        "resumed a heal"
+    );
     Ok(())
 }

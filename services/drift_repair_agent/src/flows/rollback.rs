@@ -6,32 +6,40 @@ use shared::registry;
 use shared::registry::operations::{Ending, Lease};
 use shared::registry::status::OperationKind;
 
-use super::{Error, change, hold, idle, observe, repairable, still_at, switched_on, take};
+use super::{
+    Error, change, check_active, check_no_running_job, check_version, claim, observe, repairable,
+    run_operation,
+};
 use crate::state::State;
 
 /// What a rollback does not restore.
-const STATE_STAYS: &str = "The catalog is restored, the sync state is not: incremental streams continue from where they \
-     are";
+const STATE_STAYS: &str = "The catalog is restored, the sync state is not: incremental streams \
+                           continue from where they are";
 
 pub(crate) async fn run(state: State, request: RollbackRequest) -> Result<RollbackAnswer, Error> {
     let target = repairable(&state, request.connection_id).await?;
-    switched_on(&target)?;
+    check_active(&target)?;
     // Report a missing version before waiting for anything.
     version(&state, &request).await?;
     let written = serde_json::to_string(&request)
         .map_err(|error| registry::Error::Document(error.to_string()))?;
-    let lease = take(&state, OperationKind::Rollback, target.row.id, &written).await?;
-    hold(&state, &lease, Box::pin(steps(&state, &lease, &request))).await
+    let lease = claim(&state, OperationKind::Rollback, target.row.id, &written).await?;
+    run_operation(
+        &state,
+        &lease,
+        Box::pin(run_steps(&state, &lease, &request)),
+    )
+    .await
 }
 
-async fn steps(
+async fn run_steps(
     state: &State,
     lease: &Lease,
     request: &RollbackRequest,
 ) -> Result<RollbackAnswer, Error> {
     let mut target = repairable(state, request.connection_id).await?;
-    still_at(&target, request.expected_version)?;
-    idle(state, &target, "roll back").await?;
+    check_version(&target, request.expected_version)?;
+    check_no_running_job(state, &target, "roll back").await?;
     let read = state.airbyte.connection_read(target.connection_id).await?;
     let current = observe::version(state, &target).await?;
     let current = observe::record_outside_change(state, lease, &mut target, current, &read).await?;
@@ -58,7 +66,7 @@ async fn steps(
         follow_up: None,
         purpose: change::Purpose::Rollback(request.version),
     };
-    let changed = change::put(state, lease, &target, &read, next).await?;
+    let changed = change::apply(state, lease, &target, &read, next).await?;
     answer.new_version = changed.version;
     answer.message = format!(
         "The catalog of version {} is now current as version {}. {STATE_STAYS}",

@@ -27,14 +27,18 @@ pub(crate) async fn run(state: State) {
 
 async fn turn(state: &State) -> Result<(), Error> {
     let kinds = [OperationKind::Heal, OperationKind::Rollback];
-    while let Some((operation, lease)) = state.registry.operation_take(&kinds, &state.owner).await?
+    while let Some((operation, lease)) =
+        state.registry.operation_claim(&kinds, &state.owner).await?
     {
         let repair = Box::pin(recover::repair(state, &operation, &lease));
         let repaired = on_behalf(&operation, repair).await;
         if let Err(error) = repaired {
             // The lease expires, and the repair is then resumed.
-            tracing::warn!(operation.id = %operation.id, error = %chain(&error), "failed to \
-                                                                                  resume a repair");
+            tracing::warn!(
+                operation.id = %operation.id,
+                error = %chain(&error),
+                "failed to resume a repair"
+            );
             return Ok(());
         }
     }

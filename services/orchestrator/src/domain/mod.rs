@@ -1,8 +1,8 @@
 //! Pure rules: no actix, no database, no network, no clock.
 
 pub(crate) mod ingestion;
-pub(crate) mod mark;
 mod members;
+pub(crate) mod ownership_tag;
 pub(crate) mod polling;
 pub(crate) mod request;
 pub(crate) mod schedule;

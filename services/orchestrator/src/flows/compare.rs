@@ -77,9 +77,9 @@ async fn destination_kind(state: &State, row: &connection::Model) -> Destination
     if row.airbyte_instance != state.airbyte.instance() {
         return DestinationKind::default();
     }
-    let asked = state.airbyte.actor_get(ActorKind::Destination, id);
-    let asked = tokio::time::timeout(PATIENCE, asked).await;
-    match asked {
+    let response = state.airbyte.actor_get(ActorKind::Destination, id);
+    let response = tokio::time::timeout(PATIENCE, response).await;
+    match response {
         Ok(Ok(destination)) => destination.destination_kind(),
         Ok(Err(error)) => {
             tracing::info!(%error, "comparing versions without knowing the destination's kind");

@@ -7,15 +7,15 @@ use contracts::ErrorCode;
 use serde::{Deserialize, Serialize};
 use shared::http::problem::chain;
 use shared::operation::steps::delete as step;
-use shared::operation::{Acted, Run};
+use shared::operation::{StepOutput, StepRunner};
 use shared::registry;
 use shared::registry::entities::{connection, operation};
-use shared::registry::keeper::LeaseKeeper;
+use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::{Lease, NewOperation};
 use shared::registry::status::{ConnectionStatus, OperationKind};
 use uuid::Uuid;
 
-use super::marked::Marked;
+use super::owned_objects::OwnedObjects;
 use super::{Error, sync};
 use crate::domain::view;
 use crate::state::State;
@@ -29,7 +29,7 @@ pub(crate) enum Deleted {
     /// It is deleted.
     Now,
     /// The deletion continues in the background as this operation.
-    Begun(Uuid),
+    InProgress(Uuid),
 }
 
 /// The connection's previous state, restored if Airbyte rejects the deletion.
@@ -52,8 +52,7 @@ pub(crate) async fn run(
         return Err(Error::refused(
             ErrorCode::ConnectionBusy,
             format!(
-                "connection {id} is still being onboarded; delete it when the onboarding has \
-                     ended"
+                "connection {id} is still being onboarded; delete it when the onboarding has ended"
             ),
         ));
     }
@@ -62,7 +61,7 @@ pub(crate) async fn run(
         .operation_open(id, OperationKind::Delete)
         .await?;
     if let Some(open) = open {
-        return Ok(Deleted::Begun(open.id));
+        return Ok(Deleted::InProgress(open.id));
     }
     let before = Before {
         status: row.status,
@@ -70,22 +69,22 @@ pub(crate) async fn run(
     };
     let request = serde_json::to_string(&before)
         .map_err(|error| registry::Error::Document(error.to_string()))?;
-    let mut new = NewOperation::begun(OperationKind::Delete, id, &request, &state.owner);
+    let mut new = NewOperation::started(OperationKind::Delete, id, &request, &state.owner);
     new.workspace_id = row.workspace_id;
     let shown = view::connection(&row, state.airbyte.instance());
     let shown = serde_json::to_value(shown).unwrap_or_default();
     let lease = state.registry.deletion_begin(new, revision, shown).await?;
     let operation = lease.operation_id;
-    let flow = finish(state.clone(), row, lease, before);
+    let flow = complete(state.clone(), row, lease, before);
     if answer_early {
         state.runtime.spawn(async move {
             let _ = flow.await;
         });
-        return Ok(Deleted::Begun(operation));
+        return Ok(Deleted::InProgress(operation));
     }
     match flow.await {
         Ok(()) => Ok(Deleted::Now),
-        Err(error) if error.is_transient() => Ok(Deleted::Begun(operation)),
+        Err(error) if error.is_transient() => Ok(Deleted::InProgress(operation)),
         Err(error) => Err(error),
     }
 }
@@ -99,24 +98,26 @@ pub(crate) async fn recover(
     let row = state.connection(lease.connection_id).await?;
     let before = serde_json::from_str(&operation.request)
         .map_err(|error| registry::Error::Document(error.to_string()))?;
-    finish(state.clone(), row, lease.clone(), before).await
+    complete(state.clone(), row, lease.clone(), before).await
 }
 
-async fn finish(
+async fn complete(
     state: State,
     row: connection::Model,
     lease: Lease,
     before: Before,
 ) -> Result<(), Error> {
-    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
-    let deleted = steps(&state, &row, &lease).await;
+    let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
+    let deleted = run_steps(&state, &row, &lease).await;
     drop(keeper);
     match &deleted {
         Ok(()) => tracing::info!(connection.id = %row.id, "deleted `{}`", row.name),
         Err(error) if error.is_transient() => {
-            tracing::warn!(connection.id = %row.id, error = %chain(error), "deletion will \
-                                                                            continue when Airbyte \
-                                                                            responds again");
+            tracing::warn!(
+                connection.id = %row.id,
+                error = %chain(error),
+                "deletion will continue when Airbyte responds again"
+            );
         }
         Err(error) => {
             let reason = before.status_reason.as_deref();
@@ -129,8 +130,8 @@ async fn finish(
     deleted
 }
 
-async fn steps(state: &State, row: &connection::Model, lease: &Lease) -> Result<(), Error> {
-    let run = Run {
+async fn run_steps(state: &State, row: &connection::Model, lease: &Lease) -> Result<(), Error> {
+    let run = StepRunner {
         registry: &state.registry,
         lease,
     };
@@ -140,7 +141,7 @@ async fn steps(state: &State, row: &connection::Model, lease: &Lease) -> Result<
             .await?;
         run.step(step::DELETE_CONNECTION, &intent, async {
             state.airbyte.connection_delete(connection).await?;
-            Ok(Acted::plain(()))
+            Ok(StepOutput::new(()))
         })
         .await?;
     }
@@ -163,23 +164,23 @@ async fn steps(state: &State, row: &connection::Model, lease: &Lease) -> Result<
 
 /// Cancels the running job and waits until it has stopped, because its last records are still being
 /// written.
-async fn cancel(state: &State, connection: Uuid) -> Result<Acted<()>, Error> {
-    let begun = tokio::time::Instant::now();
-    let mut told = false;
+async fn cancel(state: &State, connection: Uuid) -> Result<StepOutput<()>, Error> {
+    let started = tokio::time::Instant::now();
+    let mut is_canceled = false;
     loop {
         let newest = match state.airbyte.job_list_newest(connection, 1).await {
             Ok(newest) => newest,
             // The connection is already gone.
-            Err(error) if error.is_not_found() => return Ok(Acted::plain(())),
+            Err(error) if error.is_not_found() => return Ok(StepOutput::new(())),
             Err(error) => return Err(error.into()),
         };
         let Some(job) = newest.into_iter().find(|job| !sync::is_final(job)) else {
-            return Ok(Acted::plain(()));
+            return Ok(StepOutput::new(()));
         };
-        if !told {
+        if !is_canceled {
             state.airbyte.job_cancel(&job.job_id).await?;
-            told = true;
-        } else if begun.elapsed() > CANCELLING {
+            is_canceled = true;
+        } else if started.elapsed() > CANCELLING {
             return Err(Error::refused(
                 ErrorCode::JobRunning,
                 format!(
@@ -193,17 +194,17 @@ async fn cancel(state: &State, connection: Uuid) -> Result<Acted<()>, Error> {
     }
 }
 
-async fn delete_source(state: &State, row: &connection::Model) -> Result<Acted<()>, Error> {
+async fn delete_source(state: &State, row: &connection::Model) -> Result<StepOutput<()>, Error> {
     let Some(workspace) = row.workspace_id else {
-        return Ok(Acted::plain(()));
+        return Ok(StepOutput::new(()));
     };
     // The connection is gone by now; also delete what a failed onboarding left behind.
-    let left = Marked {
+    let left = OwnedObjects {
         workspace,
         connection: row.id,
         name: &row.name,
         keep: None,
     };
     left.remove(state).await?;
-    Ok(Acted::plain(()))
+    Ok(StepOutput::new(()))
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Error;
 use super::prepare::Prepared;
-use crate::domain::mark;
+use crate::domain::ownership_tag;
 use crate::state::State;
 
 /// What a source offers, with the requested streams selected.
@@ -31,8 +31,8 @@ pub(crate) async fn offer(
         .discover(source_id)
         .await
         .map_err(|error| match error.kind {
-            ErrorKind::Connector { ref said, .. } => {
-                Error::refused(ErrorCode::DiscoverFailed, said.clone())
+            ErrorKind::Connector { ref message, .. } => {
+                Error::refused(ErrorCode::DiscoverFailed, message.clone())
             }
             _ => error.into(),
         })?;
@@ -47,7 +47,7 @@ pub(crate) async fn offer(
         .airbyte
         .stream_list(source_id, prepared.destination_id)
         .await
-        .map_err(|error| gone(error, "destination_id"))?;
+        .map_err(|error| deleted_meanwhile(error, "destination_id"))?;
     let modes = destination_modes(&streams);
     let selected = catalog::select::select(&catalog, request.streams.as_deref(), &modes).map_err(
         |faults| {
@@ -70,7 +70,7 @@ pub(crate) async fn offer(
 
 /// Converts a "not found" from Airbyte: an object that the onboarding needs may have been deleted
 /// there since it was looked up.
-pub(crate) fn gone(error: airbyte::Error, field: &str) -> Error {
+pub(crate) fn deleted_meanwhile(error: airbyte::Error, field: &str) -> Error {
     if error.is_not_found() {
         let message = "was deleted from Airbyte in the meantime";
         return Error::field(ErrorCode::Invalid, field, message);
@@ -112,6 +112,6 @@ pub(crate) async fn refuse_conflicts(
             && mine_since.is_none_or(|mine| age(other) < mine)
     });
     refuse_taken(&mine, others, |other| {
-        mark::without(state.installation, &other.name)
+        ownership_tag::without(state.installation, &other.name)
     })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::http::problem::chain;
-use shared::registry::events::{EventFilter, Told};
+use shared::registry::events::{EventFilter, EventRecord};
 use shared::registry::{self, Registry};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
@@ -22,47 +22,47 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Source of events for listeners.
 #[derive(Debug, Clone)]
 pub(crate) struct Feed {
-    events: broadcast::Sender<Arc<Told>>,
-    news: watch::Sender<()>,
+    events: broadcast::Sender<Arc<EventRecord>>,
+    signal: watch::Sender<()>,
 }
 
 impl Feed {
     pub(crate) fn new() -> Self {
         Self {
             events: broadcast::Sender::new(BUFFER),
-            news: watch::Sender::new(()),
+            signal: watch::Sender::new(()),
         }
     }
 
     /// Signals that there are newly sequenced events.
-    pub(crate) fn poke(&self) {
-        self.news.send_replace(());
+    pub(crate) fn notify(&self) {
+        self.signal.send_replace(());
     }
 
     /// Subscribes to these signals.
-    pub(crate) fn news(&self) -> watch::Receiver<()> {
-        self.news.subscribe()
+    pub(crate) fn subscribe(&self) -> watch::Receiver<()> {
+        self.signal.subscribe()
     }
 
     /// Reads events for the listeners until the process stops.
     pub(crate) async fn run(self, registry: Registry, stopping: CancellationToken) {
-        let mut news = self.news();
+        let mut signal = self.subscribe();
         let mut position = None;
         loop {
             if self.events.receiver_count() == 0 {
                 position = None;
-            } else if let Err(error) = self.tell(&registry, &mut position).await {
+            } else if let Err(error) = self.publish(&registry, &mut position).await {
                 tracing::warn!(error = %chain(&error), "failed to read events; will retry");
             }
             tokio::select! {
                 () = stopping.cancelled() => return,
                 () = tokio::time::sleep(POLL) => {}
-                _ = news.changed() => {}
+                _ = signal.changed() => {}
             }
         }
     }
 
-    async fn tell(
+    async fn publish(
         &self,
         registry: &Registry,
         position: &mut Option<i64>,
@@ -117,17 +117,17 @@ impl Feed {
 
 /// The next item for a listener.
 #[derive(Debug)]
-pub(crate) enum Heard {
+pub(crate) enum FeedItem {
     /// An event.
-    Event(Arc<Told>),
+    Event(Arc<EventRecord>),
     /// No event occurred, but the connection is alive.
-    Nothing,
+    Heartbeat,
 }
 
 /// One listener.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    events: broadcast::Receiver<Arc<Told>>,
+    events: broadcast::Receiver<Arc<EventRecord>>,
     registry: Registry,
     stopping: CancellationToken,
     filter: EventFilter,
@@ -135,17 +135,17 @@ pub(crate) struct Listener {
     last: i64,
     /// Whether the table has events that were missed.
     behind: bool,
-    waiting: VecDeque<Arc<Told>>,
+    waiting: VecDeque<Arc<EventRecord>>,
     heartbeat: tokio::time::Interval,
 }
 
 impl Listener {
     /// Returns the next item; `None` if the process stops or the table cannot be read. The client
     /// resumes after the last event it received.
-    pub(crate) async fn next(&mut self) -> Option<Heard> {
+    pub(crate) async fn next(&mut self) -> Option<FeedItem> {
         loop {
             if let Some(event) = self.waiting.pop_front() {
-                return Some(Heard::Event(event));
+                return Some(FeedItem::Event(event));
             }
             if self.behind {
                 let caught_up = tokio::select! {
@@ -158,8 +158,10 @@ impl Listener {
                         (self.last, self.behind) = (last, behind);
                     }
                     Err(error) => {
-                        tracing::warn!(error = %chain(&error), "dropping a listener: cannot read \
-                                                                events");
+                        tracing::warn!(
+                            error = %chain(&error),
+                            "dropping a listener: cannot read events"
+                        );
                         return None;
                     }
                 }
@@ -167,14 +169,14 @@ impl Listener {
             }
             tokio::select! {
                 () = self.stopping.cancelled() => return None,
-                _ = self.heartbeat.tick() => return Some(Heard::Nothing),
-                heard = self.events.recv() => match heard {
+                _ = self.heartbeat.tick() => return Some(FeedItem::Heartbeat),
+                item = self.events.recv() => match item {
                     Ok(event) if event.sequence <= self.last => {}
                     Ok(event) if event.sequence == self.last + 1 => {
                         self.last = event.sequence;
-                        if self.filter.takes(&event) {
+                        if self.filter.matches(&event) {
                             self.heartbeat.reset();
-                            return Some(Heard::Event(event));
+                            return Some(FeedItem::Event(event));
                         }
                     }
                     Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => self.behind = true,
@@ -190,7 +192,7 @@ async fn catch_up(
     registry: &Registry,
     after: i64,
     filter: &EventFilter,
-) -> Result<(Vec<Told>, i64, bool), registry::Error> {
+) -> Result<(Vec<EventRecord>, i64, bool), registry::Error> {
     // Read first: a page that is not full contains everything up to here.
     let newest = registry.event_range().await?.newest;
     let page = registry.event_page(after, filter, PAGE).await?;
@@ -226,7 +228,7 @@ mod tests {
             schedule: "{}".to_owned(),
             request_hash: String::new(),
         };
-        let operation = NewOperation::begun(OperationKind::Onboard, new.id, "{}", "me");
+        let operation = NewOperation::started(OperationKind::Onboard, new.id, "{}", "me");
         let lease = registry.onboarding_begin(&new, operation).await.unwrap();
         let failed = registry.onboarding_fail(&lease, "it was refused", None);
         failed.await.unwrap();
@@ -245,13 +247,13 @@ mod tests {
         // It has queried the table, which was empty.
         listener.behind = false;
         fail_an_onboarding(&registry).await;
-        let duty = registry.lease_take(RELAY, "me").await.unwrap().unwrap();
-        assert_eq!(registry.event_sequence(&duty).await.unwrap(), 1);
-        feed.tell(&registry, &mut None).await.unwrap();
-        let heard = tokio::time::timeout(Duration::from_secs(5), listener.next()).await;
-        match heard.unwrap().unwrap() {
-            Heard::Event(event) => assert_eq!(event.kind, "connection.failed"),
-            Heard::Nothing => panic!("only a heartbeat"),
+        let leader = registry.leader_acquire(RELAY, "me").await.unwrap().unwrap();
+        assert_eq!(registry.event_sequence(&leader).await.unwrap(), 1);
+        feed.publish(&registry, &mut None).await.unwrap();
+        let item = tokio::time::timeout(Duration::from_secs(5), listener.next()).await;
+        match item.unwrap().unwrap() {
+            FeedItem::Event(event) => assert_eq!(event.kind, "connection.failed"),
+            FeedItem::Heartbeat => panic!("only a heartbeat"),
         }
     }
 }

@@ -10,11 +10,11 @@ use shared::airbyte::types::Actor;
 use shared::registry::now;
 use uuid::Uuid;
 
-use super::onboard::{self, Begins, Onboarded, Shared};
+use super::onboard::{self, InitialStatus, Onboarded, Shared};
 use super::update::{self, Updated};
 use super::{Error, actors};
 use crate::domain::ingestion::{self, desired, from_connection, to_connection};
-use crate::domain::{mark, view};
+use crate::domain::{ownership_tag, view};
 use crate::state::State;
 
 /// Creates an ingestion; with `answer_early` returns as soon as the operation has started.
@@ -36,7 +36,7 @@ pub(crate) async fn create(
         return Err(Error::field(ErrorCode::Invalid, sink_field, message));
     }
     let name = new.name.unwrap_or_else(|| {
-        let unmarked = |name| mark::without(state.installation, name);
+        let unmarked = |name| ownership_tag::without(state.installation, name);
         format!("{} to {}", unmarked(&source.name), unmarked(&sink.name))
     });
     let request = OnboardRequest {
@@ -56,14 +56,14 @@ pub(crate) async fn create(
     let shared = Shared {
         source,
         destination_id: sink_id,
-        begins: match new.status.map(desired) {
-            Some(DesiredStatus::Inactive) => Begins::Inactive,
-            Some(DesiredStatus::Active) | None => Begins::Active,
+        initial_status: match new.status.map(desired) {
+            Some(DesiredStatus::Inactive) => InitialStatus::Inactive,
+            Some(DesiredStatus::Active) | None => InitialStatus::Active,
         },
     };
     onboard::run(state, request, Some(shared), answer_early)
         .await
-        .map_err(|error| in_their_words(error, sink_field))
+        .map_err(|error| with_ingestion_fields(error, sink_field))
 }
 
 /// Finds a datasource or sink that a request names.
@@ -98,11 +98,11 @@ pub(crate) async fn patch(
     }
     update::run(state, id, patch, revision)
         .await
-        .map_err(|error| in_their_words(error, "destinationId"))
+        .map_err(|error| with_ingestion_fields(error, "destinationId"))
 }
 
 /// Renames the fields of a connection's error to those of the ingestion API.
-fn in_their_words(mut error: Error, sink_field: &str) -> Error {
+fn with_ingestion_fields(mut error: Error, sink_field: &str) -> Error {
     if let Error::Refused { detail, fields, .. } = &mut error
         && !fields.is_empty()
     {
@@ -112,7 +112,7 @@ fn in_their_words(mut error: Error, sink_field: &str) -> Error {
                 other => ingestion::field(other),
             };
         }
-        *detail = shared::flow::in_words(fields);
+        *detail = shared::flow::join_field_errors(fields);
     }
     error
 }

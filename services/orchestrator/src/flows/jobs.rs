@@ -55,8 +55,11 @@ pub(crate) async fn cancel(state: State, id: String) -> Result<job::Model, Error
             state.registry.audit_note(change).await?;
             match state.airbyte.job_cancel(&id).await {
                 Ok(_) => {
-                    tracing::info!(connection.id = %row.connection_id, job.id = %id, "canceled \
-                                                                                      job {id}")
+                    tracing::info!(
+                        connection.id = %row.connection_id,
+                        job.id = %id,
+                        "canceled job {id}"
+                    )
                 }
                 // It ended in the meantime.
                 Err(error) if matches!(error.kind, ErrorKind::Conflict { .. }) => {}
@@ -95,7 +98,7 @@ pub(crate) async fn logs(state: &State, id: &str) -> Result<String, Error> {
     state.own_connection(row.connection_id).await?;
     let mut reader = LogReader::new(state.clone(), id.to_owned());
     let attempts = state.airbyte.job_logs(id).await?;
-    Ok(reader.news(&attempts))
+    Ok(reader.new_lines(&attempts))
 }
 
 /// Reads a growing log.
@@ -103,7 +106,7 @@ pub(crate) struct LogReader {
     state: State,
     id: String,
     /// Number of lines of each attempt that were returned.
-    told: Vec<usize>,
+    returned: Vec<usize>,
     is_done: bool,
     is_first: bool,
 }
@@ -113,7 +116,7 @@ impl LogReader {
         Self {
             state,
             id,
-            told: Vec::new(),
+            returned: Vec::new(),
             is_done: false,
             is_first: true,
         }
@@ -133,13 +136,13 @@ impl LogReader {
             }
             self.is_first = false;
             match self.read().await {
-                Ok(news) if news.is_empty() => failures = 0,
-                Ok(news) => return Some(news),
+                Ok(lines) if lines.is_empty() => failures = 0,
+                Ok(lines) => return Some(lines),
                 Err(_) if failures < FAILURES => failures += 1,
                 Err(error) => {
                     self.is_done = true;
-                    let said = chain(&error);
-                    return Some(format!("== cannot read the log any longer: {said} ==\n"));
+                    let message = chain(&error);
+                    return Some(format!("== cannot read the log any longer: {message} ==\n"));
                 }
             }
         }
@@ -151,22 +154,22 @@ impl LogReader {
         let has_ended = get(&self.state, &self.id).await?.status.is_final();
         let attempts = self.state.airbyte.job_logs(&self.id).await?;
         self.is_done = has_ended;
-        Ok(self.news(&attempts))
+        Ok(self.new_lines(&attempts))
     }
 
-    fn news(&mut self, attempts: &[AttemptLog]) -> String {
+    fn new_lines(&mut self, attempts: &[AttemptLog]) -> String {
         let mut text = String::new();
         for (place, attempt) in attempts.iter().enumerate() {
-            if place == self.told.len() {
-                self.told.push(0);
+            if place == self.returned.len() {
+                self.returned.push(0);
                 text.push_str(&format!("== attempt {} ==\n", attempt.number + 1));
             }
-            let told = self.told[place].min(attempt.lines.len());
-            for line in &attempt.lines[told..] {
+            let returned = self.returned[place].min(attempt.lines.len());
+            for line in &attempt.lines[returned..] {
                 text.push_str(line.trim_end());
                 text.push('\n');
             }
-            self.told[place] = attempt.lines.len();
+            self.returned[place] = attempt.lines.len();
         }
         text
     }

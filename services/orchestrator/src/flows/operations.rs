@@ -7,7 +7,7 @@ use shared::registry::operations::Lease;
 use shared::registry::status::OperationKind;
 use shared::registry::{self, Conflict};
 
-use super::{Error, actors, delete, onboard, settle, sync, update};
+use super::{Error, actors, delete, late_creates, onboard, sync, update};
 use crate::state::State;
 
 /// The kinds that the orchestrator resumes; the drift-repair agent has the others.
@@ -26,13 +26,18 @@ const RETRY: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
 pub(super) async fn turn(state: &State) -> Result<(), Error> {
     // Each at most once per turn: one that cannot proceed must not block the others.
     let mut seen = std::collections::HashSet::new();
-    while let Some((operation, lease)) = state.registry.operation_take(KINDS, &state.owner).await? {
+    while let Some((operation, lease)) = state.registry.operation_claim(KINDS, &state.owner).await?
+    {
         let going_on = Box::pin(go_on(state, &operation, &lease));
         let gone_on = on_behalf(&operation, going_on).await;
         if let Err(error) = gone_on {
-            tracing::warn!(operation.id = %operation.id, connection.id = %lease.connection_id, error = %chain(&error), "failed to \
-                                                                                                                        resume operation; will retry");
-            let back = state.registry.operation_hand_back(&lease, RETRY).await;
+            tracing::warn!(
+                operation.id = %operation.id,
+                connection.id = %lease.connection_id,
+                error = %chain(&error),
+                "failed to resume operation; will retry"
+            );
+            let back = state.registry.operation_release(&lease, RETRY).await;
             // It has ended anyway, or another process holds it by now.
             if !matches!(
                 back,
@@ -45,7 +50,7 @@ pub(super) async fn turn(state: &State) -> Result<(), Error> {
             break;
         }
     }
-    settle::turn(state).await
+    late_creates::turn(state).await
 }
 
 async fn go_on(state: &State, operation: &operation::Model, lease: &Lease) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use shared::registry::status::OperationStatus;
 use uuid::Uuid;
 
 use super::Error;
-use crate::domain::mark;
+use crate::domain::ownership_tag;
 use crate::state::State;
 
 const PAGE: u64 = 500;
@@ -27,7 +27,7 @@ pub(crate) async fn list(state: &State, older_than: i64) -> Result<Vec<Orphan>, 
         let (airbyte, installation) = (&state.airbyte, state.installation);
         let is_old =
             |created: Option<i64>| created.is_some_and(|created| created <= created_before);
-        let is_marked = |name: &str| mark::connection(installation, name).is_some();
+        let is_marked = |name: &str| ownership_tag::connection(installation, name).is_some();
         let candidates = |listed: Vec<Actor>| -> Vec<Actor> {
             let old = listed.into_iter();
             old.filter(|actor| is_marked(&actor.name) && is_old(actor.created_at))
@@ -43,7 +43,8 @@ pub(crate) async fn list(state: &State, older_than: i64) -> Result<Vec<Orphan>, 
         // Read after Airbyte, so that the registry knows everything started in the meantime.
         let owned = Owned::read(state).await?;
         let is_free = |name: &str| {
-            mark::connection(installation, name).is_some_and(|tail| !owned.busy.contains(tail))
+            ownership_tag::connection(installation, name)
+                .is_some_and(|tail| !owned.busy.contains(tail))
         };
         let mut gone: HashSet<Uuid> = HashSet::new();
         let connection_orphan = |connection: &Connection| Orphan {
@@ -144,7 +145,7 @@ impl Owned {
         }
         for row in state.registry.actor_rows(state.airbyte.instance()).await? {
             if let Some(airbyte_id) = row.airbyte_id {
-                owned.actors.insert(airbyte_id, mark::tail(row.id));
+                owned.actors.insert(airbyte_id, ownership_tag::tail(row.id));
             }
         }
         let open = [
@@ -153,14 +154,16 @@ impl Owned {
             OperationStatus::Settling,
         ];
         for operation in state.registry.operation_list_in(&open).await? {
-            owned.busy.insert(mark::tail(operation.connection_id));
+            owned
+                .busy
+                .insert(ownership_tag::tail(operation.connection_id));
         }
         Ok(owned)
     }
 
     /// Whether a row owns it. A row that only records its use has a different id from its tag's.
     fn has(&self, installation: Uuid, actor: &Actor) -> bool {
-        let tail = mark::connection(installation, &actor.name);
+        let tail = ownership_tag::connection(installation, &actor.name);
         self.used.contains(&actor.id)
             || self.actors.get(&actor.id).map(String::as_str) == tail && tail.is_some()
     }

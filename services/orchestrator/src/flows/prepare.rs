@@ -139,8 +139,8 @@ async fn workspace(
         return Ok(id);
     }
     if let Some(destination) = destination {
-        let asked = (state.airbyte).actor_get(ActorKind::Destination, destination);
-        return match asked.await {
+        let response = (state.airbyte).actor_get(ActorKind::Destination, destination);
+        return match response.await {
             Ok(found) => Ok(found.workspace_id),
             Err(error) if error.is_not_found() => Err(no_destination(destination)),
             Err(error) => Err(error.into()),
@@ -278,7 +278,10 @@ fn validate(specification: &Value, configuration: &Value) -> Result<(), Error> {
         Ok(validator) => validator,
         Err(error) => {
             // Some connectors publish schemas that validators reject; Airbyte decides then.
-            tracing::warn!(error = %error.masked(), "the connector's specification is not a usable JSON schema");
+            tracing::warn!(
+                error = %error.masked(),
+                "the connector's specification is not a usable JSON schema"
+            );
             return Ok(());
         }
     };

@@ -9,9 +9,9 @@ use shared::flow::Error;
 use shared::http::problem::chain;
 use shared::redis::EventStream;
 use shared::registry::events::EventFilter;
-use shared::registry::leases::{Duty, REDIS};
+use shared::registry::leases::{LeaderLease, REDIS};
 
-use super::duty;
+use super::leader;
 use crate::state::State;
 
 const BATCH: u64 = 200;
@@ -24,12 +24,12 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 pub(crate) async fn run(state: State, url: SecretString) {
     let stopping = state.runtime.stopping().clone();
     let at_work = state.clone();
-    let work = move |duty| feed(at_work.clone(), url.clone(), duty).boxed();
-    duty::run(&state.registry, REDIS, &state.owner, &stopping, work).await;
+    let work = move |leader| feed(at_work.clone(), url.clone(), leader).boxed();
+    leader::run(&state.registry, REDIS, &state.owner, &stopping, work).await;
 }
 
-async fn feed(state: State, url: SecretString, duty: Duty) -> Result<(), Error> {
-    let mut position = duty.position;
+async fn feed(state: State, url: SecretString, leader: LeaderLease) -> Result<(), Error> {
+    let mut position = leader.position;
     let range = state.registry.event_range().await?;
     if range
         .oldest
@@ -43,7 +43,7 @@ async fn feed(state: State, url: SecretString, duty: Duty) -> Result<(), Error> 
     }
     let mut pause = PAUSE_MIN;
     let mut stream: Option<EventStream> = None;
-    let mut news = state.feed.news();
+    let mut signal = state.feed.subscribe();
     let everything = EventFilter::default();
     loop {
         let events = state
@@ -53,7 +53,7 @@ async fn feed(state: State, url: SecretString, duty: Duty) -> Result<(), Error> 
         let Some(last) = events.last().map(|event| event.sequence) else {
             tokio::select! {
                 () = tokio::time::sleep(POLL) => {}
-                _ = news.changed() => {}
+                _ = signal.changed() => {}
             }
             continue;
         };
@@ -68,15 +68,17 @@ async fn feed(state: State, url: SecretString, duty: Duty) -> Result<(), Error> 
         };
         match appended.await {
             Ok(()) => {
-                state.registry.lease_advance(&duty, last).await?;
+                state.registry.leader_advance(&leader, last).await?;
                 position = last;
                 pause = PAUSE_MIN;
             }
             Err(error) => {
                 stream = None;
-                tracing::warn!(error = %chain(&error), waiting_after = position, "Redis rejects \
-                                                                                  events; they \
-                                                                                  are waiting");
+                tracing::warn!(
+                    error = %chain(&error),
+                    waiting_after = position,
+                    "Redis rejects events; they are waiting"
+                );
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use shared::flow::Error;
 use shared::registry::events::BATCH;
-use shared::registry::leases::{Duty, RELAY};
+use shared::registry::leases::{LeaderLease, RELAY};
 
-use super::duty;
+use super::leader;
 use crate::state::State;
 
 /// Interval between polls for events of other processes; this one signals its own.
@@ -20,18 +20,18 @@ const FORGET_EVERY: Duration = Duration::from_secs(60);
 pub(crate) async fn run(state: State) {
     let stopping = state.runtime.stopping().clone();
     let at_work = state.clone();
-    let work = move |duty| relay(at_work.clone(), duty).boxed();
-    duty::run(&state.registry, RELAY, &state.owner, &stopping, work).await;
+    let work = move |leader| relay(at_work.clone(), leader).boxed();
+    leader::run(&state.registry, RELAY, &state.owner, &stopping, work).await;
 }
 
-async fn relay(state: State, duty: Duty) -> Result<(), Error> {
+async fn relay(state: State, leader: LeaderLease) -> Result<(), Error> {
     let mut forget = tokio::time::interval(FORGET_EVERY);
     loop {
         // Check with a read first: an idle installation writes nothing.
         while state.registry.event_waiting_since().await?.is_some() {
-            let given = state.registry.event_sequence(&duty).await?;
+            let given = state.registry.event_sequence(&leader).await?;
             if given > 0 {
-                state.feed.poke();
+                state.feed.notify();
             }
             if given < BATCH {
                 break;

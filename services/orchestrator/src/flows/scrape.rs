@@ -41,7 +41,7 @@ pub(crate) async fn scrape(state: State) -> String {
 async fn read(state: &State) -> Result<String, registry::Error> {
     let now = registry::now();
     let since = |at: DateTime<Utc>| (now - at).to_std().unwrap_or_default();
-    let (leases, at) = state.registry.lease_list().await?;
+    let (leases, at) = state.registry.leader_list().await?;
     for lease in &leases {
         let age = (at - lease.updated_at).to_std().unwrap_or_default();
         shared::metrics::lease_age(&lease.name, age);

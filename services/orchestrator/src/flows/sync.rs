@@ -8,17 +8,17 @@ use shared::airbyte::types::Job;
 use shared::airbyte::{self, ErrorKind};
 use shared::http::problem::chain;
 use shared::operation::steps::trigger as step;
-use shared::operation::{Acted, Run};
+use shared::operation::{StepOutput, StepRunner};
 use shared::registry::changes::DELETING;
 use shared::registry::entities::{connection, operation};
 use shared::registry::jobs::{JobFacts, StartedBy};
-use shared::registry::keeper::LeaseKeeper;
+use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::{Ending, Lease, NewOperation};
 use shared::registry::status::{ConnectionStatus, JobStatus, OperationKind, OperationStatus};
 use shared::registry::{self, Conflict};
 use uuid::Uuid;
 
-use super::{Error, settle};
+use super::{Error, late_creates};
 use crate::state::State;
 
 /// How long a caller waits for a trigger elsewhere.
@@ -30,25 +30,25 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Starts a sync of the connection, or attaches to the running sync or refresh. Of several callers
 /// one triggers; the others wait for its result.
 pub(crate) async fn start(state: State, id: Uuid) -> Result<SyncTriggered, Error> {
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     loop {
         let row = state.own_connection(id).await?;
         ready(&row)?;
-        let new = NewOperation::begun(OperationKind::Trigger, id, "{}", &state.owner);
+        let new = NewOperation::started(OperationKind::Trigger, id, "{}", &state.owner);
         let lease = match state.registry.operation_begin(new).await {
             Ok(lease) => lease,
             Err(registry::Error::Conflict(Conflict::OperationInProgress)) => {
                 if let Some(job) = triggered_by_another(&state, id).await? {
                     return attach(&state, &row, &job).await;
                 }
-                if begun.elapsed() > PATIENCE {
+                if started.elapsed() > PATIENCE {
                     return Err(registry::Error::Conflict(Conflict::OperationInProgress).into());
                 }
                 continue;
             }
             Err(error) => return Err(error.into()),
         };
-        return perform(&state, &row, &lease, None).await;
+        return execute(&state, &row, &lease, None).await;
     }
 }
 
@@ -61,8 +61,8 @@ async fn triggered_by_another(state: &State, id: Uuid) -> Result<Option<Job>, Er
     let Some(open) = open else {
         return Ok(None);
     };
-    let begun = tokio::time::Instant::now();
-    while begun.elapsed() < PATIENCE {
+    let started = tokio::time::Instant::now();
+    while started.elapsed() < PATIENCE {
         let now = state.registry.operation_get(open.id).await?;
         let Some(now) = now.filter(|operation| operation.status != OperationStatus::Running) else {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -91,9 +91,9 @@ pub(crate) async fn recover(
     let steps = state.registry.step_list(operation.id).await?;
     let highest = steps
         .iter()
-        .find(|begun| begun.step == step::START_JOB.name)
-        .and_then(|begun| begun.intent.as_deref()?.parse().ok());
-    match perform(state, &row, lease, highest).await {
+        .find(|started| started.step == step::START_JOB.name)
+        .and_then(|started| started.intent.as_deref()?.parse().ok());
+    match execute(state, &row, lease, highest).await {
         // It was completed, successfully or not.
         Err(error) if !error.is_transient() => Ok(()),
         other => other.map(|_| ()),
@@ -102,14 +102,14 @@ pub(crate) async fn recover(
 
 /// Runs a trigger's steps; `before` is the newest job before a process that stopped may have
 /// started one.
-async fn perform(
+async fn execute(
     state: &State,
     row: &connection::Model,
     lease: &Lease,
     before: Option<i64>,
 ) -> Result<SyncTriggered, Error> {
-    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
-    let started = steps(state, row, lease, before).await;
+    let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
+    let started = run_steps(state, row, lease, before).await;
     drop(keeper);
     let ended = match &started {
         Ok(started) => {
@@ -133,20 +133,20 @@ async fn perform(
     started
 }
 
-async fn steps(
+async fn run_steps(
     state: &State,
     row: &connection::Model,
     lease: &Lease,
     before: Option<i64>,
 ) -> Result<SyncTriggered, Error> {
-    let run = Run {
+    let run = StepRunner {
         registry: &state.registry,
         lease,
     };
     let airbyte_id = ready(row)?;
     if let Some(before) = before {
         // A sync with a higher number shows whether it was started.
-        let ours = settle::look_for(|| newer_sync(state, airbyte_id, before)).await?;
+        let ours = late_creates::look_for(|| newer_sync(state, airbyte_id, before)).await?;
         if let Some(job) = ours {
             record(state, row.id, &job, Some(StartedBy::Aam)).await?;
             return Ok(triggered(row.id, job));
@@ -163,7 +163,7 @@ async fn steps(
         let id = match &job {
             Triggered::Now(job) | Triggered::Before(job) => job.job_id.clone(),
         };
-        Ok(Acted::made(job, id))
+        Ok(StepOutput::with_reference(job, id))
     };
     let started = run
         .step(step::START_JOB, &highest.to_string(), start)
@@ -239,12 +239,12 @@ async fn trigger(state: &State, connection: Uuid, highest: i64) -> Result<Trigge
                 }
                 tokio::time::sleep(PAUSE).await;
             }
-            ErrorKind::Conflict { problem, said } if problem == "state-conflict" => {
+            ErrorKind::Conflict { problem, message } if problem == "state-conflict" => {
                 return Err(Error::refused(
                     ErrorCode::ConnectionInactive,
                     format!(
-                        "Airbyte does not run it: {said}; drift may have deactivated it, which a \
-                         heal repairs"
+                        "Airbyte does not run it: {message}; drift may have deactivated it, which \
+                         a heal repairs"
                     ),
                 ));
             }
@@ -263,7 +263,7 @@ async fn find_started(
     highest: i64,
     error: airbyte::Error,
 ) -> Result<Triggered, Error> {
-    let ours = settle::look_for(|| newer_sync(state, connection, highest));
+    let ours = late_creates::look_for(|| newer_sync(state, connection, highest));
     Ok(Triggered::Now(ours.await?.ok_or(error)?))
 }
 

@@ -8,17 +8,17 @@ use serde_json::{Map, Value, json};
 use shared::airbyte::ConnectionUpdate;
 use shared::http::problem::chain;
 use shared::operation::steps::update as step;
-use shared::operation::{Acted, Run};
+use shared::operation::{StepOutput, StepRunner};
 use shared::registry::changes::ConnectionChange;
 use shared::registry::entities::{connection, operation};
-use shared::registry::keeper::LeaseKeeper;
+use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::{Ending, Lease, NewOperation};
 use shared::registry::status::{ConnectionStatus, OperationKind, StepStatus};
 use shared::registry::{self, Conflict};
 use uuid::Uuid;
 
 use super::Error;
-use crate::domain::{mark, request};
+use crate::domain::{ownership_tag, request};
 use crate::state::State;
 
 /// A patch in its operation's row.
@@ -34,7 +34,7 @@ pub(crate) enum Updated {
     /// It is applied.
     Now(Box<connection::Model>),
     /// Airbyte may or may not have applied it; it continues in the background as this operation.
-    Begun(Uuid),
+    InProgress(Uuid),
 }
 
 /// Changes a connection that is still at `revision`.
@@ -72,14 +72,14 @@ pub(crate) async fn run(
     };
     let request = serde_json::to_string(&stored)
         .map_err(|error| registry::Error::Document(error.to_string()))?;
-    let new = NewOperation::begun(OperationKind::Update, id, &request, &state.owner);
+    let new = NewOperation::started(OperationKind::Update, id, &request, &state.owner);
     let lease = state.registry.operation_begin_at(new, revision).await?;
-    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
-    let changed = finish(&state, &lease, &stored).await;
+    let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
+    let changed = complete(&state, &lease, &stored).await;
     drop(keeper);
     match changed {
         Ok(()) => Ok(Updated::Now(Box::new(state.connection(id).await?))),
-        Err(error) if error.is_ambiguous() => Ok(Updated::Begun(lease.operation_id)),
+        Err(error) if error.is_ambiguous() => Ok(Updated::InProgress(lease.operation_id)),
         Err(error) => Err(error),
     }
 }
@@ -97,44 +97,45 @@ pub(crate) async fn recover(
         .iter()
         .any(|step| step.step == step::UPDATE_CONNECTION.name && step.status != StepStatus::Failed);
     if begun {
-        return finish(state, lease, &stored).await;
+        return complete(state, lease, &stored).await;
     }
-    let said = "the process stopped before it changed the connection";
+    let message = "the process stopped before it changed the connection";
     state
         .registry
-        .operation_finish(lease, Ending::failed(said))
+        .operation_finish(lease, Ending::failed(message))
         .await?;
     Ok(())
 }
 
 /// Runs the steps and ends the operation, unless the outcome in Airbyte or the registry is unknown:
 /// the change is idempotent, so the worker repeats it.
-async fn finish(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Error> {
-    let changed = steps(state, lease, stored).await;
+async fn complete(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Error> {
+    let changed = run_steps(state, lease, stored).await;
     match &changed {
         Ok(()) => {}
         Err(Error::Registry(error)) if error.is_unavailable() => {}
         Err(error) if error.is_ambiguous() => {}
         Err(error) => {
-            let said = chain(error);
+            let message = chain(error);
             state
                 .registry
-                .operation_finish(lease, Ending::failed(&said))
+                .operation_finish(lease, Ending::failed(&message))
                 .await?;
         }
     }
     changed
 }
 
-async fn steps(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Error> {
-    let run = Run {
+async fn run_steps(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Error> {
+    let run = StepRunner {
         registry: &state.registry,
         lease,
     };
     let row = state.connection(lease.connection_id).await?;
     let patch = &stored.patch;
-    let put = put(state, &row, patch);
-    run.step(step::UPDATE_CONNECTION, "", put).await?;
+    let update_airbyte = update_airbyte(state, &row, patch);
+    run.step(step::UPDATE_CONNECTION, "", update_airbyte)
+        .await?;
     let change = ConnectionChange {
         name: patch.name.clone(),
         schedule: (patch.schedule.as_ref()).and_then(|given| serde_json::to_string(given).ok()),
@@ -171,13 +172,13 @@ async fn steps(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Erro
     }
 }
 
-async fn put(
+async fn update_airbyte(
     state: &State,
     row: &connection::Model,
     patch: &ConnectionPatch,
-) -> Result<Acted<()>, Error> {
+) -> Result<StepOutput<()>, Error> {
     let Some(connection) = row.airbyte_connection_id else {
-        return Ok(Acted::plain(()));
+        return Ok(StepOutput::new(()));
     };
     let schedule = patch.schedule.as_ref().map(schedule::parse).transpose();
     let schedule = schedule.map_err(|faults| Error::fields(ErrorCode::Invalid, faults))?;
@@ -194,7 +195,7 @@ async fn put(
     if update.name.is_some() || update.schedule_type.is_some() || update.status.is_some() {
         state.airbyte.connection_update(&update).await?;
     }
-    Ok(Acted::plain(()))
+    Ok(StepOutput::new(()))
 }
 
 /// A connection with a shared source is identified by the tag in its name, which stays.
@@ -202,7 +203,7 @@ fn in_airbyte(state: &State, row: &connection::Model, name: &str) -> String {
     if row.owns_source {
         return name.to_owned();
     }
-    format!("{name}{}", mark::of(state.installation, row.id))
+    format!("{name}{}", ownership_tag::of(state.installation, row.id))
 }
 
 fn faults(patch: &ConnectionPatch) -> Vec<FieldError> {

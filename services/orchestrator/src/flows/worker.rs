@@ -7,7 +7,7 @@ use shared::http::problem::chain;
 use shared::registry::status::OperationKind;
 
 use super::Error;
-use super::requested::{self, RETRY};
+use super::follow_up_sync::{self, RETRY};
 use crate::state::State;
 
 /// Interval between polls while a sync waits for a job to end.
@@ -41,17 +41,16 @@ async fn turn(state: &State) -> Result<bool, Error> {
     super::operations::turn(state).await?;
     while let Some((operation, lease)) = state
         .registry
-        .operation_take(&[OperationKind::Sync], &state.owner)
+        .operation_claim(&[OperationKind::Sync], &state.owner)
         .await?
     {
-        if let Err(error) = Box::pin(requested::start(state, &operation, &lease)).await {
-            tracing::warn!(connection.id = %lease.connection_id, error = %chain(&error), "failed \
-                                                                                          to \
-                                                                                          start a \
-                                                                                          sync; \
-                                                                                          will \
-                                                                                          retry");
-            state.registry.operation_hand_back(&lease, RETRY).await?;
+        if let Err(error) = Box::pin(follow_up_sync::start(state, &operation, &lease)).await {
+            tracing::warn!(
+                connection.id = %lease.connection_id,
+                error = %chain(&error),
+                "failed to start a sync; will retry"
+            );
+            state.registry.operation_release(&lease, RETRY).await?;
             break;
         }
     }

@@ -48,7 +48,7 @@ pub(crate) async fn onboard(
     let answer_early = conditions::prefers_async(&request);
     let flow = flows::onboard::run(state.get_ref().clone(), body.0, None, answer_early);
     Ok(match state.runtime.run(flow).await? {
-        Onboarded::Begun(operation) => operations::accepted(&state, operation).await?,
+        Onboarded::InProgress(operation) => operations::accepted(&state, operation).await?,
         Onboarded::New(row) => {
             let mut answer = HttpResponse::Created();
             answer.insert_header(("location", format!("/connections/{}", row.id)));
@@ -167,7 +167,7 @@ pub(crate) async fn patch(
     let flow = flows::update::run(state.get_ref().clone(), id, body.0, revision);
     Ok(match state.runtime.run(flow).await? {
         Updated::Now(row) => shown(&state, &row, HttpResponse::Ok()).await?,
-        Updated::Begun(operation) => operations::accepted(&state, operation).await?,
+        Updated::InProgress(operation) => operations::accepted(&state, operation).await?,
     })
 }
 
@@ -199,7 +199,7 @@ pub(crate) async fn delete(
     let flow = flows::delete::run(state.get_ref().clone(), id, revision, answer_early);
     Ok(match state.runtime.run(flow).await? {
         Deleted::Now => HttpResponse::NoContent().finish(),
-        Deleted::Begun(operation) => operations::accepted(&state, operation).await?,
+        Deleted::InProgress(operation) => operations::accepted(&state, operation).await?,
     })
 }
 

@@ -10,7 +10,7 @@ use shared::http::ApiError;
 use shared::registry::events::EventFilter;
 use uuid::Uuid;
 
-use crate::flows::feed::Heard;
+use crate::flows::feed::FeedItem;
 use crate::state::State;
 
 const LIMIT: u64 = 100;
@@ -107,7 +107,7 @@ pub(crate) async fn listen(
         filter,
     );
     let first = stream::once(async { Ok(Bytes::from_static(b"retry: 2000\n\n")) });
-    let told = stream::unfold(listener, async |mut listener| {
+    let items = stream::unfold(listener, async |mut listener| {
         let heard = listener.next().await?;
         Some((Ok::<_, ApiError>(message(heard)), listener))
     });
@@ -118,7 +118,7 @@ pub(crate) async fn listen(
         .insert_header(("x-accel-buffering", "no"))
         // With compression, an event would wait for the next one to fill a block.
         .insert_header(ContentEncoding::Identity)
-        .streaming(first.chain(told)))
+        .streaming(first.chain(items)))
 }
 
 async fn page(
@@ -164,12 +164,12 @@ fn filter(query: &EventQuery) -> Result<EventFilter, ApiError> {
     })
 }
 
-fn message(heard: Heard) -> Bytes {
+fn message(heard: FeedItem) -> Bytes {
     match heard {
-        Heard::Event(event) => Bytes::from(format!(
+        FeedItem::Event(event) => Bytes::from(format!(
             "id: {}\nevent: {}\ndata: {}\n\n",
             event.sequence, event.kind, event.json
         )),
-        Heard::Nothing => Bytes::from_static(b": nothing\n\n"),
+        FeedItem::Heartbeat => Bytes::from_static(b": nothing\n\n"),
     }
 }

@@ -91,8 +91,8 @@ pub(crate) async fn logs(
     state.own_connection(row.connection_id).await?;
     let reader = LogReader::new(state.get_ref().clone(), id.into_inner());
     let lines = stream::unfold(reader, async |mut reader| {
-        let news = reader.next().await?;
-        Some((Ok::<_, ApiError>(Bytes::from(news)), reader))
+        let lines = reader.next().await?;
+        Some((Ok::<_, ApiError>(Bytes::from(lines)), reader))
     });
     Ok(answer
         // With compression, a line would wait for the next ones to fill a block.

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, Responder};
 use chrono::Utc;
 use contracts::{ErrorCode, FieldError, KeyCreated, KeyRequest, KeyView, Problem, Role};
 use secrecy::ExposeSecret as _;
-use shared::http::{ANONYMOUS, API_KEY, ApiError, Body, Sealed};
+use shared::http::{ANONYMOUS, API_KEY, ApiError, Body, SecretResponse};
 use shared::registry::entities::api_key;
 use shared::registry::keys::NewKey;
 use uuid::Uuid;
@@ -45,7 +45,7 @@ pub(crate) async fn create(
         key: key.expose_secret().to_owned(),
         view: view(row),
     };
-    Ok(Sealed(HttpResponse::Created().json(answer)))
+    Ok(SecretResponse(HttpResponse::Created().json(answer)))
 }
 
 async fn check(state: &State, request: KeyRequest) -> Result<NewKey, ApiError> {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use shared::http::ApiError;
 
 use crate::flows;
-use crate::flows::settle::SETTLING;
+use crate::flows::late_creates::SETTLING;
 use crate::state::State;
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

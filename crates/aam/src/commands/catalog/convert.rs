@@ -58,14 +58,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     )
     .with_context(|| file::not_a_catalog(&arguments.file))?;
     outln!("{}", converted.text);
-    for line in told(&converted.lost) {
+    for line in loss_lines(&converted.lost) {
         eprintln!("{line}");
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// One line for each member that was lost for the same reason, with the streams it was lost from.
-fn told(lost: &[Loss]) -> Vec<String> {
+fn loss_lines(lost: &[Loss]) -> Vec<String> {
     let mut kinds: Vec<(&Loss, Vec<String>)> = Vec::new();
     let mut places = std::collections::HashMap::new();
     for loss in lost {

@@ -64,10 +64,10 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> anyhow::Result<ExitC
     let decided = plan.decide(&arguments.chosen.decisions())?;
     let applied = plan::apply(current, new, &plan, &decided, &catalogs.capabilities);
     match format {
-        Format::Json => output::json(&plan.wholly(&decided, &applied))?,
+        Format::Json => output::json(&plan.with_outcome(&decided, &applied))?,
         Format::Table => {
             out!("{}", plan.to_text_in(output::style()));
-            let plan = plan.briefly(&decided, &applied);
+            let plan = plan.without_catalogs(&decided, &applied);
             section("Decided", &plan.summary);
             let words = plan.actions.iter().map(ToString::to_string);
             section("Steps", &words.collect::<Vec<_>>());

@@ -69,11 +69,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         place(&stack.addresses().orchestrator)
     );
 
-    let told = tell(&stack, &source_db).await;
+    let result = run_demo(&stack, &source_db).await;
     // Connections store Airbyte's address, so it must return at the same one.
     let airbyte_port = Url::parse(&stack.addresses().airbyte)?.port_or_known_default();
     stack.stop().await?;
-    let differences = told?;
+    let differences = result?;
     step(
         "Result",
         &format!("after {:.1} s", begun.elapsed().as_secs_f64()),
@@ -146,7 +146,7 @@ fn settings(folder: &Path) -> anyhow::Result<Settings> {
 }
 
 /// Runs the demo and returns the number of cells that differ at the end.
-async fn tell(stack: &Stack, source_db: &Path) -> anyhow::Result<u64> {
+async fn run_demo(stack: &Stack, source_db: &Path) -> anyhow::Result<u64> {
     let client = Client::orchestrator(stack.settings())?;
     let agent = Client::drift_repair(stack.settings())?;
     let warehouse = stack.settings().home.warehouse_db();

@@ -139,7 +139,7 @@ pub(crate) async fn run(
                 }
             }
             let made: Ingestion = client.post("/ingestion", &body).await?;
-            told(format, &made)?;
+            print_summary(format, &made)?;
         }
         Command::List => list(format, client.get("/ingestion").await?)?,
         Command::Status { ingestion } => {
@@ -171,7 +171,7 @@ pub(crate) async fn run(
             let path = format!("/ingestion/{id}");
             let answer: Value = client.call(Method::PATCH, &path, Some(&body)).await?;
             match serde_json::from_value::<Ingestion>(answer.clone()) {
-                Ok(changed) => told(format, &changed)?,
+                Ok(changed) => print_summary(format, &changed)?,
                 // Airbyte is unreachable; the operation continues.
                 Err(_) => {
                     let operation: OperationView = serde_json::from_value(answer)?;
@@ -188,7 +188,7 @@ pub(crate) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-fn told(format: Format, ingestion: &Ingestion) -> anyhow::Result<()> {
+fn print_summary(format: Format, ingestion: &Ingestion) -> anyhow::Result<()> {
     if format == Format::Json {
         return output::json(ingestion);
     }

@@ -291,12 +291,12 @@ impl Reader<'_> {
 
     pub(super) fn mappers(&mut self, members: &mut Members<'_>, at: &str) -> Option<Vec<Value>> {
         let raw = take(members, "mappers", "mappers")?;
-        let told = match intern::value(raw) {
+        let message = match intern::value(raw) {
             Ok(Value::Array(mappers)) => return Some(mappers),
             Ok(_) => "is not a list".to_owned(),
             Err(flaw) => flaw,
         };
-        self.fault(&format!("{at}.mappers"), &format!("mappers {told}"));
+        self.fault(&format!("{at}.mappers"), &format!("mappers {message}"));
         None
     }
 

@@ -221,16 +221,16 @@ fn nul_faults(text: &str) -> Vec<Fault> {
         #[serde(borrow)]
         streams: Vec<&'a RawValue>,
     }
-    let told = "contains a NUL character, which no database can store";
+    let message = "contains a NUL character, which no database can store";
     let streams =
         serde_json::from_str::<Streams<'_>>(text).map_or_else(|_| Vec::new(), |root| root.streams);
     let held = streams.iter().enumerate();
     let held = held.filter(|(_, entry)| holds_nul(entry.get()));
     let mut faults: Vec<Fault> = held
-        .map(|(index, _)| Fault::new(format!("$.streams[{index}]"), told))
+        .map(|(index, _)| Fault::new(format!("$.streams[{index}]"), message))
         .collect();
     if faults.is_empty() {
-        faults.push(Fault::new("$", told));
+        faults.push(Fault::new("$", message));
     }
     faults
 }

@@ -136,9 +136,11 @@ fn losses_are_described() {
         lost(Notation::Configured),
         [
             "n.s: stream.json_schema: narrowed to the selected columns",
-            "n.s: config.destination_sync_mode: the protocol has no overwrite_dedup; replaced by overwrite",
+            "n.s: config.destination_sync_mode: the protocol has no overwrite_dedup; replaced by \
+             overwrite",
             "n.s: config.selected_fields: only visible in the narrowed schema",
-            "n.s: stream.novel: unknown to AAM, so its name in the other notation is unknown as well",
+            "n.s: stream.novel: unknown to AAM, so its name in the other notation is unknown as \
+             well",
             "off: stream: only selected streams are listed",
         ]
     );

@@ -15,12 +15,12 @@ fn text() -> Value {
 /// The changes found in `orders`, by path and new path.
 fn found(old: Value, new: Value, to: &Capabilities) -> Vec<(ChangeKind, String, String)> {
     let base = selected(vec![keyed("orders", old)]);
-    let told = |change: Change| {
+    let summary = |change: Change| {
         let to = change.to_path.unwrap_or_default().join(".");
         (change.kind, change.path.join("."), to)
     };
     let changes = drift(&base, &catalog(vec![keyed("orders", new)]), to).changes;
-    changes.into_iter().map(told).collect()
+    changes.into_iter().map(summary).collect()
 }
 
 fn sketch(column: &str, values: std::ops::Range<u32>) -> ColumnSketch {

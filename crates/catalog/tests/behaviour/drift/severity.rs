@@ -48,9 +48,9 @@ fn expect(old: Value, new: Value, kind: K, dedup: [(D, S, R); 3], overwrite: S) 
             vec![new.clone()],
             &into(destination),
         );
-        let told = (change.kind, change.severity, change.refresh);
+        let rating = (change.kind, change.severity, change.refresh);
         assert_eq!(
-            told,
+            rating,
             (kind, overwrite, None),
             "{destination}: {}",
             change.reason
@@ -68,8 +68,8 @@ fn stream_added() {
     for destination in [D::Postgres, D::Sqlite, D::Redshift] {
         let now = vec![columns(json!({})), keyed("refunds", json!({}))];
         let change = only_change(&base, now, &into(destination));
-        let told = (change.kind, change.severity, change.remedy);
-        assert_eq!(told, (K::StreamAdded, S::Info, R::Choice));
+        let rating = (change.kind, change.severity, change.remedy);
+        assert_eq!(rating, (K::StreamAdded, S::Info, R::Choice));
     }
 }
 
@@ -79,14 +79,14 @@ fn stream_removed() {
     let mut base = selected(both);
     for destination in [D::Postgres, D::Sqlite, D::Redshift] {
         let change = only_change(&base, vec![columns(json!({}))], &into(destination));
-        let told = (change.kind, change.severity, change.remedy);
-        assert_eq!(told, (K::StreamRemoved, S::Breaking, R::Choice));
+        let rating = (change.kind, change.severity, change.remedy);
+        assert_eq!(rating, (K::StreamRemoved, S::Breaking, R::Choice));
     }
     base.streams[1].config.selected = false;
     for destination in [D::Postgres, D::Sqlite, D::Redshift] {
         let change = only_change(&base, vec![columns(json!({}))], &into(destination));
-        let told = (change.kind, change.severity, change.remedy);
-        assert_eq!(told, (K::StreamRemoved, S::Info, R::Nothing));
+        let rating = (change.kind, change.severity, change.remedy);
+        assert_eq!(rating, (K::StreamRemoved, S::Info, R::Nothing));
         assert!(change.roles.is_empty());
     }
 }
@@ -99,11 +99,11 @@ fn stream_renamed_and_moved() {
     for destination in [D::Postgres, D::Duckdb, D::Bigquery] {
         let renamed = vec![keyed("order", four.clone())];
         let change = only_change(&base, renamed, &into(destination));
-        let told = (change.kind, change.severity, change.remedy);
-        assert_eq!(told, (K::StreamRenamed, S::Breaking, R::Choice));
+        let rating = (change.kind, change.severity, change.remedy);
+        assert_eq!(rating, (K::StreamRenamed, S::Breaking, R::Choice));
         let change = only_change(&base, vec![moved.clone()], &into(destination));
-        let told = (change.kind, change.severity, change.remedy);
-        assert_eq!(told, (K::StreamMoved, S::Breaking, R::Choice));
+        let rating = (change.kind, change.severity, change.remedy);
+        assert_eq!(rating, (K::StreamMoved, S::Breaking, R::Choice));
     }
 }
 
@@ -235,8 +235,8 @@ fn a_retyped_key_or_cursor_breaks_everywhere() {
         let base = selected(vec![columns(json!({}))]);
         for destination in [D::Postgres, D::Sqlite, D::Snowflake] {
             let change = only_change(&base, vec![now.clone()], &into(destination));
-            let told = (change.kind, change.severity, change.refresh);
-            assert_eq!(told, (kind, S::Breaking, Some(RefreshMode::Truncate)));
+            let rating = (change.kind, change.severity, change.refresh);
+            assert_eq!(rating, (kind, S::Breaking, Some(RefreshMode::Truncate)));
             assert!(!change.breaking_for_airbyte, "Airbyte lets it through");
         }
     }
@@ -255,9 +255,9 @@ fn field_format_changed() {
     let base = selected(vec![typed("date-time")]);
     for destination in [D::Postgres, D::Snowflake, D::Bigquery] {
         let change = only_change(&base, vec![typed("date")], &into(destination));
-        let told = (change.kind, change.severity);
+        let rating = (change.kind, change.severity);
         assert_eq!(
-            told,
+            rating,
             (K::FieldFormatChanged, S::DataLoss),
             "{destination} {}",
             change.reason
@@ -298,9 +298,9 @@ fn field_nullability_changed() {
         } else {
             S::Safe
         };
-        let told = (change.kind, change.severity, change.remedy);
+        let rating = (change.kind, change.severity, change.remedy);
         let expected = (K::FieldNullabilityChanged, severity, R::SchemaUpdate);
-        assert_eq!(told, expected, "{destination}");
+        assert_eq!(rating, expected, "{destination}");
     }
     expect(
         typed(json!(["null", "string"])),
@@ -314,8 +314,8 @@ fn field_nullability_changed() {
     let base = selected(vec![columns(json!({}))]);
     for destination in [D::Postgres, D::Snowflake, D::Bigquery] {
         let change = only_change(&base, vec![nullable_key.clone()], &into(destination));
-        let told = (change.kind, change.severity, change.remedy);
-        assert_eq!(told, (K::FieldNullabilityChanged, S::Warning, R::Choice));
+        let rating = (change.kind, change.severity, change.remedy);
+        assert_eq!(rating, (K::FieldNullabilityChanged, S::Warning, R::Choice));
     }
 }
 
@@ -357,8 +357,8 @@ fn field_recreated() {
         &into(D::Postgres),
     )
     .changes;
-    let told: Vec<_> = changes.iter().map(|c| (c.kind, c.severity)).collect();
-    assert_eq!(told, [(K::FieldRecreated, S::Warning); 2]);
+    let rating: Vec<_> = changes.iter().map(|c| (c.kind, c.severity)).collect();
+    assert_eq!(rating, [(K::FieldRecreated, S::Warning); 2]);
 }
 
 #[test]

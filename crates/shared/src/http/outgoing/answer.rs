@@ -19,8 +19,8 @@ pub enum ReadError {
 /// # Errors
 /// Returns an error if the connection breaks or the body is larger than 256 MiB.
 pub async fn read(mut answer: reqwest::Response) -> Result<Vec<u8>, ReadError> {
-    let told = answer.content_length().unwrap_or(0);
-    let mut body = Vec::with_capacity(usize::try_from(told).unwrap_or(0).min(BYTES_MAX));
+    let announced = answer.content_length().unwrap_or(0);
+    let mut body = Vec::with_capacity(usize::try_from(announced).unwrap_or(0).min(BYTES_MAX));
     while let Some(chunk) = answer.chunk().await.map_err(ReadError::Transport)? {
         if body.len() + chunk.len() > BYTES_MAX {
             return Err(ReadError::TooLarge);

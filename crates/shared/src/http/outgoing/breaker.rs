@@ -43,7 +43,7 @@ enum State {
 pub(super) struct Admitted<'a> {
     breaker: &'a Breaker,
     is_probe: bool,
-    told: bool,
+    is_reported: bool,
 }
 
 impl Breaker {
@@ -99,7 +99,7 @@ impl Breaker {
         Ok(Admitted {
             breaker: self,
             is_probe,
-            told: false,
+            is_reported: false,
         })
     }
 
@@ -174,7 +174,7 @@ fn closed() -> State {
 
 impl Admitted<'_> {
     pub(super) fn answered(mut self) {
-        self.told = true;
+        self.is_reported = true;
         self.breaker.close();
     }
 
@@ -183,14 +183,14 @@ impl Admitted<'_> {
     }
 
     fn failed_at(mut self, now: Instant) {
-        self.told = true;
+        self.is_reported = true;
         self.breaker.count(now);
     }
 }
 
 impl Drop for Admitted<'_> {
     fn drop(&mut self) {
-        if self.told || !self.is_probe {
+        if self.is_reported || !self.is_probe {
             return;
         }
         // The probe was dropped: the next call is the probe.

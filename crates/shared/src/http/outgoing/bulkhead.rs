@@ -5,60 +5,60 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Refusal, budget};
+use super::{Rejected, budget};
 
-const QUICK: usize = 16;
-const SLOW: usize = 32;
+const CONTROL: usize = 16;
+const CONNECTOR: usize = 32;
 
 /// The class of a call, which determines its duration and its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
+pub enum CallClass {
     /// The dependency responds without running a connector.
-    Quick,
+    Control,
     /// The dependency runs a connector.
-    Slow,
+    Connector,
 }
 
-impl Lane {
+impl CallClass {
     /// How long to wait for a free place.
     fn patience(self) -> Duration {
         match self {
-            Self::Quick => Duration::from_secs(10),
-            Self::Slow => Duration::from_secs(60),
+            Self::Control => Duration::from_secs(10),
+            Self::Connector => Duration::from_secs(60),
         }
     }
 }
 
 #[derive(Debug)]
 pub(super) struct Bulkhead {
-    quick: Semaphore,
-    slow: Semaphore,
+    control: Semaphore,
+    connector: Semaphore,
 }
 
 impl Default for Bulkhead {
     fn default() -> Self {
         Self {
-            quick: Semaphore::new(QUICK),
-            slow: Semaphore::new(SLOW),
+            control: Semaphore::new(CONTROL),
+            connector: Semaphore::new(CONNECTOR),
         }
     }
 }
 
 impl Bulkhead {
-    pub(super) async fn enter(&self, lane: Lane) -> Result<SemaphorePermit<'_>, Refusal> {
-        let places = match lane {
-            Lane::Quick => &self.quick,
-            Lane::Slow => &self.slow,
+    pub(super) async fn enter(&self, class: CallClass) -> Result<SemaphorePermit<'_>, Rejected> {
+        let places = match class {
+            CallClass::Control => &self.control,
+            CallClass::Connector => &self.connector,
         };
         let left = budget::remaining();
         if left.is_some_and(|left| left.is_zero()) {
-            return Err(Refusal::Spent);
+            return Err(Rejected::DeadlineExceeded);
         }
-        let patience = left.map_or(lane.patience(), |left| left.min(lane.patience()));
+        let patience = left.map_or(class.patience(), |left| left.min(class.patience()));
         match tokio::time::timeout(patience, places.acquire()).await {
             Ok(Ok(place)) => Ok(place),
             // The semaphores are never closed.
-            Ok(Err(_)) | Err(_) => Err(Refusal::Full),
+            Ok(Err(_)) | Err(_) => Err(Rejected::Saturated),
         }
     }
 }
@@ -71,12 +71,12 @@ mod tests {
     async fn hanging_connector_calls_leave_room_for_control_calls() {
         let bulkhead = Bulkhead::default();
         let mut hanging = Vec::new();
-        for _ in 0..SLOW {
-            hanging.push(bulkhead.enter(Lane::Slow).await.unwrap());
+        for _ in 0..CONNECTOR {
+            hanging.push(bulkhead.enter(CallClass::Connector).await.unwrap());
         }
-        let one_more = bulkhead.enter(Lane::Slow);
+        let one_more = bulkhead.enter(CallClass::Connector);
         let refused = budget::scope(Duration::from_millis(20), one_more).await;
-        assert!(matches!(refused, Err(Refusal::Full)));
-        assert!(bulkhead.enter(Lane::Quick).await.is_ok());
+        assert!(matches!(refused, Err(Rejected::Saturated)));
+        assert!(bulkhead.enter(CallClass::Control).await.is_ok());
     }
 }

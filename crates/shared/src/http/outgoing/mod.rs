@@ -12,8 +12,8 @@ mod retry;
 
 pub use answer::{ReadError, read, retry_after};
 pub use breaker::Breaker;
-pub use bulkhead::Lane;
-pub use retry::{Again, patiently, repeat};
+pub use bulkhead::CallClass;
+pub use retry::{Retry, patiently, repeat};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,13 +24,13 @@ use bulkhead::Bulkhead;
 
 /// Why a call was not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum Rejected {
     /// The circuit is open; the next attempt is possible after this time.
-    Open(Duration),
+    CircuitOpen(Duration),
     /// Too many calls are in progress.
-    Full,
+    Saturated,
     /// The request's time budget is spent.
-    Spent,
+    DeadlineExceeded,
 }
 
 /// A dependency that AAM calls; cheap to clone.
@@ -68,12 +68,12 @@ impl Dependency {
     ///
     /// # Errors
     /// Returns an error if the circuit is open, no place becomes free or the budget is spent.
-    pub async fn enter(&self, lane: Lane) -> Result<Pass<'_>, Refusal> {
+    pub async fn enter(&self, class: CallClass) -> Result<Pass<'_>, Rejected> {
         let inner = &self.inner;
         // Checked before waiting, so that no queue builds up for a dependency that is down.
-        inner.breaker.check().map_err(Refusal::Open)?;
-        let place = inner.bulkhead.enter(lane).await?;
-        let breaker = inner.breaker.admit().map_err(Refusal::Open)?;
+        inner.breaker.check().map_err(Rejected::CircuitOpen)?;
+        let place = inner.bulkhead.enter(class).await?;
+        let breaker = inner.breaker.admit().map_err(Rejected::CircuitOpen)?;
         Ok(Pass {
             breaker,
             _place: place,

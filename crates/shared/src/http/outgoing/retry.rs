@@ -15,7 +15,7 @@ const PAUSE_PATIENT: Duration = Duration::from_millis(500);
 
 /// Whether a failed call is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Again {
+pub enum Retry {
     /// No.
     Never,
     /// Yes, after this pause if the dependency requested one.
@@ -34,13 +34,13 @@ pub async fn patiently<F: Future>(patience: Duration, future: F) -> F::Output {
     PATIENCE.scope(patience, future).await
 }
 
-/// Makes a call, and retries it as `again` allows.
+/// Makes a call, and retries it as `retry` allows.
 ///
 /// # Errors
 /// Returns the error of the last attempt.
 pub async fn repeat<T, E, F>(
     mut call: impl FnMut() -> F,
-    again: impl Fn(&E) -> Again,
+    retry: impl Fn(&E) -> Retry,
 ) -> Result<T, E>
 where
     F: Future<Output = Result<T, E>>,
@@ -51,24 +51,24 @@ where
         .with_max_times(TIMES)
         .with_jitter()
         .build();
-    let begun = tokio::time::Instant::now();
+    let started_at = tokio::time::Instant::now();
     let patience = PATIENCE.try_with(|patience| *patience).unwrap_or_default();
     loop {
         let error = match call().await {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        let (asked, is_patient) = match again(&error) {
-            Again::Never => return Err(error),
-            Again::After(asked) => (asked, false),
-            Again::NotSent(asked) => (asked, begun.elapsed() < patience),
+        let (requested, is_patient) = match retry(&error) {
+            Retry::Never => return Err(error),
+            Retry::After(requested) => (requested, false),
+            Retry::NotSent(requested) => (requested, started_at.elapsed() < patience),
         };
         let pause = match pauses.next() {
             Some(pause) => pause,
             None if is_patient => PAUSE_PATIENT,
             None => return Err(error),
         };
-        let pause = asked.map_or(pause, |asked| asked.max(pause));
+        let pause = requested.map_or(pause, |requested| requested.max(pause));
         let has_time = budget::remaining().is_none_or(|left| pause < left);
         if pause > PAUSE_MAX || !has_time {
             return Err(error);
@@ -83,35 +83,35 @@ mod tests {
 
     use super::*;
 
-    async fn tries(again: Again, time: Duration) -> (u32, Duration) {
-        let (made, begun) = (Cell::new(0), tokio::time::Instant::now());
+    async fn tries(retry: Retry, time: Duration) -> (u32, Duration) {
+        let (attempts, started_at) = (Cell::new(0), tokio::time::Instant::now());
         let call = || {
-            made.set(made.get() + 1);
+            attempts.set(attempts.get() + 1);
             std::future::ready(Err::<(), _>(()))
         };
-        let ended = budget::scope(time, repeat(call, |()| again)).await;
+        let ended = budget::scope(time, repeat(call, |()| retry)).await;
         assert!(ended.is_err());
-        (made.get(), begun.elapsed())
+        (attempts.get(), started_at.elapsed())
     }
 
     #[tokio::test]
     async fn retries_within_bounds_and_the_budget() {
         let minute = Duration::from_secs(60);
-        assert_eq!(tries(Again::Never, minute).await.0, 1);
-        assert_eq!(tries(Again::After(None), minute).await.0, 3);
-        let asked = Again::After(Some(Duration::from_millis(900)));
-        let (made, took) = tries(asked, minute).await;
-        assert_eq!(made, 3);
+        assert_eq!(tries(Retry::Never, minute).await.0, 1);
+        assert_eq!(tries(Retry::After(None), minute).await.0, 3);
+        let requested = Retry::After(Some(Duration::from_millis(900)));
+        let (attempts, took) = tries(requested, minute).await;
+        assert_eq!(attempts, 3);
         assert!(took >= Duration::from_millis(1800), "as long as requested");
-        assert_eq!(tries(asked, Duration::from_millis(500)).await.0, 1);
-        let not_sent = Again::NotSent(None);
+        assert_eq!(tries(requested, Duration::from_millis(500)).await.0, 1);
+        let not_sent = Retry::NotSent(None);
         assert_eq!(tries(not_sent, minute).await.0, 3);
-        let (made, took) = patiently(Duration::from_secs(3), tries(not_sent, minute)).await;
+        let (attempts, took) = patiently(Duration::from_secs(3), tries(not_sent, minute)).await;
         assert!(
-            made > 4 && took >= Duration::from_secs(3),
-            "{made} {took:?}"
+            attempts > 4 && took >= Duration::from_secs(3),
+            "{attempts} {took:?}"
         );
-        let long = Again::After(Some(minute));
+        let long = Retry::After(Some(minute));
         assert_eq!(
             tries(long, minute * 9).await.0,
             1,

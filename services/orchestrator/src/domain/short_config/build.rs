@@ -251,8 +251,8 @@ fn with_others(
         // A member that was omitted because of its fault is not missing.
         let others = expanded.others(name);
         let is_told = faults.iter().any(|fault| {
-            let told = fault.field.trim_start_matches("config.");
-            told == name || others.contains(&told)
+            let field = fault.field.trim_start_matches("config.");
+            field == name || others.contains(&field)
         });
         let is_given = config.get(name).is_some_and(|given| !given.is_null());
         let is_left_out = is_given && other.message.starts_with("is required");

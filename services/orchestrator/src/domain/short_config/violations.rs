@@ -75,7 +75,10 @@ fn collect(schema: &Value, value: &Value, above: &[Segment], depth: usize, found
         Ok(validator) => validator,
         Err(error) => {
             // Some connectors publish schemas that validators reject; Airbyte decides then.
-            tracing::warn!(error = %error.masked(), "the connector's specification is not a usable JSON schema");
+            tracing::warn!(
+                error = %error.masked(),
+                "the connector's specification is not a usable JSON schema"
+            );
             return;
         }
     };

@@ -9,19 +9,19 @@ use shared::airbyte::types::{Actor, Definition};
 use shared::airbyte::{self, ActorKind, ErrorKind};
 use shared::http::problem::chain;
 use shared::operation::steps::create_actor as step;
-use shared::operation::{Acted, Run};
+use shared::operation::{StepOutput, StepRunner};
 use shared::registry::actors::NewActor;
 use shared::registry::entities::operation;
-use shared::registry::keeper::LeaseKeeper;
+use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::{Lease, NewOperation};
 use shared::registry::status::{OperationKind, StepStatus};
 use shared::registry::{self, now};
 use uuid::Uuid;
 
 use super::{Shown, definitions, find, workspace};
-use crate::domain::mark;
+use crate::domain::ownership_tag;
 use crate::domain::short_config::{self, type_name};
-use crate::flows::settle::{self, SETTLING};
+use crate::flows::late_creates::{self, SETTLING};
 use crate::flows::{Error, actors, prepare};
 use crate::state::State;
 
@@ -60,7 +60,7 @@ pub(crate) async fn run(
     };
     let stored = serde_json::to_string(&stored)
         .map_err(|error| registry::Error::Document(error.to_string()))?;
-    let mut operation = NewOperation::begun(
+    let mut operation = NewOperation::started(
         OperationKind::CreateActor,
         making.new.id,
         &stored,
@@ -68,15 +68,20 @@ pub(crate) async fn run(
     );
     operation.workspace_id = Some(making.new.workspace_id);
     let lease = state.registry.actor_begin(&making.new, operation).await?;
-    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
+    let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
     let mut uncertain = false;
     let redactor = prepare::redactor(making.specification.as_ref(), &making.configuration);
-    let steps = Box::pin(making.steps(&lease, check, &mut uncertain));
+    let steps = Box::pin(making.run_steps(&lease, check, &mut uncertain));
     let made = redaction::scope(redactor, steps).await;
     drop(keeper);
     match made {
         Ok(actor) => {
-            tracing::info!(actor.id = %actor.id, "created the {} `{}`", kind.as_str(), request.name);
+            tracing::info!(
+                actor.id = %actor.id,
+                "created the {} `{}`",
+                kind.as_str(),
+                request.name
+            );
             let specification = making.specification.as_ref();
             let definition = Some(&making.definition);
             Ok(Shown::whole(
@@ -88,13 +93,21 @@ pub(crate) async fn run(
             ))
         }
         Err(error) => {
-            tracing::warn!(operation.id = %lease.operation_id, %error, "failed to create a {}; \
-                                                                        rolling back", kind.as_str());
+            tracing::warn!(
+                operation.id = %lease.operation_id,
+                %error,
+                "failed to create a {}; rolling back",
+                kind.as_str()
+            );
             let workspace = Some(making.new.workspace_id);
             let undone = undo(&state, &lease, kind, workspace, &chain(&error), uncertain).await;
             if let Err(undo_error) = undone {
                 // The lease expires, and the worker continues the rollback until Airbyte responds.
-                tracing::warn!(operation.id = %lease.operation_id, error = %chain(&undo_error), "rollback left to the worker");
+                tracing::warn!(
+                    operation.id = %lease.operation_id,
+                    error = %chain(&undo_error),
+                    "rollback left to the worker"
+                );
             }
             Err(error)
         }
@@ -109,8 +122,8 @@ async fn prepare<'a>(
     let workspace_id = workspace(state, request.workspace.as_deref()).await?;
     let all = definitions(state, kind, workspace_id).await?;
     let definition = find(kind, &all, &request.kind)?.clone();
-    let asked = (state.airbyte).specification(kind, definition.id, workspace_id);
-    let specification = asked.await?;
+    let response = (state.airbyte).specification(kind, definition.id, workspace_id);
+    let specification = response.await?;
     let connector = type_name(&definition);
     let invalid = |faults| {
         let code = kind.either(
@@ -141,18 +154,18 @@ async fn prepare<'a>(
         definition,
         specification,
         configuration: expanded.configuration,
-        mark: mark::of(state.installation, id),
+        mark: ownership_tag::of(state.installation, id),
     })
 }
 
 impl Making<'_> {
-    async fn steps(
+    async fn run_steps(
         &self,
         lease: &Lease,
         check: bool,
         uncertain: &mut bool,
     ) -> Result<Actor, Error> {
-        let run = Run {
+        let run = StepRunner {
             registry: &self.state.registry,
             lease,
         };
@@ -178,7 +191,7 @@ impl Making<'_> {
         Ok(actor)
     }
 
-    async fn create(&self, name: &str) -> Result<Acted<Actor>, Error> {
+    async fn create(&self, name: &str) -> Result<StepOutput<Actor>, Error> {
         let (airbyte, new) = (&self.state.airbyte, &self.new);
         let created = airbyte
             .actor_create(
@@ -190,31 +203,33 @@ impl Making<'_> {
             )
             .await;
         let error = match created {
-            Ok(actor) => return Ok(Acted::made(actor.clone(), actor.id)),
+            Ok(actor) => return Ok(StepOutput::with_reference(actor.clone(), actor.id)),
             Err(error) => error,
         };
         if error.is_ambiguous() {
             // It may have been created anyway: then its tag identifies it as ours.
-            return match settle::look_for(|| self.marked()).await? {
-                Some(found) => Ok(Acted::made(found.clone(), found.id)),
+            return match late_creates::look_for(|| self.find_created()).await? {
+                Some(found) => Ok(StepOutput::with_reference(found.clone(), found.id)),
                 None => Err(error.into()),
             };
         }
         Err(match error.kind {
             ErrorKind::Rejected {
-                status: 422, said, ..
+                status: 422,
+                message,
+                ..
             } => {
                 let code = new.kind.either(
                     ErrorCode::SourceConfigInvalid,
                     ErrorCode::DestinationConfigInvalid,
                 );
-                Error::field(code, "config", said)
+                Error::field(code, "config", message)
             }
             _ => error.into(),
         })
     }
 
-    async fn marked(&self) -> Result<Option<Actor>, airbyte::Error> {
+    async fn find_created(&self) -> Result<Option<Actor>, airbyte::Error> {
         let listed = self
             .state
             .airbyte
@@ -223,28 +238,28 @@ impl Making<'_> {
         Ok(listed.find(|actor| actor.name.ends_with(&self.mark)))
     }
 
-    async fn check(&self, id: Uuid) -> Result<Acted<()>, Error> {
+    async fn check(&self, id: Uuid) -> Result<StepOutput<()>, Error> {
         let checked = self.state.airbyte.actor_check(self.new.kind, id).await;
         checked.map_err(|error| match error.kind {
-            ErrorKind::Connector { said, .. } => {
+            ErrorKind::Connector { message, .. } => {
                 let code = self.new.kind.either(
                     ErrorCode::SourceCheckFailed,
                     ErrorCode::DestinationCheckFailed,
                 );
                 let fault = FieldError {
                     field: "config".to_owned(),
-                    message: said.clone(),
+                    message: message.clone(),
                 };
                 Error::Refused {
                     code,
-                    detail: format!("{said}; `?check=false` creates it without a check"),
+                    detail: format!("{message}; `?check=false` creates it without a check"),
                     fields: vec![fault],
                     members: Vec::new(),
                 }
             }
             _ => error.into(),
         })?;
-        Ok(Acted::plain(()))
+        Ok(StepOutput::new(()))
     }
 }
 
@@ -271,8 +286,11 @@ pub(crate) async fn sweep(state: &State, operation: &operation::Model) -> Result
     let keep = row.and_then(|row| row.airbyte_id);
     let removed = remove_marked(state, kind, workspace, id, keep).await?;
     if removed > 0 {
-        tracing::warn!(operation.id = %operation.id, removed, "deleted what a create produced \
-                                                               after its timeout");
+        tracing::warn!(
+            operation.id = %operation.id,
+            removed,
+            "deleted what a create produced after its timeout"
+        );
     }
     Ok(())
 }
@@ -312,13 +330,17 @@ async fn remove_marked(
     id: Uuid,
     keep: Option<Uuid>,
 ) -> Result<usize, Error> {
-    let mark = mark::of(state.installation, id);
+    let mark = ownership_tag::of(state.installation, id);
     let listed = state.airbyte.actor_list(kind, Some(workspace)).await?;
     let mut removed = 0;
     for actor in listed {
         if actor.name.ends_with(&mark) && keep != Some(actor.id) {
             state.airbyte.actor_delete(kind, actor.id).await?;
-            tracing::info!(actor.id = %actor.id, "deleted the {} that a failed operation created", kind.as_str());
+            tracing::info!(
+                actor.id = %actor.id,
+                "deleted the {} that a failed operation created",
+                kind.as_str()
+            );
             removed += 1;
         }
     }

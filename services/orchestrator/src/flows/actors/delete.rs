@@ -8,16 +8,16 @@ use shared::airbyte::ActorKind;
 use shared::airbyte::types::Actor;
 use shared::http::problem::chain;
 use shared::operation::steps::delete_actor as step;
-use shared::operation::{Acted, Run};
+use shared::operation::{StepOutput, StepRunner};
 use shared::registry::actors::ActorRef;
 use shared::registry::entities::operation;
-use shared::registry::keeper::LeaseKeeper;
+use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::Lease;
 use shared::registry::{self, Conflict};
 use uuid::Uuid;
 
 use super::{kind, noun};
-use crate::domain::mark;
+use crate::domain::ownership_tag;
 use crate::flows::Error;
 use crate::flows::delete::Deleted;
 use crate::state::State;
@@ -43,13 +43,13 @@ pub(crate) async fn run(state: State, kind: ActorKind, id: Uuid) -> Result<Delet
         airbyte_id: id,
     };
     refuse_used(&state, of, &actor).await?;
-    let name = mark::without(state.installation, &actor.name);
+    let name = ownership_tag::without(state.installation, &actor.name);
     let before = json!({"name": name, "type": actor.connector, "workspace_id": actor.workspace_id});
-    let begun = state
+    let started = state
         .registry
         .actor_removal_begin(of, before, &state.owner)
         .await;
-    let lease = match begun {
+    let lease = match started {
         Ok(lease) => lease,
         Err(registry::Error::Conflict(Conflict::ActorInUse)) => {
             // A connection started to use it in the meantime.
@@ -67,9 +67,9 @@ pub(crate) async fn run(state: State, kind: ActorKind, id: Uuid) -> Result<Delet
         airbyte_id: id,
         name: name.to_owned(),
     };
-    match finish(&state, &lease, &stored).await {
+    match complete(&state, &lease, &stored).await {
         Ok(()) => Ok(Deleted::Now),
-        Err(error) if error.is_transient() => Ok(Deleted::Begun(lease.operation_id)),
+        Err(error) if error.is_transient() => Ok(Deleted::InProgress(lease.operation_id)),
         Err(error) => Err(error),
     }
 }
@@ -82,7 +82,7 @@ pub(crate) async fn recover(
 ) -> Result<(), Error> {
     let stored: Stored = serde_json::from_str(&operation.request)
         .map_err(|error| registry::Error::Document(error.to_string()))?;
-    finish(state, lease, &stored).await
+    complete(state, lease, &stored).await
 }
 
 /// Rejects the deletion of an actor that connections use, AAM's or others in Airbyte, and names
@@ -122,37 +122,43 @@ async fn refuse_used(state: &State, of: ActorRef<'_>, actor: &Actor) -> Result<(
     })
 }
 
-async fn finish(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Error> {
-    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
-    let removed = steps(state, lease, stored).await;
+async fn complete(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Error> {
+    let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
+    let removed = run_steps(state, lease, stored).await;
     drop(keeper);
     match &removed {
         Ok(()) => {
-            tracing::info!(actor.id = %stored.airbyte_id, "deleted the {} `{}`", stored.kind, stored.name);
+            tracing::info!(
+                actor.id = %stored.airbyte_id,
+                "deleted the {} `{}`",
+                stored.kind,
+                stored.name
+            );
         }
         Err(error) if error.is_transient() => {
-            tracing::warn!(actor.id = %stored.airbyte_id, error = %chain(error), "deletion will \
-                                                                                  continue when \
-                                                                                  Airbyte \
-                                                                                  responds again");
+            tracing::warn!(
+                actor.id = %stored.airbyte_id,
+                error = %chain(error),
+                "deletion will continue when Airbyte responds again"
+            );
         }
         Err(error) => {
-            let said = chain(error);
-            state.registry.actor_removal_fail(lease, &said).await?;
+            let message = chain(error);
+            state.registry.actor_removal_fail(lease, &message).await?;
         }
     }
     removed
 }
 
-async fn steps(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Error> {
-    let run = Run {
+async fn run_steps(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Error> {
+    let run = StepRunner {
         registry: &state.registry,
         lease,
     };
     let (kind, id) = (kind(&stored.kind)?, stored.airbyte_id);
     run.step(step::DELETE_ACTOR, &id.to_string(), async {
         state.airbyte.actor_delete(kind, id).await?;
-        Ok(Acted::plain(()))
+        Ok(StepOutput::new(()))
     })
     .await?;
     let name = stored.name.clone();

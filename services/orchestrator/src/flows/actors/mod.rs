@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::Error;
 use crate::domain::short_config::{self, type_name};
-use crate::domain::{mark, source_types};
+use crate::domain::{ownership_tag, source_types};
 use crate::state::State;
 
 /// An actor's view.
@@ -36,7 +36,7 @@ impl Shown {
         let connector = actor.connector.clone().unwrap_or_default();
         Self {
             id: actor.id,
-            name: mark::without(state.installation, &actor.name).to_owned(),
+            name: ownership_tag::without(state.installation, &actor.name).to_owned(),
             kind: definition.map_or_else(|| connector.clone(), type_name),
             title: definition.map_or(connector, |definition| definition.name.clone()),
             workspace_id: actor.workspace_id,
@@ -133,10 +133,10 @@ async fn workspace(state: &State, given: Option<&str>) -> Result<Uuid, Error> {
             .iter()
             .map(|known| format!("{} ({})", known.workspace_id, known.name))
             .collect();
-        let (code, said) = match given {
+        let (code, message) = match given {
             Some(_) => (ErrorCode::Invalid, "is not a workspace of this Airbyte"),
             None => (ErrorCode::AmbiguousTarget, "names more than one workspace"),
         };
-        Error::field(code, "workspace", format!("{said}: {}", list.join(", ")))
+        Error::field(code, "workspace", format!("{message}: {}", list.join(", ")))
     })
 }

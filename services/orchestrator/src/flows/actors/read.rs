@@ -71,8 +71,8 @@ pub(crate) async fn get(state: State, kind: ActorKind, id: Uuid) -> Result<Shown
     let specification = match actor.definition_id {
         None => None,
         Some(id) => {
-            let asked = (state.airbyte).specification(kind, id, actor.workspace_id);
-            asked.await?
+            let response = (state.airbyte).specification(kind, id, actor.workspace_id);
+            response.await?
         }
     };
     Ok(Shown::whole(
@@ -150,8 +150,8 @@ pub(crate) async fn types(
     }
     // Only for a single one: an Airbyte may have to install a connector to know it.
     for of in &mut types {
-        let asked = (state.airbyte).specification(kind, of.definition_id, workspace);
-        of.schema = asked.await?;
+        let response = (state.airbyte).specification(kind, of.definition_id, workspace);
+        of.schema = response.await?;
     }
     Ok(types)
 }

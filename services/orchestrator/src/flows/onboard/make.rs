@@ -11,7 +11,7 @@ use serde_json::Value;
 use shared::airbyte::{self, ActorKind, ErrorKind};
 use shared::destination_streams;
 use shared::operation::steps::onboard as step;
-use shared::operation::{Acted, Run, Step};
+use shared::operation::{Step, StepOutput, StepRunner};
 use shared::registry::entities::operation_step;
 use shared::registry::now;
 use shared::registry::onboarding::Made;
@@ -21,11 +21,11 @@ use shared::registry::versions::{NewVersion, Origin};
 use uuid::Uuid;
 
 use super::super::discover::{self, Offer};
-use super::super::marked::Marked;
+use super::super::late_creates::{self, SETTLING};
+use super::super::owned_objects::OwnedObjects;
 use super::super::prepare::{Prepared, PreparedSource};
-use super::super::settle::{self, SETTLING};
-use super::Begins;
-use crate::domain::mark;
+use super::InitialStatus;
+use crate::domain::ownership_tag;
 use crate::flows::Error;
 use crate::state::State;
 
@@ -37,7 +37,7 @@ pub(super) struct Making<'a> {
     pub(super) uncertain: bool,
     request: &'a OnboardRequest,
     prepared: &'a Prepared,
-    begins: Begins,
+    initial_status: InitialStatus,
     /// The steps that a previous process recorded.
     earlier: &'a [operation_step::Model],
     mark: String,
@@ -49,10 +49,10 @@ impl<'a> Making<'a> {
         state: &'a State,
         request: &'a OnboardRequest,
         prepared: &'a Prepared,
-        begins: Begins,
+        initial_status: InitialStatus,
         lease: &'a Lease,
     ) -> Self {
-        Self::resume(state, request, prepared, begins, lease, &[])
+        Self::resume(state, request, prepared, initial_status, lease, &[])
     }
 
     /// Resumes the onboarding of another process.
@@ -60,7 +60,7 @@ impl<'a> Making<'a> {
         state: &'a State,
         request: &'a OnboardRequest,
         prepared: &'a Prepared,
-        begins: Begins,
+        initial_status: InitialStatus,
         lease: &'a Lease,
         earlier: &'a [operation_step::Model],
     ) -> Self {
@@ -70,9 +70,9 @@ impl<'a> Making<'a> {
             uncertain: false,
             request,
             prepared,
-            begins,
+            initial_status,
             earlier,
-            mark: mark::of(state.installation, lease.connection_id),
+            mark: ownership_tag::of(state.installation, lease.connection_id),
         }
     }
 
@@ -89,7 +89,7 @@ impl<'a> Making<'a> {
 
     /// Deletes what an earlier onboarding of the same connection left behind.
     pub(super) async fn clear(&self) -> Result<(), Error> {
-        let lasting = Marked {
+        let lasting = OwnedObjects {
             workspace: self.prepared.workspace_id,
             connection: self.lease.connection_id,
             name: &self.request.connection_name,
@@ -101,7 +101,7 @@ impl<'a> Making<'a> {
 
     /// Runs all steps, in order.
     pub(super) async fn make(&mut self) -> Result<(), Error> {
-        let run = Run {
+        let run = StepRunner {
             registry: &self.state.registry,
             lease: self.lease,
         };
@@ -154,7 +154,7 @@ impl<'a> Making<'a> {
             source_id,
             connection_id,
             source_catalog_id: offer.catalog_id,
-            status: self.begins.status(),
+            status: self.initial_status.status(),
         };
         run.commit(step::COMMIT_VERSION, self.commit(made, &offer.catalog))
             .await
@@ -175,14 +175,14 @@ impl<'a> Making<'a> {
     }
 
     /// Whether another process may have applied the step's effect.
-    fn was_begun(&self, step: Step) -> bool {
+    fn was_started(&self, step: Step) -> bool {
         self.earlier.iter().any(|earlier| {
             earlier.step == step.name
                 && matches!(earlier.status, StepStatus::Intended | StepStatus::Done)
         })
     }
 
-    async fn marked_source(&self) -> Result<Option<Uuid>, airbyte::Error> {
+    async fn find_source(&self) -> Result<Option<Uuid>, airbyte::Error> {
         let workspace = Some(self.prepared.workspace_id);
         let sources = (self.state.airbyte).actor_list(ActorKind::Source, workspace);
         let ours = sources
@@ -197,9 +197,9 @@ impl<'a> Making<'a> {
         &self,
         name: &str,
         configuration: &Value,
-    ) -> Result<Acted<(Uuid, bool)>, Error> {
-        let begun = self.was_begun(step::CREATE_SOURCE);
-        if begun && let Some(found) = settle::look_for(|| self.marked_source()).await? {
+    ) -> Result<StepOutput<(Uuid, bool)>, Error> {
+        let started = self.was_started(step::CREATE_SOURCE);
+        if started && let Some(found) = late_creates::look_for(|| self.find_source()).await? {
             return self.adopt(found, name, configuration).await;
         }
         let (airbyte, prepared) = (&self.state.airbyte, self.prepared);
@@ -213,10 +213,10 @@ impl<'a> Making<'a> {
             )
             .await;
         match created {
-            Ok(source) => Ok(Acted::made((source.id, begun), source.id)),
+            Ok(source) => Ok(StepOutput::with_reference((source.id, started), source.id)),
             // It may have been created anyway: then its tag identifies it as ours.
             Err(error) if error.is_ambiguous() => {
-                match settle::look_for(|| self.marked_source()).await? {
+                match late_creates::look_for(|| self.find_source()).await? {
                     Some(found) => self.adopt(found, name, configuration).await,
                     None => Err(error.into()),
                 }
@@ -224,14 +224,16 @@ impl<'a> Making<'a> {
             Err(airbyte::Error {
                 kind:
                     ErrorKind::Rejected {
-                        status: 422, said, ..
+                        status: 422,
+                        message,
+                        ..
                     },
                 ..
             }) => Err(Error::fields(
                 ErrorCode::SourceConfigInvalid,
                 vec![FieldError {
                     field: "source_config".to_owned(),
-                    message: said,
+                    message,
                 }],
             )),
             Err(error) => Err(error.into()),
@@ -245,32 +247,32 @@ impl<'a> Making<'a> {
         found: Uuid,
         name: &str,
         configuration: &Value,
-    ) -> Result<Acted<(Uuid, bool)>, Error> {
+    ) -> Result<StepOutput<(Uuid, bool)>, Error> {
         let airbyte = &self.state.airbyte;
         airbyte
             .actor_replace(ActorKind::Source, found, name, configuration)
             .await?;
-        Ok(Acted::made((found, false), found))
+        Ok(StepOutput::with_reference((found, false), found))
     }
 
-    async fn check(&self, source_id: Uuid) -> Result<Acted<()>, Error> {
+    async fn check(&self, source_id: Uuid) -> Result<StepOutput<()>, Error> {
         let checked = self
             .state
             .airbyte
             .actor_check(ActorKind::Source, source_id)
             .await;
         checked.map_err(|error| match error.kind {
-            ErrorKind::Connector { ref said, .. } => {
-                Error::refused(ErrorCode::SourceCheckFailed, said.clone())
+            ErrorKind::Connector { ref message, .. } => {
+                Error::refused(ErrorCode::SourceCheckFailed, message.clone())
             }
-            _ => discover::gone(error, "source_id"),
+            _ => discover::deleted_meanwhile(error, "source_id"),
         })?;
-        Ok(Acted::plain(()))
+        Ok(StepOutput::new(()))
     }
 
-    async fn discover(&self, source_id: Uuid) -> Result<Acted<Offer>, Error> {
+    async fn discover(&self, source_id: Uuid) -> Result<StepOutput<Offer>, Error> {
         let offer = discover::offer(self.state, self.request, self.prepared, source_id).await?;
-        Ok(Acted::plain(offer))
+        Ok(StepOutput::new(offer))
     }
 
     /// A connection is identified by its source, if that is ours only, otherwise by the tag in its
@@ -297,10 +299,12 @@ impl<'a> Making<'a> {
         &self,
         source_id: Uuid,
         catalog: &SyncCatalog,
-    ) -> Result<Acted<(Uuid, bool)>, Error> {
-        let begun = self.was_begun(step::CREATE_CONNECTION);
-        if begun && let Some(found) = settle::look_for(|| self.connection_of(source_id)).await? {
-            return Ok(Acted::made((found, false), found));
+    ) -> Result<StepOutput<(Uuid, bool)>, Error> {
+        let started = self.was_started(step::CREATE_CONNECTION);
+        if started
+            && let Some(found) = late_creates::look_for(|| self.connection_of(source_id)).await?
+        {
+            return Ok(StepOutput::with_reference((found, false), found));
         }
         let naming = discover::naming(self.request);
         let new = airbyte::NewConnection {
@@ -310,7 +314,7 @@ impl<'a> Making<'a> {
                     format!("{}{}", self.request.connection_name, self.mark)
                 }
             },
-            status: self.begins.as_airbyte(),
+            status: self.initial_status.as_airbyte(),
             source_id,
             destination_id: self.prepared.destination_id,
             configurations: airbyte::Configurations {
@@ -321,18 +325,24 @@ impl<'a> Making<'a> {
             prefix: Some(naming.prefix).filter(|prefix| !prefix.is_empty()),
         };
         match self.state.airbyte.connection_create(&new).await {
-            Ok(made) => Ok(Acted::made((made.connection_id, begun), made.connection_id)),
+            Ok(made) => Ok(StepOutput::with_reference(
+                (made.connection_id, started),
+                made.connection_id,
+            )),
             Err(error) if error.is_ambiguous() => {
-                match settle::look_for(|| self.connection_of(source_id)).await? {
-                    Some(found) => Ok(Acted::made((found, false), found)),
+                match late_creates::look_for(|| self.connection_of(source_id)).await? {
+                    Some(found) => Ok(StepOutput::with_reference((found, false), found)),
                     None => Err(error.into()),
                 }
             }
             Err(airbyte::Error {
-                kind: ErrorKind::Rejected { problem, said, .. },
+                kind:
+                    ErrorKind::Rejected {
+                        problem, message, ..
+                    },
                 ..
             }) if problem == "connection-conflicting-destination-stream" => {
-                Err(destination_streams::conflict(&said))
+                Err(destination_streams::conflict(&message))
             }
             Err(error) => Err(error.into()),
         }
@@ -351,13 +361,13 @@ impl<'a> Making<'a> {
     }
 
     /// The public API supports neither intervals nor time zones.
-    async fn set(&self, connection: Uuid, to: &schedule::Parsed) -> Result<Acted<()>, Error> {
+    async fn set(&self, connection: Uuid, to: &schedule::Parsed) -> Result<StepOutput<()>, Error> {
         let data = to.airbyte_data();
         let mut update = airbyte::ConnectionUpdate::of(connection);
         update.schedule_type = Some(to.airbyte_type());
         update.schedule_data = data.as_ref();
         self.state.airbyte.connection_update(&update).await?;
-        Ok(Acted::plain(()))
+        Ok(StepOutput::new(()))
     }
 
     async fn commit(&self, mut made: Made, catalog: &SyncCatalog) -> Result<(), Error> {

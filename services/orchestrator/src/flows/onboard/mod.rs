@@ -17,7 +17,7 @@ use shared::http::outgoing;
 use shared::http::problem::chain;
 use shared::registry::connections::NewConnection;
 use shared::registry::entities::connection;
-use shared::registry::keeper::LeaseKeeper;
+use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::{Lease, NewOperation};
 use shared::registry::status::{ConnectionStatus, OperationKind};
 use shared::registry::{self, Conflict};
@@ -46,13 +46,13 @@ pub(crate) enum Onboarded {
     /// The same request created it before.
     Existing(connection::Model),
     /// It continues in the background as this operation.
-    Begun(Uuid),
+    InProgress(Uuid),
 }
 
 /// The initial status of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Begins {
+pub(crate) enum InitialStatus {
     /// It syncs and heals.
     #[default]
     Active,
@@ -60,7 +60,7 @@ pub(crate) enum Begins {
     Inactive,
 }
 
-impl Begins {
+impl InitialStatus {
     fn status(self) -> ConnectionStatus {
         match self {
             Self::Active => ConnectionStatus::Active,
@@ -82,13 +82,13 @@ impl Begins {
 pub(crate) struct Shared {
     pub(crate) source: Actor,
     pub(crate) destination_id: Uuid,
-    pub(crate) begins: Begins,
+    pub(crate) initial_status: InitialStatus,
 }
 
 impl Shared {
     /// Distinguishes onboardings of a source, in addition to the request.
     fn identity(&self) -> Value {
-        json!({"source_id": self.source.id, "begins": self.begins})
+        json!({"source_id": self.source.id, "begins": self.initial_status})
     }
 }
 
@@ -106,10 +106,13 @@ pub(crate) async fn run(
     }
     let identity = shared.as_ref().map(Shared::identity);
     let hash = request::fingerprint(&request, identity.as_ref(), &state.fingerprint_key);
-    if let Some(known) = known(&state, &request.connection_name, &hash, answer_early).await? {
+    if let Some(known) =
+        find_existing(&state, &request.connection_name, &hash, answer_early).await?
+    {
         return Ok(known);
     }
-    let begins = (shared.as_ref()).map_or_else(Begins::default, |shared| shared.begins);
+    let initial_status =
+        (shared.as_ref()).map_or_else(InitialStatus::default, |shared| shared.initial_status);
     let prepared = match shared {
         None => prepare::prepare(&state, &request).await?,
         Some(Shared {
@@ -120,13 +123,22 @@ pub(crate) async fn run(
     };
     loop {
         // Checked again: another request may have been first in the meantime.
-        if let Some(known) = known(&state, &request.connection_name, &hash, answer_early).await? {
+        if let Some(known) =
+            find_existing(&state, &request.connection_name, &hash, answer_early).await?
+        {
             return Ok(known);
         }
-        match begin(&state, &request, &prepared, begins, &hash).await {
+        match begin(&state, &request, &prepared, initial_status, &hash).await {
             Ok((lease, again)) => {
                 let operation = lease.operation_id;
-                let flow = perform(state.clone(), request, prepared, begins, lease, again);
+                let flow = execute(
+                    state.clone(),
+                    request,
+                    prepared,
+                    initial_status,
+                    lease,
+                    again,
+                );
                 if !answer_early {
                     return flow.await;
                 }
@@ -134,7 +146,7 @@ pub(crate) async fn run(
                     // The operation and the row report a failure.
                     let _ = flow.await;
                 });
-                return Ok(Onboarded::Begun(operation));
+                return Ok(Onboarded::InProgress(operation));
             }
             Err(Error::Registry(registry::Error::Conflict(
                 Conflict::Name | Conflict::OperationInProgress,
@@ -146,13 +158,13 @@ pub(crate) async fn run(
 
 /// Returns the connection with that name if the same request already created it. Waits while it is
 /// being created, unless an operation suffices as a response.
-async fn known(
+async fn find_existing(
     state: &State,
     name: &str,
     hash: &str,
     answer_early: bool,
 ) -> Result<Option<Onboarded>, Error> {
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     loop {
         let Some(row) = state.registry.connection_by_name(name).await? else {
             return Ok(None);
@@ -178,9 +190,9 @@ async fn known(
                     .operation_open(row.id, OperationKind::Onboard)
                     .await?;
                 if let Some(open) = open.filter(|_| answer_early) {
-                    return Ok(Some(Onboarded::Begun(open.id)));
+                    return Ok(Some(Onboarded::InProgress(open.id)));
                 }
-                if begun.elapsed() >= PATIENCE {
+                if started.elapsed() >= PATIENCE {
                     return Err(Error::refused(
                         ErrorCode::ConnectionBusy,
                         format!("connection {} is still being onboarded", row.id),
@@ -199,7 +211,7 @@ async fn begin(
     state: &State,
     request: &OnboardRequest,
     prepared: &Prepared,
-    begins: Begins,
+    initial_status: InitialStatus,
     hash: &str,
 ) -> Result<(Lease, bool), Error> {
     let schedule = request.schedule.clone().unwrap_or_default();
@@ -222,19 +234,20 @@ async fn begin(
     if let Some(failed) = &failed {
         new.id = failed.id;
     }
-    let stored = Stored::of(request, prepared, begins).to_text()?;
-    let mut operation = NewOperation::begun(OperationKind::Onboard, new.id, &stored, &state.owner);
+    let stored = Stored::of(request, prepared, initial_status).to_text()?;
+    let mut operation =
+        NewOperation::started(OperationKind::Onboard, new.id, &stored, &state.owner);
     operation.workspace_id = Some(prepared.workspace_id);
     // Sealed before the operation exists, so that every existing operation can be resumed.
     let secret = request.source_config.as_ref().filter(|map| !map.is_empty());
     if let Some(secret) = secret {
         state.auth_broker.seal(operation.id, secret).await?;
     }
-    let begun = match failed {
+    let started = match failed {
         Some(_) => state.registry.onboarding_resume(&new, operation).await,
         None => state.registry.onboarding_begin(&new, operation).await,
     };
-    match begun {
+    match started {
         Ok(lease) => Ok((lease, failed.is_some())),
         Err(error) => {
             if secret.is_some() {
@@ -245,26 +258,30 @@ async fn begin(
     }
 }
 
-async fn perform(
+async fn execute(
     state: State,
     request: OnboardRequest,
     prepared: Prepared,
-    begins: Begins,
+    initial_status: InitialStatus,
     lease: Lease,
     again: bool,
 ) -> Result<Onboarded, Error> {
-    tracing::info!(connection.id = %lease.connection_id, "onboarding `{}`", request.connection_name);
-    let making = Making::begin(&state, &request, &prepared, begins, &lease);
-    finish(making, again).await?;
+    tracing::info!(
+        connection.id = %lease.connection_id,
+        "onboarding `{}`",
+        request.connection_name
+    );
+    let making = Making::begin(&state, &request, &prepared, initial_status, &lease);
+    complete(making, again).await?;
     let row = state.connection(lease.connection_id).await?;
     tracing::info!(connection.id = %row.id, "onboarded `{}`", row.name);
     Ok(Onboarded::New(row))
 }
 
 /// Creates the connection, or rolls back what was created.
-async fn finish(mut making: Making<'_>, again: bool) -> Result<(), Error> {
+async fn complete(mut making: Making<'_>, again: bool) -> Result<(), Error> {
     let (state, lease) = (making.state, making.lease);
-    let keeper = LeaseKeeper::start(state.registry.clone(), lease.clone());
+    let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
     let cleared = match again {
         // An earlier onboarding of this connection may have left objects that it could not delete.
         true => making.clear().await,
@@ -307,8 +324,10 @@ async fn finish(mut making: Making<'_>, again: bool) -> Result<(), Error> {
 /// The auth broker deletes what remains sealed after a day.
 async fn forget(state: &State, operation: Uuid) {
     if let Err(error) = state.auth_broker.forget(operation).await {
-        tracing::warn!(operation.id = %operation, error = %chain(&error), "sealed configuration \
-                                                                           left to the auth \
-                                                                           broker's cleanup");
+        tracing::warn!(
+            operation.id = %operation,
+            error = %chain(&error),
+            "sealed configuration left to the auth broker's cleanup"
+        );
     }
 }

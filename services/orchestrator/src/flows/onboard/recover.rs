@@ -8,7 +8,7 @@ use shared::registry::status::{ConnectionStatus, StepStatus};
 
 use super::make::Making;
 use super::stored::Stored;
-use super::{finish, undo};
+use super::{complete, undo};
 use crate::flows::Error;
 use crate::state::State;
 
@@ -22,9 +22,11 @@ pub(crate) async fn onboarding(
     operation: &operation::Model,
     lease: &Lease,
 ) -> Result<(), Error> {
-    tracing::info!(operation.id = %operation.id, connection.id = %lease.connection_id, "resuming \
-                                                                                        an \
-                                                                                        onboarding whose process stopped");
+    tracing::info!(
+        operation.id = %operation.id,
+        connection.id = %lease.connection_id,
+        "resuming an onboarding whose process stopped"
+    );
     let row = state.connection(lease.connection_id).await?;
     if row.status != ConnectionStatus::Pending {
         // Only the rollback remained.
@@ -51,7 +53,7 @@ pub(crate) async fn onboarding(
         }
         Err(error) => return undo::onboarding(state, lease, &chain(&error), true).await,
     };
-    let (request, prepared, begins) = &opened;
-    let making = Making::resume(state, request, prepared, *begins, lease, &steps);
-    finish(making, false).await
+    let (request, prepared, initial_status) = &opened;
+    let making = Making::resume(state, request, prepared, *initial_status, lease, &steps);
+    complete(making, false).await
 }

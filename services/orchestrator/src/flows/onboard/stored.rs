@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::super::Error;
 use super::super::prepare::{self, Prepared, PreparedSource};
-use super::Begins;
+use super::InitialStatus;
 use crate::state::State;
 
 /// What another process needs to resume an onboarding.
@@ -28,11 +28,15 @@ pub(super) struct Stored {
     #[serde(default)]
     source_id: Option<Uuid>,
     #[serde(default)]
-    begins: Begins,
+    initial_status: InitialStatus,
 }
 
 impl Stored {
-    pub(super) fn of(request: &OnboardRequest, prepared: &Prepared, begins: Begins) -> Self {
+    pub(super) fn of(
+        request: &OnboardRequest,
+        prepared: &Prepared,
+        initial_status: InitialStatus,
+    ) -> Self {
         let config = &request.source_config;
         Self {
             request: OnboardRequest {
@@ -44,7 +48,7 @@ impl Stored {
             destination_id: prepared.destination_id,
             definition: prepared.definition.clone(),
             source_id: prepared.shared_source(),
-            begins,
+            initial_status,
         }
     }
 
@@ -63,7 +67,7 @@ impl Stored {
         self,
         state: &State,
         operation: Uuid,
-    ) -> Result<Option<(OnboardRequest, Prepared, Begins)>, Error> {
+    ) -> Result<Option<(OnboardRequest, Prepared, InitialStatus)>, Error> {
         let mut request = self.request;
         if self.sealed {
             let Some(configuration) = state.auth_broker.unseal(operation).await? else {
@@ -76,11 +80,11 @@ impl Stored {
             None => {
                 let definition = &self.definition;
                 let configuration = prepare::configuration(state, &request, definition).await?;
-                let asked = (state.airbyte)
+                let response = (state.airbyte)
                     .specification(ActorKind::Source, definition.id, self.workspace_id)
                     .await;
                 // If Airbyte does not report which parts are secret, all of them are.
-                let specification = asked.unwrap_or_default();
+                let specification = response.unwrap_or_default();
                 let redactor = prepare::redactor(specification.as_ref(), &configuration);
                 (PreparedSource::Own(configuration), redactor)
             }
@@ -92,7 +96,7 @@ impl Stored {
             source,
             redactor,
         };
-        Ok(Some((request, prepared, self.begins)))
+        Ok(Some((request, prepared, self.initial_status)))
     }
 }
 

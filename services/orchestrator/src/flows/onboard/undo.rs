@@ -7,8 +7,8 @@ use shared::registry::operations::Lease;
 use shared::registry::status::StepStatus;
 
 use crate::flows::Error;
-use crate::flows::marked::Marked;
-use crate::flows::settle::SETTLING;
+use crate::flows::late_creates::SETTLING;
+use crate::flows::owned_objects::OwnedObjects;
 use crate::state::State;
 
 /// Deletes everything that an onboarding created and ends it as FAILED; `uncertain` means that a
@@ -22,7 +22,7 @@ pub(super) async fn onboarding(
     state.registry.steps_abandon(lease, reason).await?;
     let row = state.connection(lease.connection_id).await?;
     if let Some(workspace) = row.workspace_id {
-        let left = Marked {
+        let left = OwnedObjects {
             workspace,
             connection: row.id,
             name: &row.name,

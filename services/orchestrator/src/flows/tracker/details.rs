@@ -50,7 +50,11 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
                         untold = Some(error);
                         continue;
                     }
-                    tracing::warn!(job.id = %one.facts.airbyte_job_id, error = %chain(&error), "stored the end of a job without its details from Airbyte");
+                    tracing::warn!(
+                        job.id = %one.facts.airbyte_job_id,
+                        error = %chain(&error),
+                        "stored the end of a job without its details from Airbyte"
+                    );
                     if one.facts.status != JobStatus::Succeeded {
                         one.facts
                             .error_message
@@ -108,10 +112,23 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
         let rows = facts.rows_synced.unwrap_or(0);
         match &facts.error_message {
             None => {
-                tracing::info!(connection.id = %facts.connection_id, job.id = %job, status, rows, "job {job} ended");
+                tracing::info!(
+                    connection.id = %facts.connection_id,
+                    job.id = %job,
+                    status,
+                    rows,
+                    "job {job} ended"
+                );
             }
             Some(error) => {
-                tracing::warn!(connection.id = %facts.connection_id, job.id = %job, status, rows, error, "job {job} ended");
+                tracing::warn!(
+                    connection.id = %facts.connection_id,
+                    job.id = %job,
+                    status,
+                    rows,
+                    error,
+                    "job {job} ended"
+                );
             }
         }
         Ok(())
@@ -143,8 +160,10 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
                     }
                 }
                 Err(error) => {
-                    tracing::debug!(error = %chain(&error), "cannot list attempts; reading them \
-                                                             one by one");
+                    tracing::debug!(
+                        error = %chain(&error),
+                        "cannot list attempts; reading them one by one"
+                    );
                     break;
                 }
             }

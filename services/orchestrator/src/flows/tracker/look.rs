@@ -171,8 +171,8 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
         }
         missing.sort_by_key(|(seen, _)| *seen);
         for (_, row) in missing.into_iter().take(ONE_BY_ONE) {
-            let asked = self.source.one(&row.airbyte_job_id).await;
-            match asked.map_err(Error::from)? {
+            let response = self.source.one(&row.airbyte_job_id).await;
+            match response.map_err(Error::from)? {
                 Some(job) => self.take_in(now, vec![job]).await?,
                 None => self.store_lost(row).await?,
             }
@@ -201,7 +201,7 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
         let ids: Vec<String> = page.iter().map(|job| job.job_id.clone()).collect();
         let known: HashMap<String, job::Model> = self
             .store
-            .known(&ids)
+            .find_stored(&ids)
             .await?
             .into_iter()
             .map(|row| (row.airbyte_job_id.clone(), row))

@@ -18,11 +18,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt as _;
 use shared::flow::Error;
 use shared::http::problem::chain;
-use shared::registry::leases::{Duty, TRACKER};
+use shared::registry::leases::{LeaderLease, TRACKER};
 
 use self::look::Tracker;
 use self::store::Held;
-use super::duty;
+use super::leader;
 use crate::state::State;
 
 /// How far back an installation's first poll reads.
@@ -36,18 +36,18 @@ const AFTER_FAILURE: Duration = Duration::from_secs(2);
 pub(crate) async fn run(state: State) {
     let stopping = state.runtime.stopping().clone();
     let at_work = state.clone();
-    let work = move |duty| track(at_work.clone(), duty).boxed();
-    duty::run(&state.registry, TRACKER, &state.owner, &stopping, work).await;
+    let work = move |leader| track(at_work.clone(), leader).boxed();
+    leader::run(&state.registry, TRACKER, &state.owner, &stopping, work).await;
 }
 
-async fn track(state: State, duty: Duty) -> Result<(), Error> {
-    let position = match duty.position {
+async fn track(state: State, leader: LeaderLease) -> Result<(), Error> {
+    let position = match leader.position {
         0 => Utc::now() - FIRST_LOOK,
         position => DateTime::from_timestamp_millis(position).unwrap_or_default(),
     };
     let store = Held {
         state: state.clone(),
-        duty,
+        leader,
     };
     let mut tracker = Tracker::new(state.airbyte.clone(), store, position);
     loop {

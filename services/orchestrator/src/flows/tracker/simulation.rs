@@ -26,7 +26,7 @@ const CONNECTIONS: u64 = 10_000;
 #[derive(Default)]
 struct World {
     at: DateTime<Utc>,
-    begun: DateTime<Utc>,
+    started: DateTime<Utc>,
     /// The interval between job starts, and each job's duration; none if nothing runs.
     every: Option<TimeDelta>,
     runs: TimeDelta,
@@ -37,7 +37,7 @@ struct World {
 
 impl World {
     fn started(&self, number: i64) -> DateTime<Utc> {
-        self.begun + TimeDelta::milliseconds(self.every.unwrap().num_milliseconds() * number)
+        self.started + TimeDelta::milliseconds(self.every.unwrap().num_milliseconds() * number)
     }
 
     fn job(&self, number: i64) -> Job {
@@ -69,7 +69,7 @@ impl World {
             return Vec::new();
         };
         let number =
-            |at: DateTime<Utc>| (at - self.begun).num_milliseconds() / every.num_milliseconds();
+            |at: DateTime<Utc>| (at - self.started).num_milliseconds() / every.num_milliseconds();
         (number(from).max(0)..=number(self.at)).collect()
     }
 
@@ -153,7 +153,7 @@ impl JobStore for Simulated {
         Ok(world.open.values().cloned().collect())
     }
 
-    async fn known(&self, ids: &[String]) -> Result<Vec<job::Model>, Error> {
+    async fn find_stored(&self, ids: &[String]) -> Result<Vec<job::Model>, Error> {
         let world = self.0.lock().unwrap();
         Ok(ids
             .iter()
@@ -222,12 +222,12 @@ impl JobStore for Simulated {
 /// first five minutes.
 async fn run(world: World, minutes: i64) -> (Simulated, Vec<usize>) {
     let simulated = Simulated(Arc::new(Mutex::new(world)));
-    let (begun, instant) = (simulated.0.lock().unwrap().begun, Instant::now());
-    let mut tracker = Tracker::new(simulated.clone(), simulated.clone(), begun);
+    let (started, instant) = (simulated.0.lock().unwrap().started, Instant::now());
+    let mut tracker = Tracker::new(simulated.clone(), simulated.clone(), started);
     let mut passed = Duration::ZERO;
     let mut per_minute = vec![0; usize::try_from(minutes).unwrap() + 1];
     while passed < Duration::from_secs(minutes.unsigned_abs() * 60) {
-        let at = begun + TimeDelta::from_std(passed).unwrap();
+        let at = started + TimeDelta::from_std(passed).unwrap();
         let before = {
             let mut world = simulated.0.lock().unwrap();
             world.at = at;
@@ -243,10 +243,10 @@ async fn run(world: World, minutes: i64) -> (Simulated, Vec<usize>) {
 }
 
 fn world(every: Option<TimeDelta>, runs: TimeDelta) -> World {
-    let begun = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+    let started = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
     World {
-        at: begun,
-        begun,
+        at: started,
+        started,
         every,
         runs,
         ..World::default()

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use shared::flow::Error;
 use shared::registry::entities::job;
 use shared::registry::jobs::{JobConnection, JobFacts, JobStored, StartedBy};
-use shared::registry::leases::Duty;
+use shared::registry::leases::LeaderLease;
 use uuid::Uuid;
 
 use crate::state::State;
@@ -20,7 +20,7 @@ pub(super) trait JobStore: Send + Sync {
     async fn open(&self) -> Result<Vec<job::Model>, Error>;
 
     /// The stored rows of these jobs.
-    async fn known(&self, ids: &[String]) -> Result<Vec<job::Model>, Error>;
+    async fn find_stored(&self, ids: &[String]) -> Result<Vec<job::Model>, Error>;
 
     /// Our connections among those with these ids in Airbyte.
     async fn connections(&self, airbyte_ids: &[Uuid]) -> Result<Vec<JobConnection>, Error>;
@@ -38,7 +38,7 @@ pub(super) trait JobStore: Send + Sync {
 /// The registry, used by the leader.
 pub(super) struct Held {
     pub(super) state: State,
-    pub(super) duty: Duty,
+    pub(super) leader: LeaderLease,
 }
 
 #[async_trait]
@@ -48,7 +48,7 @@ impl JobStore for Held {
         Ok(self.state.registry.job_list_open(instance, OPEN).await?)
     }
 
-    async fn known(&self, ids: &[String]) -> Result<Vec<job::Model>, Error> {
+    async fn find_stored(&self, ids: &[String]) -> Result<Vec<job::Model>, Error> {
         Ok(self.state.registry.job_list_of(ids).await?)
     }
 
@@ -74,6 +74,6 @@ impl JobStore for Held {
     async fn advance(&self, position: DateTime<Utc>) -> Result<(), Error> {
         let position = position.timestamp_millis();
         let registry = &self.state.registry;
-        Ok(registry.lease_advance(&self.duty, position).await?)
+        Ok(registry.leader_advance(&self.leader, position).await?)
     }
 }

@@ -96,7 +96,7 @@ async fn delete(state: &State, kind: ActorKind, text: &str) -> Result<HttpRespon
     let flow = actors::delete::run(state.clone(), kind, id(kind, text)?);
     match state.runtime.run(flow).await? {
         Deleted::Now => Ok(HttpResponse::NoContent().finish()),
-        Deleted::Begun(operation) => operations::accepted(state, operation).await,
+        Deleted::InProgress(operation) => operations::accepted(state, operation).await,
     }
 }
 
@@ -185,7 +185,7 @@ macro_rules! endpoint {
             use super::*;
 
             #[doc = concat!("Creates a ", $what, ": its connector checks it before the response, \
-                                                unless `?check=false`.")]
+                                                  unless `?check=false`.")]
             #[utoipa::path(
                 post,
                 path = $base,

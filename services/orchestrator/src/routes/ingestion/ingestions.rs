@@ -46,7 +46,7 @@ pub(crate) async fn create(
     let answer_early = conditions::prefers_async(&request);
     let flow = flows::ingestion::create(state.get_ref().clone(), new, answer_early);
     Ok(match state.runtime.run(flow).await? {
-        Onboarded::Begun(operation) => operations::accepted(&state, operation).await?,
+        Onboarded::InProgress(operation) => operations::accepted(&state, operation).await?,
         Onboarded::New(row) => {
             let mut answer = HttpResponse::Created();
             answer.insert_header(("location", format!("{}/{}", request.path(), row.id)));
@@ -156,7 +156,7 @@ pub(crate) async fn patch(
     let flow = flows::ingestion::patch(state.get_ref().clone(), id, patch, revision);
     Ok(match state.runtime.run(flow).await? {
         Updated::Now(row) => shown(&row, HttpResponse::Ok()),
-        Updated::Begun(operation) => operations::accepted(&state, operation).await?,
+        Updated::InProgress(operation) => operations::accepted(&state, operation).await?,
     })
 }
 

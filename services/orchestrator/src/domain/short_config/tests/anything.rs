@@ -89,9 +89,9 @@ proptest! {
                     }
                     let masked = mask(of.0, of.1, specification, &expanded.configuration);
                     let short = shorten(of.0, of.1, &masked);
-                    for told in [&masked, &short] {
-                        let told = told.to_string();
-                        prop_assert!(!told.contains(&format!("u:{MARK}")), "{told}");
+                    for assert_faults in [&masked, &short] {
+                        let assert_faults = assert_faults.to_string();
+                        prop_assert!(!assert_faults.contains(&format!("u:{MARK}")), "{assert_faults}");
                     }
                     expanded.faults(&specified.specification)
                 }

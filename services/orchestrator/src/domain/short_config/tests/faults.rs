@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::specifications::{kafka, mongodb, mysql, native, postgres, s3_destination, s3_source};
-use super::{expanded, faults, told};
+use super::{assert_faults, expanded, faults};
 use crate::domain::short_config::ActorKind::{Destination, Source};
 
 #[test]
 fn names_what_is_missing_as_people_write_it() {
     let required = "is required";
-    told(
+    assert_faults(
         (Destination, "s3"),
         &native("destination-s3"),
         json!({"path_prefix": "exports/"}),
@@ -18,7 +18,7 @@ fn names_what_is_missing_as_people_write_it() {
             ("config.bucket_region", required),
         ],
     );
-    told(
+    assert_faults(
         (Source, "mysql"),
         &mysql(),
         json!({}),
@@ -28,7 +28,7 @@ fn names_what_is_missing_as_people_write_it() {
             ("config.username", required),
         ],
     );
-    told(
+    assert_faults(
         (Source, "mongodb"),
         &mongodb("databases"),
         json!({}),
@@ -37,13 +37,13 @@ fn names_what_is_missing_as_people_write_it() {
             ("config.database", required),
         ],
     );
-    told(
+    assert_faults(
         (Source, "mongodb"),
         &mongodb("database"),
         json!({"connection_string": "mongodb+srv://c/", "database": "d"}),
         &[("config.username", required), ("config.password", required)],
     );
-    told(
+    assert_faults(
         (Source, "kafka"),
         &kafka(),
         json!({}),
@@ -56,14 +56,14 @@ fn names_what_is_missing_as_people_write_it() {
         json!({"bucket_name": "b"}),
         json!({"bucket_name": "b", "path_prefix": "p"}),
     ] {
-        told(
+        assert_faults(
             (Source, "s3"),
             &s3_source(),
             config,
             &[("config.format", required)],
         );
     }
-    told(
+    assert_faults(
         (Source, "faker"),
         &json!({"required": ["count"]}),
         json!({}),
@@ -73,7 +73,7 @@ fn names_what_is_missing_as_people_write_it() {
 
 #[test]
 fn suggests_a_similar_name() {
-    told(
+    assert_faults(
         (Source, "mysql"),
         &mysql(),
         json!({"hots": "h", "port": 1, "database": "d", "user": "u", "password": "p"}),
@@ -85,7 +85,7 @@ fn suggests_a_similar_name() {
             ),
         ],
     );
-    told(
+    assert_faults(
         (Destination, "s3"),
         &s3_destination(),
         json!({"s3_bucketname": "b", "bucket_region": ""}),
@@ -98,7 +98,7 @@ fn suggests_a_similar_name() {
 
 #[test]
 fn reports_a_wrong_type_together_with_other_faults() {
-    told(
+    assert_faults(
         (Source, "postgres"),
         &postgres(),
         json!({"host": 5, "port": "abc", "schemas": ["a", 1], "username": "u", "password": ["p"]}),
@@ -110,7 +110,7 @@ fn reports_a_wrong_type_together_with_other_faults() {
             ("config.database", "is required"),
         ],
     );
-    told(
+    assert_faults(
         (Source, "kafka"),
         &kafka(),
         json!({"bootstrap_servers": "k", "topics": "a", "format": 5}),
@@ -125,7 +125,7 @@ fn reports_a_wrong_type_together_with_other_faults() {
             ),
         ],
     );
-    told(
+    assert_faults(
         (Source, "mysql"),
         &mysql(),
         json!({"host": "h", "port": 3306.5, "database": "d", "username": "u"}),
@@ -142,14 +142,14 @@ fn reports_schema_violations_at_the_name_that_the_caller_wrote() {
     ] {
         let mut config = json!({"bucket_name": "b"});
         config[name] = json!("mars");
-        told(
+        assert_faults(
             (Destination, "s3"),
             &s3_destination(),
             config,
             &[(path, region)],
         );
     }
-    told(
+    assert_faults(
         (Destination, "s3"),
         &s3_destination(),
         json!({"s3_bucket_name": 5, "bucket_region": ""}),
@@ -158,7 +158,7 @@ fn reports_schema_violations_at_the_name_that_the_caller_wrote() {
             "the value is not of type \"string\"",
         )],
     );
-    told(
+    assert_faults(
         (Source, "postgres"),
         &postgres(),
         json!({"host": "h", "port": 70000, "database": "d", "username": "u", "schemas": ["a", "a"]}),
@@ -170,7 +170,7 @@ fn reports_schema_violations_at_the_name_that_the_caller_wrote() {
             ("config.schemas", "the value has non-unique elements"),
         ],
     );
-    told(
+    assert_faults(
         (Source, "s3"),
         &s3_source(),
         json!({"bucket": "b", "format": {"filetype": "csv", "delimiter": 5}}),
@@ -179,7 +179,7 @@ fn reports_schema_violations_at_the_name_that_the_caller_wrote() {
             "the value is not of type \"string\"",
         )],
     );
-    told(
+    assert_faults(
         (Source, "s3"),
         &s3_source(),
         json!({"bucket": "b", "streams": [{"name": "n"}, {"name": 1, "format": {}}]}),
@@ -195,7 +195,7 @@ fn reports_schema_violations_at_the_name_that_the_caller_wrote() {
             ),
         ],
     );
-    told(
+    assert_faults(
         (Source, "own"),
         &json!({"properties": {"a": {"type": "object", "additionalProperties": false, "properties": {"b": {}}}}}),
         json!({"a": {"b": 1, "c": 2}}),
@@ -205,7 +205,7 @@ fn reports_schema_violations_at_the_name_that_the_caller_wrote() {
 
 #[test]
 fn values_given_twice_must_be_equal() {
-    told(
+    assert_faults(
         (Destination, "s3"),
         &s3_destination(),
         json!({"bucket_name": "a", "s3_bucket_name": "b", "bucket_region": ""}),
@@ -214,13 +214,13 @@ fn values_given_twice_must_be_equal() {
             "is given twice, also as `s3_bucket_name`",
         )],
     );
-    told(
+    assert_faults(
         (Source, "postgres"),
         &postgres(),
         json!({"host": "h", "database": "d", "username": "u", "schema": "a", "schemas": ["a", "b"]}),
         &[("config.schema", "is given twice, also as `schemas`")],
     );
-    told(
+    assert_faults(
         (Source, "mongodb"),
         &mongodb("databases"),
         json!({"host": "h", "connection_string": "mongodb://i/", "database": "d", "username": "u",
@@ -233,13 +233,13 @@ fn values_given_twice_must_be_equal() {
             ),
         ],
     );
-    told(
+    assert_faults(
         (Source, "kafka"),
         &kafka(),
         json!({"bootstrap_servers": "k", "topic": "a", "topics": ["b"]}),
         &[("config.topics", "is given twice, also as `topic`")],
     );
-    told(
+    assert_faults(
         (Source, "s3"),
         &s3_source(),
         json!({"bucket": "b", "format": "csv", "streams": [{"name": "n", "format": {"filetype": "csv"}}]}),
@@ -251,7 +251,8 @@ fn values_given_twice_must_be_equal() {
 fn reports_what_cannot_be_combined() {
     let of = (Source, "mongodb");
     let specification = mongodb("databases");
-    let one = "must be the name or address of one server; set the port in `port`, several servers in `connection_string`";
+    let one = "must be the name or address of one server; set the port in `port`, several servers \
+               in `connection_string`";
     for (host, message) in [
         ("a:1", one),
         ("a,b", one),
@@ -263,27 +264,27 @@ fn reports_what_cannot_be_combined() {
         ),
     ] {
         let config = json!({"host": host, "database": "d"});
-        told(of, &specification, config, &[("config.host", message)]);
+        assert_faults(of, &specification, config, &[("config.host", message)]);
     }
-    told(
+    assert_faults(
         of,
         &specification,
         json!({"host": "h", "port": 70000, "database": "d"}),
         &[("config.port", "must be 1 to 65535")],
     );
-    told(
+    assert_faults(
         of,
         &specification,
         json!({"database_config": "x", "database": "d"}),
         &[("config.database_config", "must be an object")],
     );
-    told(
+    assert_faults(
         (Destination, "s3"),
         &native("destination-s3"),
         json!({"bucket_name": "b", "bucket_region": "", "format": "csv"}),
         &[("config.format", "is not one of `jsonl`, `parquet`")],
     );
-    told(
+    assert_faults(
         (Source, "kafka"),
         &kafka(),
         json!({"bootstrap_servers": "k", "topics": [], "format": "xml"}),

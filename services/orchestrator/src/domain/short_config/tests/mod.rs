@@ -34,13 +34,18 @@ fn faults(of: (ActorKind, &str), specification: &Value, config: &Value) -> Vec<(
         Ok(expanded) => expanded.faults(specification),
         Err(faults) => faults,
     };
-    let told = |fault: FieldError| (fault.field, fault.message);
-    found.into_iter().map(told).collect()
+    let assert_faults = |fault: FieldError| (fault.field, fault.message);
+    found.into_iter().map(assert_faults).collect()
 }
 
 /// Asserts that exactly these faults are reported.
 #[track_caller]
-fn told(of: (ActorKind, &str), specification: &Value, config: Value, expected: &[(&str, &str)]) {
+fn assert_faults(
+    of: (ActorKind, &str),
+    specification: &Value,
+    config: Value,
+    expected: &[(&str, &str)],
+) {
     let mut found = faults(of, specification, &config);
     found.sort();
     let mut wanted: Vec<(String, String)> = (expected.iter())

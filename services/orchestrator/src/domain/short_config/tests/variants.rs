@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::assert_faults;
 use super::specifications::{mysql, native, s3_destination};
-use super::told;
 use crate::domain::short_config::ActorKind::{Destination, Source};
 
 #[test]
@@ -16,13 +16,13 @@ fn distinguishes_variants() {
     };
     let specification = native("source-mysql");
     let modes = "`mode` is not one of `preferred`, `required`, `verify_ca`, `verify_identity`";
-    told(
+    assert_faults(
         of,
         &specification,
         with("ssl_mode", json!({"mode": "on"})),
         &[("config.ssl_mode", modes)],
     );
-    told(
+    assert_faults(
         of,
         &specification,
         with("ssl_mode", json!({})),
@@ -31,7 +31,7 @@ fn distinguishes_variants() {
             "is required: one of `preferred`, `required`, `verify_ca`, `verify_identity`",
         )],
     );
-    told(
+    assert_faults(
         of,
         &specification,
         with("ssl_mode", json!({"mode": "verify_ca", "client_key": 5})),
@@ -43,13 +43,13 @@ fn distinguishes_variants() {
             ),
         ],
     );
-    told(
+    assert_faults(
         of,
         &specification,
         with("ssl_mode", json!("on")),
         &[("config.ssl_mode", "the value is not of type \"object\"")],
     );
-    told(
+    assert_faults(
         of,
         &mysql(),
         with(
@@ -61,7 +61,7 @@ fn distinguishes_variants() {
             "the value is shorter than 1 character",
         )],
     );
-    told(
+    assert_faults(
         (Destination, "s3"),
         &s3_destination(),
         json!({"bucket_name": "b", "bucket_region": "", "format": {"format_type": "Avro", "compression_codec": {"codec": "zip"}}}),
@@ -85,7 +85,7 @@ fn reports_variants_without_a_constant_and_behind_references() {
             "key": {"required": ["key"], "properties": {
                 "kind": {"const": "key"}, "key": {"$ref": "#/definitions/text"}}},
             "none": {"properties": {"kind": {"const": "none"}}}}});
-    told(
+    assert_faults(
         (Source, "own"),
         &specification,
         json!({"limit": "many", "auth": {"kind": "key", "key": 5}, "either": {"a": 1, "b": 2}}),
@@ -95,7 +95,7 @@ fn reports_variants_without_a_constant_and_behind_references() {
             ("config.either", "fits more than one of its variants: A, B"),
         ],
     );
-    told(
+    assert_faults(
         (Source, "own"),
         &specification,
         json!({"limit": null, "auth": {"kind": "none"}, "either": {}}),

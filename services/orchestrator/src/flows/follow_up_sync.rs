@@ -8,16 +8,16 @@ use shared::airbyte::types::Job;
 use shared::airbyte::{self, ErrorKind, RefreshMode};
 use shared::http::problem::chain;
 use shared::operation::steps::sync as step;
-use shared::operation::{Acted, Run, Step};
+use shared::operation::{Step, StepOutput, StepRunner};
 use shared::registry;
 use shared::registry::entities::{connection, operation, operation_step};
 use shared::registry::jobs::StartedBy;
-use shared::registry::keeper::LeaseKeeper;
+use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::{Ending, Lease};
 use shared::registry::status::StepStatus;
 use uuid::Uuid;
 
-use super::{Error, settle, sync};
+use super::{Error, late_creates, sync};
 use crate::state::State;
 
 /// Delay before retrying while something else runs.
@@ -55,9 +55,9 @@ pub(super) async fn start(
     let connection = match sync::ready(&row) {
         Ok(connection) => connection,
         Err(error) => {
-            let said = chain(&error);
+            let message = chain(&error);
             registry
-                .operation_finish(lease, Ending::failed(&said))
+                .operation_finish(lease, Ending::failed(&message))
                 .await?;
             return Ok(());
         }
@@ -72,11 +72,11 @@ pub(super) async fn start(
         connection,
         earlier: &earlier,
     };
-    let keeper = LeaseKeeper::start(registry.clone(), lease.clone());
+    let keeper = LeaseRenewer::start(registry.clone(), lease.clone());
     let started = starting.next(&request).await;
     drop(keeper);
     match started? {
-        None => registry.operation_hand_back(lease, RETRY).await?,
+        None => registry.operation_release(lease, RETRY).await?,
         Some((job_id, later)) if later.refresh.is_empty() => {
             let result = serde_json::json!({ "job_id": job_id }).to_string();
             let ending = Ending::succeeded(Some(&result));
@@ -86,7 +86,7 @@ pub(super) async fn start(
             let rest = serde_json::to_string(&later)
                 .map_err(|error| registry::Error::Document(error.to_string()))?;
             registry.operation_set_request(lease, &rest).await?;
-            registry.operation_hand_back(lease, RETRY).await?;
+            registry.operation_release(lease, RETRY).await?;
         }
     }
     Ok(())
@@ -109,17 +109,21 @@ impl Starting<'_> {
             catalog::plan::RefreshMode::Truncate => RefreshMode::Truncate,
         };
         let refresh = async {
-            let asked = self
+            let response = self
                 .state
                 .airbyte
                 .connection_refresh(self.connection, mode, &streams);
-            let Some(job_id) = asked.await? else {
+            let Some(job_id) = response.await? else {
                 // The destination cannot refresh: the new columns are filled from now on.
                 return self.sync().await;
             };
             let job = self.state.airbyte.job_get(&job_id).await?;
             self.record(&job).await?;
-            tracing::info!(connection.id = %self.row.id, job.id = %job_id, "started refresh job {job_id}");
+            tracing::info!(
+                connection.id = %self.row.id,
+                job.id = %job_id,
+                "started refresh job {job_id}"
+            );
             Ok(job_id)
         };
         let started = self
@@ -144,7 +148,7 @@ impl Starting<'_> {
         start: impl Future<Output = Result<String, Error>>,
     ) -> Result<Option<String>, Error> {
         let mode = mode.map(|mode| mode.as_str().to_owned());
-        if let Some(job) = self.begun(step, mode.as_deref()).await? {
+        if let Some(job) = self.started_job(step, mode.as_deref()).await? {
             return Ok(Some(job));
         }
         let newest = self.newest_jobs().await?.into_iter().next();
@@ -154,19 +158,19 @@ impl Starting<'_> {
         let after = newest.as_ref().map_or(0, sync::number);
         let intent = serde_json::to_string(&Intent { after, mode })
             .map_err(|error| registry::Error::Document(error.to_string()))?;
-        let run = Run {
+        let run = StepRunner {
             registry: &self.state.registry,
             lease: self.lease,
         };
         let act = async {
             let job = start.await?;
-            Ok(Acted::made(job.clone(), job))
+            Ok(StepOutput::with_reference(job.clone(), job))
         };
         Ok(Some(run.step(step, &intent, act).await?))
     }
 
     /// The job that an earlier process started in this step.
-    async fn begun(&self, step: Step, mode: Option<&str>) -> Result<Option<String>, Error> {
+    async fn started_job(&self, step: Step, mode: Option<&str>) -> Result<Option<String>, Error> {
         let intent = |row: &operation_step::Model| -> Option<Intent> {
             serde_json::from_str(row.intent.as_deref()?).ok()
         };
@@ -187,7 +191,7 @@ impl Starting<'_> {
                     sync::number(job) > intent.after
                         && (job.job_type == "refresh" || mode.is_none() && job.job_type == "sync")
                 };
-                let found = settle::look_for(|| async {
+                let found = late_creates::look_for(|| async {
                     Ok(self.newest_jobs().await?.into_iter().find(is_ours))
                 });
                 let Some(job) = found.await? else {

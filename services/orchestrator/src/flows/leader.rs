@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use shared::http::problem::chain;
-use shared::registry::leases::{Duty, RENEW_EVERY};
+use shared::registry::leases::{LeaderLease, RENEW_EVERY};
 use shared::registry::{self, Registry};
 use tokio_util::sync::CancellationToken;
 
@@ -19,26 +19,31 @@ pub(crate) async fn run(
     name: &'static str,
     owner: &str,
     stopping: &CancellationToken,
-    work: impl Fn(Duty) -> BoxFuture<'static, Result<(), shared::flow::Error>>,
+    work: impl Fn(LeaderLease) -> BoxFuture<'static, Result<(), shared::flow::Error>>,
 ) {
     loop {
-        match registry.lease_take(name, owner).await {
-            Ok(Some(duty)) => {
-                tracing::debug!(duty = name, fencing = duty.fencing, "acquired leadership");
+        match registry.leader_acquire(name, owner).await {
+            Ok(Some(leader)) => {
+                tracing::debug!(duty = name, fencing = leader.fencing, "acquired leadership");
                 tokio::select! {
                     () = stopping.cancelled() => {}
-                    () = keep(registry, &duty) => {
+                    () = keep(registry, &leader) => {
                         tracing::warn!(duty = name, "another process is the leader now");
                     }
-                    result = work(duty.clone()) => if let Err(error) = result {
-                        tracing::warn!(duty = name, error = %chain(&error), "leader task failed; \
-                                                                             will retry");
+                    result = work(leader.clone()) => if let Err(error) = result {
+                        tracing::warn!(
+                            duty = name,
+                            error = %chain(&error),
+                            "leader task failed; will retry"
+                        );
                     }
                 }
-                if let Err(error) = registry.lease_release(&duty).await {
-                    tracing::debug!(duty = name, error = %chain(&error), "failed to release \
-                                                                          leadership; the lease \
-                                                                          will expire");
+                if let Err(error) = registry.leader_release(&leader).await {
+                    tracing::debug!(
+                        duty = name,
+                        error = %chain(&error),
+                        "failed to release leadership; the lease will expire"
+                    );
                 }
             }
             Ok(None) => {}
@@ -54,17 +59,20 @@ pub(crate) async fn run(
 }
 
 /// Renews the lease; returns when it is lost.
-async fn keep(registry: &Registry, duty: &Duty) {
+async fn keep(registry: &Registry, leader: &LeaderLease) {
     loop {
         tokio::time::sleep(RENEW_EVERY).await;
-        match registry.lease_renew(duty).await {
+        match registry.leader_renew(leader).await {
             Ok(()) => {}
             Err(registry::Error::Conflict(_)) => return,
             // The registry may be back before the lease ends; if not, the next guarded write
             // detects it.
             Err(error) => {
-                tracing::warn!(duty = duty.name, error = %chain(&error), "failed to renew \
-                                                                          leadership");
+                tracing::warn!(
+                    duty = leader.name,
+                    error = %chain(&error),
+                    "failed to renew leadership"
+                );
             }
         }
     }

@@ -24,7 +24,7 @@ impl Registry {
     ///
     /// # Errors
     /// Returns [`Error::Unreachable`] with the cause if no connection can be opened within 5 s.
-    pub async fn reach(&self) -> Result<(), Error> {
+    pub async fn try_connect(&self) -> Result<(), Error> {
         let DatabaseTarget::Postgres { url } = &self.inner.target else {
             return Ok(());
         };
@@ -64,10 +64,10 @@ impl Registry {
     pub async fn ping(&self) -> Result<(), Error> {
         match tokio::time::timeout(POOL_PATIENCE, self.ask()).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) if error.is_unavailable() => self.reach().await.and(Err(error)),
+            Ok(Err(error)) if error.is_unavailable() => self.try_connect().await.and(Err(error)),
             Ok(Err(error)) => Err(error),
             Err(_) => {
-                self.reach().await?;
+                self.try_connect().await?;
                 self.ask().await
             }
         }

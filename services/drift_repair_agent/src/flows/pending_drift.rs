@@ -47,7 +47,7 @@ pub(super) async fn acknowledge(
     catalog_id: Option<uuid::Uuid>,
 ) -> Result<(), Error> {
     let paused = change::is_paused(target);
-    let activate = paused || change::switched_off_by_drift(read, target);
+    let activate = paused || change::deactivated_by_drift(read, target);
     let behind = read.source_catalog_id != catalog_id || read.breaking_change || activate;
     if paused || (behind && catalog_id.is_some()) {
         state
@@ -101,7 +101,7 @@ pub(super) async fn pause(
         .operation_finish(lease, Ending::succeeded(None))
         .await?;
     answer.outcome = HealOutcome::Paused;
-    let told = pausing.iter().map(|change| {
+    let notes = pausing.iter().map(|change| {
         format!(
             "{}: {} stopped the connection; accept or defer it as {}",
             change.stream,
@@ -109,7 +109,7 @@ pub(super) async fn pause(
             change.id
         )
     });
-    answer.notes.extend(told);
+    answer.notes.extend(notes);
     Ok(())
 }
 

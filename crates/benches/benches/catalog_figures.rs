@@ -18,7 +18,9 @@ type Failure = Box<dyn std::error::Error>;
 const RUNS: usize = 7;
 
 fn main() -> Result<(), Failure> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // Cargo adds `--bench`.
+    let arguments = std::env::args().skip(1).filter(|arg| arg != "--bench");
+    let arguments: Vec<String> = arguments.collect();
     match arguments
         .iter()
         .map(String::as_str)
@@ -141,8 +143,8 @@ fn middle(form: &str, old: &Path, new: &Path) -> Result<(Duration, u64), Failure
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
         }
-        let told = String::from_utf8(output.stdout)?;
-        let (micros, bytes) = told.trim().split_once(' ').ok_or("two numbers")?;
+        let text = String::from_utf8(output.stdout)?;
+        let (micros, bytes) = text.trim().split_once(' ').ok_or("two numbers")?;
         times.push(Duration::from_micros(micros.parse()?));
         most = most.max(bytes.parse()?);
     }

@@ -168,7 +168,7 @@ fn rows(table: &mut Table, services: &Services, home: &Path) -> anyhow::Result<(
     let (database, bytes) = (database.to_string_lossy(), bytes.to_string_lossy());
     let program = std::env::current_exe()?;
     let name = format!(
-        "examples/{}",
+        "deps/{}",
         program.file_name().context("no name")?.to_string_lossy()
     );
     let args = ["bare-handler", &database, &bytes];

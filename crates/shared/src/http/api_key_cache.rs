@@ -27,7 +27,7 @@ const NOTE_EVERY: Duration = Duration::from_secs(60);
 
 /// An active key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct KnownKey {
+pub(super) struct CachedKey {
     pub(super) id: Uuid,
     pub(super) name: String,
     pub(super) role: Role,
@@ -36,56 +36,56 @@ pub(super) struct KnownKey {
 
 /// The cached keys; cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct KeyRing(Arc<Inner>);
+pub(super) struct ApiKeyCache(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     registry: Registry,
     runtime: Handle,
-    known: RwLock<Known>,
-    look: tokio::sync::Mutex<()>,
-    noted: std::sync::Mutex<HashMap<Uuid, Instant>>,
+    snapshot: RwLock<Snapshot>,
+    read_lock: tokio::sync::Mutex<()>,
+    recorded: std::sync::Mutex<HashMap<Uuid, Instant>>,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Known {
-    keys: Arc<HashMap<[u8; 32], KnownKey>>,
+struct Snapshot {
+    keys: Arc<HashMap<[u8; 32], CachedKey>>,
     /// When the read of the current content started.
     since: Option<Instant>,
     failed: Option<Instant>,
 }
 
-impl Known {
+impl Snapshot {
     fn is_younger(&self, than: Duration) -> bool {
         self.since.is_some_and(|since| since.elapsed() < than)
     }
 }
 
-impl KeyRing {
+impl ApiKeyCache {
     pub(super) fn new(registry: Registry) -> Self {
         Self(Arc::new(Inner {
             registry,
             runtime: Handle::current(),
-            known: RwLock::default(),
-            look: tokio::sync::Mutex::default(),
-            noted: std::sync::Mutex::default(),
+            snapshot: RwLock::default(),
+            read_lock: tokio::sync::Mutex::default(),
+            recorded: std::sync::Mutex::default(),
         }))
     }
 
     /// Returns the active key with that text. An unknown key triggers a read, so that a new key
     /// works at once.
-    pub(super) async fn find(&self, text: &str) -> Result<Option<KnownKey>, registry::Error> {
-        let asked = Instant::now();
+    pub(super) async fn find(&self, text: &str) -> Result<Option<CachedKey>, registry::Error> {
+        let requested_at = Instant::now();
         let hash = digest(text);
-        let known = self.known();
-        let found = |known: &Known| known.keys.get(&hash).cloned();
-        let key = match found(&known) {
-            Some(key) if known.is_younger(FRESH) => Some(key),
-            _ => found(&self.look_since(asked).await?),
+        let snapshot = self.snapshot();
+        let found = |snapshot: &Snapshot| snapshot.keys.get(&hash).cloned();
+        let key = match found(&snapshot) {
+            Some(key) if snapshot.is_younger(FRESH) => Some(key),
+            _ => found(&self.read_since(requested_at).await?),
         };
         let key = key.filter(|key| key.expires_at.is_none_or(|end| end > now()));
         if let Some(key) = &key {
-            self.note(key.id);
+            self.record_use(key.id);
         }
         Ok(key)
     }
@@ -93,38 +93,41 @@ impl KeyRing {
     /// Whether any key exists that is not revoked. An expired key counts, so that its expiry does
     /// not open the service.
     pub(super) async fn any(&self) -> Result<bool, registry::Error> {
-        let known = self.known();
-        if known.is_younger(FRESH) {
-            return Ok(!known.keys.is_empty());
+        let snapshot = self.snapshot();
+        if snapshot.is_younger(FRESH) {
+            return Ok(!snapshot.keys.is_empty());
         }
-        Ok(!self.look_since(Instant::now()).await?.keys.is_empty())
+        Ok(!self.read_since(Instant::now()).await?.keys.is_empty())
     }
 
-    fn known(&self) -> Known {
-        let known = self.0.known.read();
-        known.unwrap_or_else(PoisonError::into_inner).clone()
+    fn snapshot(&self) -> Snapshot {
+        let snapshot = self.0.snapshot.read();
+        snapshot.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Returns the result of a read that started after `asked`. Concurrent callers share one read.
-    async fn look_since(&self, asked: Instant) -> Result<Known, registry::Error> {
-        let _turn = self.0.look.lock().await;
-        let known = self.known();
-        if known.since.is_some_and(|since| since >= asked) {
-            return Ok(known);
+    /// Returns the result of a read that started after `requested_at`. Concurrent callers share one read.
+    async fn read_since(&self, requested_at: Instant) -> Result<Snapshot, registry::Error> {
+        let _turn = self.0.read_lock.lock().await;
+        let snapshot = self.snapshot();
+        if snapshot.since.is_some_and(|since| since >= requested_at) {
+            return Ok(snapshot);
         }
-        if known.failed.is_some_and(|at| at.elapsed() < AFTER_FAILURE) {
-            return self.while_away(known, None);
+        if snapshot
+            .failed
+            .is_some_and(|at| at.elapsed() < AFTER_FAILURE)
+        {
+            return self.while_unreachable(snapshot, None);
         }
-        if let Some(since) = known.since {
+        if let Some(since) = snapshot.since {
             tokio::time::sleep(SPACING.saturating_sub(since.elapsed())).await;
         }
-        let begun = Instant::now();
+        let started_at = Instant::now();
         let answer = tokio::time::timeout(PATIENCE, self.0.registry.key_list_unrevoked()).await;
-        let looked = match answer {
+        let fresh = match answer {
             Ok(Ok(rows)) => {
                 let keys = rows.into_iter().filter_map(|row| {
                     let hash: [u8; 32] = hex::decode(&row.hash).ok()?.try_into().ok()?;
-                    let key = KnownKey {
+                    let key = CachedKey {
                         id: row.id,
                         role: row.granted(),
                         name: row.name,
@@ -132,51 +135,58 @@ impl KeyRing {
                     };
                     Some((hash, key))
                 });
-                Known {
+                Snapshot {
                     keys: Arc::new(keys.collect()),
-                    since: Some(begun),
+                    since: Some(started_at),
                     failed: None,
                 }
             }
             failed => {
-                let known = Known {
+                let snapshot = Snapshot {
                     failed: Some(Instant::now()),
-                    ..known
+                    ..snapshot
                 };
-                self.set(known.clone());
-                return self.while_away(known, failed.ok().and_then(Result::err));
+                self.set(snapshot.clone());
+                return self.while_unreachable(snapshot, failed.ok().and_then(Result::err));
             }
         };
-        self.set(looked.clone());
-        Ok(looked)
+        self.set(fresh.clone());
+        Ok(fresh)
     }
 
-    fn set(&self, known: Known) {
-        let mut guard = self.0.known.write();
+    fn set(&self, snapshot: Snapshot) {
+        let mut guard = self.0.snapshot.write();
         *guard
             .as_deref_mut()
-            .unwrap_or_else(|poisoned| poisoned.get_mut()) = known;
+            .unwrap_or_else(|poisoned| poisoned.get_mut()) = snapshot;
     }
 
-    fn while_away(
+    fn while_unreachable(
         &self,
-        known: Known,
+        snapshot: Snapshot,
         error: Option<registry::Error>,
-    ) -> Result<Known, registry::Error> {
-        if known.is_younger(STALE) {
-            return Ok(known);
+    ) -> Result<Snapshot, registry::Error> {
+        if snapshot.is_younger(STALE) {
+            return Ok(snapshot);
         }
         Err(error.unwrap_or_else(registry::Error::no_answer))
     }
 
     /// Records the use of a key in the background.
-    fn note(&self, id: Uuid) {
+    fn record_use(&self, id: Uuid) {
         {
-            let mut noted = self.0.noted.lock().unwrap_or_else(PoisonError::into_inner);
-            if noted.get(&id).is_some_and(|at| at.elapsed() < NOTE_EVERY) {
+            let mut recorded = self
+                .0
+                .recorded
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if recorded
+                .get(&id)
+                .is_some_and(|at| at.elapsed() < NOTE_EVERY)
+            {
                 return;
             }
-            noted.insert(id, Instant::now());
+            recorded.insert(id, Instant::now());
         }
         let registry = self.0.registry.clone();
         self.0.runtime.spawn(async move {

@@ -1,5 +1,7 @@
 //! Applied to every response: a request id and a span, a log line, metrics, and problem details for
-//! failures that have none. [`super::admission`] decides who may call, once the route is known.
+//! failures that have none. [`crate::http::admission`] decides who may call, once the route is known.
+
+mod state;
 
 use std::time::Instant;
 
@@ -13,23 +15,25 @@ use actix_web::{HttpMessage as _, HttpResponse};
 use contracts::ErrorCode;
 use tracing::Instrument as _;
 
-use super::admission::Route;
-use super::connections::UnderWay;
-use super::gate::Gate;
-use super::head;
-use super::limits::Standing;
-use super::policy::Access;
-use super::problem::{ApiError, CONTENT_TYPE_PROBLEM};
-use super::request_id;
+pub use state::MiddlewareState;
 
-pub(super) async fn guard(
+use crate::http::admission::Route;
+use crate::http::connections::UnderWay;
+use crate::http::head;
+use crate::http::limits::RateLimitStatus;
+use crate::http::policy::Access;
+use crate::http::problem::{ApiError, CONTENT_TYPE_PROBLEM};
+use crate::http::request_id;
+
+/// Wraps every request.
+pub(super) async fn handle(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let service = request
-        .app_data::<Data<Gate>>()
+        .app_data::<Data<MiddlewareState>>()
         .map(|gate| gate.service)
-        .expect("the server installs the guard's state together with the guard");
+        .expect("the server installs the middleware together with its state");
     let sent = request
         .headers()
         .get(request_id::HEADER)
@@ -57,7 +61,7 @@ async fn pass(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let begun = Instant::now();
+    let started = Instant::now();
     let _under_way = UnderWay::of(&request);
     let path = request.path().to_owned();
     let method = request.method().clone();
@@ -71,21 +75,21 @@ async fn pass(
         }
     };
     let mut response = response;
-    let (route, standing) = {
+    let (route, rate_limit_status) = {
         let extensions = response.request().extensions();
         (
             extensions.get::<Route>().cloned(),
-            extensions.get::<Standing>().copied(),
+            extensions.get::<RateLimitStatus>().copied(),
         )
     };
-    if let Some(standing) = standing {
-        standing.tell(response.response_mut());
+    if let Some(rate_limit_status) = rate_limit_status {
+        rate_limit_status.write_headers(response.response_mut());
     }
     let status = response.status().as_u16();
-    let elapsed = begun.elapsed();
+    let elapsed = started.elapsed();
     let pattern = route.as_ref().and_then(|route| route.pattern.as_deref());
     let pattern = pattern.unwrap_or("unmatched");
-    super::metrics::observe(service, &method, pattern, status, elapsed);
+    crate::http::metrics::observe(service, &method, pattern, status, elapsed);
     let duration_ms = elapsed.as_secs_f64() * 1000.0;
     let access = route
         .and_then(|route| route.policy)
@@ -135,7 +139,7 @@ pub(super) fn finish(
 }
 
 fn without_details(response: &ServiceResponse<BoxBody>) -> ApiError {
-    let said = response
+    let message = response
         .response()
         .error()
         .map(|error| error.as_response_error().to_string());
@@ -150,10 +154,10 @@ fn without_details(response: &ServiceResponse<BoxBody>) -> ApiError {
         }
         status if status.is_client_error() => ApiError::new(
             ErrorCode::Malformed,
-            said.unwrap_or_else(|| status.to_string()),
+            message.unwrap_or_else(|| status.to_string()),
         ),
         status => {
-            let error = said.unwrap_or_else(|| status.to_string());
+            let error = message.unwrap_or_else(|| status.to_string());
             tracing::error!(%error, "request failed");
             ApiError::new(ErrorCode::Internal, "see the log under this request id")
         }

@@ -23,7 +23,8 @@ use anyhow::Context as _;
 use crate::table::Table;
 
 fn main() -> anyhow::Result<()> {
-    let mut args = std::env::args().skip(1);
+    // Cargo adds `--bench`.
+    let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
     let form = args.next().unwrap_or_default();
     let mut path = |what: &str| -> anyhow::Result<PathBuf> {
         Ok(args.next().with_context(|| format!("no {what}"))?.into())
@@ -49,26 +50,23 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn all(folder: &std::path::Path) -> anyhow::Result<()> {
-    let mut table = Table::default();
+    let mut table = Table::new()?;
     starts::sizes(&mut table)?;
     starts::one_process(&mut table, folder)?;
     let services = starts::four_processes(&mut table, folder)?;
     rows::measure(&mut table, folder, services)?;
     syncs::measure(&mut table, folder)?;
-    table.print();
-    Ok(())
+    table.finish()
 }
 
 fn api(folder: &std::path::Path, minutes: u64) -> anyhow::Result<()> {
-    let mut table = Table::default();
+    let mut table = Table::new()?;
     api::measure(&mut table, folder, minutes)?;
-    table.print();
-    Ok(())
+    table.finish()
 }
 
 fn sync(folder: &std::path::Path) -> anyhow::Result<()> {
-    let mut table = Table::default();
+    let mut table = Table::new()?;
     syncs::measure(&mut table, folder)?;
-    table.print();
-    Ok(())
+    table.finish()
 }

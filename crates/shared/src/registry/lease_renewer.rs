@@ -9,11 +9,11 @@ use super::operations::Lease;
 
 /// Renews a lease until dropped.
 #[derive(Debug)]
-pub struct LeaseKeeper {
+pub struct LeaseRenewer {
     task: JoinHandle<()>,
 }
 
-impl LeaseKeeper {
+impl LeaseRenewer {
     /// Starts renewing `lease`. Renewal stops when the lease is lost or the registry stays
     /// unreachable; the next guarded write detects this.
     pub fn start(registry: Registry, lease: Lease) -> Self {
@@ -23,8 +23,11 @@ impl LeaseKeeper {
             loop {
                 tokio::time::sleep(pause).await;
                 if let Err(error) = registry.operation_renew(&lease).await {
-                    tracing::warn!(operation.id = %lease.operation_id, %error, "failed to renew a \
-                                                                                lease");
+                    tracing::warn!(
+                        operation.id = %lease.operation_id,
+                        %error,
+                        "failed to renew a lease"
+                    );
                     if matches!(error, super::Error::Conflict(_)) {
                         return;
                     }
@@ -35,7 +38,7 @@ impl LeaseKeeper {
     }
 }
 
-impl Drop for LeaseKeeper {
+impl Drop for LeaseRenewer {
     fn drop(&mut self) {
         self.task.abort();
     }

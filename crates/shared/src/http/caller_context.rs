@@ -7,7 +7,7 @@ use contracts::Role;
 
 /// The caller on whose behalf a task runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Actor {
+pub struct CallerContext {
     /// The service that runs the task.
     pub service: &'static str,
     /// The key's name, the calling service, or `aam` for background work.
@@ -17,17 +17,17 @@ pub struct Actor {
 }
 
 tokio::task_local! {
-    static CURRENT: Actor;
+    static CURRENT: CallerContext;
 }
 
 /// The caller that requested this task's work, if there is one.
-pub fn asking() -> Option<Actor> {
+pub fn requester() -> Option<CallerContext> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
 /// The caller on whose behalf this task runs; AAM itself for background work.
-pub fn current() -> Actor {
-    asking().unwrap_or_else(|| Actor {
+pub fn current() -> CallerContext {
+    requester().unwrap_or_else(|| CallerContext {
         service: "aam",
         name: "aam".to_owned(),
         role: Role::Admin,
@@ -35,7 +35,7 @@ pub fn current() -> Actor {
 }
 
 /// AAM itself, on behalf of the caller who started an operation that it resumes.
-pub fn of_operation(row: &crate::registry::entities::operation::Model) -> Actor {
+pub fn of_operation(row: &crate::registry::entities::operation::Model) -> CallerContext {
     let mut actor = current();
     if let Some(name) = &row.actor {
         actor.name.clone_from(name);
@@ -47,6 +47,6 @@ pub fn of_operation(row: &crate::registry::entities::operation::Model) -> Actor 
 }
 
 /// Runs `future` on behalf of `actor`.
-pub async fn scope<F: Future>(actor: Actor, future: F) -> F::Output {
+pub async fn scope<F: Future>(actor: CallerContext, future: F) -> F::Output {
     CURRENT.scope(actor, future).await
 }

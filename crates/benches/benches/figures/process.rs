@@ -16,7 +16,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("LOG_FORMAT", "json"),
 ];
 
-/// The folder of the release build's programs: this one is in `examples` there.
+/// The folder of the release build's programs: this one is in `deps` there.
 pub(crate) fn binaries() -> anyhow::Result<PathBuf> {
     let me = std::env::current_exe()?;
     let folder = me.ancestors().nth(2).context("no folder above")?;

@@ -5,13 +5,13 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, Responder};
 
 /// A response that contains a secret.
 #[derive(Debug)]
-pub struct Sealed(pub HttpResponse);
+pub struct SecretResponse(pub HttpResponse);
 
 /// Marks the request whose response contains a secret.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HoldsSecret;
 
-impl Responder for Sealed {
+impl Responder for SecretResponse {
     type Body = BoxBody;
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {

@@ -1,21 +1,21 @@
 //! The state of a service's request middleware: authentication, limits and idempotency.
 
-use super::access::{Access, AccessError};
-use super::idempotency::Idempotency;
-use super::limits::Limits;
+use crate::http::access::{Access, AccessError};
+use crate::http::idempotency::Idempotency;
+use crate::http::limits::Limits;
 use crate::registry::Registry;
 use crate::settings::Settings;
 
 /// The state of a service's request middleware.
 #[derive(Debug, Clone)]
-pub struct Gate {
-    pub(super) service: &'static str,
-    pub(super) access: Access,
-    pub(super) idempotency: Idempotency,
-    pub(super) limits: Limits,
+pub struct MiddlewareState {
+    pub(in crate::http) service: &'static str,
+    pub(in crate::http) access: Access,
+    pub(in crate::http) idempotency: Idempotency,
+    pub(in crate::http) limits: Limits,
 }
 
-impl Gate {
+impl MiddlewareState {
     /// Reads the state of `service` from the settings and the registry. Call it on the runtime that
     /// outlives the requests.
     ///

@@ -21,7 +21,7 @@ impl Registry {
     ///
     /// # Errors
     /// Returns an error if the database fails.
-    pub async fn operation_take(
+    pub async fn operation_claim(
         &self,
         kinds: &[OperationKind],
         owner: &str,
@@ -46,7 +46,7 @@ impl Registry {
     ///
     /// # Errors
     /// Returns an error if the database fails.
-    pub async fn operation_take_settling(
+    pub async fn operation_claim_settling(
         &self,
         owner: &str,
     ) -> Result<Option<(Model, Lease)>, Error> {
@@ -121,7 +121,7 @@ impl Registry {
     ///
     /// # Errors
     /// Returns `Conflict::LeaseLost` if it now belongs to another process.
-    pub async fn operation_hand_back(&self, lease: &Lease, after: TimeDelta) -> Result<(), Error> {
+    pub async fn operation_release(&self, lease: &Lease, after: TimeDelta) -> Result<(), Error> {
         let writer = self.writer().await?;
         assert_held(&writer, lease).await?;
         // It stays `running` with a lease that ends then: `pending` would be claimed at once.

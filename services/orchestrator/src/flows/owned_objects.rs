@@ -5,11 +5,11 @@ use shared::registry::actors::ActorRef;
 use uuid::Uuid;
 
 use super::Error;
-use crate::domain::mark;
+use crate::domain::ownership_tag;
 use crate::state::State;
 
 /// The Airbyte objects with the ownership tag of one connection.
-pub(crate) struct Marked<'a> {
+pub(crate) struct OwnedObjects<'a> {
     /// Their workspace.
     pub(crate) workspace: Uuid,
     /// The connection in the tag.
@@ -20,11 +20,11 @@ pub(crate) struct Marked<'a> {
     pub(crate) keep: Option<(Uuid, Option<Uuid>)>,
 }
 
-impl Marked<'_> {
+impl OwnedObjects<'_> {
     /// Deletes all except those to keep: connections, then the sources that they read, unless a
     /// connection of someone else reads one too. Returns how many objects were deleted.
     pub(crate) async fn remove(&self, state: &State) -> Result<usize, Error> {
-        let mark = mark::of(state.installation, self.connection);
+        let mark = ownership_tag::of(state.installation, self.connection);
         let airbyte = &state.airbyte;
         let sources = airbyte
             .actor_list(ActorKind::Source, Some(self.workspace))
@@ -51,9 +51,10 @@ impl Marked<'_> {
                 .is_some_and(|(_, kept)| kept == Some(connection.connection_id));
             if is_ours && !stays {
                 airbyte.connection_delete(connection.connection_id).await?;
-                tracing::info!(connection.id = %connection.connection_id, "deleted a connection \
-                                                                           that an onboarding \
-                                                                           left in Airbyte");
+                tracing::info!(
+                    connection.id = %connection.connection_id,
+                    "deleted a connection that an onboarding left in Airbyte"
+                );
                 removed += 1;
             } else if !is_ours {
                 others.push(connection.source_id);
@@ -64,8 +65,10 @@ impl Marked<'_> {
                 continue;
             }
             if others.contains(&source.id) || !self.remove_source(state, source.id).await? {
-                tracing::info!(source.id = %source.id, "another connection uses the source; \
-                                                        keeping it");
+                tracing::info!(
+                    source.id = %source.id,
+                    "another connection uses the source; keeping it"
+                );
                 continue;
             }
             removed += 1;

@@ -9,7 +9,7 @@ use shared::registry::entities::operation;
 use shared::registry::now;
 use shared::registry::status::{OperationKind, OperationStatus};
 
-use super::marked::Marked;
+use super::owned_objects::OwnedObjects;
 use super::{Error, actors, onboard};
 use crate::state::State;
 
@@ -32,10 +32,10 @@ pub(crate) async fn look_for<T, F>(look: impl Fn() -> F) -> Result<Option<T>, ai
 where
     F: Future<Output = Result<Option<T>, airbyte::Error>> + Send,
 {
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         let found = look().await?;
-        if found.is_some() || begun.elapsed() > PATIENCE {
+        if found.is_some() || started.elapsed() > PATIENCE {
             return Ok(found);
         }
         tokio::time::sleep(PAUSE).await;
@@ -44,15 +44,17 @@ where
 
 /// Checks every settling operation that is due.
 pub(super) async fn turn(state: &State) -> Result<(), Error> {
-    while let Some((operation, lease)) =
-        state.registry.operation_take_settling(&state.owner).await?
+    while let Some((operation, lease)) = state
+        .registry
+        .operation_claim_settling(&state.owner)
+        .await?
     {
         if let Err(error) = sweep(state, &operation).await {
-            tracing::warn!(operation.id = %operation.id, error = %chain(&error), "failed to look \
-                                                                                  for late \
-                                                                                  objects of an \
-                                                                                  operation; will \
-                                                                                  retry");
+            tracing::warn!(
+                operation.id = %operation.id,
+                error = %chain(&error),
+                "failed to look for late objects of an operation; will retry"
+            );
         }
         let over = operation.settle_until.is_none_or(|until| until < now());
         let age = now() - operation.created_at;
@@ -84,7 +86,7 @@ async fn sweep(state: &State, operation: &operation::Model) -> Result<(), Error>
     let row = state.registry.connection_get(id).await?;
     let keep = row.and_then(|row| Some((row.airbyte_source_id?, row.airbyte_connection_id)));
     let name = onboard::name_of(&operation.request).unwrap_or_default();
-    let late = Marked {
+    let late = OwnedObjects {
         workspace,
         connection: id,
         name: &name,
@@ -92,11 +94,12 @@ async fn sweep(state: &State, operation: &operation::Model) -> Result<(), Error>
     };
     let removed = late.remove(state).await?;
     if removed > 0 {
-        tracing::warn!(operation.id = %operation.id, connection.id = %id, removed, "deleted what \
-                                                                                    a create \
-                                                                                    produced \
-                                                                                    after its \
-                                                                                    timeout");
+        tracing::warn!(
+            operation.id = %operation.id,
+            connection.id = %id,
+            removed,
+            "deleted what a create produced after its timeout"
+        );
     }
     Ok(())
 }
