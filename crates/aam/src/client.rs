@@ -10,7 +10,7 @@ use reqwest::Method;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shared::settings::{Settings, variables};
+use settings::{Settings, variables};
 use url::Url;
 use uuid::Uuid;
 
@@ -65,7 +65,7 @@ impl Client {
     }
 
     fn new(settings: &Settings, base: Url, variable: &'static str) -> anyhow::Result<Self> {
-        let http = shared::http::client::build().context("creating an HTTP client")?;
+        let http = http_client::build().context("creating an HTTP client")?;
         Ok(Self {
             base,
             variable,

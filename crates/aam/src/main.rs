@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use shared::settings::{Settings, Source, variables};
+use settings::{Settings, Source, variables};
 
 use crate::output::Format;
 use crate::output::outln;

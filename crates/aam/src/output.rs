@@ -7,18 +7,17 @@ use catalog::plan::Style;
 use chrono::{DateTime, SecondsFormat, Utc};
 use comfy_table::{Table, presets};
 use serde::Serialize;
-use shared::settings;
 
 use crate::client::Refused;
 
-/// Prints to standard output, without a line end. See [`write`].
+/// Prints to standard output, without a line end. See [`write()`].
 macro_rules! out {
     ($($argument:tt)*) => {
         $crate::output::write(format_args!($($argument)*))
     };
 }
 
-/// Prints a line to standard output. See [`write`].
+/// Prints a line to standard output. See [`write()`].
 macro_rules! outln {
     () => {
         $crate::output::write(format_args!("\n"))
@@ -130,7 +129,7 @@ pub(crate) fn error(error: &anyhow::Error) {
         }
         return;
     }
-    eprintln!("error: {}", shared::http::problem::chain(error.as_ref()));
+    eprintln!("error: {}", context::error_chain(error.as_ref()));
     if let Some(Refused(problem)) = error.downcast_ref::<Refused>() {
         if problem.errors.len() > 1 {
             for fault in &problem.errors {

@@ -184,6 +184,17 @@ pub struct FieldError {
     pub message: String,
 }
 
+impl FieldError {
+    /// Joins errors into one line of text.
+    pub fn join(errors: &[Self]) -> String {
+        errors
+            .iter()
+            .map(|error| format!("{}: {}", error.field, error.message))
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+}
+
 /// An error response (RFC 9457, `application/problem+json`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {

@@ -11,6 +11,7 @@ mod ingestion;
 mod jobs;
 mod operations;
 mod repair;
+pub mod source_type;
 
 pub use access::{AuditEntry, Caller, KeyCreated, KeyRequest, KeyView, Role};
 pub use connections::{

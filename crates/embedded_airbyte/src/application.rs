@@ -7,9 +7,10 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
 use connectors::hosts::AllowedHosts;
-use shared::http::connections::Connections;
-use shared::http::hosts::{self, Hosts};
-use shared::http::routes::{Routes, TrailingSlash};
+use http_server::connections::Connections;
+use http_server::hosts;
+use http_server::hosts::Hosts;
+use http_server::routes::{Routes, TrailingSlash};
 use tokio_util::sync::CancellationToken;
 
 use crate::api;

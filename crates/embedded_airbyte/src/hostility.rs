@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use shared::settings::AirbyteMode;
+use settings::AirbyteMode;
 use uuid::Uuid;
 
 /// How long after its time-out a late create happens.

@@ -60,8 +60,8 @@ fn private_directory(path: &std::path::Path) -> std::io::Result<()> {
 }
 
 /// Every route, and what it asks of its caller.
-pub fn route_table() -> Vec<shared::http::routes::Declared<Policy>> {
-    let mut routes = shared::http::routes::Routes::default();
+pub fn route_table() -> Vec<http_server::routes::Declared<Policy>> {
+    let mut routes = http_server::routes::Routes::default();
     api::configure(&mut routes);
     routes.table()
 }

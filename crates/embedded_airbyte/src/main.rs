@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use embedded_airbyte::{Application, LocalConnector, Options, exec};
-use shared::settings::Settings;
+use settings::Settings;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -61,7 +61,7 @@ async fn serve(local_connectors: Option<PathBuf>) -> anyhow::Result<()> {
     local::install_tls_provider();
     local::open_files::raise()?;
     let settings = Settings::load_for_airbyte()?;
-    shared::telemetry::init(&settings.log)?;
+    telemetry::init(&settings.log)?;
     let application = Application::build(options(&settings, local_connectors)?).await?;
     let address = application.address();
     tracing::info!(service = "embedded_airbyte", %address, "listening");

@@ -8,7 +8,7 @@ use connectors::own_files::OwnFiles;
 use local::seal::SealingKey;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
-use shared::settings::{AirbyteMode, Settings};
+use settings::{AirbyteMode, Settings};
 use uuid::Uuid;
 
 use crate::clock::Clock;

@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use local::home::StackLock;
-use shared::http::server::StartError;
+use service_kit::server::StartError;
+use settings::{AirbyteUrls, Settings};
 use shared::registry::{self, Registry};
-use shared::settings::{AirbyteUrls, Settings};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;

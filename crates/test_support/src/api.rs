@@ -65,7 +65,7 @@ impl Api {
     /// A client for the service at `base`, with a key where one is configured.
     pub fn new(base: &str, key: Option<&str>) -> Self {
         local::install_tls_provider();
-        let http = shared::http::client::builder()
+        let http = http_client::builder()
             .timeout(Duration::from_secs(120))
             .build()
             .unwrap();

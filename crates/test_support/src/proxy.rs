@@ -59,7 +59,7 @@ impl Proxy {
         let rules = Arc::new(Mutex::new(Vec::new()));
         let state = Data::new(State {
             upstream: upstream.to_owned(),
-            http: shared::http::client::builder()
+            http: http_client::builder()
                 .timeout(Duration::from_secs(3600))
                 .build()
                 .unwrap(),

@@ -41,7 +41,7 @@ impl Redis {
             .expect("redis-server starts");
         self.process = Some(process);
         let url = self.url().into();
-        crate::eventually(async || shared::redis::ping(&url).await).await;
+        crate::eventually(async || service_kit::redis::ping(&url).await).await;
     }
 
     /// Kills it.
@@ -61,7 +61,7 @@ impl Redis {
             .await
             .unwrap();
         let range: redis::streams::StreamRangeReply = redis::cmd("XRANGE")
-            .arg(shared::redis::STREAM)
+            .arg(service_kit::redis::STREAM)
             .arg("-")
             .arg("+")
             .query_async(&mut connection)

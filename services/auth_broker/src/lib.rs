@@ -11,6 +11,6 @@ pub use startup::{Application, check_key};
 pub use store::KeyError;
 
 /// Every route of the service with its access policy.
-pub fn route_table() -> Vec<shared::http::routes::Declared<shared::http::policy::Policy>> {
-    shared::http::server::route_table(routes::configure)
+pub fn route_table() -> Vec<http_server::routes::Declared<service_kit::policy::Policy>> {
+    service_kit::server::route_table(routes::configure)
 }

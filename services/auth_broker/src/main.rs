@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use shared::settings::Settings;
+use settings::Settings;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    shared::process::run("auth_broker", async |settings: Settings, stopping| {
-        let registry = shared::process::broker_registry(&settings).await?;
+    service_kit::process::run("auth_broker", async |settings: Settings, stopping| {
+        let registry = service_kit::process::broker_registry(&settings).await?;
         auth_broker::Application::build(&settings, registry, stopping)
             .await?
             .run()

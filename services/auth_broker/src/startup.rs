@@ -9,10 +9,11 @@ use contracts::ErrorCode;
 use futures::FutureExt as _;
 use local::seal::SealingKey;
 use secrecy::{ExposeSecret as _, SecretString};
-use shared::http::server::{self, Listening, Service, StartError};
-use shared::http::{MiddlewareState, Runtime, health};
+use service_kit::server;
+use service_kit::server::{Listening, Service, StartError};
+use service_kit::{MiddlewareState, Runtime, health};
+use settings::{Settings, variables};
 use shared::registry::Registry;
-use shared::settings::{Settings, variables};
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi as _;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shared::http::Runtime;
+use service_kit::Runtime;
 
 use crate::domain::environment::EnvironmentCredentials;
 use crate::store::Vault;

@@ -10,6 +10,6 @@ mod state;
 pub use startup::Application;
 
 /// Every route of the service with its access policy.
-pub fn route_table() -> Vec<shared::http::routes::Declared<shared::http::policy::Policy>> {
-    shared::http::server::route_table(routes::configure)
+pub fn route_table() -> Vec<http_server::routes::Declared<service_kit::policy::Policy>> {
+    service_kit::server::route_table(routes::configure)
 }

@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use shared::settings::Settings;
+use settings::Settings;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    shared::process::run(
+    service_kit::process::run(
         "drift_repair_agent",
         async |settings: Settings, stopping| {
-            let registry = shared::process::registry(&settings).await?;
+            let registry = service_kit::process::registry(&settings).await?;
             drift_repair_agent::Application::build(&settings, registry, stopping)
                 .await?
                 .run()

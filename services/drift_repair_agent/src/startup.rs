@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use actix_web::web::{Data, ServiceConfig};
 use futures::FutureExt as _;
+use service_kit::server;
+use service_kit::server::{Listening, Service, StartError};
+use service_kit::{MiddlewareState, Runtime, health};
+use settings::{Settings, variables};
 use shared::airbyte::Airbyte;
-use shared::http::server::{self, Listening, Service, StartError};
-use shared::http::{MiddlewareState, Runtime, health};
 use shared::registry::Registry;
-use shared::settings::{Settings, variables};
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi as _;
 use uuid::Uuid;

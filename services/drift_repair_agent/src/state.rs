@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use service_kit::Runtime;
 use shared::airbyte::Airbyte;
-use shared::http::Runtime;
 use shared::registry::Registry;
 
 /// What handlers and flows share.

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use shared::settings::Settings;
+use settings::Settings;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    shared::process::run("orchestrator", async |settings: Settings, stopping| {
-        let registry = shared::process::registry(&settings).await?;
+    service_kit::process::run("orchestrator", async |settings: Settings, stopping| {
+        let registry = service_kit::process::registry(&settings).await?;
         orchestrator::Application::build(&settings, registry, stopping)
             .await?
             .run()

@@ -4,17 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clients::auth_broker::AuthBroker;
+use crate::clients::drift_repair::DriftRepair;
 use actix_web::web::{Data, ServiceConfig};
 use futures::FutureExt as _;
 use secrecy::SecretString;
+use service_kit::server;
+use service_kit::server::{Listening, Scraped, Service, StartError};
+use service_kit::service_token::ServiceTokens;
+use service_kit::{MiddlewareState, Runtime, health};
+use settings::{Settings, variables};
 use shared::airbyte::Airbyte;
-use shared::clients::auth_broker::AuthBroker;
-use shared::clients::drift_repair::DriftRepair;
-use shared::http::server::{self, Listening, Scraped, Service, StartError};
-use shared::http::{MiddlewareState, Runtime, client, health};
 use shared::registry::Registry;
-use shared::service_token::ServiceTokens;
-use shared::settings::{Settings, variables};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +49,7 @@ impl Application {
         registry: Registry,
         stopping: CancellationToken,
     ) -> Result<Self, StartError> {
-        let http = client::build()?;
+        let http = http_client::build()?;
         let tokens = ServiceTokens::new(settings.service_token_key()?, "orchestrator");
         let airbyte = Airbyte::with_timeout(
             settings.airbyte.urls.clone(),
@@ -113,7 +114,7 @@ impl Application {
                     let mut all = vec![probes.0, probes.1, probes.2, probes.3];
                     all.extend(health::probe_disk(&database).await);
                     if let Some(url) = redis {
-                        let ping = shared::redis::ping(&url);
+                        let ping = service_kit::redis::ping(&url);
                         all.push(health::probe("redis", false, ping).await);
                     }
                     all

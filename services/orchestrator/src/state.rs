@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
+use crate::clients::auth_broker::AuthBroker;
+use crate::clients::drift_repair::DriftRepair;
 use contracts::DriftPolicy;
 use secrecy::SecretString;
+use service_kit::Runtime;
 use shared::airbyte::Airbyte;
-use shared::clients::auth_broker::AuthBroker;
-use shared::clients::drift_repair::DriftRepair;
-use shared::http::Runtime;
 use shared::registry::Registry;
 use shared::registry::entities::connection;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use shared::flow::Error;
+use operations::flow::Error;
 
 use crate::flows::feed::Feed;
 
@@ -48,11 +48,11 @@ pub(crate) struct State {
 impl State {
     /// Returns the connection with that id.
     pub(crate) async fn connection(&self, id: Uuid) -> Result<connection::Model, Error> {
-        shared::flow::connection(&self.registry, id).await
+        operations::flow::connection(&self.registry, id).await
     }
 
     /// As `connection`, but requires that it belongs to the configured Airbyte.
     pub(crate) async fn own_connection(&self, id: Uuid) -> Result<connection::Model, Error> {
-        shared::flow::own_connection(&self.registry, &self.airbyte, id).await
+        operations::flow::own_connection(&self.registry, &self.airbyte, id).await
     }
 }

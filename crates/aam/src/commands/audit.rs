@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use contracts::AuditEntry;
-use shared::settings::Settings;
+use settings::Settings;
 
 use crate::client::Client;
 use crate::output::outln;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use contracts::{CatalogComparison, CatalogVersion, ConnectionView, JobView};
 use serde_json::json;
-use shared::settings::Settings;
+use settings::Settings;
 
 use crate::client::Client;
 use crate::output::{self, Format};

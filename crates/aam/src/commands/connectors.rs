@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use comfy_table::{ContentArrangement, Table, presets};
 use embedded_airbyte::{ConnectorAccess, ConnectorInfo, Connectors, LocalConnector, Made, Records};
 use serde_json::{Value, json};
-use shared::settings::Settings;
+use settings::Settings;
 
 use crate::commands::configuration::Configuration;
 use crate::output::outln;

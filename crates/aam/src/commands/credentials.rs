@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use contracts::CredentialMetadata;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use shared::settings::Settings;
+use settings::Settings;
 
 use crate::client::{Client, path_to};
 use crate::output::outln;

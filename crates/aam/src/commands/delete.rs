@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use contracts::OperationView;
 use reqwest::Method;
-use shared::settings::Settings;
+use settings::Settings;
 
 use super::operations;
 use crate::client::Client;

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use contracts::{Caller, DependencyState};
 use local::home;
 use serde::Serialize;
+use settings::{DatabaseTarget, Settings, Source};
 use shared::airbyte::Airbyte;
 use shared::registry::Registry;
-use shared::settings::{DatabaseTarget, Settings, Source};
 
 use crate::client::Client;
 use crate::output::{self, Format};
@@ -65,7 +65,11 @@ async fn look(settings: &Settings) -> Vec<Finding> {
     findings.extend(airbyte(settings).await);
     findings.extend(services(settings).await);
     if let Some(url) = &settings.redis_url {
-        findings.push(finding("redis", shared::redis::ping(url).await, "answers"));
+        findings.push(finding(
+            "redis",
+            service_kit::redis::ping(url).await,
+            "answers",
+        ));
     }
     findings
 }
@@ -84,7 +88,7 @@ fn finding<E: std::error::Error + 'static>(
         Err(error) => Finding {
             check,
             ok: false,
-            message: shared::http::problem::chain(&error),
+            message: context::error_chain(&error),
         },
     }
 }
@@ -143,7 +147,7 @@ async fn registry(settings: &Settings) -> Finding {
         Err(error) => Finding {
             check,
             ok: false,
-            message: shared::http::problem::chain(&error),
+            message: context::error_chain(&error),
         },
         Ok(states) => {
             let missing = states.iter().filter(|state| !state.applied).count();

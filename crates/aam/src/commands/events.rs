@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use contracts::EventView;
 use futures::StreamExt as _;
 use serde_json::Value;
-use shared::settings::Settings;
+use settings::Settings;
 
 use crate::client::Client;
 use crate::output::{self, Format};

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use contracts::Orphan;
 use reqwest::Method;
-use shared::settings::Settings;
+use settings::Settings;
 
 use crate::client::Client;
 use crate::output::outln;

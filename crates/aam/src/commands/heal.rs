@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use catalog::plan::{Decision, Decisions};
 use contracts::{HealAnswer, HealBody, HealOutcome};
-use shared::settings::Settings;
+use settings::Settings;
 
 use super::catalog::Chosen;
 use crate::client::Client;

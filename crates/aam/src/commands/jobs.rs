@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use contracts::JobView;
 use futures::StreamExt as _;
 use serde_json::json;
-use shared::settings::Settings;
+use settings::Settings;
 
 use super::sync::summary;
 use crate::client::{Client, path_to};

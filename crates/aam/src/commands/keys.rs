@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use contracts::{KeyCreated, KeyRequest, KeyView, Role};
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::settings::Settings;
+use settings::Settings;
 
 use crate::client::{Client, path_to};
 use crate::output::outln;

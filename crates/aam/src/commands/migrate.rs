@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::json;
+use settings::Settings;
 use shared::registry::Registry;
-use shared::settings::Settings;
 
 use crate::output::outln;
 use crate::output::{self, Format};

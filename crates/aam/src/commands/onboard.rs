@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use contracts::ConnectionView;
 use serde_json::{Value, json};
-use shared::drift_policy;
-use shared::settings::Settings;
+use settings::Settings;
+use settings::drift_policy;
 use uuid::Uuid;
 
 use super::operations;

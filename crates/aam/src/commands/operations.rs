@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use contracts::{ConnectionView, OperationView};
-use shared::settings::Settings;
+use settings::Settings;
 use uuid::Uuid;
 
 use crate::client::{Client, path_to};

@@ -11,7 +11,7 @@ use catalog::{Fault, Faults};
 use contracts::DriftPolicy;
 use serde::Serialize;
 use serde_json::{Value, json};
-use shared::drift_policy;
+use settings::drift_policy;
 
 use crate::output::{self, Format, counted};
 use crate::output::{out, outln};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use redaction::shown_url::shown;
 use reqwest::Url;
-use shared::settings::variables;
+use settings::variables;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -24,7 +24,7 @@ const PROGRAMS: [(&str, &str, &str); 4] = [
 ];
 
 pub(crate) async fn run(url: Option<Url>) -> anyhow::Result<ExitCode> {
-    let client = shared::http::client::build()?;
+    let client = http_client::build()?;
     match url {
         Some(url) => ask(&client, url).await?,
         None => {

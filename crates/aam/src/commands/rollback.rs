@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use contracts::{RollbackAnswer, RollbackBody};
-use shared::settings::Settings;
+use settings::Settings;
 
 use crate::client::Client;
 use crate::output::outln;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use contracts::{ConnectionPatch, ConnectionView, Schedule, ScheduleType};
 use reqwest::Method;
 use serde_json::Value;
-use shared::settings::Settings;
+use settings::Settings;
 
 use crate::client::Client;
 use crate::output::outln;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use contracts::Readiness;
 use redaction::shown_url::shown;
-use shared::settings::{Settings, variables};
+use settings::{Settings, variables};
 use url::Url;
 
 use crate::client::place;
@@ -15,7 +15,7 @@ async fn all(
     settings: &Settings,
 ) -> anyhow::Result<Vec<(&'static str, Url, Result<Readiness, String>)>> {
     let urls = &settings.service_urls;
-    let http = shared::http::client::build()?;
+    let http = http_client::build()?;
     let mut all = Vec::new();
     for (name, url, variable) in [
         (

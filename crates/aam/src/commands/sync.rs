@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use contracts::{JobView, SyncStatus, SyncTriggered};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use shared::settings::Settings;
+use settings::Settings;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client::Client;

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use redaction::shown_url::shown_text;
-use shared::http::server::stop_signal;
-use shared::settings::Settings;
+use service_kit::server::stop_signal;
+use settings::Settings;
 use stack::{Options, Stack};
 
 use crate::client::place;
@@ -16,7 +16,7 @@ use crate::output::notice;
 /// `info` without what the greeting shows, the line for each answered request, and libraries'
 /// messages.
 const QUIET: &str =
-    "info,access=warn,shared::http::server=warn,actix_server=warn,sea_orm_migration=warn";
+    "info,access=warn,service_kit::server=warn,actix_server=warn,sea_orm_migration=warn";
 
 /// Starts the whole stack in this process, on loopback, until Ctrl-C.
 #[derive(Debug, clap::Args)]
@@ -37,7 +37,7 @@ pub(crate) async fn run(settings: Settings, arguments: Arguments) -> anyhow::Res
     if log.filter == "info" {
         log.filter = QUIET.to_owned();
     }
-    shared::telemetry::init(&log)?;
+    telemetry::init(&log)?;
     let mut options = Options::default();
     if let Some(path) = &arguments.local_connectors {
         let text = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;

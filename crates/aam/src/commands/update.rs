@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use contracts::{ConnectionPatch, ConnectionView, DesiredStatus};
 use reqwest::Method;
-use shared::drift_policy;
-use shared::settings::Settings;
+use settings::Settings;
+use settings::drift_policy;
 
 use crate::client::Client;
 use crate::output::outln;

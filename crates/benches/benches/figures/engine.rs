@@ -47,7 +47,7 @@ impl Engine {
         let mut engine = Self {
             root: format!("http://{address}/api/public/v1"),
             running,
-            client: shared::http::client::build()?,
+            client: http_client::build()?,
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?,

@@ -10,11 +10,12 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpResponse, web};
-use shared::http::bodies::{self, Bodies, BodyFault};
-use shared::http::connections::UnderWay;
-use shared::http::head;
-use shared::http::hosts::Hosts;
-use shared::http::routes::Matched;
+use http_server::bodies;
+use http_server::bodies::{Bodies, BodyFault};
+use http_server::connections::UnderWay;
+use http_server::head;
+use http_server::hosts::Hosts;
+use http_server::routes::Matched;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::policy::{Access, Policy};

@@ -11,10 +11,10 @@ mod token;
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, Route, web};
+use http_server::routes::Routes;
+use http_server::unquoted::unquoted;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shared::http::routes::Routes;
-use shared::http::unquoted::unquoted;
 use uuid::Uuid;
 
 use self::policy::{BEARER, PAGE, PROBE, Policy, TOKEN};

@@ -337,6 +337,6 @@ impl Connectors {
 fn not_ready(definition: &Definition, error: &NotReady) -> Failed {
     Failed::Connector {
         connector: definition.connector().to_owned(),
-        said: shared::http::problem::chain(error),
+        said: context::error_chain(error),
     }
 }

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use airbyte_protocol::{ControlMessage, ErrorTrace, Line, LogMessage, TraceMessage};
+use context::error_chain;
 use serde_json::value::RawValue;
-use shared::http::problem::chain;
 use tokio::io::AsyncRead;
 
 use super::process::describe;
@@ -73,7 +73,7 @@ pub(crate) async fn run(
     let prepared = match runner.prepare(&definition.launch).await {
         Ok(prepared) => prepared,
         Err(error) => {
-            let failure = FailureReason::new(origin, Kind::SystemError, chain(&error));
+            let failure = FailureReason::new(origin, Kind::SystemError, error_chain(&error));
             return Ok(Finished {
                 result: Err(Box::new(failure)),
                 controls: Vec::new(),

@@ -5,8 +5,8 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use airbyte_protocol::Line;
+use context::error_chain;
 use serde_json::value::RawValue;
-use shared::http::problem::chain;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -254,7 +254,11 @@ impl Run<'_> {
             let prepared = self.engine.runner.prepare(&actor.definition.launch).await;
             prepared.map_err(|error| {
                 let origin = crate::discovery::origin(actor.definition.kind);
-                Box::new(FailureReason::new(origin, Kind::SystemError, chain(&error)))
+                Box::new(FailureReason::new(
+                    origin,
+                    Kind::SystemError,
+                    error_chain(&error),
+                ))
             })
         };
         let to = prepare(self.destination).await?;

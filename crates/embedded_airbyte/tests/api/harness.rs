@@ -218,10 +218,7 @@ pub(crate) type Answer = (StatusCode, Value);
 impl Api {
     pub(crate) async fn connect(root: String) -> Self {
         local::install_tls_provider();
-        let client = shared::http::client::builder()
-            .timeout(DEADLINE)
-            .build()
-            .unwrap();
+        let client = http_client::builder().timeout(DEADLINE).build().unwrap();
         let mut api = Self {
             root,
             client,

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::settings::AirbyteMode;
+use settings::AirbyteMode;
 
 use crate::harness::{Api, CLIENT_ID, CLIENT_SECRET, Engine, eventually, text};
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::call::Repeat;
 use super::types::{Actor, CheckAnswer, Definition, Page, SpecificationAnswer};
 use super::{Airbyte, CONNECTOR_TIMEOUT, Error, ErrorKind};
-use crate::http::client::DEFAULT_TIMEOUT;
+use http_client::DEFAULT_TIMEOUT;
 
 /// Whether an actor is a source or a destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

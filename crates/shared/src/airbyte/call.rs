@@ -9,11 +9,13 @@ use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 
 use super::error::{self, Error, ErrorKind};
+use super::metrics::record_call;
 use super::{Airbyte, CONNECTOR_TIMEOUT, Inner};
-use crate::http::client::DEFAULT_TIMEOUT;
-use crate::http::outgoing::{self, CallClass, ReadError, Rejected, Retry, budget};
-use crate::http::request_id;
-use crate::telemetry::{CALLS, TRACEPARENT, traceparent};
+use context::deadline;
+use context::request_id;
+use context::trace::{CALLS, TRACEPARENT, traceparent};
+use http_client::DEFAULT_TIMEOUT;
+use http_client::{CallClass, ReadError, Rejected, Retry};
 use redaction::shown_url::ShownUrl;
 
 /// Whether a call may be repeated.
@@ -184,7 +186,7 @@ impl Inner {
         &self,
         call: &Call<'_, B>,
     ) -> Result<Vec<u8>, Error> {
-        outgoing::repeat(
+        http_client::repeat(
             || self.send_with_fresh_token(call),
             |error| retry(call, error),
         )
@@ -235,7 +237,7 @@ impl Inner {
         let code = outcome
             .as_ref()
             .map_or_else(Error::code, |_| "200".to_owned());
-        crate::metrics::airbyte_call(call.name, &code, started.elapsed());
+        record_call(call.name, &code, started.elapsed());
         match &outcome {
             // A slow connector says nothing about Airbyte's health.
             Err(error) if matches!(error.kind, ErrorKind::TimedOut { .. }) && is_slow => drop(pass),
@@ -275,7 +277,7 @@ impl Inner {
         let answer = request.send().await.map_err(|error| failed(&error))?;
         let status = answer.status();
         let html = is_html(&answer);
-        let retry_after = outgoing::retry_after(&answer);
+        let retry_after = http_client::retry_after(&answer);
         let not_airbyte = |message: &str| Error {
             call: call.name,
             kind: ErrorKind::NotAirbyte {
@@ -283,10 +285,12 @@ impl Inner {
                 message: message.to_owned(),
             },
         };
-        let body = outgoing::read(answer).await.map_err(|error| match error {
-            ReadError::Transport(error) => failed(&error),
-            ReadError::TooLarge => not_airbyte("a response of more than 256 MiB"),
-        })?;
+        let body = http_client::read(answer)
+            .await
+            .map_err(|error| match error {
+                ReadError::Transport(error) => failed(&error),
+                ReadError::TooLarge => not_airbyte("a response of more than 256 MiB"),
+            })?;
         tracing::debug!(call = call.name, status = status.as_u16(), "called Airbyte");
         if status.is_success() && html {
             return Err(not_airbyte("a web page"));
@@ -306,7 +310,7 @@ impl Inner {
     /// Timeout of a call: that of its kind, but no longer than the rest of its request's budget.
     fn timeout(&self, kind: Duration) -> Duration {
         let scaled = kind.mul_f64(self.quick_timeout.as_secs_f64() / DEFAULT_TIMEOUT.as_secs_f64());
-        budget::remaining().map_or(scaled, |left| left.min(scaled))
+        deadline::remaining().map_or(scaled, |left| left.min(scaled))
     }
 }
 
@@ -336,7 +340,7 @@ pub(super) fn refused(call: &'static str, refusal: Rejected) -> Error {
         Rejected::Saturated | Rejected::DeadlineExceeded => ErrorKind::Busy,
     };
     let error = Error { call, kind };
-    crate::metrics::airbyte_call(call, &error.code(), Duration::ZERO);
+    record_call(call, &error.code(), Duration::ZERO);
     error
 }
 

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::call::Repeat;
 use super::types::{ConnectionRead, DiscoverAnswer, Discovered, RefreshAnswer};
 use super::{Airbyte, CONNECTOR_TIMEOUT, Error, ErrorKind};
-use crate::http::client::DEFAULT_TIMEOUT;
-use crate::http::outgoing::{self, Retry};
+use http_client::DEFAULT_TIMEOUT;
+use http_client::Retry;
 
 /// A change to a connection; absent members stay unchanged.
 #[derive(Debug, Serialize)]
@@ -90,7 +90,7 @@ impl Airbyte {
                 Retry::Never
             }
         };
-        outgoing::repeat(|| self.discover_once(source), again).await
+        http_client::repeat(|| self.discover_once(source), again).await
     }
 
     async fn discover_once(&self, source: Uuid) -> Result<Discovered, Error> {

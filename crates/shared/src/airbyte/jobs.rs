@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::call::{Call, Repeat, decode};
 use super::types::{AttemptLog, Job, JobDetail, JobInfo, JobInfoWithLogs, JobList, Page};
 use super::{Airbyte, Error};
-use crate::http::client::DEFAULT_TIMEOUT;
+use http_client::DEFAULT_TIMEOUT;
 
 /// Maximum number of jobs in one response to a list; Airbyte's own limit.
 pub const JOB_PAGE: usize = 100;

@@ -8,6 +8,7 @@ mod call;
 mod config_api;
 mod error;
 mod jobs;
+mod metrics;
 mod public_api;
 mod token;
 pub mod types;
@@ -17,10 +18,10 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::http::client::DEFAULT_TIMEOUT;
-use crate::http::outgoing::Dependency;
-use crate::settings::AirbyteUrls;
+use http_client::DEFAULT_TIMEOUT;
+use http_client::Dependency;
 use redaction::shown_url;
+use settings::AirbyteUrls;
 
 pub use actors::ActorKind;
 pub use config_api::{ConnectionUpdate, RefreshMode};

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::types::{Connection, Job, Page, StreamProperties, Workspace};
 use super::{Airbyte, CONNECTOR_TIMEOUT, Error};
-use crate::http::client::DEFAULT_TIMEOUT;
+use http_client::DEFAULT_TIMEOUT;
 
 const PAGE: usize = 100;
 

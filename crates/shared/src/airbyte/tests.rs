@@ -9,13 +9,13 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::ActorKind;
 use super::*;
-use crate::settings::AirbyteUrls;
+use settings::AirbyteUrls;
 
 async fn airbyte(server: &MockServer) -> Airbyte {
     local::install_tls_provider();
     let urls = AirbyteUrls::of_instance(&server.uri().parse().unwrap());
     let client = Some(("id".to_owned(), "secret".to_owned().into()));
-    Airbyte::new(urls, client, crate::http::client::build().unwrap())
+    Airbyte::new(urls, client, http_client::build().unwrap())
 }
 
 async fn give_token(server: &MockServer, token: &str, expires_in: u64, times: u64) {
@@ -191,7 +191,7 @@ async fn a_read_is_repeated_and_a_create_is_not() {
 async fn an_unreachable_server_is_reported_as_such() {
     local::install_tls_provider();
     let urls = AirbyteUrls::of_instance(&"http://127.0.0.1:1".parse().unwrap());
-    let airbyte = Airbyte::new(urls, None, crate::http::client::build().unwrap());
+    let airbyte = Airbyte::new(urls, None, http_client::build().unwrap());
     let error = airbyte.workspace_list().await.unwrap_err();
     assert!(matches!(error.kind, ErrorKind::Unreachable { .. }));
     assert!(!error.is_ambiguous());

@@ -20,7 +20,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::call::{from_transport, refused};
 use super::error::{self, Error, ErrorKind};
-use crate::http::outgoing::{self, CallClass, Dependency};
+use super::metrics::record_call;
+use http_client::{CallClass, Dependency};
 
 const CALL: &str = "getting a token";
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(180);
@@ -179,7 +180,7 @@ async fn ask(shared: Arc<TokenState>, request: HttpRequest) -> Result<HttpRespon
     let code = outcome
         .as_ref()
         .map_or_else(Error::code, |_| "200".to_owned());
-    crate::metrics::airbyte_call(CALL, &code, started.elapsed());
+    record_call(CALL, &code, started.elapsed());
     match &outcome {
         Err(error) if error.is_outage() => pass.failed(),
         _ => pass.answered(),
@@ -210,7 +211,7 @@ async fn send_as_json(
         .await
         .map_err(|error| from_transport(CALL, &url, timeout, &error))?;
     let status = sent.status();
-    let retry_after = outgoing::retry_after(&sent);
+    let retry_after = http_client::retry_after(&sent);
     let bytes = sent
         .bytes()
         .await

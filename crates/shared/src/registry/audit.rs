@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::entities::audit;
 use super::{Error, Registry, now};
-use crate::http::{caller_context, request_id};
+use context::{caller, request_id};
 
 /// A change to record.
 #[derive(Debug, Clone, Default)]
@@ -33,7 +33,7 @@ pub struct Change {
 /// # Errors
 /// Returns an error if the database fails.
 pub async fn append(writer: &DatabaseTransaction, change: Change) -> Result<(), Error> {
-    let actor = caller_context::current();
+    let actor = caller::current();
     audit::Entity::insert(audit::ActiveModel {
         id: Set(Uuid::now_v7()),
         service: Set(actor.service.to_owned()),

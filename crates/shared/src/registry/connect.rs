@@ -11,7 +11,7 @@ use url::Url;
 
 use super::lost::Trust;
 use super::{Error, Inner, Registry};
-use crate::settings::{DatabaseTarget, Pooler};
+use settings::{DatabaseTarget, Pooler};
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Timeout for testing a connection.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::audit::{self, Change};
 use super::entities::api_key::{ActiveModel, Column, Entity, Model};
 use super::{Conflict, Error, Registry, now};
-use crate::http::caller_context;
+use context::caller;
 
 /// Prefix of every key, by which people and secret scanners recognize one.
 const SCHEME: &str = "aam_";
@@ -84,7 +84,7 @@ impl Registry {
             role: Set(new.role.as_str().to_owned()),
             prefix: Set(key.expose_secret()[..PREFIX].to_owned()),
             hash: Set(hex::encode(digest(key.expose_secret()))),
-            created_by: Set(caller_context::current().name),
+            created_by: Set(caller::current().name),
             created_at: Set(now()),
             expires_at: Set(new.expires_at),
             last_used_at: Set(None),

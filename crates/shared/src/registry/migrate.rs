@@ -9,7 +9,7 @@ use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::{Error, Registry};
-use crate::settings::DatabaseTarget;
+use settings::DatabaseTarget;
 
 /// A number that no other program on the database uses for its advisory locks.
 const ADVISORY_LOCK: i64 = 0x0041_414D_0001;

@@ -41,7 +41,7 @@ use sea_orm::{
     DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait as _,
 };
 
-use crate::settings::Pooler;
+use settings::Pooler;
 
 use self::lost::Trust;
 use self::reader::within;
@@ -147,7 +147,7 @@ pub struct Registry {
 struct Inner {
     write: DatabaseConnection,
     read: DatabaseConnection,
-    target: crate::settings::DatabaseTarget,
+    target: settings::DatabaseTarget,
     pooler: Pooler,
     lease: chrono::TimeDelta,
     trust: Arc<Trust>,

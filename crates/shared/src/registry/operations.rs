@@ -19,7 +19,7 @@ use super::entities::operation_step;
 use super::leases::{clock, ends_in};
 use super::status::{OperationKind, OperationStatus, StepStatus};
 use super::{Conflict, Error, Registry, now};
-use crate::http::{caller_context, request_id};
+use context::{caller, request_id};
 
 /// Proof that this process may act for an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -222,7 +222,7 @@ impl Registry {
     ) -> Result<Lease, Error> {
         let at = now();
         let lasts = self.inner.lease;
-        let actor = caller_context::current();
+        let actor = caller::current();
         let until = match new.owner {
             Some(_) => Some(clock(writer).await? + lasts),
             None => None,

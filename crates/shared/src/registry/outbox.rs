@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::entities::outbox;
 use super::{Error, now};
-use crate::http::request_id;
+use context::request_id;
 
 /// Appends an event within the transaction of the change.
 ///

@@ -12,7 +12,7 @@ use sqlx::postgres::PgConnection;
 
 use super::connect::postgres_options;
 use super::{Error, Registry};
-use crate::settings::DatabaseTarget;
+use settings::DatabaseTarget;
 
 /// Timeout for opening a connection.
 const PATIENCE: Duration = Duration::from_secs(5);

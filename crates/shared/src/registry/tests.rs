@@ -7,7 +7,7 @@ use super::operations::NewOperation;
 use super::status::*;
 use super::versions::{NewVersion, Origin};
 use super::*;
-use crate::settings::DatabaseTarget;
+use settings::DatabaseTarget;
 use uuid::Uuid;
 
 struct Fixture {

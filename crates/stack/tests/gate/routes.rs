@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use http_server::routes::Declared;
 use serde_json::Value;
-use shared::http::policy::{Access, Policy};
-use shared::http::routes::Declared;
+use service_kit::policy::{Access, Policy};
 use test_support::StackBuilder;
 
 /// Paths that every service has and no document lists.

@@ -4,16 +4,17 @@
 //!
 //! Every cell runs on both databases, with the two ways to die taking turns; with
 //! `AAM_TEST_MATRIX=full` every cell runs with both. The cells come from the list of steps in
-//! `shared::operation::steps`: a step that no process reaches fails its test.
+//! `operations::steps`: a step that no process reaches fails its test.
 
 mod actors;
 mod drivers;
 
 use std::time::Duration;
 
+use operations::steps;
+use operations::steps::onboard::CREATE_SOURCE;
+use operations::steps::{Point, Step};
 use serde_json::{Value, json};
-use shared::operation::steps::onboard::CREATE_SOURCE;
-use shared::operation::steps::{self, Point, Step};
 use shared::registry::status::OperationKind;
 use test_support::{Database, Stack, StackBuilder, eventually_within};
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::tree::{none, workspace_root};
+use crate::tree::{files, none, text, workspace_root};
 
 /// What each package may use. A package that is not here has not been thought about.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -16,15 +16,59 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("local", &[]),
     ("redaction", &[]),
     ("schedule", &[]),
+    ("http_server", &[]),
+    ("context", &["contracts"]),
+    ("http_client", &["context", "contracts"]),
+    ("telemetry", &["context", "http_client"]),
+    (
+        "settings",
+        &[
+            "catalog",
+            "context",
+            "contracts",
+            "http_client",
+            "local",
+            "redaction",
+            "telemetry",
+        ],
+    ),
     (
         "shared",
         &[
             "airbyte_protocol",
             "catalog",
+            "context",
             "contracts",
+            "http_client",
             "local",
             "migrations",
             "redaction",
+            "settings",
+        ],
+    ),
+    (
+        "service_kit",
+        &[
+            "context",
+            "contracts",
+            "http_client",
+            "http_server",
+            "local",
+            "redaction",
+            "settings",
+            "shared",
+            "telemetry",
+        ],
+    ),
+    (
+        "operations",
+        &[
+            "airbyte_protocol",
+            "catalog",
+            "context",
+            "contracts",
+            "service_kit",
+            "shared",
         ],
     ),
     ("connectors", &["airbyte_protocol"]),
@@ -34,10 +78,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "airbyte_protocol",
             "catalog",
             "connectors",
+            "context",
+            "http_server",
             "local",
             "redaction",
             "schedule",
-            "shared",
+            "settings",
+            "telemetry",
         ],
     ),
     ("orchestrator", SERVICE),
@@ -52,21 +99,34 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const SERVICE: &[&str] = &[
     "airbyte_protocol",
     "catalog",
+    "context",
     "contracts",
+    "http_client",
+    "http_server",
     "local",
+    "operations",
     "redaction",
     "schedule",
+    "service_kit",
+    "settings",
     "shared",
 ];
 const STACK: &[&str] = &[
     "airbyte_protocol",
     "catalog",
+    "context",
     "contracts",
+    "http_client",
+    "http_server",
     "local",
     "migrations",
+    "operations",
     "redaction",
     "schedule",
+    "service_kit",
+    "settings",
     "shared",
+    "telemetry",
     "connectors",
     "embedded_airbyte",
     "orchestrator",
@@ -76,12 +136,19 @@ const STACK: &[&str] = &[
 const AAM: &[&str] = &[
     "airbyte_protocol",
     "catalog",
+    "context",
     "contracts",
+    "http_client",
+    "http_server",
     "local",
     "migrations",
+    "operations",
     "redaction",
     "schedule",
+    "service_kit",
+    "settings",
     "shared",
+    "telemetry",
     "connectors",
     "embedded_airbyte",
     "orchestrator",
@@ -90,11 +157,12 @@ const AAM: &[&str] = &[
     "stack",
 ];
 
-/// Which clients of our services each package switches on in `shared`.
-const CLIENTS: &[(&str, &[&str])] = &[(
-    "orchestrator",
-    &["client-auth-broker", "client-drift-repair"],
-)];
+/// Which services each service calls.
+const CALLS: &[(&str, &[&str])] = &[
+    ("auth_broker", &[]),
+    ("drift_repair_agent", &[]),
+    ("orchestrator", &["auth_broker", "drift_repair_agent"]),
+];
 
 struct Package {
     name: String,
@@ -104,7 +172,6 @@ struct Package {
 struct Dependency {
     name: String,
     is_for_tests: bool,
-    features: BTreeSet<String>,
 }
 
 /// The packages of the workspace, each with those it uses.
@@ -143,12 +210,6 @@ fn workspace() -> Vec<Package> {
                 .map(|dependency| Dependency {
                     name: dependency["name"].as_str().unwrap().to_owned(),
                     is_for_tests: dependency["kind"] == "dev",
-                    features: dependency["features"]
-                        .as_array()
-                        .unwrap()
-                        .iter()
-                        .map(|feature| feature.as_str().unwrap().to_owned())
-                        .collect(),
                 })
                 .collect(),
         })
@@ -239,31 +300,26 @@ fn what_tests_share_is_used_by_tests_alone() {
 }
 
 #[test]
-fn each_service_switches_on_the_clients_it_calls_and_no_others() {
-    let clients: BTreeMap<_, _> = CLIENTS.iter().copied().collect();
+fn services_call_only_the_services_listed_here() {
     let mut faults = Vec::new();
-    for package in workspace() {
-        let expected: BTreeSet<String> = clients
-            .get(package.name.as_str())
-            .map(|names| names.iter().map(|name| (*name).to_owned()).collect())
-            .unwrap_or_default();
-        let on: BTreeSet<String> = package
-            .dependencies
+    for (service, expected) in CALLS {
+        let sources = format!("services/{service}/src");
+        let mut called = BTreeSet::new();
+        for file in files(".rs")
             .iter()
-            .filter(|used| used.name == "shared")
-            .flat_map(|used| used.features.iter().cloned())
-            .filter(|feature| feature.starts_with("client-"))
-            .collect();
-        if on != expected {
-            faults.push(format!(
-                "{} switches on {on:?}, its place among the services needs {expected:?}",
-                package.name
-            ));
+            .filter(|file| file.starts_with(&sources))
+        {
+            for call in text(file).split("ServiceClient::new(").skip(1) {
+                called.extend(call.split('"').nth(1).map(str::to_owned));
+            }
+        }
+        let expected: BTreeSet<String> = expected.iter().map(|name| (*name).to_owned()).collect();
+        if called != expected {
+            faults.push(format!("{service} calls {called:?}, expected {expected:?}"));
         }
     }
     none(
         &faults,
-        "calls between services must form no cycle; correct the features of `shared`, or record \
-         the new call in docs/adr and here",
+        "calls between services must form no cycle; record a new call in docs/adr and here",
     );
 }

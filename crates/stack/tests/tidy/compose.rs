@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::settings::variables;
+use settings::variables;
 use test_support::workspace_root;
 
 const ORCHESTRATOR: &str = "orchestrator";

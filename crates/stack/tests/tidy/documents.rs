@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use contracts::{ErrorCode, Event};
-use shared::settings::variables;
+use settings::variables;
 
 use crate::tree::{files, none, packages, text};
 
@@ -158,10 +158,7 @@ fn every_variable_is_in_the_example_and_explained_there() {
             }
         }
     }
-    none(
-        &faults,
-        "bring .env.example up to shared::settings::variables",
-    );
+    none(&faults, "bring .env.example up to settings::variables");
 }
 
 #[test]

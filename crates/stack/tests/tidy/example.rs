@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shared::settings::{Settings, Source, variables};
+use settings::{Settings, Source, variables};
 use test_support::workspace_root;
 
 /// Variables of `docker-compose.yml` that no program reads.

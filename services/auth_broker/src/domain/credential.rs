@@ -1,9 +1,9 @@
 //! A credential: bound to one source type, its secret members kept apart from the others.
 
 use chrono::{DateTime, Utc};
+use contracts::source_type;
 use contracts::{CredentialKind, CredentialMetadata, CredentialRequest, FieldError, REDACTED};
 use serde_json::{Map, Value};
-use shared::source_type;
 
 /// The origin of a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use contracts::CredentialKind;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
-use shared::settings::{SalesforceSettings, variables};
+use settings::{SalesforceSettings, variables};
 
 use super::credential::{Credential, Origin};
 

@@ -3,7 +3,7 @@
 use actix_web::web::{Data, Json, Path, ReqData};
 use actix_web::{HttpResponse, Responder};
 use contracts::{CredentialMetadata, CredentialRequest, CredentialValues, ErrorCode, Problem};
-use shared::http::{ApiError, Body, Principal};
+use service_kit::{ApiError, Body, Principal};
 
 use crate::domain::credential::{self, Credential};
 use crate::domain::environment::Found;

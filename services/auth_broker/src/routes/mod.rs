@@ -3,8 +3,8 @@
 pub(crate) mod credentials;
 pub(crate) mod sealed;
 
-use shared::http::policy::{ADMIN, Policy, SERVICE, VIEWER};
-use shared::http::routes::Routes;
+use http_server::routes::Routes;
+use service_kit::policy::{ADMIN, Policy, SERVICE, VIEWER};
 
 /// Declares the service's own paths.
 pub(crate) fn configure(routes: &mut Routes<Policy>) {

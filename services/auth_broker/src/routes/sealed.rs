@@ -3,7 +3,7 @@
 use actix_web::web::{Data, Json, Path};
 use actix_web::{HttpResponse, Responder};
 use contracts::{ErrorCode, Problem, SealedRequest};
-use shared::http::{ApiError, Body};
+use service_kit::{ApiError, Body};
 use uuid::Uuid;
 
 use crate::state::State;

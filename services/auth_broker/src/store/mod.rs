@@ -12,7 +12,7 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{EntityTrait as _, QueryOrder as _, QuerySelect as _};
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
-use shared::http::ApiError;
+use service_kit::ApiError;
 use shared::registry::audit::{self, Change};
 use shared::registry::{self, Registry};
 

@@ -6,15 +6,15 @@ use std::collections::HashSet;
 use airbyte_protocol::StreamDescriptor;
 use catalog::plan::RefreshMode;
 use catalog::{SyncCatalog, SyncStream};
+use context::error_chain;
 use contracts::{ErrorCode, Event, SyncRequest};
+use operations::destination_streams::{Naming, refuse_taken};
+use operations::steps::{heal, rollback};
+use operations::{Step, StepOutput, StepRunner};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::airbyte::ConnectionUpdate;
 use shared::airbyte::types::ConnectionRead;
-use shared::destination_streams::{Naming, refuse_taken};
-use shared::http::problem::chain;
-use shared::operation::steps::{heal, rollback};
-use shared::operation::{Step, StepOutput, StepRunner};
 use shared::registry::operations::Lease;
 use shared::registry::status::{ConnectionStatus, StepStatus};
 use shared::registry::versions::{NewVersion, Origin};
@@ -178,7 +178,7 @@ pub(crate) async fn apply(
         };
         tracing::warn!(
             connection.id = %target.row.id,
-            error = %chain(&error),
+            error = %error_chain(&error),
             "failed to apply the new catalog; restoring the old one"
         );
         undo(state, lease, target, &intent).await?;

@@ -13,9 +13,9 @@ pub(crate) mod worker;
 use std::pin::Pin;
 use std::time::Duration;
 
+use context::error_chain;
 use contracts::ErrorCode;
-pub(crate) use shared::flow::Error;
-use shared::http::problem::chain;
+pub(crate) use operations::flow::Error;
 use shared::registry::entities::connection;
 use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::{Ending, Lease, NewOperation};
@@ -38,7 +38,7 @@ pub(crate) struct Repairable {
 
 /// Returns the connection if its state allows a repair.
 pub(crate) async fn repairable(state: &State, id: Uuid) -> Result<Repairable, Error> {
-    let row = shared::flow::own_connection(&state.registry, &state.airbyte, id).await?;
+    let row = operations::flow::own_connection(&state.registry, &state.airbyte, id).await?;
     let refuse = |detail: &str| {
         Err(Error::refused(
             ErrorCode::ConnectionNotReady,
@@ -158,7 +158,7 @@ pub(crate) async fn run_operation<T>(
 /// Airbyte may have the new catalog although it is not stored; if it is FAILED `catalog_uncertain`,
 /// the old one is not restored; and if the registry is unreachable, the state is unknown.
 async fn end_failed(state: &State, lease: &Lease, error: &Error) {
-    let row = shared::flow::connection(&state.registry, lease.connection_id).await;
+    let row = operations::flow::connection(&state.registry, lease.connection_id).await;
     let goes_on = match row {
         Ok(row) => {
             row.status == ConnectionStatus::Healing
@@ -178,7 +178,7 @@ async fn end_failed(state: &State, lease: &Lease, error: &Error) {
         }
         return;
     }
-    let message = chain(error);
+    let message = error_chain(error);
     let ended = state
         .registry
         .operation_finish(lease, Ending::failed(&message));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use catalog::SyncCatalog;
 use contracts::HealRequest;
-use shared::operation::steps::heal as step;
+use operations::steps::heal as step;
 use shared::registry::entities::operation;
 use shared::registry::now;
 use shared::registry::operations::{Ending, Lease};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use shared::http::problem::chain;
-use shared::operation::on_behalf;
+use context::error_chain;
+use operations::on_behalf;
 use shared::registry::status::OperationKind;
 
 use super::{Error, recover};
@@ -16,7 +16,7 @@ pub(crate) async fn run(state: State) {
     let stopping = state.runtime.stopping().clone();
     loop {
         if let Err(error) = turn(&state).await {
-            tracing::warn!(error = %chain(&error), "worker turn failed; will retry");
+            tracing::warn!(error = %error_chain(&error), "worker turn failed; will retry");
         }
         tokio::select! {
             () = stopping.cancelled() => return,
@@ -36,7 +36,7 @@ async fn turn(state: &State) -> Result<(), Error> {
             // The lease expires, and the repair is then resumed.
             tracing::warn!(
                 operation.id = %operation.id,
-                error = %chain(&error),
+                error = %error_chain(&error),
                 "failed to resume a repair"
             );
             return Ok(());

@@ -2,8 +2,8 @@
 
 pub(crate) mod repair;
 
-use shared::http::policy::{OPERATOR, Policy};
-use shared::http::routes::Routes;
+use http_server::routes::Routes;
+use service_kit::policy::{OPERATOR, Policy};
 
 /// Declares the service's own paths.
 pub(crate) fn configure(routes: &mut Routes<Policy>) {

@@ -8,7 +8,7 @@ use contracts::{
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use shared::http::{ApiError, Body};
+use service_kit::{ApiError, Body};
 use uuid::Uuid;
 
 use crate::flows;

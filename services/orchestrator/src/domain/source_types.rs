@@ -1,7 +1,7 @@
 //! Finds the definition that a text names, or the most similar ones.
 
+use contracts::source_type::normalised;
 use shared::airbyte::types::Definition;
-use shared::source_type::normalised;
 
 /// Maximum number of similar names.
 const NEAREST: usize = 3;

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use context::error_chain;
 use contracts::ErrorCode;
+use operations::steps::delete as step;
+use operations::{StepOutput, StepRunner};
 use serde::{Deserialize, Serialize};
-use shared::http::problem::chain;
-use shared::operation::steps::delete as step;
-use shared::operation::{StepOutput, StepRunner};
 use shared::registry;
 use shared::registry::entities::{connection, operation};
 use shared::registry::lease_renewer::LeaseRenewer;
@@ -115,7 +115,7 @@ async fn complete(
         Err(error) if error.is_transient() => {
             tracing::warn!(
                 connection.id = %row.id,
-                error = %chain(error),
+                error = %error_chain(error),
                 "deletion will continue when Airbyte responds again"
             );
         }
@@ -123,7 +123,7 @@ async fn complete(
             let reason = before.status_reason.as_deref();
             state
                 .registry
-                .deletion_fail(&lease, before.status, reason, &chain(error))
+                .deletion_fail(&lease, before.status, reason, &error_chain(error))
                 .await?;
         }
     }

@@ -3,9 +3,9 @@
 
 use catalog::SyncCatalog;
 use contracts::{ErrorCode, FieldError, OnboardRequest};
+use operations::destination_streams::{Naming, refuse_taken};
 use shared::airbyte::types::{Connection, destination_modes};
 use shared::airbyte::{self, ErrorKind};
-use shared::destination_streams::{Naming, refuse_taken};
 use uuid::Uuid;
 
 use super::Error;

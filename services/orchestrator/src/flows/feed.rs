@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::http::problem::chain;
+use context::error_chain;
 use shared::registry::events::{EventFilter, EventRecord};
 use shared::registry::{self, Registry};
 use tokio::sync::{broadcast, watch};
@@ -52,7 +52,7 @@ impl Feed {
             if self.events.receiver_count() == 0 {
                 position = None;
             } else if let Err(error) = self.publish(&registry, &mut position).await {
-                tracing::warn!(error = %chain(&error), "failed to read events; will retry");
+                tracing::warn!(error = %error_chain(&error), "failed to read events; will retry");
             }
             tokio::select! {
                 () = stopping.cancelled() => return,
@@ -159,7 +159,7 @@ impl Listener {
                     }
                     Err(error) => {
                         tracing::warn!(
-                            error = %chain(&error),
+                            error = %error_chain(&error),
                             "dropping a listener: cannot read events"
                         );
                         return None;
@@ -205,11 +205,11 @@ async fn catch_up(
 
 #[cfg(test)]
 mod tests {
+    use settings::{DatabaseTarget, Pooler};
     use shared::registry::connections::NewConnection;
     use shared::registry::leases::RELAY;
     use shared::registry::operations::NewOperation;
     use shared::registry::status::OperationKind;
-    use shared::settings::{DatabaseTarget, Pooler};
     use uuid::Uuid;
 
     use super::*;

@@ -2,13 +2,13 @@
 //! Each job is started exactly once, even after a crash: the step's intent records the newest job
 //! before it, and a job with a higher number is the one.
 
+use context::error_chain;
 use contracts::SyncRequest;
+use operations::steps::sync as step;
+use operations::{Step, StepOutput, StepRunner};
 use serde::{Deserialize, Serialize};
 use shared::airbyte::types::Job;
 use shared::airbyte::{self, ErrorKind, RefreshMode};
-use shared::http::problem::chain;
-use shared::operation::steps::sync as step;
-use shared::operation::{Step, StepOutput, StepRunner};
 use shared::registry;
 use shared::registry::entities::{connection, operation, operation_step};
 use shared::registry::jobs::StartedBy;
@@ -55,7 +55,7 @@ pub(super) async fn start(
     let connection = match sync::ready(&row) {
         Ok(connection) => connection,
         Err(error) => {
-            let message = chain(&error);
+            let message = error_chain(&error);
             registry
                 .operation_finish(lease, Ending::failed(&message))
                 .await?;

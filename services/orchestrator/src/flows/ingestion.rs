@@ -112,7 +112,7 @@ fn with_ingestion_fields(mut error: Error, sink_field: &str) -> Error {
                 other => ingestion::field(other),
             };
         }
-        *detail = shared::flow::join_field_errors(fields);
+        *detail = contracts::FieldError::join(fields);
     }
     error
 }

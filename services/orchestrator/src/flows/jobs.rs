@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use context::error_chain;
 use contracts::ErrorCode;
 use serde_json::json;
 use shared::airbyte::ErrorKind;
 use shared::airbyte::types::AttemptLog;
-use shared::http::problem::chain;
 use shared::registry::audit;
 use shared::registry::entities::job;
 
@@ -141,7 +141,7 @@ impl LogReader {
                 Err(_) if failures < FAILURES => failures += 1,
                 Err(error) => {
                     self.is_done = true;
-                    let message = chain(&error);
+                    let message = error_chain(&error);
                     return Some(format!("== cannot read the log any longer: {message} ==\n"));
                 }
             }

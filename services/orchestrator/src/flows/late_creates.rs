@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use context::error_chain;
 use shared::airbyte;
-use shared::http::problem::chain;
 use shared::registry::entities::operation;
 use shared::registry::now;
 use shared::registry::status::{OperationKind, OperationStatus};
@@ -52,7 +52,7 @@ pub(super) async fn turn(state: &State) -> Result<(), Error> {
         if let Err(error) = sweep(state, &operation).await {
             tracing::warn!(
                 operation.id = %operation.id,
-                error = %chain(&error),
+                error = %error_chain(&error),
                 "failed to look for late objects of an operation; will retry"
             );
         }

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use context::error_chain;
 use futures::future::BoxFuture;
-use shared::http::problem::chain;
 use shared::registry::leases::{LeaderLease, RENEW_EVERY};
 use shared::registry::{self, Registry};
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,7 @@ pub(crate) async fn run(
     name: &'static str,
     owner: &str,
     stopping: &CancellationToken,
-    work: impl Fn(LeaderLease) -> BoxFuture<'static, Result<(), shared::flow::Error>>,
+    work: impl Fn(LeaderLease) -> BoxFuture<'static, Result<(), operations::flow::Error>>,
 ) {
     loop {
         match registry.leader_acquire(name, owner).await {
@@ -33,7 +33,7 @@ pub(crate) async fn run(
                     result = work(leader.clone()) => if let Err(error) = result {
                         tracing::warn!(
                             duty = name,
-                            error = %chain(&error),
+                            error = %error_chain(&error),
                             "leader task failed; will retry"
                         );
                     }
@@ -41,14 +41,14 @@ pub(crate) async fn run(
                 if let Err(error) = registry.leader_release(&leader).await {
                     tracing::debug!(
                         duty = name,
-                        error = %chain(&error),
+                        error = %error_chain(&error),
                         "failed to release leadership; the lease will expire"
                     );
                 }
             }
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(duty = name, error = %chain(&error), "failed to request leadership");
+                tracing::warn!(duty = name, error = %error_chain(&error), "failed to request leadership");
             }
         }
         tokio::select! {
@@ -70,7 +70,7 @@ async fn keep(registry: &Registry, leader: &LeaderLease) {
             Err(error) => {
                 tracing::warn!(
                     duty = leader.name,
-                    error = %chain(&error),
+                    error = %error_chain(&error),
                     "failed to renew leadership"
                 );
             }

@@ -23,4 +23,4 @@ pub(crate) mod tracker;
 pub(crate) mod update;
 pub(crate) mod worker;
 
-pub(crate) use shared::flow::Error;
+pub(crate) use ::operations::flow::Error;

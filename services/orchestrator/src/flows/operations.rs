@@ -1,7 +1,7 @@
 //! Resumes operations that another process left: each is observed, then finished or rolled back.
 
-use shared::http::problem::chain;
-use shared::operation::on_behalf;
+use context::error_chain;
+use operations::on_behalf;
 use shared::registry::entities::operation;
 use shared::registry::operations::Lease;
 use shared::registry::status::OperationKind;
@@ -34,7 +34,7 @@ pub(super) async fn turn(state: &State) -> Result<(), Error> {
             tracing::warn!(
                 operation.id = %operation.id,
                 connection.id = %lease.connection_id,
-                error = %chain(&error),
+                error = %error_chain(&error),
                 "failed to resume operation; will retry"
             );
             let back = state.registry.operation_release(&lease, RETRY).await;

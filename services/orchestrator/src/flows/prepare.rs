@@ -6,9 +6,9 @@ use std::sync::Arc;
 use contracts::{ErrorCode, FieldError, OnboardRequest};
 use redaction::Redactor;
 use serde_json::{Map, Value};
+use service_kit::service_client;
 use shared::airbyte::ActorKind;
 use shared::airbyte::types::{Actor, Definition};
-use shared::clients;
 use uuid::Uuid;
 
 use super::Error;
@@ -241,7 +241,7 @@ pub(crate) async fn configuration(
             .await
         {
             Ok(values) => values.configuration,
-            Err(clients::Error::Problem { problem, .. })
+            Err(service_client::Error::Problem { problem, .. })
                 if problem.code == ErrorCode::CredentialUnknown =>
             {
                 return Err(Error::fields(

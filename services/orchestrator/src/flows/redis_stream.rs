@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use context::error_chain;
 use futures::FutureExt as _;
+use operations::flow::Error;
 use secrecy::SecretString;
-use shared::flow::Error;
-use shared::http::problem::chain;
-use shared::redis::EventStream;
+use service_kit::redis::EventStream;
 use shared::registry::events::EventFilter;
 use shared::registry::leases::{LeaderLease, REDIS};
 
@@ -75,7 +75,7 @@ async fn feed(state: State, url: SecretString, leader: LeaderLease) -> Result<()
             Err(error) => {
                 stream = None;
                 tracing::warn!(
-                    error = %chain(&error),
+                    error = %error_chain(&error),
                     waiting_after = position,
                     "Redis rejects events; they are waiting"
                 );

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use shared::flow::Error;
+use operations::flow::Error;
 use shared::registry::events::BATCH;
 use shared::registry::leases::{LeaderLease, RELAY};
 

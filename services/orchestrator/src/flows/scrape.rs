@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use shared::http::problem::chain;
+use context::error_chain;
 use shared::registry;
 use shared::registry::connections::ConnectionFilter;
 use shared::registry::entities::connection;
@@ -27,12 +27,12 @@ const SUCCESS: &str = "# HELP aam_connection_last_success_timestamp_seconds End 
 /// Updates gauges and writes the metrics of single connections.
 pub(crate) async fn scrape(state: State) -> String {
     for (pool, open, idle) in state.registry.pools() {
-        shared::metrics::database_pool(pool, open, idle);
+        service_kit::metrics::database_pool(pool, open, idle);
     }
     match read(&state).await {
         Ok(text) => text,
         Err(error) => {
-            tracing::debug!(error = %chain(&error), "metrics lack the registry's values");
+            tracing::debug!(error = %error_chain(&error), "metrics lack the registry's values");
             String::new()
         }
     }
@@ -44,7 +44,7 @@ async fn read(state: &State) -> Result<String, registry::Error> {
     let (leases, at) = state.registry.leader_list().await?;
     for lease in &leases {
         let age = (at - lease.updated_at).to_std().unwrap_or_default();
-        shared::metrics::lease_age(&lease.name, age);
+        service_kit::metrics::lease_age(&lease.name, age);
     }
     let position = |name: &str| {
         let lease = leases.iter().find(|lease| lease.name == name)?;
@@ -53,7 +53,7 @@ async fn read(state: &State) -> Result<String, registry::Error> {
     let waiting = state.registry.event_waiting_since().await?;
     let redis =
         position(REDIS).map(|position_of_redis| position(RELAY).unwrap_or(0) - position_of_redis);
-    shared::metrics::outbox_lag(waiting.map_or(Duration::ZERO, since), redis);
+    service_kit::metrics::outbox_lag(waiting.map_or(Duration::ZERO, since), redis);
 
     let everything = ConnectionFilter::default();
     let rows = state

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use context::error_chain;
 use contracts::{ErrorCode, SyncStatus, SyncTriggered};
+use operations::steps::trigger as step;
+use operations::{StepOutput, StepRunner};
 use serde_json::Value;
 use shared::airbyte::types::Job;
 use shared::airbyte::{self, ErrorKind};
-use shared::http::problem::chain;
-use shared::operation::steps::trigger as step;
-use shared::operation::{StepOutput, StepRunner};
 use shared::registry::changes::DELETING;
 use shared::registry::entities::{connection, operation};
 use shared::registry::jobs::{JobFacts, StartedBy};
@@ -120,7 +120,7 @@ async fn execute(
                 .await
         }
         Err(error) => {
-            let ending = chain(error);
+            let ending = error_chain(error);
             state
                 .registry
                 .operation_finish(lease, Ending::failed(&ending))

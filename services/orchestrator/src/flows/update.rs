@@ -2,13 +2,13 @@
 //! registry, as one operation.
 
 use crate::domain::schedule;
+use context::error_chain;
 use contracts::{ConnectionPatch, DesiredStatus, DriftPolicy, ErrorCode, FieldError, Schedule};
+use operations::steps::update as step;
+use operations::{StepOutput, StepRunner};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use shared::airbyte::ConnectionUpdate;
-use shared::http::problem::chain;
-use shared::operation::steps::update as step;
-use shared::operation::{StepOutput, StepRunner};
 use shared::registry::changes::ConnectionChange;
 use shared::registry::entities::{connection, operation};
 use shared::registry::lease_renewer::LeaseRenewer;
@@ -116,7 +116,7 @@ async fn complete(state: &State, lease: &Lease, stored: &Stored) -> Result<(), E
         Err(Error::Registry(error)) if error.is_unavailable() => {}
         Err(error) if error.is_ambiguous() => {}
         Err(error) => {
-            let message = chain(error);
+            let message = error_chain(error);
             state
                 .registry
                 .operation_finish(lease, Ending::failed(&message))

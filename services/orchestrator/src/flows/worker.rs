@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use shared::http::problem::chain;
+use context::error_chain;
 use shared::registry::status::OperationKind;
 
 use super::Error;
@@ -22,7 +22,7 @@ pub(crate) async fn run(state: State) {
         let busy = match turn(&state).await {
             Ok(busy) => busy,
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "worker turn failed; will retry");
+                tracing::warn!(error = %error_chain(&error), "worker turn failed; will retry");
                 false
             }
         };
@@ -47,7 +47,7 @@ async fn turn(state: &State) -> Result<bool, Error> {
         if let Err(error) = Box::pin(follow_up_sync::start(state, &operation, &lease)).await {
             tracing::warn!(
                 connection.id = %lease.connection_id,
-                error = %chain(&error),
+                error = %error_chain(&error),
                 "failed to start a sync; will retry"
             );
             state.registry.operation_release(&lease, RETRY).await?;

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 use contracts::{AuditEntry, ErrorCode, Problem};
 use serde::Deserialize;
-use shared::http::ApiError;
+use service_kit::ApiError;
 use shared::registry::audit::AuditFilter;
 use shared::registry::entities::audit;
 use uuid::Uuid;

@@ -8,7 +8,7 @@ use contracts::{
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use shared::http::ApiError;
+use service_kit::ApiError;
 
 use super::connection_id;
 use crate::flows;

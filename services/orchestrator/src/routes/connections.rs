@@ -7,7 +7,7 @@ use contracts::{
     OperationView, Problem, RollbackAnswer, RollbackBody, ScheduleType, SyncTriggered,
 };
 use serde::Deserialize;
-use shared::http::{ApiError, Body, OptionalBody, conditions};
+use service_kit::{ApiError, Body, OptionalBody, conditions};
 use shared::registry::connections::ConnectionFilter;
 use shared::registry::entities::connection;
 use shared::registry::now;
@@ -239,7 +239,7 @@ pub(crate) async fn heal(
             if answer.sync_operation_id.is_some() {
                 shared.wake.notify_one();
             }
-            Ok::<_, shared::clients::Error>(answer)
+            Ok::<_, service_kit::service_client::Error>(answer)
         })
         .await?;
     Ok(Json(answer))

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use contracts::{ErrorCode, Event, EventView, Problem};
 use futures::{StreamExt as _, stream};
 use serde::Deserialize;
-use shared::http::ApiError;
+use service_kit::ApiError;
 use shared::registry::events::EventFilter;
 use uuid::Uuid;
 

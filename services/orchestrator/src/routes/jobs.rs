@@ -7,7 +7,7 @@ use contracts::{ErrorCode, JobView, Problem};
 use futures::stream;
 use serde::de::{Error as _, Unexpected};
 use serde::{Deserialize, Deserializer};
-use shared::http::ApiError;
+use service_kit::ApiError;
 
 use super::connection_id;
 use crate::domain::view;

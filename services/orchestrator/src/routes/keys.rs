@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, Responder};
 use chrono::Utc;
 use contracts::{ErrorCode, FieldError, KeyCreated, KeyRequest, KeyView, Problem, Role};
 use secrecy::ExposeSecret as _;
-use shared::http::{ANONYMOUS, API_KEY, ApiError, Body, SecretResponse};
+use service_kit::{ANONYMOUS, API_KEY, ApiError, Body, SecretResponse};
 use shared::registry::entities::api_key;
 use shared::registry::keys::NewKey;
 use uuid::Uuid;

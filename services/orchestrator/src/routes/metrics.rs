@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Data};
 use contracts::Problem;
 use futures::{StreamExt as _, stream};
-use shared::http::ApiError;
+use service_kit::ApiError;
 
 use crate::flows::scrape::Pages;
 use crate::state::State;

@@ -14,9 +14,9 @@ mod rows;
 
 use actix_web::HttpRequest;
 use contracts::ErrorCode;
-use shared::http::ApiError;
-use shared::http::policy::{ADMIN, OPERATOR, Policy, VIEWER};
-use shared::http::routes::Routes;
+use http_server::routes::Routes;
+use service_kit::ApiError;
+use service_kit::policy::{ADMIN, OPERATOR, Policy, VIEWER};
 use uuid::Uuid;
 
 /// Declares the service's own paths.

@@ -4,7 +4,7 @@ use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{HttpResponse, Responder};
 use contracts::{ErrorCode, OperationView, Problem};
 use serde::Deserialize;
-use shared::http::ApiError;
+use service_kit::ApiError;
 use shared::registry::status::OperationStatus;
 use uuid::Uuid;
 

@@ -4,7 +4,7 @@ use actix_web::Responder;
 use actix_web::web::{Data, Json, Query};
 use contracts::{Orphan, Problem};
 use serde::Deserialize;
-use shared::http::ApiError;
+use service_kit::ApiError;
 
 use crate::flows;
 use crate::flows::late_creates::SETTLING;

@@ -4,7 +4,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures::stream;
 use serde::Serialize;
-use shared::http::ApiError;
+use service_kit::ApiError;
 use shared::registry::connections::ConnectionFilter;
 use shared::registry::entities::connection;
 use shared::registry::status::ConnectionStatus;

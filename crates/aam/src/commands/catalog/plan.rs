@@ -54,7 +54,7 @@ impl Chosen {
 pub(super) fn run(arguments: &Arguments, format: Format) -> anyhow::Result<ExitCode> {
     let catalogs = arguments.compared.read()?;
     let here = std::env::current_dir()?;
-    let policy = shared::drift_policy::read(&arguments.policy, &here)?.policy()?;
+    let policy = settings::drift_policy::read(&arguments.policy, &here)?.policy()?;
     let basis = Basis {
         policy: Some(&policy),
         ..Basis::default()

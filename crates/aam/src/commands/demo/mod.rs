@@ -20,7 +20,7 @@ use contracts::{
     PlanAnswer, SyncTriggered,
 };
 use serde_json::json;
-use shared::settings::{Settings, Source, variables};
+use settings::{Settings, Source, variables};
 use stack::{Options, Stack};
 use url::Url;
 
@@ -60,7 +60,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if log.filter == "info" {
         log.filter = "error".to_owned();
     }
-    shared::telemetry::init(&log)?;
+    telemetry::init(&log)?;
     let started = Instant::now();
     let stack = Stack::start(settings, Options::default()).await?;
     outln!(

@@ -7,7 +7,7 @@ use contracts::{ConnectorTypes, OperationView};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::settings::Settings;
+use settings::Settings;
 use uuid::Uuid;
 
 use super::query;

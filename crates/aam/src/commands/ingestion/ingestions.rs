@@ -7,7 +7,7 @@ use contracts::{
 };
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use shared::settings::Settings;
+use settings::Settings;
 
 use super::endpoint::{self, Noun};
 use crate::client::Client;

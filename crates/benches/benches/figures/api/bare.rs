@@ -5,9 +5,9 @@ use std::path::Path;
 use actix_web::web::{Bytes, Data};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::Context as _;
+use settings::{DatabaseTarget, Pooler};
 use shared::registry::Registry;
 use shared::registry::connections::ConnectionFilter;
-use shared::settings::{DatabaseTarget, Pooler};
 use uuid::Uuid;
 
 /// Serves `/one/{id}`, a SELECT to JSON, and `/many`, a SELECT of a thousand rows and then the bytes

@@ -25,7 +25,7 @@ impl Client {
             base,
             key,
             // The services close what is idle for five seconds: a call must not meet that.
-            http: shared::http::client::builder()
+            http: http_client::builder()
                 .timeout(Duration::from_secs(3600))
                 .pool_idle_timeout(Duration::from_secs(2))
                 .build()?,

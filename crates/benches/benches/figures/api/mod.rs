@@ -80,7 +80,7 @@ fn start(home: &Path, airbyte: &str) -> anyhow::Result<Services> {
         ("AAM_RATE_LIMIT", "off"),
         (
             "LOG_LEVEL",
-            "warn,orchestrator=info,shared::http::server=info,drift_repair_agent=info,auth_broker=info",
+            "warn,orchestrator=info,service_kit::server=info,drift_repair_agent=info,auth_broker=info",
         ),
     ];
     let run = |name: &str, more: &[(&str, &str)]| -> anyhow::Result<(Running, String)> {

@@ -1,9 +1,9 @@
 //! Sources, destinations and their definitions, made, listed, changed and deleted by the Config API.
 
 use actix_web::{HttpResponse, web};
+use http_server::routes::Routes;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::actors::{ActorId, definition_view};

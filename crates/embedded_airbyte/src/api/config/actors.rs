@@ -2,9 +2,9 @@
 
 use actix_web::{HttpResponse, web};
 use airbyte_protocol::CheckStatus;
+use http_server::routes::Routes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;

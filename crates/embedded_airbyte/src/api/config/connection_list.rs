@@ -5,9 +5,9 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use actix_web::{HttpResponse, web};
+use http_server::routes::Routes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::actors::version_view;

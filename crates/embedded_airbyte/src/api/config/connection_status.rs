@@ -1,9 +1,9 @@
 //! `connections/status`: how several connections are doing, at a glance.
 
 use actix_web::{HttpResponse, web};
+use http_server::routes::Routes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;

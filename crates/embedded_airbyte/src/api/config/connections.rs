@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use actix_web::{HttpResponse, web};
 use airbyte_protocol::StreamDescriptor;
+use http_server::routes::Routes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
-use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;

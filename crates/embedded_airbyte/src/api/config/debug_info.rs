@@ -1,8 +1,8 @@
 //! `jobs/get_debug_info`: a job with its logs and the connectors that it ran.
 
 use actix_web::{HttpResponse, web};
+use http_server::routes::Routes;
 use serde_json::json;
-use shared::http::routes::Routes;
 
 use super::actors::definition_view;
 use super::answer;

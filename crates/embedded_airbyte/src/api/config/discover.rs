@@ -2,9 +2,9 @@
 
 use actix_web::{HttpResponse, web};
 use catalog::diff::CatalogDiff;
+use http_server::routes::Routes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::actors::{ActorId, job_info};

@@ -1,9 +1,9 @@
 //! What clients ask an installation about itself: its workspaces, its one user and organization.
 
 use actix_web::{HttpResponse, web};
+use http_server::routes::Routes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;

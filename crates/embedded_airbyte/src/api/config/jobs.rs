@@ -2,9 +2,9 @@
 
 use actix_web::{HttpResponse, web};
 use airbyte_protocol::StreamDescriptor;
+use http_server::routes::Routes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::http::routes::Routes;
 
 use super::answer;
 use crate::api::policy::{BEARER, Policy};

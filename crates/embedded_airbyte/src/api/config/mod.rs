@@ -19,8 +19,8 @@ mod web_backend;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
+use http_server::routes::Routes;
 use serde_json::json;
-use shared::http::routes::Routes;
 
 use super::{Reply, Shared, token};
 use crate::api::policy::{PROBE, Policy, TOKEN};

@@ -1,8 +1,8 @@
 //! Consent flows: this Airbyte holds no operator's credentials, so there is none to begin.
 
 use actix_web::{HttpResponse, web};
+use http_server::routes::Routes;
 use serde::Deserialize;
-use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;

@@ -4,10 +4,10 @@ use actix_web::{HttpResponse, web};
 use catalog::SyncCatalog;
 use catalog::diff::{self, SchemaChange};
 use catalog::propagate;
+use http_server::routes::Routes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;

@@ -2,9 +2,9 @@
 
 use actix_web::{HttpResponse, web};
 use airbyte_protocol::{GlobalState, StreamDescriptor};
+use http_server::routes::Routes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;

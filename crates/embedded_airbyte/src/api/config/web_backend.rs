@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, web};
 use airbyte_protocol::StreamDescriptor;
 use catalog::diff;
+use http_server::routes::Routes;
 use serde::Deserialize;
-use shared::http::routes::Routes;
 
 use super::answer;
 use super::connection_views::web_backend_read;

@@ -1,8 +1,8 @@
 //! `/applications`: the community edition has exactly one, made at the installation.
 
 use actix_web::{HttpResponse, web};
+use http_server::routes::Routes;
 use serde_json::json;
-use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;

@@ -2,9 +2,9 @@
 //! permissions and groups, organisations, regions, data planes, consent flows.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use http_server::routes::Routes;
 use serde::Deserialize;
 use serde_json::json;
-use shared::http::routes::Routes;
 
 use uuid::Uuid;
 

@@ -1,9 +1,9 @@
 //! `/connections`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use http_server::routes::Routes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::{answer, base, envelope};

@@ -1,9 +1,9 @@
 //! `/workspaces/{id}/definitions/declarative_sources`: connectors that are a manifest.
 
 use actix_web::{HttpResponse, web};
+use http_server::routes::Routes;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use http_server::routes::Routes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::http::routes::Routes;
 use uuid::Uuid;
 
 use super::answer;

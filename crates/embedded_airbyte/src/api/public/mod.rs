@@ -14,8 +14,8 @@ mod workspaces;
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse};
+use http_server::routes::Routes;
 use serde::Serialize;
-use shared::http::routes::Routes;
 
 use super::{Reply, Shared, problem, token};
 use crate::actors::Page;

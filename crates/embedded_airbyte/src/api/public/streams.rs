@@ -2,8 +2,8 @@
 
 use actix_web::{HttpRequest, HttpResponse};
 use airbyte_protocol::{Catalog, DestinationSyncMode, SyncMode};
+use http_server::routes::Routes;
 use serde::Serialize;
-use shared::http::routes::Routes;
 
 use super::answer;
 use crate::api::policy::{BEARER, Policy};

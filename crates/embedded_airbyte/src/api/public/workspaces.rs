@@ -1,9 +1,9 @@
 //! `/workspaces`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use http_server::routes::Routes;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use shared::http::routes::Routes;
 
 use super::{answer, base, envelope};
 use crate::api::policy::{BEARER, Policy};

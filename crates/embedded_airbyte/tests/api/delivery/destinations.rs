@@ -46,7 +46,7 @@ impl Destination {
         let own = given.is_none().then(Store::start);
         let endpoint = given.unwrap_or_else(|| own.as_ref().unwrap().endpoint.clone());
         if own.is_none() {
-            let client = shared::http::client::builder();
+            let client = http_client::builder();
             let client = client.timeout(DEADLINE).build().unwrap();
             // What is there already is as well.
             let made = client.put(format!("{endpoint}/{BUCKET}"));

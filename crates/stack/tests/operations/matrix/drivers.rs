@@ -1,9 +1,10 @@
 //! What the matrix does with each kind of operation: the state it needs, the request that is killed,
 //! and what must hold afterwards.
 
+use operations::steps;
+use operations::steps::Step;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::operation::steps::{self, Step};
 use shared::registry::status::OperationKind;
 use test_support::Stack;
 

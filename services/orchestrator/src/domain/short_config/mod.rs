@@ -32,7 +32,7 @@ pub(crate) use table::Field;
 pub(crate) fn type_name(definition: &Definition) -> String {
     let short = definition.short_name();
     if short.is_empty() {
-        return shared::source_type::normalised(&definition.name);
+        return contracts::source_type::normalised(&definition.name);
     }
     short.strip_suffix("-v2").unwrap_or(short).to_owned()
 }

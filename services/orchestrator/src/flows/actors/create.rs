@@ -2,14 +2,14 @@
 //! rolled back, and so is the work of a process that crashes on the way, because no caller has the
 //! id yet.
 
+use context::error_chain;
 use contracts::{ErrorCode, FieldError, NewEndpoint};
+use operations::steps::create_actor as step;
+use operations::{StepOutput, StepRunner};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::airbyte::types::{Actor, Definition};
 use shared::airbyte::{self, ActorKind, ErrorKind};
-use shared::http::problem::chain;
-use shared::operation::steps::create_actor as step;
-use shared::operation::{StepOutput, StepRunner};
 use shared::registry::actors::NewActor;
 use shared::registry::entities::operation;
 use shared::registry::lease_renewer::LeaseRenewer;
@@ -100,12 +100,20 @@ pub(crate) async fn run(
                 kind.as_str()
             );
             let workspace = Some(making.new.workspace_id);
-            let undone = undo(&state, &lease, kind, workspace, &chain(&error), uncertain).await;
+            let undone = undo(
+                &state,
+                &lease,
+                kind,
+                workspace,
+                &error_chain(&error),
+                uncertain,
+            )
+            .await;
             if let Err(undo_error) = undone {
                 // The lease expires, and the worker continues the rollback until Airbyte responds.
                 tracing::warn!(
                     operation.id = %lease.operation_id,
-                    error = %chain(&undo_error),
+                    error = %error_chain(&undo_error),
                     "rollback left to the worker"
                 );
             }

@@ -1,14 +1,14 @@
 //! Deletes a source or destination that nothing uses, as a durable operation. Airbyte deletes its
 //! connections with it, so the registry locks it first: no connection can start to use it.
 
+use context::error_chain;
 use contracts::{ErrorCode, Event};
+use operations::steps::delete_actor as step;
+use operations::{StepOutput, StepRunner};
 use serde::Deserialize;
 use serde_json::json;
 use shared::airbyte::ActorKind;
 use shared::airbyte::types::Actor;
-use shared::http::problem::chain;
-use shared::operation::steps::delete_actor as step;
-use shared::operation::{StepOutput, StepRunner};
 use shared::registry::actors::ActorRef;
 use shared::registry::entities::operation;
 use shared::registry::lease_renewer::LeaseRenewer;
@@ -138,12 +138,12 @@ async fn complete(state: &State, lease: &Lease, stored: &Stored) -> Result<(), E
         Err(error) if error.is_transient() => {
             tracing::warn!(
                 actor.id = %stored.airbyte_id,
-                error = %chain(error),
+                error = %error_chain(error),
                 "deletion will continue when Airbyte responds again"
             );
         }
         Err(error) => {
-            let message = chain(error);
+            let message = error_chain(error);
             state.registry.actor_removal_fail(lease, &message).await?;
         }
     }

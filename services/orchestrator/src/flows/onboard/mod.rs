@@ -8,13 +8,12 @@ mod undo;
 
 use std::time::Duration;
 
+use context::error_chain;
 use contracts::{ErrorCode, FieldError, OnboardRequest};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::airbyte::types::Actor;
-use shared::http::outgoing;
-use shared::http::problem::chain;
 use shared::registry::connections::NewConnection;
 use shared::registry::entities::connection;
 use shared::registry::lease_renewer::LeaseRenewer;
@@ -292,7 +291,7 @@ async fn complete(mut making: Making<'_>, again: bool) -> Result<(), Error> {
             let redactor = making.redactor();
             // On the heap: otherwise each scope around it would copy it.
             let make: BoxFuture<'_, _> = Box::pin(making.make());
-            let make = outgoing::patiently(AIRBYTE_PATIENCE, make);
+            let make = http_client::patiently(AIRBYTE_PATIENCE, make);
             redaction::scope(redactor, make).await
         }
         Err(error) => Err(error),
@@ -305,7 +304,7 @@ async fn complete(mut making: Making<'_>, again: bool) -> Result<(), Error> {
         return Ok(());
     };
     tracing::warn!(connection.id = %lease.connection_id, %error, "onboarding failed; rolling back");
-    let reason = chain(&error);
+    let reason = error_chain(&error);
     match undo::onboarding(state, lease, &reason, making.uncertain).await {
         Ok(()) if making.is_sealed() => forget(state, lease.operation_id).await,
         Ok(()) => {}
@@ -313,7 +312,7 @@ async fn complete(mut making: Making<'_>, again: bool) -> Result<(), Error> {
             // The lease expires, and the worker continues the rollback until Airbyte responds.
             tracing::warn!(
                 connection.id = %lease.connection_id,
-                error = %chain(&undo_error),
+                error = %error_chain(&undo_error),
                 "rollback of the onboarding left to the worker"
             );
         }
@@ -326,7 +325,7 @@ async fn forget(state: &State, operation: Uuid) {
     if let Err(error) = state.auth_broker.forget(operation).await {
         tracing::warn!(
             operation.id = %operation,
-            error = %chain(&error),
+            error = %error_chain(&error),
             "sealed configuration left to the auth broker's cleanup"
         );
     }

@@ -1,6 +1,6 @@
 //! Resumes an onboarding whose process stopped.
 
-use shared::http::problem::chain;
+use context::error_chain;
 use shared::registry::entities::operation;
 use shared::registry::now;
 use shared::registry::operations::Lease;
@@ -51,7 +51,7 @@ pub(crate) async fn onboarding(
                           longer stored; onboard it again";
             return undo::onboarding(state, lease, reason, true).await;
         }
-        Err(error) => return undo::onboarding(state, lease, &chain(&error), true).await,
+        Err(error) => return undo::onboarding(state, lease, &error_chain(&error), true).await,
     };
     let (request, prepared, initial_status) = &opened;
     let making = Making::resume(state, request, prepared, *initial_status, lease, &steps);

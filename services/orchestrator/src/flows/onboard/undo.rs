@@ -1,7 +1,7 @@
 //! Rolls back what an onboarding created in Airbyte. Its objects are found by their ownership tag,
 //! not from memory: a create that timed out or whose process crashed leaves no id behind.
 
-use shared::operation::steps::onboard as step;
+use operations::steps::onboard as step;
 use shared::registry::now;
 use shared::registry::operations::Lease;
 use shared::registry::status::StepStatus;

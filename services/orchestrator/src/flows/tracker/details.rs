@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
+use context::error_chain;
+use operations::flow::Error;
 use shared::airbyte::types::JobDetail;
 use shared::airbyte::{self, JOB_PAGE};
-use shared::flow::Error;
-use shared::http::problem::chain;
 use shared::registry::jobs::{JobFacts, StartedBy};
 use shared::registry::status::JobStatus;
 use uuid::Uuid;
@@ -52,7 +52,7 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
                     }
                     tracing::warn!(
                         job.id = %one.facts.airbyte_job_id,
-                        error = %chain(&error),
+                        error = %error_chain(&error),
                         "stored the end of a job without its details from Airbyte"
                     );
                     if one.facts.status != JobStatus::Succeeded {
@@ -108,7 +108,7 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
             return Ok(());
         }
         let (job, status) = (&facts.airbyte_job_id, facts.status.as_str());
-        shared::metrics::job_ended(&facts.job_type, status);
+        service_kit::metrics::job_ended(&facts.job_type, status);
         let rows = facts.rows_synced.unwrap_or(0);
         match &facts.error_message {
             None => {
@@ -161,7 +161,7 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
                 }
                 Err(error) => {
                     tracing::debug!(
-                        error = %chain(&error),
+                        error = %error_chain(&error),
                         "cannot list attempts; reading them one by one"
                     );
                     break;

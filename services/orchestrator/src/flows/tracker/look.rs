@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use operations::flow::Error;
 use shared::airbyte::JOB_PAGE;
 use shared::airbyte::types::Job;
-use shared::flow::Error;
 use shared::registry::entities::job;
 use shared::registry::jobs::{JobConnection, JobFacts, StartedBy};
 use shared::registry::now as registry_now;
@@ -91,7 +91,7 @@ impl<S: JobSource, R: JobStore> Tracker<S, R> {
             self.progress_at = Some(now + polling::progress(youngest, open.len()));
         }
         self.ask_for_missing(now, &open).await?;
-        shared::metrics::jobs_open(open.len());
+        service_kit::metrics::jobs_open(open.len());
         Ok(polling::pause(youngest, open.len()))
     }
 

@@ -15,9 +15,9 @@ mod store;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use context::error_chain;
 use futures::FutureExt as _;
-use shared::flow::Error;
-use shared::http::problem::chain;
+use operations::flow::Error;
 use shared::registry::leases::{LeaderLease, TRACKER};
 
 use self::look::Tracker;
@@ -55,7 +55,7 @@ async fn track(state: State, leader: LeaderLease) -> Result<(), Error> {
             Ok(pause) => pause,
             Err(Error::Registry(error)) => return Err(error.into()),
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "failed to poll jobs; will retry");
+                tracing::warn!(error = %error_chain(&error), "failed to poll jobs; will retry");
                 AFTER_FAILURE
             }
         };

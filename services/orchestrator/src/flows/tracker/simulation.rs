@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use operations::flow::Error;
 use shared::airbyte::types::{Job, JobDetail};
 use shared::airbyte::{self, JOB_PAGE};
-use shared::flow::Error;
 use shared::registry::entities::job;
 use shared::registry::jobs::{JobConnection, JobFacts, JobStored, StartedBy};
 use shared::registry::status::JobStatus;

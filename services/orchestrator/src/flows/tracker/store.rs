@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use shared::flow::Error;
+use operations::flow::Error;
 use shared::registry::entities::job;
 use shared::registry::jobs::{JobConnection, JobFacts, JobStored, StartedBy};
 use shared::registry::leases::LeaderLease;

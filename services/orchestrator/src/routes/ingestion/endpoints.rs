@@ -8,8 +8,8 @@ use contracts::{
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use service_kit::ApiError;
 use shared::airbyte::ActorKind;
-use shared::http::ApiError;
 use uuid::Uuid;
 
 use super::super::operations;

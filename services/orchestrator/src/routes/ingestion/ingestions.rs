@@ -7,7 +7,7 @@ use contracts::{
     NewIngestion, OperationView, Problem,
 };
 use serde::Deserialize;
-use shared::http::{ApiError, conditions};
+use service_kit::{ApiError, conditions};
 use shared::registry::connections::ConnectionFilter;
 use shared::registry::entities::connection;
 use uuid::Uuid;

@@ -6,11 +6,11 @@ pub(crate) mod ingestions;
 pub(crate) mod openapi;
 
 use contracts::ErrorCode;
+use http_server::routes::Routes;
+use operations::flow::Error;
 use serde_json::{Map, Value};
-use shared::flow::Error;
-use shared::http::policy::{INGESTION_PREFIX, OPERATOR, Policy, VIEWER};
-use shared::http::routes::Routes;
-use shared::http::{ApiError, Body};
+use service_kit::policy::{INGESTION_PREFIX, OPERATOR, Policy, VIEWER};
+use service_kit::{ApiError, Body};
 
 /// Declares its paths at both locations.
 pub(crate) fn configure(routes: &mut Routes<Policy>) {

@@ -1,6 +1,6 @@
 //! Adds the ingestion API's paths to the document a second time, under its prefix.
 
-use shared::http::policy::INGESTION_PREFIX;
+use service_kit::policy::INGESTION_PREFIX;
 use utoipa::Modify;
 use utoipa::openapi::OpenApi;
 

@@ -1,0 +1,4 @@
+//! Clients for the services that the orchestrator calls.
+
+pub(crate) mod auth_broker;
+pub(crate) mod drift_repair;
