@@ -131,8 +131,8 @@ fn the_drift_policy_is_a_keyword_or_a_file() {
     let refused = load("bad.json").unwrap_err().to_string();
     assert!(
         refused.contains(
-            "AAM_DRIFT_POLICY: bad.json: rules[0].severity[0]: \"harmles\" is no severity"
-        ) && refused.contains("rules[0].then: \"aply\" is no action"),
+            "AAM_DRIFT_POLICY: bad.json: rules[0].severity[0]: unknown severity \"harmles\""
+        ) && refused.contains("rules[0].then: unknown action \"aply\""),
         "{refused}"
     );
     let refused = load("reckless").unwrap_err().to_string();

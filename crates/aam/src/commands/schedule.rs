@@ -21,7 +21,7 @@ pub(crate) enum Command {
         connection: String,
         #[command(flatten)]
         when: When,
-        /// The cron expression's time zone, for instance `Europe/Berlin`; default: UTC.
+        /// The cron expression's time zone, for example `Europe/Berlin`; default: UTC.
         #[arg(long, requires = "cron")]
         time_zone: Option<String>,
     },

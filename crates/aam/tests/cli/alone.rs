@@ -43,14 +43,14 @@ fn compares_two_catalogs_in_three_formats() {
     assert!(text.out.contains("+ column total: number"), "{text:?}");
 
     let json = diff(&[&old, &new, "--format", "json", "--exit-code"]);
-    assert_eq!(json.code, Some(10), "the table is written anew");
+    assert_eq!(json.code, Some(10), "the table is rewritten");
     let gone = folder.write("gone.json", r#"{"streams": []}"#);
     let gone = diff(&[&old, gone.to_str().unwrap(), "--exit-code"]);
     assert_eq!(gone.code, Some(20), "{gone:?}");
     let markdown = diff(&[&old, &new, "--format", "markdown"]).success();
     assert!(markdown.contains("### orders"), "{markdown}");
     let unknown = diff(&[&old, &new, "--destination", "excel"]).failed(2);
-    assert!(unknown.contains("no kind of destination"), "{unknown}");
+    assert!(unknown.contains("unknown kind of destination"), "{unknown}");
     let plan: Value = serde_json::from_str(&json.out).unwrap();
     let kinds: Vec<&str> = plan["changes"]
         .as_array()

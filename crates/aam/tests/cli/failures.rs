@@ -98,7 +98,10 @@ fn reports_all_invalid_settings_at_once() {
         );
         for (variable, _) in wrong {
             let line = format!("\n  {variable}: ");
-            assert!(message.contains(&line), "{variable} is not told: {message}");
+            assert!(
+                message.contains(&line),
+                "{variable} is not reported: {message}"
+            );
         }
         assert!(!message.contains("short-and-secret"), "{message}");
         assert!(!message.contains("hidden-password"), "{message}");

@@ -369,7 +369,7 @@ fn starts_quietly_and_stops_on_ctrl_c() {
         "{}",
         up.greeting
     );
-    assert_eq!(up.log(), "", "nothing to complain about, nothing said");
+    assert_eq!(up.log(), "", "a healthy stack logs nothing");
     let (code, took) = up.interrupt();
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(5), "{took:?}");

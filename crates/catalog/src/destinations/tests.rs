@@ -249,7 +249,7 @@ fn rejects_incomplete_data() {
     );
     assert_eq!(
         refused("[\"TEXT\"]", "[\"VARCHAR\"]"),
-        "sqlite: \"VARCHAR\" is no column type"
+        "sqlite: \"VARCHAR\" is not a column type"
     );
     assert_eq!(
         refused(
@@ -263,6 +263,6 @@ fn rejects_incomplete_data() {
             "\"columns_source\": \"aam_sqlite\"",
             "\"columns_source\": \"hearsay\""
         ),
-        "sqlite: \"hearsay\" is no source"
+        "sqlite: \"hearsay\" is not a source"
     );
 }

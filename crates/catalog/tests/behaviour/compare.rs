@@ -84,9 +84,9 @@ fn distinguishes_changed_settings_from_changes_of_the_source() {
             "key a by at",
             "sync only these columns of a: id, seen",
             "stop syncing b",
-            "copy c from now on"
+            "sync c from now on"
         ],
-        "nothing is told of d, which is copied in neither"
+        "d is synced in neither version, so it is not reported"
     );
     assert_eq!(
         compared.to_text_in(Style::Markdown).lines().next(),

@@ -71,7 +71,7 @@ pub(crate) struct When {
     /// Unix cron (`0 2 * * *`) or Quartz (`0 0 2 * * ?`).
     #[arg(long, conflicts_with_all = ["every", "manual"])]
     cron: Option<String>,
-    /// The cron expression's time zone, for instance `Europe/Berlin`; default: UTC.
+    /// The cron expression's time zone, for example `Europe/Berlin`; default: UTC.
     #[arg(long, requires = "cron")]
     time_zone: Option<String>,
     /// An interval after the newest job, for example `24 hours`.

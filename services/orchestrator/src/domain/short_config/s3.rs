@@ -52,7 +52,7 @@ pub(super) static DESTINATION: Connector = Connector {
         Field::text(
             "bucket_region",
             &["s3_bucket_region"],
-            "Region of the bucket, for instance `us-east-1`.",
+            "Region of the bucket, for example `us-east-1`.",
         )
         .required(),
         Field::text(
