@@ -1,4 +1,4 @@
-//! A protocol message as it lies on its line: parts that nobody looks at stay text.
+//! A protocol message on its line: parts that are not inspected stay text.
 //!
 //! Most lines are records, millions of them. They are split into their members and borrowed, not
 //! read into values.

@@ -270,7 +270,7 @@ pub struct StateStats {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum LogLevel {
-    /// The connector gives up.
+    /// The connector failed.
     Fatal,
     /// Something failed.
     Error,
@@ -333,7 +333,7 @@ pub struct TraceMessage {
 }
 
 impl TraceMessage {
-    /// A failure, told to the platform.
+    /// A failure, reported to the platform.
     pub fn error(emitted_at: f64, error: ErrorTrace) -> Self {
         let kind = TraceType::Error;
         Self {
@@ -345,7 +345,7 @@ impl TraceMessage {
         }
     }
 
-    /// A stream's progress, told to the platform or, for `Complete`, to the destination.
+    /// A stream's progress, reported to the platform or, for `Complete`, to the destination.
     pub fn stream_status(emitted_at: f64, stream: StreamDescriptor, status: StreamStatus) -> Self {
         let stream_status = Some(StreamStatusTrace {
             stream_descriptor: stream,

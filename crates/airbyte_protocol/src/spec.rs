@@ -1,4 +1,4 @@
-//! What a connector says about itself.
+//! A connector's specification.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -42,7 +42,7 @@ pub struct ConnectorSpecification {
 pub enum CheckStatus {
     /// The configuration works.
     Succeeded,
-    /// It does not; the message says why.
+    /// It does not; the message states why.
     Failed,
 }
 

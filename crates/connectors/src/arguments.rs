@@ -25,7 +25,7 @@ pub(crate) enum Command {
     Write {
         config: SecretString,
         catalog: String,
-        /// The connection that is written for, where the platform goes on from what is committed.
+        /// The connection to write for, if the platform resumes from the committed states.
         connection: Option<String>,
     },
 }

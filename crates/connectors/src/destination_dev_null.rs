@@ -11,7 +11,7 @@ use crate::destination::{Command, Gather, QUEUE, read};
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// What the connector says about itself.
+/// The connector's specification.
 pub(crate) fn spec() -> ConnectorSpecification {
     let schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",

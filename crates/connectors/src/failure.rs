@@ -1,4 +1,4 @@
-//! Why a connector gives up, in the protocol's terms.
+//! Why a connector fails, in the protocol's terms.
 
 use airbyte_protocol::{ErrorTrace, FailureType, StreamDescriptor};
 use sqlx::mysql::MySqlDatabaseError;
@@ -91,7 +91,7 @@ impl From<sqlx::Error> for Failure {
             .map_or_else(|| error.to_string(), |e| e.to_string());
         match code {
             Some(5 | 6) => {
-                Self::transient("another process holds the database; it was waited for in vain")
+                Self::transient("timed out waiting for another process to release the database")
             }
             Some(8) => Self::config("the database is read-only"),
             Some(13) => Self::system("the disk or the database is full"),

@@ -68,8 +68,8 @@ const SOURCE_SQLITE: &str = "source-sqlite";
 const DESTINATION_SQLITE: &str = "destination-sqlite";
 
 /// Runs a connector's command (`spec`, `check --config F`, …) on this process's stdin and stdout,
-/// on a runtime of its own. A failure is told on stdout as the protocol says and is exit code 1; a
-/// failed check is exit code 0.
+/// on a separate runtime. A failure is reported on stdout as the protocol specifies, with exit code
+/// 1; a failed check has exit code 0.
 pub fn run(name: &str, args: Vec<OsString>) -> ExitCode {
     let mut output = Output::stdout();
     let outcome = runtime().and_then(|runtime| {

@@ -65,12 +65,12 @@ impl Output {
         self.send(&Message::trace(fill(emitted_at())))
     }
 
-    /// Tells of a failure that ends one stream.
+    /// Reports a failure that ends one stream.
     pub(crate) fn error(&mut self, failure: &Failure) -> Result<(), Failure> {
         self.trace(|at| TraceMessage::error(at, failure.to_trace()))
     }
 
-    /// Tells of a failure that ends the connector.
+    /// Reports a failure that ends the connector.
     pub(crate) fn failure(&mut self, failure: &Failure) -> Result<(), Failure> {
         self.log(LogLevel::Fatal, failure.message.clone())?;
         self.error(failure)

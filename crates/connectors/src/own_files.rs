@@ -1,4 +1,5 @@
-//! AAM's own files: settings, keys and databases, which no connector may read or write, whoever asks.
+//! AAM's own files: settings, keys and databases. No connector may read or write them, whatever the
+//! caller's role.
 //!
 //! They are known by identity (device and inode), so that a link of either kind leads no further than
 //! the file itself; and by place, so that one which is not there yet cannot be made.
@@ -16,7 +17,7 @@ pub const FOLDERS_VARIABLE: &str = "AAM_OWN_FOLDERS";
 /// Deeper than anything that AAM keeps.
 const DEPTH_MAX: usize = 16;
 
-/// What identifies a file whatever its name: device and inode.
+/// What identifies a file under any name: device and inode.
 type Identity = (u64, u64);
 
 /// Files and folders that are AAM's own.
@@ -32,7 +33,7 @@ impl OwnFiles {
         Self { files, folders }
     }
 
-    /// What the engine says in the environment of its connectors.
+    /// What the engine passes in the environment of its connectors.
     pub(crate) fn from_environment() -> Self {
         let list = |name: &str| -> Vec<PathBuf> {
             let value = std::env::var_os(name).unwrap_or_default();
@@ -88,7 +89,7 @@ impl OwnFiles {
             }
         };
         self.files.iter().for_each(|file| note(file));
-        // Installed packages are linked many times over, and are nobody's secret.
+        // Installed packages have many hard links and contain no secrets.
         for folder in &self.folders {
             for folder in [folder.clone(), folder.join("keys")] {
                 let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -141,7 +142,7 @@ fn is_same_place(own: &Path, real: &Path) -> bool {
     own_name.eq_ignore_ascii_case(name) && folder(own).is_some() && folder(own) == folder(real)
 }
 
-/// Visits each file below a folder, without following links, until `visit` says no.
+/// Visits each file below a folder, without following links, until `visit` returns false.
 fn walk(folder: &Path, depth: usize, visit: &mut impl FnMut(&Path, Identity) -> bool) -> bool {
     let Some(depth) = depth.checked_sub(1) else {
         return true;

@@ -39,7 +39,7 @@ impl Limits {
         home_files: Option<Vec<PathBuf>>,
         own: OwnFiles,
     ) -> Self {
-        // Run by hand, without any limit, a person's own rights are the limit.
+        // A person who runs the connector without limits is limited by their own permissions.
         let limited = roots.is_some() || home.is_some() || home_files.is_some();
         let roots = match roots {
             Some(roots) => Some(roots),
@@ -64,8 +64,8 @@ impl Limits {
         if written.is_empty() || written.contains('\0') {
             return Err("the path is empty or holds a NUL character".to_owned());
         }
-        // A relative path starts from the first data root: the folder a connector happens to run in
-        // means nothing to whoever wrote the path.
+        // A relative path starts from the first data root, because the author of a configuration
+        // does not know the folder that a connector runs in.
         let start = self.roots.as_deref().and_then(<[PathBuf]>::first);
         let path = start.map_or_else(|| PathBuf::from(written), |root| root.join(written));
         let real = real_path(&path).map_err(|why| format!("{written}: {why}"))?;
@@ -92,7 +92,7 @@ impl Limits {
                 .iter()
                 .any(|root| MADE_UP.iter().any(|folder| root.starts_with(folder)))
         {
-            return Err(format!("{written} is no file of data, but of the system's"));
+            return Err(format!("{written} is a system file, not a data file"));
         }
         let real_roots = roots.iter().filter_map(|root| root.canonicalize().ok());
         if real_roots.into_iter().any(|root| real.starts_with(root)) {
@@ -128,7 +128,8 @@ fn real_path(path: &Path) -> Result<PathBuf, String> {
     Ok(real.join(name))
 }
 
-/// Where a file is, whatever it is: its folder's links resolved, its own not.
+/// The location of a file of any kind: links in its folder's path are resolved, a link at its own
+/// path is not.
 fn entry_path(path: &Path) -> Option<PathBuf> {
     if path.is_symlink() {
         return None;

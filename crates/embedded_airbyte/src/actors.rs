@@ -221,7 +221,7 @@ impl Engine {
         };
         let mut update = row.into_active_model();
         update.deleted = Set(true);
-        // Nobody needs its secrets any more.
+        // Its secrets are no longer needed.
         update.configuration = Set("{}".to_owned());
         update.secrets = Set("{}".to_owned());
         update.updated_at = Set(now_ms());

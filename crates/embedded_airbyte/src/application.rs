@@ -1,4 +1,4 @@
-//! The engine as a whole: built, listening, served until told to stop.
+//! The engine as a whole: built, listening, and serving until it is stopped.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

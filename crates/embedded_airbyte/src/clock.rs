@@ -29,7 +29,7 @@ impl Clock {
         }
     }
 
-    /// Moves the time forward; whoever waits for a time that has come goes on.
+    /// Moves the time forward; waits for a time that has come end.
     pub fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.ahead_ms

@@ -280,7 +280,7 @@ fn configured(catalog: SyncCatalog) -> Result<SyncCatalog, Fault> {
                 narrowed(&entry.stream.json_schema, &entry.config.selected_fields).map_err(
                     |error| {
                         Fault::Unprocessable(format!(
-                            "the schema of stream {} is no JSON schema: {error}",
+                            "the schema of stream {} is not a valid JSON schema: {error}",
                             entry.stream.name
                         ))
                     },

@@ -178,10 +178,10 @@ impl Engine {
     }
 
     async fn runnable(&self, definition: &Definition) -> Result<(), Fault> {
-        // Whoever defines a connector wants its image; no other request ever pulls one.
+        // Defining a connector pulls its image; no other request does.
         if let Launch::Docker(image) = &definition.launch {
-            let tell = |line: &str| tracing::info!("{line}");
-            let pulled = self.runner.docker.pull(image, &tell).await;
+            let report = |line: &str| tracing::info!("{line}");
+            let pulled = self.runner.docker.pull(image, &report).await;
             pulled.map_err(|why| {
                 Fault::StateConflict(format!("Get Spec job failed for {image}: {why}"))
             })?;
@@ -236,7 +236,7 @@ impl NewDefinition {
             workspace_id,
             name,
             docker_repository: MANIFEST_RUNNER.to_owned(),
-            // The manifest says which version of its language it is written in.
+            // The manifest states the version of its language.
             docker_image_tag: manifest["version"].as_str().unwrap_or("0.0.0").to_owned(),
             documentation_url: None,
             manifest: Some(manifest),

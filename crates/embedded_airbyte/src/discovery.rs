@@ -168,7 +168,7 @@ impl Engine {
                     None
                 }
             },
-            // A connector that says why it fails has given its verdict.
+            // A failure that the connector reports is final.
             Err(failure) if failure.from_trace_message => {
                 let message = Some(failure.external_message.clone());
                 job.failure = Some(*failure);

@@ -113,7 +113,7 @@ impl Engine {
         self.runtime.spawn(work).await.map_err(Fault::Task)?
     }
 
-    /// Starts work that nobody waits for.
+    /// Starts background work.
     pub(crate) fn spawn<F>(&self, work: F)
     where
         F: Future<Output = ()> + Send + 'static,

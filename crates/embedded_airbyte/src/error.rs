@@ -1,4 +1,5 @@
-//! Why the engine could not start or had to stop. What callers of the API are told is `fault`.
+//! Why the engine could not start or had to stop. `fault` contains the errors for callers of the
+//! API.
 
 use std::path::PathBuf;
 
@@ -42,7 +43,7 @@ pub enum Error {
     },
     /// The stored signing key was sealed with another key.
     #[error(
-        "airbyte.db was sealed with another AIRBYTE_SECRET_KEY: give the former key back; where it is lost, move airbyte.db away and start anew"
+        "airbyte.db was encrypted with another AIRBYTE_SECRET_KEY: restore the previous key; if it is lost, move airbyte.db away and start again"
     )]
     SealKey,
     /// The HTTP server failed.

@@ -16,7 +16,7 @@ pub(crate) enum Fault {
     /// The request contradicts itself or what is known.
     #[error("{0}")]
     BadRequest(String),
-    /// Nobody may do this here.
+    /// No caller may do this here.
     #[error("{0}")]
     Forbidden(String),
     /// A state is in use by the sync that runs.
@@ -25,7 +25,7 @@ pub(crate) enum Fault {
     /// A parameter outside its bounds; refused before either API looks at it.
     #[error("{0}")]
     Constraint(String),
-    /// A failure with a problem type of its own.
+    /// A failure with its own problem type.
     #[error("{detail}")]
     Typed {
         kind: &'static str,

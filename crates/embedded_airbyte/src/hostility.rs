@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 /// How long after its time-out a late create happens.
 pub(crate) const LATE: Duration = Duration::from_millis(700);
-/// The host that links name on a default install; nobody outside of its cluster can reach it.
+/// The host in links of a default installation; it is unreachable from outside its cluster.
 const INTERNAL: &str = "http://airbyte-abctl-airbyte-server-svc:8001";
 
 /// What becomes of a request that makes something.

@@ -89,7 +89,7 @@ fn options(settings: &Settings, local_connectors: Option<PathBuf>) -> anyhow::Re
         let text = std::fs::read(&path)
             .with_context(|| format!("reading --local-connectors {}", path.display()))?;
         options.local_connectors = serde_json::from_slice::<Vec<LocalConnector>>(&text)
-            .with_context(|| format!("{} is no array of local connectors", path.display()))?;
+            .with_context(|| format!("{} is not an array of local connectors", path.display()))?;
     }
     Ok(options)
 }

@@ -28,8 +28,8 @@ pub struct Options {
     pub bind: (String, u16),
     /// Names besides loopback ones and the bind address that a `Host` header may carry.
     pub allowed_hosts: Vec<String>,
-    /// Whether somebody chose a key for this installation: without one the engine listens on loopback
-    /// alone.
+    /// Whether a key was configured for this installation: without one, the engine listens only on
+    /// loopback.
     pub has_key: bool,
     /// Requests that are under way at the same time; further ones are refused with 503.
     pub requests_max: usize,
@@ -105,8 +105,8 @@ impl Options {
         }
     }
 
-    /// Options by the settings of the process. The client is the engine's own, whatever Airbyte
-    /// the rest of the stack is pointed at.
+    /// Options from the settings of the process. The client is the engine's own, even if the rest
+    /// of the stack uses another Airbyte.
     ///
     /// # Errors
     /// When the data directory cannot provide the client or the key.
@@ -242,8 +242,8 @@ pub struct Timing {
     pub kill_grace: Duration,
     /// For a destination to exit after its output ended.
     pub destination_grace: Duration,
-    /// For a running source to write something. Silence fails the attempt, as on Airbyte Cloud; an
-    /// unattended sync that hangs for ever helps nobody.
+    /// For a running source to write something. Silence fails the attempt, as on Airbyte Cloud, so
+    /// that an unattended sync does not hang forever.
     pub source_silence: Duration,
     /// For a destination to read some of what it is sent.
     pub destination_blocked: Duration,

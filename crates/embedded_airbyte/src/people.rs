@@ -11,7 +11,7 @@ pub(crate) const PERMISSION_ID: Uuid = Uuid::from_u128(1);
 pub(crate) const ORGANIZATION_NAME: &str = "Default Organization";
 /// The user's name.
 pub(crate) const USER_NAME: &str = "Default User";
-/// The address of both: nobody gave one.
+/// The address of both, since none was configured.
 pub(crate) const EMAIL: &str = "user@example.com";
 
 /// The organization as the public API shows it.

@@ -26,7 +26,7 @@ pub(crate) struct Scheduler {
 }
 
 impl Scheduler {
-    /// Says that connections or jobs have changed.
+    /// Notifies that connections or jobs have changed.
     pub(crate) fn poke(&self) {
         self.poke.notify_one();
     }
@@ -95,7 +95,8 @@ impl Engine {
                     "job {} starts by its schedule",
                     job.id
                 ),
-                // Somebody else started one or switched the connection off, which also pokes.
+                // Another request started one or disabled the connection, which also wakes the
+                // scheduler.
                 Err(fault) => {
                     tracing::warn!(connection.id = %row.id, "no scheduled sync: {}", fault.chain());
                 }

@@ -77,7 +77,7 @@ impl Engine {
         Ok(done.applied)
     }
 
-    /// The step before a sync: a catalog fetched lately enough, judged and taken over.
+    /// The step before a sync: a recently discovered catalog is judged and applied.
     pub(crate) async fn schema_before_sync(&self, connection: Uuid) -> Result<BeforeSync, Fault> {
         let row = self.connection(connection).await?;
         let latest = self.latest_catalog(row.source_id).await?;
@@ -181,7 +181,7 @@ impl Engine {
 
 /// What the step before a sync came to.
 pub(crate) enum BeforeSync {
-    /// The sync goes on.
+    /// The sync continues.
     Go,
     /// The connection is no longer active: its sync ends as cancelled.
     SwitchedOff,

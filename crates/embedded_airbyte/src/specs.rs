@@ -46,7 +46,7 @@ impl Spec {
         let schema: Value = stored("specification", message.connection_specification.get())?;
         let validator = jsonschema::validator_for(&schema).map_err(|error| {
             Fault::Unexpected(format!(
-                "the connector's specification is no usable JSON schema: {}",
+                "the connector's specification is not a valid JSON schema: {}",
                 error.masked()
             ))
         })?;
@@ -140,7 +140,7 @@ impl Engine {
     }
 
     async fn ask_for_spec(&self, definition: &Definition) -> Result<ConnectorSpecification, Fault> {
-        // Installing a connector takes minutes, and nobody waits so long for a form.
+        // Installing a connector takes minutes, which is too long to wait for a form.
         if let Launch::Python(package) = &definition.launch
             && let Some(specification) = python::shipped(package)
         {

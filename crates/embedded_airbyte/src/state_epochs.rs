@@ -16,7 +16,7 @@ use crate::store::entities::state_epoch;
 const ALL: &str = "*";
 /// The key of states that are about all streams together.
 const WHOLE: &str = "";
-/// The key of legacy states, which nobody can take apart.
+/// The key of legacy states, which cannot be split by stream.
 const LEGACY: &str = "legacy";
 
 /// The epochs of a connection's states.

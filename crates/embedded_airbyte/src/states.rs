@@ -1,4 +1,4 @@
-//! Saved states of connections, read and written by hand.
+//! Saved states of connections, read and written through the API.
 
 use airbyte_protocol::{GlobalState, StreamDescriptor};
 use sea_orm::{
@@ -15,7 +15,7 @@ use crate::jobs::{FINAL, stream_key};
 use crate::state_epochs::{renew, renew_all, renew_whole};
 use crate::store::entities::{connection_state, job};
 
-/// What somebody writes.
+/// What a caller writes.
 pub(crate) enum NewState {
     Nothing,
     /// Laid over what is there; a stream without a state loses its own.

@@ -56,7 +56,7 @@ impl Tokens {
         self.lifetime.as_secs()
     }
 
-    /// A token for whoever knows the application's secret.
+    /// A token for callers that know the application's secret.
     pub(crate) fn issue(&self, client_id: &str, client_secret: &str) -> Option<String> {
         let expected = self.client_secret.expose_secret().as_bytes();
         let known = self.client_id.as_bytes().ct_eq(client_id.as_bytes())

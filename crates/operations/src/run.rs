@@ -51,7 +51,8 @@ pub struct StepRunner<'a> {
 
 impl StepRunner<'_> {
     /// Runs a step. `intent` is recorded before `effect` runs, and suffices for another process to
-    /// finish or undo the step. A failure that may have taken effect leaves the step `intended`.
+    /// finish or roll back the step. A failure that may have taken effect leaves the step
+    /// `intended`.
     ///
     /// # Errors
     /// Returns the step's error, or `Conflict::LeaseLost` if another process holds the operation

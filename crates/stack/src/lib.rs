@@ -173,7 +173,7 @@ impl Stack {
         self.stopping.clone()
     }
 
-    /// Waits until the stack is told to stop and has stopped.
+    /// Waits until the stack was requested to stop and has stopped.
     ///
     /// # Errors
     /// When a service fails or stops by itself; the others are stopped then.
@@ -193,7 +193,7 @@ impl Stack {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Tells the stack to stop and waits until it has.
+    /// Stops the stack and waits until it has stopped.
     ///
     /// # Errors
     /// When a service fails on its way down.

@@ -74,8 +74,8 @@ pub enum Error {
     /// The file could not be put in place.
     #[error("the sample database could not be put in place")]
     File(#[from] std::io::Error),
-    /// The shipped data does not read.
-    #[error("the shipped data does not read")]
+    /// The shipped data cannot be parsed.
+    #[error("the shipped data cannot be parsed")]
     Data(#[from] csv::Error),
 }
 

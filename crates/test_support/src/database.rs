@@ -10,7 +10,7 @@ const SERVER: &str = "AAM_TEST_POSTGRES_URL";
 pub enum Database {
     /// In the stack's own folder.
     Sqlite,
-    /// A PostgreSQL database of its own.
+    /// A separate PostgreSQL database.
     Postgres {
         /// Its URL.
         url: String,
@@ -203,7 +203,7 @@ impl Database {
             .unwrap();
     }
 
-    /// What `source-postgres` is told to read it.
+    /// The configuration with which `source-postgres` reads it.
     pub fn source_config(&self) -> serde_json::Value {
         let Self::Postgres { url, .. } = self else {
             panic!("a SQLite database is its stack's");
@@ -228,7 +228,7 @@ impl Drop for Database {
         };
         pooler.take();
         let drop_it = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-        // A runtime of its own: the test's may be gone, and does not wait in a drop.
+        // A separate runtime: the test's may be gone, and does not wait in a drop.
         let dropper = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()

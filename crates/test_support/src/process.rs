@@ -100,7 +100,7 @@ impl Process {
         .await
     }
 
-    /// The address a service says it listens on.
+    /// The address that a service reports to listen on.
     pub async fn address(&mut self) -> String {
         self.wait_for(|text| {
             text.lines().find_map(|line| {
@@ -123,7 +123,7 @@ impl Process {
         let _ = self.child.wait();
     }
 
-    /// Waits for its end by itself; panics with its log when it goes on.
+    /// Waits until it ends; panics with its log if it continues.
     pub async fn ended(&mut self) -> std::process::ExitStatus {
         eventually_within(Duration::from_secs(60), async || {
             let ended = self.child.try_wait().unwrap();

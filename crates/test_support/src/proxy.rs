@@ -12,12 +12,12 @@ use reqwest::Method;
 pub enum Fault {
     /// It never reaches Airbyte.
     Before(u16),
-    /// Airbyte does it, and the caller is told that it failed.
+    /// Airbyte carries it out, and the caller receives a failure.
     After(u16),
     /// It never reaches Airbyte; the answer is a problem of this type, with status 400.
     Refused(&'static str),
-    /// Airbyte does it as if for another caller, and this one is told that it conflicts: 409 with a
-    /// problem of this type.
+    /// Airbyte carries it out as if for another caller, and this one receives a conflict: 409 with
+    /// a problem of this type.
     Overtaken(&'static str),
     /// It never reaches Airbyte; 409 with a problem of this type.
     Conflict(&'static str),

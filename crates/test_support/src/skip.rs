@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-/// Reports that a test cannot run on this machine. Panics unless `AAM_TEST_MAY_SKIP`, a list with
-/// commas, contains `name`: a skip that nobody expects is a failure. The reason goes to the file that
-/// `AAM_TEST_SKIPS` names, which `scripts/test.sh` prints at the end.
+/// Reports that a test cannot run on this machine. Panics unless `AAM_TEST_MAY_SKIP`, a
+/// comma-separated list, contains `name`: an unexpected skip is a failure. The reason goes to the
+/// file that `AAM_TEST_SKIPS` names, which `scripts/test.sh` prints at the end.
 ///
 /// # Panics
 ///

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 /// How the wire fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WireFault {
-    /// Nobody listens.
+    /// Nothing listens.
     Refused,
     /// The connection is reset when a part of the answer has come through.
     Reset,
@@ -76,7 +76,7 @@ pub struct Wire {
 /// What outlasts a connection.
 #[derive(Debug, Default, Clone)]
 struct Memory {
-    /// The requests that were told that their token is expired.
+    /// The requests that received an error about an expired token.
     expired: Arc<Mutex<HashSet<String>>>,
     /// Requests held back that have not arrived yet.
     late: Arc<AtomicUsize>,
@@ -114,7 +114,7 @@ impl Wire {
         self.fault.send_replace(None);
     }
 
-    /// Waits until whatever was held back has arrived and was answered.
+    /// Waits until everything that was held back has arrived and was answered.
     pub async fn landed(&self) {
         crate::eventually_within(Duration::from_secs(60), async || {
             match self.memory.late.load(Ordering::SeqCst) {

@@ -116,7 +116,7 @@ impl Engine {
     fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
         let request = request
             .bearer_auth(&self.token)
-            // Nobody keeps a connection up while a connector is measured alone.
+            // Nothing keeps a connection open while a connector is measured alone.
             .header("connection", "close")
             .timeout(PATIENCE);
         self.runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! The release build's programs as child processes, and what Linux tells of their memory.
+//! The release build's programs as child processes, and their memory according to Linux.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -26,11 +26,11 @@ pub(crate) fn binaries() -> anyhow::Result<PathBuf> {
 /// A child that is killed when dropped.
 pub(crate) struct Running {
     child: Child,
-    /// From its start until it said that it was ready.
+    /// From its start until it reported that it was ready.
     pub(crate) ready_after: Duration,
-    /// The line that said so.
+    /// The line that reported it.
     pub(crate) said: String,
-    /// Its output goes on being read, so that it never waits for us.
+    /// Its output is read continuously, so that it never blocks.
     _drain: std::thread::JoinHandle<()>,
 }
 

@@ -1,5 +1,5 @@
 //! Rows from SQLite to SQLite through the embedded Airbyte, beside a bare multi-row insert of the
-//! same rows in a process of its own: 500 rows per statement, one transaction per 10,000.
+//! same rows in a separate process: 500 rows per statement, one transaction per 10,000.
 
 use std::path::Path;
 use std::process::Command;
@@ -121,8 +121,8 @@ fn sync(services: &Services, folder: &Path, name: &str, rows: u64) -> anyhow::Re
     let mut waiting = aam(&["sync", name, "--wait"])
         .stdout(std::process::Stdio::piped())
         .spawn()?;
-    // The time is from the request until the last connector has ended: what is asked afterwards,
-    // and how often, is no part of the copying.
+    // The time is from the request until the last connector has ended: later calls are not part of
+    // the copying.
     let mut moved = Moved {
         took: Duration::ZERO,
         engine: 0,
@@ -153,7 +153,7 @@ fn sync(services: &Services, folder: &Path, name: &str, rows: u64) -> anyhow::Re
     Ok(moved)
 }
 
-/// Rows per second of a bare insert, measured in a process of its own.
+/// Rows per second of a bare insert, measured in a separate process.
 pub(crate) fn bare_rate(source: &Path, destination: &Path) -> anyhow::Result<f64> {
     let output = Command::new(std::env::current_exe()?)
         .arg("bare-insert")

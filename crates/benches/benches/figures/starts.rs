@@ -41,7 +41,7 @@ pub(crate) fn one_process(table: &mut Table, folder: &Path) -> anyhow::Result<()
     Ok(())
 }
 
-/// The services as processes of their own, running.
+/// The services as separate processes, running.
 pub(crate) struct Services {
     pub(crate) airbyte: Running,
     pub(crate) orchestrator_url: String,

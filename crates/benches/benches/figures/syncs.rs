@@ -159,7 +159,7 @@ fn source_alone(folder: &Path, database: &Path) -> anyhow::Result<Duration> {
     )?)
 }
 
-/// The destination fed from a file, by nobody in between.
+/// The destination fed from a file, without an engine.
 fn destination_alone(folder: &Path, records: &Path) -> anyhow::Result<Duration> {
     let script = Command::new(folder.join("replay"))
         .arg("discover")

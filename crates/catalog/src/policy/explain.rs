@@ -24,7 +24,7 @@ impl Policy {
         let _ = writeln!(text, "- {}", self.last_sentence());
         let _ = writeln!(
             text,
-            "An inexact rename never applies without approval, whatever the rules permit."
+            "An inexact rename never applies without approval, even if a rule permits it."
         );
         text
     }

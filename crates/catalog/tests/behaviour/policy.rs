@@ -304,7 +304,7 @@ fn explains_policies() {
         "1. names: changes in streams named crm.* of fields named *name* that concern the primary \
          key or the cursor are ignored\n2. changes of severity info, safe or warning of kind \
          field_added apply\n- every other change deactivates the connection\nAn inexact rename \
-         never applies without approval, whatever the rules permit.\n"
+         never applies without approval, even if a rule permits it.\n"
     );
     let silent = Policy::parse(r#"{"rules": [{"then": "propose"}]}"#).unwrap();
     assert_eq!(silent.rules[0].sentence(), "all changes wait for approval");

@@ -1,6 +1,6 @@
-//! What a destination has committed for a connection: the newest state of each stream, kept with
-//! the rows that it covers. The platform asks for it before a source starts, so that the source goes
-//! on from exactly there, however the attempt before ended.
+//! What a destination has committed for a connection: the latest state of each stream, stored with
+//! the rows that it covers. The platform reads it before a source starts, so that the source
+//! continues exactly there, however the previous attempt ended.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ impl Committed {
     /// Takes states, the later ones last.
     ///
     /// # Errors
-    /// A state that is no JSON.
+    /// If a state is not valid JSON.
     pub(crate) fn take(&mut self, states: &[State]) -> Result<(), Failure> {
         for state in states {
             let raw = RawValue::from_string(state.raw.clone())
@@ -39,7 +39,7 @@ impl Committed {
     /// What a table of keys, states and syncs holds.
     ///
     /// # Errors
-    /// A state that is no JSON.
+    /// If a state is not valid JSON.
     pub(crate) fn of(rows: Vec<(String, Option<String>, Option<i64>)>) -> Result<Self, Failure> {
         let mut committed = Self::default();
         for (key, state, added) in rows {
@@ -61,7 +61,7 @@ impl Committed {
     }
 }
 
-/// Tells the platform what is committed, and that the input is read from now on.
+/// Reports to the platform what is committed, and that the input is read from now on.
 pub(crate) fn resume(committed: &Committed, output: &mut Output) -> Result<(), Failure> {
     for state in committed.states.values() {
         let line = format!("{{\"type\":\"STATE\",\"state\":{state}}}\n");
@@ -73,5 +73,5 @@ pub(crate) fn resume(committed: &Committed, output: &mut Output) -> Result<(), F
 
 /// A newer attempt writes for the connection.
 pub(crate) fn taken_over() -> Failure {
-    Failure::transient("another attempt has begun to write for this connection")
+    Failure::transient("another attempt is now writing for this connection")
 }

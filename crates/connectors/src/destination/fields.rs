@@ -17,7 +17,7 @@ pub(crate) trait Cells {
 /// Fills the row.
 ///
 /// # Errors
-/// When the data is no JSON object.
+/// If the data is not a JSON object.
 pub(crate) fn fill(row: &mut impl Cells, data: &RawValue) -> Result<(), serde_json::Error> {
     let mut data = serde_json::Deserializer::from_str(data.get());
     Fields(row).deserialize(&mut data)

@@ -1,5 +1,5 @@
-//! Reading stdin on a thread of its own, so that parsing and writing overlap. The queue between
-//! them is short: a writer that falls behind holds up the source, and memory stays flat.
+//! Reads stdin on a separate thread, so that parsing and writing overlap. The queue between them is
+//! short: a slow writer slows the source down, and memory use stays constant.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -32,7 +32,7 @@ pub(crate) trait Gather {
     fn take(&mut self) -> Option<Self::Batch>;
 }
 
-/// What the writer is told, in the order of the input.
+/// The commands to the writer, in the order of the input.
 pub(crate) enum Command<B> {
     /// Rows of the stream at that position.
     Rows(usize, B),
@@ -117,7 +117,7 @@ struct Trace {
 /// Reads to the end of the input, sending commands. Stops early when the writer is gone.
 ///
 /// # Errors
-/// A line that is no protocol message, a record of a stream that is not configured.
+/// If a line is not a protocol message, or a record belongs to a stream that is not configured.
 pub(crate) fn read<G: Gather>(
     mut input: impl BufRead,
     streams: Vec<(StreamDescriptor, G)>,
@@ -150,7 +150,7 @@ pub(crate) fn read<G: Gather>(
             continue;
         }
         let parsed = serde_json::from_str::<Line<'_>>(text).map_err(|e| {
-            let message = format!("line {number} of the input is no protocol message");
+            let message = format!("line {number} of the input is not a protocol message");
             // The parser's words quote no values.
             Failure::system(message).because(e)
         })?;

@@ -11,8 +11,8 @@ pub(crate) struct Plan {
     pub(crate) deduplicates: bool,
     /// Whether the rows that are there go once the stream completed.
     pub(crate) replaces: bool,
-    /// Whether rows are shown only once the stream completed, beside those that are there: each
-    /// attempt of a full refresh begins anew.
+    /// Whether rows become visible only when the stream completes, beside the existing ones: each
+    /// attempt of a full refresh starts again.
     pub(crate) adds: bool,
     /// Whether a row is shown only once a state covers it: what no state covers is read again.
     pub(crate) covered: bool,
@@ -23,7 +23,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// `exact`: whether each row is to be there once, whatever interrupts the sync.
+    /// `exact`: whether each row must arrive exactly once, even if the sync is interrupted.
     ///
     /// # Errors
     /// Modes that a destination is never sent, generations that the platform never asks for, no

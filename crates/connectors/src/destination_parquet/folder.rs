@@ -103,8 +103,8 @@ impl Folder {
             .filter(|name| name.starts_with(STAGE))
         {
             let stage = self.work.join(name);
-            // Rows of this very generation were acknowledged: they belong to the stream. The rest
-            // was given up, or is what an exchange took out of sight.
+            // Acknowledged rows of this generation belong to the stream. The rest was abandoned, or
+            // an exchange removed it from view.
             let kept = self.plan.generation.filter(|_| stage == own);
             self.tidy(&stage, kept)?;
         }
@@ -265,7 +265,7 @@ fn plain(name: &str) -> &str {
     name.strip_suffix(STAGED).unwrap_or(name)
 }
 
-/// A file that nobody sees yet.
+/// A file that readers do not see yet.
 pub(super) struct Hidden {
     path: PathBuf,
     name: String,
@@ -278,7 +278,7 @@ impl Hidden {
     }
 }
 
-/// A folder with Parquet files of somebody else, or with folders, is not ours to replace.
+/// A folder with another program's Parquet files, or with subfolders, must not be replaced.
 fn refuse_foreign(shown: &Path) -> Result<(), Failure> {
     for name in files(shown)? {
         let foreign = name.ends_with(".parquet") && names::generation(&name).is_none();

@@ -64,7 +64,7 @@ impl Config {
     }
 }
 
-/// What the connector says about itself.
+/// The connector's specification.
 pub(crate) fn spec() -> ConnectorSpecification {
     let schema = serde_json::json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -111,7 +111,7 @@ pub(crate) fn check(config: &SecretString) -> Result<(), Failure> {
     let probe = base.join(format!(".aam-{}.probe", uuid::Uuid::new_v4().simple()));
     let written = std::fs::write(&probe, b"probe").and_then(|()| std::fs::remove_file(&probe));
     if !existed {
-        // It fails where somebody wrote into it meanwhile, and that is well.
+        // It fails if another process has written into it in the meantime, as it should.
         let _ = std::fs::remove_dir(&base);
     }
     written.map_err(|e| unwritable(&base, &e))

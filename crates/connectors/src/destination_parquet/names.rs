@@ -1,4 +1,4 @@
-//! Names of files. A file's name says which generation and which sync its rows are of.
+//! Names of files. A file's name contains the generation and the sync of its rows.
 
 /// What makes a file one of ours.
 const SUFFIX: &str = ".parquet";

@@ -1,5 +1,5 @@
-//! JSON values as cells of `COPY … FROM STDIN` in its text format. What the column's type does not
-//! hold becomes null, and the row says so.
+//! JSON values as cells of `COPY … FROM STDIN` in its text format. A value that the column's type
+//! cannot hold becomes null, which the row records.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::columns::Kind;
 use super::{json_text, moments};
 
-/// What came of a value.
+/// Result of converting a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fit {
     /// Its text was appended.
@@ -125,7 +125,7 @@ fn whole(text: &str) -> Option<i64> {
         return whole.parse().ok();
     }
     let value: f64 = text.parse().ok()?;
-    // Beyond 2^53 a double no longer says which integer was meant.
+    // Beyond 2^53, a double does not identify one integer.
     let exact = value.abs() <= 9_007_199_254_740_992.0 && value.fract() == 0.0;
     #[expect(
         clippy::cast_possible_truncation,

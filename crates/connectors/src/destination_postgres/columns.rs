@@ -22,7 +22,7 @@ pub(super) enum Kind {
     TimestampWithZone,
     /// Bytes, which travel as base64.
     Binary,
-    /// Objects, lists, and whatever has no type of its own.
+    /// Objects, arrays, and values without a more specific type.
     Json,
 }
 

@@ -31,10 +31,10 @@ use table::execute;
 use target::{Target, targets};
 use writer::Writer;
 
-/// What a session is told: waiting for a reader that holds a table would hold up all others.
+/// Settings of a session: waiting for a reader that locks a table would block all other readers.
 const SETUP: &str = "SET lock_timeout = '5min'; SET check_function_bodies = off;";
 
-/// What the connector says about itself.
+/// The connector's specification.
 pub(crate) fn spec() -> ConnectorSpecification {
     let mut properties = connection_properties();
     properties.insert(

@@ -9,8 +9,8 @@ use super::target::Target;
 use crate::failure::Failure;
 use crate::postgres::{qualified, quoted};
 
-/// Ends the generations before the target's: by the staged table, or row by row. Or adds the
-/// staged rows, `added` says whether an earlier attempt did.
+/// Ends the generations before the target's, by the staged table or row by row; or adds the staged
+/// rows, unless an earlier attempt did (`added`).
 pub(super) async fn conclude(
     connection: &mut PgConnection,
     target: &Target,

@@ -1,4 +1,5 @@
-//! Giving a column another type. What the new type does not hold becomes null, and the row says so.
+//! Changes a column's type. A value that the new type cannot hold becomes null, which the row
+//! records.
 
 use sqlx::PgConnection;
 

@@ -90,7 +90,7 @@ pub(super) async fn prepare(
     execute(connection, "COMMIT").await
 }
 
-/// A table of that name that somebody else made is not ours to write, let alone to replace.
+/// A table with that name that another program created must not be written or replaced.
 async fn refuse_foreign(connection: &mut PgConnection, target: &Target) -> Result<(), Failure> {
     let kind: Option<String> = sqlx::query_scalar(
         "SELECT c.relkind::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \

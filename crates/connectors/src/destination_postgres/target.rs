@@ -34,7 +34,7 @@ pub(super) struct Target {
     /// Generation of the rows; nothing where the platform does not count them.
     pub(super) generation: Option<i64>,
     pub(super) sync_id: Option<i64>,
-    /// Position of the column whose value says that the row was deleted in the source.
+    /// Position of the column whose value marks the row as deleted in the source.
     pub(super) deleted_at: Option<usize>,
 }
 
@@ -107,8 +107,8 @@ impl Target {
 /// The targets of a configured catalog; streams without a namespace go to the schema.
 ///
 /// # Errors
-/// As [`Plan::of`]; keys that are no columns, streams that would share a table, names that the
-/// server or the destination keep for themselves.
+/// As [`Plan::of`]; also if a key is not a column, streams would share a table, or a name is
+/// reserved by the server or the destination.
 pub(super) fn targets(catalog: &str, schema: &str, exact: bool) -> Result<Vec<Target>, Failure> {
     let catalog: ConfiguredCatalog = serde_json::from_str(catalog)
         .map_err(|e| Failure::config("the configured catalog cannot be understood").because(e))?;
@@ -177,7 +177,7 @@ fn dedup(configured: &ConfiguredStream, columns: &[Column]) -> Result<Dedup, Fai
         let (position, path) = path(part, columns).ok_or_else(|| {
             let part = part.join(".");
             Failure::config(format!(
-                "the key of stream {stream} has {part}, which is no column"
+                "the key of stream {stream} contains {part}, which is not a column"
             ))
         })?;
         key_columns =

@@ -173,7 +173,7 @@ impl<'a> Writer<'a> {
         self.output.flush()
     }
 
-    /// The input failed: what no state covers is undone.
+    /// The input failed: what no state covers is rolled back.
     pub(super) async fn abandon(mut self) -> Result<(), Failure> {
         if self.open {
             execute(&mut self.connection, "ROLLBACK").await?;

@@ -66,7 +66,7 @@ pub(super) enum Holds {
     Parquet(Compression),
 }
 
-/// What a configuration says.
+/// A parsed configuration.
 pub(super) struct Config {
     pub(super) bucket: String,
     pub(super) store: AmazonS3,
@@ -255,7 +255,7 @@ pub(super) fn schema() -> serde_json::Value {
             "s3_bucket_name": text("Bucket", "The bucket's name.", 2),
             "s3_bucket_path": text("Path", "The folder in the bucket under which everything is written.", 3),
             "s3_bucket_region": { "title": "Region", "type": "string", "default": "", "description": "The bucket's region; us-east-1 when empty.", "order": 4 },
-            "s3_endpoint": { "title": "Endpoint", "type": "string", "default": "", "description": "Of another store that speaks S3, for instance http://127.0.0.1:9000. Unencrypted only if it says http.", "order": 5 },
+            "s3_endpoint": { "title": "Endpoint", "type": "string", "default": "", "description": "Of another S3-compatible store, for example http://127.0.0.1:9000. Unencrypted only with http.", "order": 5 },
             "s3_path_format": text("Path format", "Of ${NAMESPACE}, ${STREAM_NAME}, ${YEAR}, ${MONTH}, ${DAY}, ${HOUR}, ${MINUTE}, ${SECOND}, ${MILLISECOND}, ${EPOCH}, ${UUID}. Default: ${NAMESPACE}/${STREAM_NAME}/${YEAR}_${MONTH}_${DAY}_${EPOCH}_", 6),
             "file_name_pattern": text("File name", "Of {date}, {timestamp}, {sync_id}, {part_number}, {uuid}, {format_extension}. Default: {part_number}_{uuid}{format_extension}", 7),
             "format": {

@@ -219,7 +219,7 @@ pub(super) fn key(
 fn path(key: &str) -> Result<Path, Failure> {
     let parts: Vec<&str> = key.split('/').filter(|part| !part.is_empty()).collect();
     Path::parse(parts.join("/"))
-        .map_err(|e| Failure::config(format!("{key:?} is no key of an object: {e}")))
+        .map_err(|e| Failure::config(format!("{key:?} is not a valid object key: {e}")))
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! What is committed for a connection, in an object of its own beside the data.
+//! What is committed for a connection, in a separate object beside the data.
 //!
 //! A store commits one object at a time, so a commit of rows and states has three steps: the ledger
-//! says which objects are to come and which states they bring, the objects are uploaded, the ledger
-//! says that they count. An attempt that finds the first step without the last one looks whether all
-//! objects came: then they count, otherwise they are deleted and read again.
+//! announces the objects and their states, the objects are uploaded, and the ledger confirms them.
+//! An attempt that finds an announcement without a confirmation checks whether all objects arrived.
+//! If so, it confirms them; otherwise it deletes them, and their rows are read again.
 //!
-//! Each attempt writes a ledger of its own, `base/_aam/connection/000…-….json`, and removes the older
-//! ones: an upload that arrives after its client died changes nothing that counts.
+//! Each attempt writes its own ledger, `base/_aam/connection/000…-….json`, and removes older ones,
+//! so that an upload that arrives after its client crashed has no effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,7 +87,7 @@ impl Ledger {
                 page.given_up.extend(coming.keys);
             }
         }
-        // A full refresh begins anew with each attempt.
+        // A full refresh starts again with each attempt.
         let given_up = &mut page.given_up;
         page.parts.retain(|stream, part| {
             let goes_on = streams.get(stream).is_some_and(|of| *of == part.generation);
@@ -118,8 +118,8 @@ impl Ledger {
         self.page.given_up.contains(key.as_ref())
     }
 
-    /// Says which objects are to come, and which states they bring. `parts`: those that are parts
-    /// of a full refresh, by stream.
+    /// Announces objects and the states that they bring. `parts`: the objects that belong to a full
+    /// refresh, by stream.
     pub(super) async fn announce(
         &mut self,
         store: &AmazonS3,
@@ -141,7 +141,7 @@ impl Ledger {
         self.write(store).await
     }
 
-    /// Says that what was announced counts.
+    /// Confirms what was announced.
     pub(super) async fn count(
         &mut self,
         store: &AmazonS3,
@@ -156,7 +156,7 @@ impl Ledger {
         self.write(store).await
     }
 
-    /// Says that a sync added a whole stream.
+    /// Records that a sync added a whole stream.
     pub(super) async fn add(
         &mut self,
         store: &AmazonS3,

@@ -30,7 +30,7 @@ use upload::Mark;
 /// What batches of all streams take in memory before they are written to this machine's disk.
 const MEMORY_BYTES: usize = 16 << 20;
 
-/// What the connector says about itself.
+/// The connector's specification.
 pub(crate) fn spec() -> ConnectorSpecification {
     ConnectorSpecification {
         connection_specification: to_raw_value(&config::schema())
@@ -46,7 +46,7 @@ pub(crate) fn spec() -> ConnectorSpecification {
     }
 }
 
-/// Writes, reads, lists and deletes an object of its own.
+/// Writes, reads, lists and deletes a test object.
 pub(crate) async fn check(config: &SecretString) -> Result<(), Failure> {
     let config = Config::permitted(config).await?;
     let key = config.template.probe()?;

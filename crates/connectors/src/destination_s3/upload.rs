@@ -53,7 +53,7 @@ impl Mark {
     }
 }
 
-/// Uploads the file under that key. Nobody sees it before it is whole.
+/// Uploads the file under that key. Readers do not see it until it is complete.
 pub(super) async fn upload(
     store: &AmazonS3,
     key: &Path,
@@ -199,7 +199,7 @@ fn is_older(of: &Mark, than: &Mark) -> bool {
     of.stream == than.stream && (than.generation.is_none() || of.generation < than.generation)
 }
 
-/// What an object's metadata says; nothing for objects of others.
+/// The content of an object's metadata; none for objects of other programs.
 async fn mark_of(store: &AmazonS3, key: &Path) -> Result<Option<Mark>, Failure> {
     let options = GetOptions {
         head: true,
@@ -222,7 +222,7 @@ async fn mark_of(store: &AmazonS3, key: &Path) -> Result<Option<Mark>, Failure> 
     }))
 }
 
-/// Tries everything that a sync needs on an object of its own.
+/// Tries everything that a sync requires on a test object.
 pub(super) async fn probe(store: &AmazonS3, key: &Path) -> Result<(), Failure> {
     let put = store.put(key, PutPayload::from_static(b"probe"));
     put.await.map_err(|e| failure(&e, "s3:PutObject", key))?;

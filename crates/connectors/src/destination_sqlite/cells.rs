@@ -1,4 +1,5 @@
-//! JSON values as cells. What cannot be cast to its column's type becomes null, and the row says so.
+//! JSON values as cells. A value that cannot be cast to its column's type becomes null, which the
+//! row records.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -97,7 +98,7 @@ fn string(kind: Kind, value: &str) -> Option<Cell> {
         Kind::Boolean if value.eq_ignore_ascii_case("true") => Some(Cell::Integer(1)),
         Kind::Boolean if value.eq_ignore_ascii_case("false") => Some(Cell::Integer(0)),
         Kind::Boolean => None,
-        // Rust reads more than JSON has: `inf`, `+1`, `1_000` are no numbers here.
+        // Rust's parser accepts more than JSON's: `inf`, `+1` and `1_000` are not numbers here.
         Kind::Integer | Kind::Real if is_number(value) => number(kind, value),
         Kind::Integer | Kind::Real => None,
     }
@@ -141,7 +142,7 @@ fn number(kind: Kind, text: &str) -> Option<Cell> {
 }
 
 fn whole(value: f64) -> Option<i64> {
-    // Beyond 2^53 a double no longer says which integer was meant.
+    // Beyond 2^53, a double does not identify one integer.
     let exact = value.abs() <= 9_007_199_254_740_992.0;
     #[expect(
         clippy::cast_possible_truncation,

@@ -16,7 +16,7 @@ pub(super) enum Kind {
     Blob,
     /// Objects and lists, as JSON text.
     Json,
-    /// Whatever comes, as it comes.
+    /// Any value, unchanged.
     Any,
 }
 

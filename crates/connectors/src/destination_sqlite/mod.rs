@@ -28,7 +28,7 @@ use writer::Writer;
 /// How long a check waits for a sync that is writing.
 const PROBE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// What the connector says about itself.
+/// The connector's specification.
 pub(crate) fn spec() -> ConnectorSpecification {
     let schema = config_schema(
         "SQLite destination",

@@ -20,7 +20,7 @@ pub(super) struct Batch {
     pub(super) rows: usize,
     /// Whether a row has a null in its key.
     pub(super) null_in_key: bool,
-    /// Whether a row says that it was deleted in the source.
+    /// Whether a row is marked as deleted in the source.
     pub(super) deleted: bool,
 }
 

@@ -139,7 +139,7 @@ pub(super) fn deduplicate(dedup: &Dedup, table: &str, rows: Rows) -> String {
     )
 }
 
-/// Deletes the rows that the source says are deleted.
+/// Deletes the rows that are marked as deleted in the source.
 pub(super) fn delete_deleted(column: &str, table: &str) -> String {
     format!(
         "DELETE FROM {} WHERE {} IS NOT NULL",

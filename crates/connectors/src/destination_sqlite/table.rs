@@ -59,8 +59,8 @@ async fn prepare_within(
     Ok(())
 }
 
-/// Ends the generations before the target's: by the staged table, or row by row. Or adds the
-/// staged rows, `added` says whether an earlier attempt did.
+/// Ends the generations before the target's, by the staged table or row by row; or adds the staged
+/// rows, unless an earlier attempt did (`added`).
 pub(super) async fn conclude(
     connection: &mut SqliteConnection,
     target: &Target,
@@ -105,7 +105,7 @@ pub(super) async fn execute(
     Ok(())
 }
 
-/// A table of that name that somebody else made is not ours to write, let alone to replace.
+/// A table with that name that another program created must not be written or replaced.
 async fn refuse_foreign(connection: &mut SqliteConnection, target: &Target) -> Result<(), Failure> {
     let kind: Option<String> =
         sqlx::query_scalar("SELECT type FROM sqlite_schema WHERE name = ? COLLATE NOCASE")

@@ -1,5 +1,5 @@
-//! JSON values as cells of Parquet columns. What cannot be cast to its column's kind where nothing
-//! is lost is unfit: it becomes null, and the row says so.
+//! JSON values as cells of Parquet columns. A value that cannot be cast to its column's type
+//! without loss becomes null, which the row records.
 
 use std::borrow::Cow;
 
@@ -95,7 +95,7 @@ fn string(kind: Kind, inner: &str) -> Option<Cell<'_>> {
         }
         Kind::Boolean if inner.eq_ignore_ascii_case("true") => Some(Cell::Boolean(true)),
         Kind::Boolean if inner.eq_ignore_ascii_case("false") => Some(Cell::Boolean(false)),
-        // Rust reads more than JSON has: `inf`, `+1`, `1_000` are no numbers here.
+        // Rust's parser accepts more than JSON's: `inf`, `+1` and `1_000` are not numbers here.
         Kind::Integer | Kind::Double | Kind::Decimal(..) if is_number(inner) => number(kind, inner),
         Kind::Boolean | Kind::Integer | Kind::Double | Kind::Decimal(..) | Kind::Json => None,
     }

@@ -31,7 +31,7 @@ pub(crate) enum Kind {
     Date,
     Timestamp,
     TimestampWithZone,
-    /// Objects, lists, and whatever has no type of its own, as JSON text.
+    /// Objects, arrays, and values without a more specific type, as JSON text.
     Json,
 }
 

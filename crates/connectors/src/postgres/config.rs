@@ -1,4 +1,4 @@
-//! The part of a configuration that says where the server is and how to get in.
+//! The part of a configuration about the server's address and the credentials.
 
 use std::time::Duration;
 

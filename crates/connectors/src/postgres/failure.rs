@@ -62,7 +62,9 @@ pub(crate) fn of_database(error: &PgDatabaseError) -> Failure {
     let failure = match (error.code().get(..2).unwrap_or_default(), error.code()) {
         (_, "42501") => Failure::config(format!("the user lacks a right: {message}")),
         (_, "53100") => Failure::system("the disk of the database server is full"),
-        (_, "55P03") => Failure::transient("a lock that others hold was waited for in vain"),
+        (_, "55P03") => {
+            Failure::transient("timed out waiting for a lock that another session holds")
+        }
         (_, "55000" | "25006") | ("42" | "0A", _) => {
             Failure::config(format!("PostgreSQL refuses: {message}"))
         }

@@ -14,7 +14,7 @@ impl Settings {
     pub(crate) fn parse(config: &SecretString) -> Result<Self, Failure> {
         match serde_json::from_str(config.expose_secret()) {
             Ok(Value::Object(members)) => Ok(Self(members)),
-            _ => Err(Failure::config("the configuration is no JSON object")),
+            _ => Err(Failure::config("the configuration is not a JSON object")),
         }
     }
 
@@ -95,7 +95,7 @@ impl Settings {
         }
     }
 
-    /// A text whose faults are told with the name `shown`.
+    /// A string whose faults are reported under the name `shown`.
     pub(crate) fn text_shown(&self, name: &str, shown: &str) -> Result<Option<String>, Failure> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),

@@ -1,6 +1,6 @@
-//! The state of an incremental stream: the cursor, and a digest of the rows that had it. A row
-//! changed again under the same cursor value changes the digest, so that it is read again; rows
-//! without a cursor have a digest of their own.
+//! The state of an incremental stream: the cursor, and a digest of the rows that have it. A row
+//! that changes under the same cursor value changes the digest, so it is read again; rows without a
+//! cursor have a separate digest.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -22,11 +22,11 @@ pub(crate) mod as_text {
     ) -> Result<T, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse()
-            .map_err(|_| serde::de::Error::custom("the cursor is no number"))
+            .map_err(|_| serde::de::Error::custom("the cursor is not a number"))
     }
 }
 
-/// How many rows there were and what they said, in whatever order.
+/// The number and the content of rows, independent of their order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Digest {
     /// How many.
@@ -98,8 +98,8 @@ impl<C> Checkpoint<C> {
         self.without_cursor.add(row);
     }
 
-    /// Takes a row into account; rows come in the cursor's order. `make` makes its cursor's value,
-    /// which is only asked for when it is not the one of the row before, as `same` says.
+    /// Adds a row; rows arrive in the cursor's order. `make` creates its cursor's value and is
+    /// called only if it differs from the previous row's, according to `same`.
     pub(crate) fn take<E>(
         &mut self,
         row: &[u8],

@@ -1,4 +1,5 @@
-//! How many digits a decimal column has, as its schema tells destinations that have such columns too.
+//! The precision and scale of a decimal column, which its schema passes to destinations with
+//! decimal types.
 
 use serde_json::{Value, json};
 

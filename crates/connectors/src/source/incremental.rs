@@ -1,6 +1,6 @@
-//! Reading by a cursor that the connection chose. Rows that share the cursor's last value are told
-//! apart by a digest: when they are what they were, the read begins behind them, otherwise with
-//! them, so that none is lost.
+//! Reads by a cursor that the connection configures. A digest covers the rows that share the
+//! cursor's last value: if they are unchanged, the read starts after them, otherwise with them, so
+//! that none is lost.
 
 use airbyte_protocol::LogLevel;
 use serde_json::value::RawValue;
@@ -14,7 +14,7 @@ use crate::output::Output;
 /// The state of a stream read by a cursor.
 pub(crate) type Checkpoint = super::Checkpoint<CursorValue>;
 
-/// The checkpoint of a state; nothing, which is said, where it is not about that cursor.
+/// The checkpoint of a state; none, with a log line, if the state belongs to another cursor.
 pub(crate) fn restored(
     table: &str,
     cursor: &impl CursorColumn,
@@ -68,7 +68,7 @@ pub(crate) async fn read<R: TableReader>(
             if seen == checkpoint.at_cursor {
                 format!("{by} > {value}")
             } else {
-                // Counted anew as they come.
+                // Counted again as they arrive.
                 checkpoint.at_cursor = Digest::default();
                 format!("{by} >= {value}")
             }

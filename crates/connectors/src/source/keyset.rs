@@ -31,7 +31,7 @@ impl Progress {
         }
     }
 
-    /// Where the state says; at the beginning where it is not about the table's key.
+    /// The position in the state; the beginning if the state does not belong to the table's key.
     pub(crate) fn restored(
         table: &impl KeyedTable,
         saved: Option<&RawValue>,
@@ -50,8 +50,8 @@ impl Progress {
     }
 }
 
-/// Reads pages that meet the condition from where the progress says; `state` makes a state of it
-/// now and then.
+/// Reads pages that meet the condition, starting at the progress; `state` turns it into a state at
+/// intervals.
 pub(crate) async fn pages<R: TableReader, S: Serialize>(
     connection: &mut R::Connection,
     table: &impl KeyedTable,

@@ -47,7 +47,7 @@ pub(crate) struct States {
 }
 
 impl States {
-    /// Reads the file's text; an empty object is no state.
+    /// Parses the file's text; an empty object means that there is no state.
     pub(crate) fn parse(text: Option<&str>) -> Result<Self, Failure> {
         let Some(text) = text else {
             return Ok(Self::default());
@@ -95,7 +95,7 @@ pub(crate) fn selected_properties(schema: &RawValue) -> Option<HashSet<String>> 
     (!names.is_empty()).then_some(names)
 }
 
-/// Says how many rows a stream has.
+/// Reports how many rows a stream has.
 pub(crate) fn send_estimate(
     stream: &StreamDescriptor,
     rows: i64,

@@ -1,4 +1,4 @@
-//! What came of each stream of a read, and of the read as a whole.
+//! The outcome of each stream of a read, and of the read as a whole.
 
 use airbyte_protocol::{StreamDescriptor, StreamStatus};
 
@@ -13,8 +13,8 @@ pub(crate) struct Outcomes {
 }
 
 impl Outcomes {
-    /// Tells the platform how a stream ended. A failure does not end the read: other streams may
-    /// be fine.
+    /// Reports to the platform how a stream ended. A failure does not end the read, because other
+    /// streams may succeed.
     pub(crate) fn add(
         &mut self,
         stream: &StreamDescriptor,

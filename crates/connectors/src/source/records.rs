@@ -138,7 +138,7 @@ impl<'a> Records<'a> {
         self.line.begin()
     }
 
-    /// The line that was begun.
+    /// The incomplete line.
     pub(crate) fn line(&mut self) -> &mut Vec<u8> {
         &mut self.line.line
     }

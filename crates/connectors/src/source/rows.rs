@@ -24,8 +24,8 @@ impl<K> RowWriter<K> {
         }
     }
 
-    /// Appends the object of a row, whose next cells are the columns; nothing is null. `write`
-    /// appends a cell as JSON, or says that it does not fit. `None` when there are too few cells.
+    /// Appends a row as an object; its next cells are the columns. `write` appends a cell as JSON,
+    /// or reports that it does not fit. `None` if there are too few cells.
     pub(crate) fn write<C: AsRef<[u8]>>(
         &mut self,
         cells: &mut impl Iterator<Item = Option<C>>,

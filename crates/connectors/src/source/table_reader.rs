@@ -24,8 +24,8 @@ pub(crate) trait TableReader {
     /// A session with the server.
     type Connection;
 
-    /// Sends the rows of a statement that selects the stream's columns and `extra` ones of what
-    /// `rest` says, from its FROM on, and tells `after` of each. How many there were.
+    /// Sends the rows of a statement that selects the stream's columns and `extra` ones; `rest` is
+    /// the statement from FROM on. Calls `after` for each row. Returns the number of rows.
     async fn pass(
         &mut self,
         connection: &mut Self::Connection,
@@ -82,12 +82,12 @@ pub(crate) trait CursorColumn {
     /// A value in SQL, to be compared with [`Self::by`].
     fn literal(&self, value: &str) -> String;
 
-    /// Whether the server takes two texts for the same value, as far as their texts tell.
+    /// Whether the server treats two strings as the same value, as far as their text shows.
     fn same(&self, a: &str, b: &str) -> bool {
         a == b
     }
 
-    /// Whether only the server can tell which values are the same: collations see no case.
+    /// Whether only the server knows which values are the same, because collations may ignore case.
     fn only_server_compares(&self) -> bool {
         false
     }

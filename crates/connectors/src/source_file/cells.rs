@@ -1,4 +1,5 @@
-//! Values as cells of a record. What is not of its column's kind becomes null, and the record says so.
+//! Values as cells of a record. A value that does not fit its column's type becomes null, which the
+//! record states.
 
 use super::kinds::{Kind, is_number, is_whole, truth};
 use crate::moments;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::failure::Failure;
 
-/// What a configuration says.
+/// A parsed configuration.
 #[derive(Debug, Deserialize)]
 pub(super) struct Config {
     /// A file, a folder or a glob.
@@ -143,7 +143,7 @@ fn character(name: &str, written: Option<&str>) -> Result<Option<u8>, Failure> {
     match written {
         "\\t" => Ok(Some(b'\t')),
         _ => match written.as_bytes() {
-            // The reader marks a file's end by characters that nobody separates by.
+            // The reader marks a file's end with characters that never serve as delimiters.
             [byte @ (b'\t' | 1 | b' '..=b'~')] => Ok(Some(*byte)),
             _ => Err(Failure::config(format!(
                 "\"{name}\" is {written:?}; one ASCII character is needed"
@@ -181,7 +181,7 @@ pub(super) fn schema() -> serde_json::Value {
             "infer_types": { "title": "Infer types", "type": "boolean", "default": true, "description": "Whether a CSV file's columns get types; otherwise all are strings.", "order": 9 },
             "streams": {
                 "title": "Streams", "type": "array", "order": 10,
-                "description": "Streams of files that match globs within the folder of the path, each with options of its own where they differ.",
+                "description": "Streams of files that match globs in the folder of the path, each with its own options if they differ.",
                 "items": {
                     "type": "object", "required": ["name", "glob"], "additionalProperties": true,
                     "properties": { "name": { "type": "string", "minLength": 1 }, "glob": { "type": "string", "minLength": 1 }, "format": { "type": "string" } },

@@ -13,7 +13,7 @@ use super::locate::Found;
 use super::progress::Position;
 use crate::failure::Failure;
 
-/// Follows the file: when it does not arrive as a record of its own, a quote was left open.
+/// Appended to the file: if it does not arrive as a separate record, a quote was left open.
 const END: &[u8] = b"\n\x02\x03\x02\x03\n";
 
 type Input = Limited<Box<dyn std::io::Read>>;

@@ -13,7 +13,8 @@ use super::config::Options;
 use super::locate::Found;
 use crate::failure::Failure;
 
-/// How long one record may be: what a quote that nobody closes takes before it is noticed.
+/// Maximum length of a record, which is how much of an unclosed quote is read before it is
+/// detected.
 pub(super) const RECORD_BYTES_MAX: u64 = 64 << 20;
 
 /// Columns that a stream may have. More are names of a map that became columns; each of them makes the
@@ -109,7 +110,7 @@ impl Read for Decoded {
 pub(super) struct Limited<R> {
     from: R,
     read: u64,
-    /// Where the present record begins, as its reader says.
+    /// Where the current record starts, as set by its reader.
     record_at: Rc<Cell<u64>>,
 }
 

@@ -34,7 +34,7 @@ impl JsonlRows {
     /// The next line that is not empty; nothing at the file's end.
     ///
     /// # Errors
-    /// Lines that are no JSON, with the file and the line.
+    /// If a line is not valid JSON, with the file and the line.
     pub(super) fn next(&mut self) -> Result<Option<&RawValue>, Failure> {
         loop {
             self.line.clear();
@@ -61,9 +61,9 @@ impl JsonlRows {
         let text = std::str::from_utf8(&self.line)
             .map_err(|_| self.malformed("it is not UTF-8; set \"encoding\""))?;
         let value: &RawValue = serde_json::from_str(text)
-            .map_err(|e| self.malformed(&format!("it is no JSON: {e}")))?;
+            .map_err(|e| self.malformed(&format!("it is not valid JSON: {e}")))?;
         if !value.get().starts_with('{') {
-            return Err(self.malformed("it is no JSON object"));
+            return Err(self.malformed("it is not a JSON object"));
         }
         Ok(Some(value))
     }

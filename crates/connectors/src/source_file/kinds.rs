@@ -24,7 +24,7 @@ pub(super) enum Kind {
     Binary,
     Object,
     Array,
-    /// Whatever comes, as it comes.
+    /// Any value, unchanged.
     Any,
 }
 
@@ -203,7 +203,7 @@ pub(super) fn is_whole(text: &str) -> bool {
     matches!(of_number(text), Some(Kind::Integer | Kind::BigInteger)) || text == "-0"
 }
 
-/// What the text says, if it is `true` or `false` in whatever case.
+/// The boolean, if the text is `true` or `false` in any case.
 pub(super) fn truth(text: &str) -> Option<bool> {
     if text.eq_ignore_ascii_case("true") {
         Some(true)

@@ -161,8 +161,8 @@ fn matching(limits: &Limits, pattern: &str, options: &Options) -> Result<Vec<Fou
         return Err(Failure::config(message));
     }
     let folder = limits.resolve(&base).map_err(Failure::config)?;
-    let compiled =
-        Pattern::new(&rest).map_err(|e| Failure::config(format!("{pattern} is no glob: {e}")))?;
+    let compiled = Pattern::new(&rest)
+        .map_err(|e| Failure::config(format!("{pattern} is not a valid glob: {e}")))?;
     let depth = if rest.contains("**") {
         DEPTH_MAX
     } else {
@@ -200,7 +200,7 @@ fn walk(
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let name = entry.file_name();
-        // Names that are hidden or no text are nobody's data.
+        // Hidden files, and files whose names are not UTF-8, are ignored.
         let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {
             continue;
         };
@@ -227,7 +227,7 @@ fn walk(
     Ok(())
 }
 
-/// The file, unless its name says that it holds something else.
+/// The file, unless its name indicates another format.
 fn found(
     limits: &Limits,
     path: &Path,

@@ -31,7 +31,7 @@ pub(crate) use read::read;
 const MODIFIED: &str = "_ab_source_file_last_modified";
 const URL: &str = "_ab_source_file_url";
 
-/// What the connector says about itself.
+/// The connector's specification.
 pub(crate) fn spec() -> ConnectorSpecification {
     ConnectorSpecification {
         connection_specification: to_raw_value(&config::schema())

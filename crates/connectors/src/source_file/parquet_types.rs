@@ -23,7 +23,7 @@ pub(super) enum Meaning {
     Date,
     /// So many units a second.
     Time(i64),
-    /// So many units a second, in UTC or by whatever clock.
+    /// This many units per second, in UTC or without a time zone.
     Timestamp(i64, bool),
     Text,
     Json,

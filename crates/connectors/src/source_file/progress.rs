@@ -10,7 +10,7 @@ use super::locate::Found;
 /// How many files the state names; of more, the oldest are only known to be before the others.
 const FILES_MAX: usize = 1_000;
 
-/// Where in a file reading goes on.
+/// The position in a file where reading continues.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Position {
     /// Bytes of text before it.
@@ -27,7 +27,7 @@ pub(super) struct Progress {
     /// Files read to their end, and when they had been changed.
     #[serde(default)]
     files: BTreeMap<String, String>,
-    /// The last file that is named no more: whatever comes before it was read.
+    /// The last file that is no longer listed by name: all files before it were read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     forgotten: Option<(String, String)>,
     /// The file that is being read.

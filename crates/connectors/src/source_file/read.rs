@@ -1,4 +1,4 @@
-//! Reading the configured streams, one after the other: file by file, from where the state says.
+//! Reads the configured streams, one after the other, file by file, starting at the state.
 
 use std::collections::HashMap;
 
@@ -20,10 +20,10 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::source::{Outcomes, Records, States, configured_catalog, quoted_json};
 
-/// Reads what the catalog configures, from where the state says.
+/// Reads what the catalog configures, starting at the state.
 ///
 /// # Errors
-/// A stream that cannot be read is told as such and ends in an error, once all others are read.
+/// If a stream cannot be read. The error is returned after all other streams were read.
 pub(crate) fn read(
     config: &SecretString,
     catalog: &str,
@@ -219,7 +219,7 @@ fn of_parquet(
     }
 }
 
-/// The columns that the platform wants, with the kinds that it was told.
+/// The configured columns, with the types of the catalog.
 struct Columns {
     all: Vec<(String, Kind)>,
     places: HashMap<String, usize>,
@@ -285,7 +285,7 @@ impl Row<'_> {
         }
     }
 
-    /// Says which columns a file does not have: the next discovery will, too.
+    /// Reports which columns a file lacks; the next discovery shows them too.
     fn tell_missing(&mut self, file: &Found, places: &[Option<usize>]) -> Result<(), Failure> {
         let has = |at: usize| places.contains(&Some(at));
         let all = self.columns.all.iter().enumerate();

@@ -68,7 +68,7 @@ impl Columns {
 /// The columns of a stream's files.
 ///
 /// # Errors
-/// Files that cannot be read as what they are said to be.
+/// If a file cannot be parsed in its format.
 pub(super) fn columns(stream: &Located) -> Result<Vec<Sampled>, Failure> {
     let files = stream.files.len().max(1) as u64;
     let budget = (STREAM_BYTES / files).clamp(FILE_BYTES_MIN, FILE_BYTES);

@@ -89,8 +89,8 @@ fn between_quotes(raw: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Whether there was such a day: servers keep zeros for years, months and days, and can be told to
-/// keep the 31st of February.
+/// Whether the date exists: servers store zeros for years, months and days, and can be configured
+/// to store February 31.
 fn is_date(raw: &[u8]) -> bool {
     let number = |digits: &[u8]| {
         let text = std::str::from_utf8(digits).ok()?;

@@ -92,7 +92,9 @@ pub(crate) fn of_database(error: &MySqlDatabaseError) -> Failure {
         }
         1021 | 1114 => Failure::system(format!("the database server has no room: {message}")),
         1412 => Failure::transient("the table was changed while it was to be read"),
-        1205 | 1213 => Failure::transient("a lock that others hold was waited for in vain"),
+        1205 | 1213 => {
+            Failure::transient("timed out waiting for a lock that another session holds")
+        }
         1040 | 1053 | 1080 | 1152 | 1158..=1161 | 1203 | 1226 | 1317 | 1927 | 1969 | 3024 => {
             Failure::transient(format!("MySQL gave up: {message}"))
         }

@@ -27,7 +27,7 @@ use tables::Table;
 pub(crate) use failure::of_database;
 pub(crate) use read::read;
 
-/// What the connector says about itself.
+/// The connector's specification.
 pub(crate) fn spec() -> ConnectorSpecification {
     let mut properties = connection_properties(
         3306,

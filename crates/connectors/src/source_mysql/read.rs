@@ -1,5 +1,5 @@
-//! Reading the configured streams, one after the other, each in a transaction of its own: a
-//! snapshot of all of them would keep the server from cleaning up for as long as the read takes.
+//! Reads the configured streams, one after the other, each in its own transaction: a snapshot of
+//! all of them would keep the server from vacuuming or purging during the whole read.
 
 use airbyte_protocol::{ConfiguredStream, StreamDescriptor, StreamStatus, SyncMode};
 use secrecy::SecretString;
@@ -20,7 +20,7 @@ use crate::source::{
     send_estimate,
 };
 
-/// Reads what the catalog configures, from where the state says.
+/// Reads what the catalog configures, starting at the state.
 ///
 /// # Errors
 /// As [`Outcomes::finish`].
@@ -94,7 +94,7 @@ async fn stream(
     execute(connection, "COMMIT").await
 }
 
-/// Reads a table to its end, from where the state says; without states where it has no key.
+/// Reads a table to its end, starting at the state; emits no states if it has no key.
 async fn full_refresh(
     connection: &mut MySqlConnection,
     table: &Table,

@@ -1,4 +1,4 @@
-//! What the source is told.
+//! The source's settings.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(super) struct SourceSettings {
 /// How the server's log is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cdc {
-    /// Whether all is read anew when the log lost changes; else that is a failure.
+    /// Whether everything is read again if the log has lost changes; otherwise that is a failure.
     pub(super) resyncs: bool,
 }
 

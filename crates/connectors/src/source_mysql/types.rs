@@ -27,7 +27,7 @@ pub(super) enum Kind {
     Binary,
 }
 
-/// How values of a column are told to the server.
+/// How values of a column are passed to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Comparison {
     /// As an exact number.

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::source::{Emission, KeyedTable as _, Progress, TableReader as _, pages};
 
-/// Reads a table to its end, from where the state says; without states where it is not resumable.
+/// Reads a table to its end, starting at the state; emits no states if it is not resumable.
 pub(super) async fn read(
     connection: &mut PgConnection,
     table: &Table,

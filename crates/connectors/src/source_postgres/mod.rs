@@ -28,7 +28,7 @@ use tables::{Table, Wanted};
 
 pub(crate) use read::read;
 
-/// What the connector says about itself.
+/// The connector's specification.
 pub(crate) fn spec() -> ConnectorSpecification {
     let mut properties = connection_properties();
     properties.insert(

@@ -1,5 +1,5 @@
-//! Reading the configured streams, one after the other, each in a transaction of its own: a
-//! snapshot of all of them would keep the server from cleaning up for as long as the read takes.
+//! Reads the configured streams, one after the other, each in its own transaction: a snapshot of
+//! all of them would keep the server from vacuuming or purging during the whole read.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::source::{Outcomes, States, configured_catalog, send_estimate};
 
-/// Reads what the catalog configures, from where the state says.
+/// Reads what the catalog configures, starting at the state.
 ///
 /// # Errors
 /// As [`Outcomes::finish`].

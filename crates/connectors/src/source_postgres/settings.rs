@@ -18,16 +18,16 @@ pub(super) enum Replication {
     Cdc(Cdc),
 }
 
-/// What logical replication is told.
+/// Settings of logical replication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cdc {
     pub(super) slot: String,
     pub(super) publication: String,
-    /// Whether all is read anew when the slot lost changes; else that is a failure.
+    /// Whether everything is read again if the slot has lost changes; otherwise that is a failure.
     pub(super) resyncs: bool,
 }
 
-/// What the source is told.
+/// The source's settings.
 pub(super) struct SourceSettings {
     config: Config,
     /// Names of the schemas to read; nothing means all.

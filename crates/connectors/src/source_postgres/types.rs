@@ -1,5 +1,5 @@
-//! PostgreSQL's types as JSON schemas. What has no JSON type of its own is the text that the
-//! server writes for it.
+//! PostgreSQL's types as JSON schemas. Types without a JSON counterpart are strings, as the server
+//! formats them.
 
 use std::collections::HashMap;
 
@@ -30,7 +30,7 @@ pub(super) enum Kind {
     Array(Box<Kind>),
 }
 
-/// What the catalog says about a type.
+/// A type's entry in the system catalog.
 #[derive(Debug, Clone)]
 pub(super) struct TypeRow {
     /// Its name; only that of the server's own types is looked at.

@@ -68,7 +68,7 @@ pub(super) async fn read(
     if !table.has_xmin() {
         let name = table.descriptor();
         return Err(Failure::config(format!(
-            "{name} is no table of the server's own: its rows have no xmin to read by"
+            "{name} is not stored on this server: its rows have no xmin"
         )));
     }
     let (oldest, next): (String, String) = sqlx::query_as(

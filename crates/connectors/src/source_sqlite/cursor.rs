@@ -33,7 +33,7 @@ impl CursorValue {
         }
     }
 
-    /// Whether the database takes a value for another one, whatever collation the column has.
+    /// Whether the database treats two values as equal under any collation.
     pub(super) fn differs(&self, value: Stored<'_>) -> bool {
         #[expect(
             clippy::cast_precision_loss,

@@ -20,7 +20,7 @@ use crate::sqlite::{BUSY_TIMEOUT, config_schema, database_path, open};
 
 pub(crate) use read::read;
 
-/// What the connector says about itself.
+/// The connector's specification.
 pub(crate) fn spec() -> ConnectorSpecification {
     let schema = config_schema(
         "SQLite source",

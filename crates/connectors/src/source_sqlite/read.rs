@@ -13,11 +13,11 @@ use crate::output::Output;
 use crate::source::{Outcomes, States, configured_catalog, selected_properties, send_estimate};
 use crate::sqlite::quoted;
 
-/// Reads what the catalog configures, from where the state says.
+/// Reads what the catalog configures, starting at the state.
 ///
 /// # Errors
-/// A stream that cannot be read is told as such and ends in an error, once all others are read:
-/// a success would let the destination drop what it has of that stream.
+/// If a stream cannot be read. The error is returned after all other streams were read; a success
+/// would let the destination drop the stream's existing rows.
 pub(crate) async fn read(
     config: &SecretString,
     catalog: &str,
@@ -161,7 +161,7 @@ async fn incremental(
             if seen.at_cursor == saved.at_cursor {
                 (format!("{by} > ?"), Some(value))
             } else {
-                // Counted anew as they come.
+                // Counted again as they arrive.
                 checkpoint.at_cursor = Default::default();
                 (format!("{by} >= ?"), Some(value))
             }
@@ -214,7 +214,8 @@ fn cursor<'t>(table: &'t Table, configured: &ConfiguredStream) -> Result<&'t Col
     )))
 }
 
-/// Says how many rows there are. Views are left out: counting one can cost as much as reading it.
+/// Reports how many rows there are. Views are skipped, because counting one can cost as much as
+/// reading it.
 async fn estimate(
     connection: &mut SqliteConnection,
     table: &Table,

@@ -1,5 +1,6 @@
-//! Rows as JSON objects. SQLite types values, not columns, so each value is held against its
-//! column's declared type: coerced where nothing is lost, else null, and the record says so.
+//! Rows as JSON objects. SQLite types values, not columns, so each value is compared with its
+//! column's declared type: it is coerced if nothing is lost, otherwise it becomes null, which the
+//! record states.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -74,7 +74,9 @@ impl<'a> StreamReader<'a> {
                 take(checkpoint, cursor, self.records.row()).map_err(|why| {
                     let name = &checkpoint.cursor_field;
                     let stream = self.records.stream();
-                    Failure::config(format!("column {name} of {stream} is no cursor: {why}"))
+                    Failure::config(format!(
+                        "column {name} of {stream} cannot be a cursor: {why}"
+                    ))
                 })?;
             }
             if emission == Emission::Nothing {

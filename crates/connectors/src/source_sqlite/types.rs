@@ -1,5 +1,5 @@
-//! Declared column types as JSON schemas. SQLite lets a declaration say anything; what says
-//! nothing known is a column of any scalar.
+//! Declared column types as JSON schemas. SQLite accepts any declaration; an unknown one means a
+//! column of any scalar.
 
 use serde_json::{Value, json};
 

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 /// Batches smaller than that are joined.
 const JOINED_BYTES: usize = 256 << 10;
 
-/// A whole file that nobody sees yet.
+/// A complete file that readers do not see yet.
 pub(crate) struct Written<F> {
     pub(crate) handle: File,
     /// What the store knows of it.

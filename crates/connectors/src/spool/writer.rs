@@ -23,11 +23,11 @@ pub(crate) trait Store {
     /// What it knows of a file.
     type File;
 
-    /// A new file for a stream, which nobody sees.
+    /// A new file for a stream, which readers do not see.
     fn create(&mut self, stream: usize) -> Result<(File, Self::File), Failure>;
 
-    /// Shows files of streams, each of them whole, for good, and keeps the states that they bring
-    /// the streams to: both or neither, whatever interrupts it.
+    /// Publishes complete files of streams permanently, together with the states that they reach:
+    /// both or neither, even if it is interrupted.
     fn publish(
         &mut self,
         files: Vec<(usize, Written<Self::File>)>,
@@ -46,7 +46,7 @@ pub(crate) trait Store {
 /// How a stream is written.
 pub(crate) struct Way {
     pub(crate) format: Format,
-    /// Whether the platform counts its generations, and so says when it completed.
+    /// Whether the platform numbers generations, and so reports when the stream completed.
     pub(crate) counts: bool,
     /// Whether only rows that a state covers may be shown.
     pub(crate) covered: bool,
@@ -229,8 +229,8 @@ impl<'a, S: Store> Writer<'a, S> {
         self.output.flush()
     }
 
-    /// The input ended. What no state covers is shown if its stream completed, or if the platform
-    /// never says so; otherwise it will be read again.
+    /// The input ended. Rows that no state covers are published if their stream completed, or if
+    /// the platform never reports that; otherwise they will be read again.
     pub(crate) async fn finish(mut self) -> Result<(), Failure> {
         let whole: Vec<bool> = self
             .streams

@@ -1,6 +1,7 @@
-//! Who may call, and how much: no browser that was lured here, nobody without a token, no body that
-//! is larger than its route allows, trickles, or does not fit beside the others. Decided for each
-//! request once the router has found its route; what states no policy is closed.
+//! Decides who may call, and how much: no browser on behalf of another site, no caller without a
+//! token, no body that is larger than its route allows, arrives too slowly, or does not fit beside
+//! the others. Each request is checked after the router has matched its route; a route without a
+//! policy is closed.
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ use crate::engine::Engine;
 
 /// Bytes that bodies under way may have together.
 const BODIES_MAX: usize = 128 * 1024 * 1024;
-/// What a caller is told to wait when the engine is full, in seconds.
+/// `Retry-After` in seconds if the engine is full.
 const FULL_SECONDS: &str = "1";
 
 /// What the engine takes in; cheap to clone.
@@ -105,7 +106,7 @@ impl Guard {
             })?;
             request.extensions_mut().insert(Place { _permit: permit });
         }
-        // A path that nobody needs a token for says so whatever the method.
+        // A path that requires no token requires none for any method.
         let is_open = match access {
             Some(access) => access != Access::Bearer,
             None => {

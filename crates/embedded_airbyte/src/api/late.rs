@@ -32,7 +32,7 @@ pub(crate) async fn late(
             Ok(request.into_response(problem::public(&fault)))
         }
         Create::Late => {
-            // The connection goes on to the next request, so the body is read now.
+            // The connection will serve another request, so the body is read now.
             let body = request.extract::<web::Bytes>().await?;
             request.set_payload(Payload::from(body));
             let path = request.path().to_owned();

@@ -5,7 +5,7 @@
 pub enum Access {
     /// Probes: anybody, by any host name.
     Probe,
-    /// Whoever wants a token; forms are read beside JSON.
+    /// Open to callers that request a token; forms are accepted as well as JSON.
     Token,
     /// Anybody: the web app's page.
     Page,

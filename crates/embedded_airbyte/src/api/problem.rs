@@ -67,7 +67,7 @@ pub(crate) fn public(fault: &Fault) -> HttpResponse {
     problem(status, &format!("{CLASSIC}{kind}"), kind, detail, data)
 }
 
-/// A problem with a type of its own.
+/// A problem with its own type.
 pub(crate) fn typed(kind: &str, detail: &str, data: &Value) -> HttpResponse {
     let status = match kind {
         "error:connection/locked" | "error:tag-already-exists" => StatusCode::CONFLICT,
@@ -88,7 +88,7 @@ fn problem(status: StatusCode, kind: &str, title: &str, detail: &str, data: Valu
     }))
 }
 
-/// What Airbyte answers where nobody worded anything: an id to look for in its log.
+/// Airbyte's response to unexpected errors: an id to find in its log.
 pub(crate) fn error_id(status: StatusCode, fault: &Fault) -> HttpResponse {
     let id = Uuid::new_v4();
     tracing::warn!(error.id = %id, status = status.as_u16(), "request refused: {}", fault.chain());

@@ -42,9 +42,9 @@ impl Connectors {
         &self,
         definition: &Definition,
         image: &str,
-        tell: &(dyn Fn(&str) + Sync),
+        report: &(dyn Fn(&str) + Sync),
     ) -> Result<(), Failed> {
-        let pulled = self.runner.docker.pull(image, tell).await;
+        let pulled = self.runner.docker.pull(image, report).await;
         pulled.map_err(|error| not_ready(definition, &error.into()))?;
         if self.noted().iter().any(|noted| noted == image) {
             return Ok(());
@@ -71,7 +71,7 @@ impl Connectors {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// The images that were installed by hand.
+    /// The images that were installed manually.
     pub(super) async fn images(&self) -> Vec<ConnectorInfo> {
         let mut list = Vec::new();
         for image in self.noted() {

@@ -1,4 +1,5 @@
-//! The connectors of this machine used by hand: no engine, no connection, nothing stored.
+//! Runs this machine's connectors directly: without an engine or a connection, and without storing
+//! anything.
 
 mod images;
 mod read;
@@ -48,7 +49,7 @@ pub struct ConnectorInfo {
     pub name: String,
     /// Source or destination.
     pub kind: ConnectorKind,
-    /// The definition's id; an image that was installed by hand has none.
+    /// The definition's id; an image that was installed manually has none.
     pub definition_id: Option<Uuid>,
     /// Its version.
     pub version: String,
@@ -67,7 +68,7 @@ pub enum Failed {
         /// The name.
         name: String,
     },
-    /// It is no source, or no destination.
+    /// It is not a source, or not a destination.
     #[error("{connector} has no {command}: it is a {}", kind.as_str())]
     NoCommand {
         /// The connector.
@@ -88,14 +89,14 @@ pub enum Failed {
         known: String,
     },
     /// It failed, or cannot be installed.
-    #[error("{connector}: {said}")]
+    #[error("{connector}: {message}")]
     Connector {
         /// The connector.
         connector: String,
         /// Its words.
-        said: String,
+        message: String,
     },
-    /// Its answer does not read.
+    /// Its output cannot be parsed.
     #[error("{connector} answered something that is not understood")]
     Answer {
         /// The connector.
@@ -120,7 +121,7 @@ pub enum Failed {
 pub struct Connectors {
     definitions: Definitions,
     runner: Runner,
-    /// Where the images are noted that were installed by hand.
+    /// The list of images that were installed manually.
     images: PathBuf,
     _runs: tempfile::TempDir,
 }
@@ -186,19 +187,19 @@ impl Connectors {
         list
     }
 
-    /// Installs a connector; `tell` gets a line for each thing that is done. One that is there
-    /// already is left alone.
+    /// Installs a connector; `report` receives a line for each step. An installed connector is not
+    /// changed.
     ///
     /// # Errors
     /// When there is none of that name or it cannot be installed.
-    pub async fn install(&self, name: &str, tell: &(dyn Fn(&str) + Sync)) -> Result<(), Failed> {
+    pub async fn install(&self, name: &str, report: &(dyn Fn(&str) + Sync)) -> Result<(), Failed> {
         let definition = self.find(name)?;
         if let Launch::Python(package) = &definition.launch {
-            let installed = self.runner.python.ensure(package, tell).await;
+            let installed = self.runner.python.ensure(package, report).await;
             installed.map_err(|error| not_ready(&definition, &error.into()))?;
         }
         if let Launch::Docker(image) = &definition.launch {
-            self.install_image(&definition, image, tell).await?;
+            self.install_image(&definition, image, report).await?;
         }
         Ok(())
     }
@@ -231,7 +232,7 @@ impl Connectors {
             CheckStatus::Succeeded => Ok(()),
             CheckStatus::Failed => Err(verdict
                 .message
-                .map(|said| redactor.clean(&said))
+                .map(|message| redactor.clean(&message))
                 .unwrap_or_else(|| "it gave no reason".to_owned())),
         })
     }
@@ -279,7 +280,7 @@ impl Connectors {
         prepared.map_err(|error| not_ready(definition, &error))
     }
 
-    /// Knows the secrets of a configuration: where they are, the connector's specification says.
+    /// Redacts the secrets of a configuration, which the connector's specification marks.
     async fn redactor(
         &self,
         definition: &Definition,
@@ -320,7 +321,7 @@ impl Connectors {
         })?;
         let result = finished.result.map_err(|failure| Failed::Connector {
             connector: connector(),
-            said: match failure.internal_message {
+            message: match failure.internal_message {
                 Some(detail) if detail != failure.external_message => {
                     format!("{} ({detail})", failure.external_message)
                 }
@@ -337,6 +338,6 @@ impl Connectors {
 fn not_ready(definition: &Definition, error: &NotReady) -> Failed {
     Failed::Connector {
         connector: definition.connector().to_owned(),
-        said: context::error_chain(error),
+        message: context::error_chain(error),
     }
 }

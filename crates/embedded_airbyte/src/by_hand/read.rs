@@ -85,13 +85,13 @@ impl Connectors {
         }
         let status = connector.wait().await.map_err(failed)?;
         if ended != Ended::Full && (sample.error.is_some() || !status.success()) {
-            let said = sample.error.unwrap_or_else(|| {
+            let message = sample.error.unwrap_or_else(|| {
                 let last = complaint.or(sample.log).unwrap_or_default();
                 redactor.clean(&format!("its read {}: {last}", describe(status)))
             });
             return Err(Failed::Connector {
                 connector: definition.connector().to_owned(),
-                said,
+                message,
             });
         }
         Ok(sample.streams)
@@ -102,7 +102,7 @@ impl Connectors {
 enum Ended {
     /// There are enough records of every stream.
     Full,
-    /// The source has said all it had to.
+    /// The source has message all it had to.
     Early,
 }
 

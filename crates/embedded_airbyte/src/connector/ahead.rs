@@ -1,5 +1,5 @@
-//! A source's output, read by a task of its own: while lines are looked at and passed on, the source
-//! goes on writing.
+//! Reads a source's output in a separate task: the source continues writing while its lines are
+//! processed.
 
 use std::sync::Arc;
 
@@ -80,7 +80,7 @@ impl LinesAhead {
     }
 }
 
-/// Reads until the end of the output, or until nobody listens.
+/// Reads until the end of the output, or until the receiver is dropped.
 async fn read(mut input: impl AsyncRead + Unpin, pieces: mpsc::Sender<std::io::Result<Piece>>) {
     let room = Arc::new(Semaphore::new(AHEAD_LEN));
     let mut buffer = Vec::with_capacity(READ_LEN);
@@ -97,7 +97,7 @@ async fn read(mut input: impl AsyncRead + Unpin, pieces: mpsc::Sender<std::io::R
                 None if buffer.len() > LINE_LEN_MAX => {
                     let text = format!("a line is longer than {LINE_LEN_MAX} bytes");
                     let error = std::io::Error::new(std::io::ErrorKind::InvalidData, text);
-                    // Nobody listens any more: then nobody is to be told.
+                    // The receiver was dropped, so there is nothing to report.
                     let _ = pieces.send(Err(error)).await;
                     return;
                 }

@@ -47,13 +47,13 @@ impl Verb {
     }
 }
 
-/// What came of a command.
+/// The result of a command.
 pub(crate) struct Finished {
     /// The wanted message's member, as the connector wrote it, or why there is none.
     pub(crate) result: Result<Box<RawValue>, Box<FailureReason>>,
     /// Configurations that the connector asked to store, in order.
     pub(crate) controls: Vec<Box<RawValue>>,
-    /// What it said, secrets removed.
+    /// What it message, secrets removed.
     pub(crate) log: Vec<String>,
 }
 

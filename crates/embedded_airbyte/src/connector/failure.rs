@@ -76,7 +76,7 @@ impl FailureReason {
         }
     }
 
-    /// A failure that the connector told about.
+    /// A failure that the connector reported.
     pub(crate) fn from_trace(origin: Origin, trace: ErrorTrace, redactor: &Redactor) -> Self {
         let kind = match trace.failure_type.unwrap_or_default() {
             FailureType::SystemError => Kind::SystemError,

@@ -12,7 +12,7 @@ pub(super) const READ_LEN: usize = 256 * 1024;
 const CAPACITY_KEPT: usize = 8 * READ_LEN;
 /// Bytes of text that are handed out as a line although no line end has come.
 pub(crate) const PIECE_LEN: usize = 64 * 1024;
-/// A record of this size is no record any more.
+/// A line of this size cannot be a record.
 pub(super) const LINE_LEN_MAX: usize = 128 * 1024 * 1024;
 
 /// Reads lines of any connector's output.

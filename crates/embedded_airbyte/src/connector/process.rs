@@ -1,4 +1,4 @@
-//! A connector's process: a group of its own, a cleared environment, a private directory, and no
+//! A connector's process: its own process group, a cleared environment, a private directory, and no
 //! way to outlive the engine.
 
 use std::ffi::OsString;
@@ -84,7 +84,7 @@ pub(crate) struct Prepared {
     image: Option<Image>,
 }
 
-/// What a connector is told about the job it works for.
+/// What a connector receives about its job.
 pub(crate) struct Environment {
     pub(crate) image: String,
     pub(crate) job: String,
@@ -92,7 +92,7 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// What the platform tells every connector.
+    /// What the platform passes to every connector.
     fn variables(&self) -> [(&'static str, String); 10] {
         [
             ("AIRBYTE_STAGING_DIRECTORY", "/tmp".to_owned()),
@@ -193,8 +193,8 @@ impl Runner {
             }),
             Launch::Python(package) => {
                 let connector = package.connector();
-                let tell = |line: &str| tracing::info!(connector, "{line}");
-                let installed = self.python.ensure(package, &tell).await?;
+                let report = |line: &str| tracing::info!(connector, "{line}");
+                let installed = self.python.ensure(package, &report).await?;
                 Ok(Prepared {
                     program: installed.program,
                     args: Vec::new(),
@@ -363,7 +363,7 @@ impl Drop for RunDirectory {
     }
 }
 
-/// A connector's process group, for whoever may have to stop it.
+/// A connector's process group, for stopping it.
 #[derive(Clone)]
 pub(crate) struct Group {
     id: Pid,
@@ -382,8 +382,8 @@ impl Group {
     }
 
     fn signal(&self, signal: Signal) {
-        // Once its leader was waited for, the id may belong to somebody else. A group that is
-        // already gone is what a signal is meant to bring about.
+        // After its leader was waited for, the id may belong to another process. A signal to a
+        // group that has already ended needs no further action.
         if self.running.load(Ordering::SeqCst) {
             let _ = killpg(self.id, signal);
         }
@@ -410,9 +410,8 @@ impl Connector {
         self.group.clone()
     }
 
-    /// Waits for its exit and stops whatever it left behind, in its group or out of it. What holds
-    /// its pipes open is gone then, so their readers come to an end. May be dropped and called
-    /// again.
+    /// Waits for its exit and stops the processes that it left behind, in its group or outside.
+    /// Nothing holds its pipes open then, so their readers end. May be dropped and called again.
     pub(crate) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
         let status = self.child.wait().await;
         self.group.kill();

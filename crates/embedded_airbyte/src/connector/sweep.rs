@@ -34,7 +34,7 @@ pub(super) fn sweep(runs: &Path) -> std::io::Result<()> {
             let Ok(pid) = pid.parse::<i32>() else {
                 continue;
             };
-            // Another process may have the number by now; its start time tells.
+            // Another process may have reused the id; its start time shows that.
             if !started.is_empty() && start_time(pid).as_deref() == Some(started) {
                 tracing::warn!(pid, "killing a connector that a dead engine left running");
                 let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
@@ -86,8 +86,8 @@ pub(super) async fn end_marked(run: &[u8]) {
     }
 }
 
-/// Whether another look is due: something was killed, which may have forked before, or a process is
-/// just being replaced by another program and cannot be told yet.
+/// Whether another scan is required: a process was killed and may have forked before, or a process
+/// is being replaced by another program and cannot be identified yet.
 fn kill_marked_once(run: &[u8]) -> bool {
     let mark = [RUN_VARIABLE.as_bytes(), b"=", run].concat();
     let Ok(processes) = std::fs::read_dir("/proc") else {

@@ -18,7 +18,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Reads limits up to and with the `--` that ends them; nothing if they do not read.
+    /// Parses limits up to and including the `--` that ends them; none if they are malformed.
     pub(crate) fn parse(args: &mut impl Iterator<Item = OsString>) -> Option<Self> {
         let mut limits = Self::default();
         loop {

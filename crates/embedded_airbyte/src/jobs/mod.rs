@@ -128,7 +128,7 @@ impl Supervisor {
         progress.clone().filter(|_| running.job == job)
     }
 
-    /// Stops whatever is active for a connection and waits until it has stopped. Between two
+    /// Stops the active attempt of a connection and waits until it has stopped. Between two
     /// attempts there is nothing to stop.
     async fn cancel(&self, connection: Uuid) {
         let Some(mut running) = self.running(connection) else {
@@ -282,7 +282,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Goes on with what a stopped or killed engine left unfinished.
+    /// Resumes what a stopped or killed engine left unfinished.
     pub(crate) async fn jobs_resume(self: &Arc<Self>) -> Result<(), Fault> {
         let transaction = self.store.write().await?;
         run::fail_interrupted(&transaction, self.clock.now_ms()).await?;

@@ -124,7 +124,7 @@ enum Before {
     Go,
     /// The attempt is over before a connector reads or writes.
     Ends(Ended),
-    /// The engine is; the job goes on at its next start.
+    /// The engine is stopping; the job continues at its next start.
     Stopping,
 }
 
@@ -157,7 +157,7 @@ async fn before_attempt(
     let found = tokio::select! {
         biased;
         () = engine.jobs.stop.cancelled() => return Ok(Before::Stopping),
-        () = running.cancel.cancelled() => return Ok(cancelled("somebody cancelled it")),
+        () = running.cancel.cancelled() => return Ok(cancelled("canceled on request")),
         found = engine.schema_before_sync(job.connection_id) => found?,
     };
     Ok(match found {

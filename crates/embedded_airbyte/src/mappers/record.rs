@@ -12,7 +12,7 @@ use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
 use super::{Condition, Mapper, Method};
 
-/// What came of a record.
+/// The result for a record.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Mapped {
     /// The new data.

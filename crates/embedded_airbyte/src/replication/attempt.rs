@@ -147,7 +147,7 @@ impl Run<'_> {
         Ok(failures)
     }
 
-    /// Whether somebody wants the attempt to stop.
+    /// Whether the attempt was requested to stop.
     pub(super) fn stopping(&self) -> bool {
         self.cancel.is_cancelled() || self.engine.jobs.stop.is_cancelled()
     }

@@ -61,7 +61,7 @@ async fn write_in(
     Ok(())
 }
 
-/// Changes the counts that an attempt left; `change` says whether it changed any.
+/// Changes the stored counts of an attempt; `change` returns whether it changed any.
 pub(crate) async fn change_stats(
     transaction: &DatabaseTransaction,
     attempt: attempt::Model,

@@ -1,5 +1,5 @@
-//! The two ends of an attempt: what is read from the source and told to the destination, and what
-//! the destination answers.
+//! The two ends of an attempt: what the source emits for the destination, and what the destination
+//! answers.
 
 use tokio::process::ChildStdin;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -49,7 +49,7 @@ impl Run<'_> {
                     failures.push(*reason);
                     self.stop(source).await;
                 }
-                // The destination's own end says why.
+                // The destination's own end gives the reason.
                 Pumped::DestinationGone => self.stop(source).await,
                 Pumped::DestinationBlocked => {
                     blocked = true;
@@ -70,7 +70,7 @@ impl Run<'_> {
         if !blocked {
             match feed.give(&output).await {
                 Fed::All => {}
-                // Its own end says why.
+                // Its own end gives the reason.
                 Fed::Gone => whole = false,
                 Fed::Blocked => blocked = true,
             }
@@ -126,7 +126,7 @@ impl Run<'_> {
                 Fed::All => output.clear(),
                 Fed::Gone => return Pumped::DestinationGone,
                 Fed::Blocked => {
-                    // The rest of it is for nobody.
+                    // The rest has no receiver.
                     output.clear();
                     return Pumped::DestinationBlocked;
                 }
@@ -159,8 +159,8 @@ impl Run<'_> {
         }
     }
 
-    /// Waits for a source whose output has ended; answers what is wrong with its end. `unexplained`
-    /// is whether it has told no failure itself.
+    /// Waits for a source whose output has ended; returns what is wrong with its end.
+    /// `unexplained`: whether it has not reported a failure itself.
     async fn exit(&self, source: &mut Connector, unexplained: bool) -> Option<FailureReason> {
         let grace = self.engine.timing.destination_grace;
         match timeout(grace, source.wait()).await {
@@ -233,7 +233,7 @@ impl Run<'_> {
         loop {
             let line = tokio::select! {
                 line = reader.next() => line,
-                // Whatever holds its pipe open ends with it; what it wrote is still read.
+                // Processes that hold its pipe open end with it; what it wrote is still read.
                 _ = destination.wait(), if !exited => {
                     exited = true;
                     continue;

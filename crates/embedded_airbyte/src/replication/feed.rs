@@ -14,9 +14,9 @@ use tokio::time::timeout;
 pub(super) enum Fed {
     /// All of them are in its pipe.
     All,
-    /// Nobody reads the pipe any more.
+    /// The pipe has no reader any more.
     Gone,
-    /// It is full and nobody has read from it for too long.
+    /// It is full and was not read from for too long.
     Blocked,
 }
 
@@ -54,7 +54,7 @@ impl Feed {
     }
 }
 
-/// What a destination has not read of its input. Only Linux can tell.
+/// The part of its input that a destination has not read. Known only on Linux.
 pub(super) struct Rest(Option<File>);
 
 impl Rest {

@@ -11,7 +11,7 @@ use chrono::{SecondsFormat, Utc};
 use crate::connector::FailureReason;
 use crate::connector::command::shortened;
 
-/// Bytes of connector output kept per attempt; what the platform says is always kept.
+/// Bytes of connector output stored per attempt; the platform's own lines are always stored.
 const LEN_MAX: usize = 1024 * 1024;
 /// Jobs whose logs are kept.
 const JOBS_KEPT: i64 = 1000;

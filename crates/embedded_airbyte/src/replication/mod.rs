@@ -27,7 +27,7 @@ use crate::connector::FailureReason;
 pub(crate) enum Outcome {
     Succeeded,
     Failed,
-    /// Somebody asked for it.
+    /// On request.
     Cancelled,
     /// The engine stops; the attempt is failed and repeated at the next start.
     Interrupted,

@@ -47,15 +47,15 @@ pub(super) struct Plan {
     pub(super) destination_catalog: String,
     /// What states are marked with for a destination that keeps them with its rows.
     pub(super) marking: Option<Marking>,
-    /// Whether the destination is told which streams are complete.
+    /// Whether the destination is informed which streams are complete.
     pub(super) sends_complete: bool,
     /// Whether no source runs: the streams are emptied.
     pub(super) clears: bool,
 }
 
 impl Plan {
-    /// The plan for an attempt whose generations have begun. `keeps_states`: whether the destination
-    /// keeps them with its rows.
+    /// The plan for an attempt whose generations have started. `keeps_states`: whether the
+    /// destination stores states with its rows.
     pub(super) async fn new(
         engine: &Engine,
         job: &job::Model,
@@ -176,7 +176,7 @@ fn planned(
     }
 }
 
-/// `overwrite_dedup` is no word of the protocol, and a source does not care about updates.
+/// `overwrite_dedup` is not a mode of the protocol, and updates do not concern a source.
 fn mode_for_source(mode: DestinationSyncMode) -> DestinationSyncMode {
     use DestinationSyncMode::{Append, Overwrite, OverwriteDedup, SoftDelete, Update};
     match mode {
@@ -186,7 +186,7 @@ fn mode_for_source(mode: DestinationSyncMode) -> DestinationSyncMode {
     }
 }
 
-/// A destination that knows generations is told by them what to remove.
+/// A destination that supports generations learns from them what to remove.
 fn mode_for_destination(mode: DestinationSyncMode, generations: bool) -> DestinationSyncMode {
     use DestinationSyncMode::{Append, AppendDedup, Overwrite, OverwriteDedup};
     match (mode, generations) {
@@ -253,7 +253,7 @@ struct StreamContent {
     stream_state: Box<RawValue>,
 }
 
-/// The message that tells a destination that a stream was read to its end.
+/// The message that informs a destination that a stream was read to its end.
 pub(super) fn complete_line(stream: &StreamDescriptor, emitted_at: i64) -> Value {
     json!({"type": "TRACE", "trace": {
         "type": "STREAM_STATUS", "emitted_at": emitted_at,

@@ -133,7 +133,8 @@ impl Run<'_> {
         (delivered, failures)
     }
 
-    /// What an attempt comes to. What was delivered stays so, whoever wants it to stop now.
+    /// The outcome of an attempt. What was delivered stays delivered, even if a stop is requested
+    /// now.
     fn outcome(
         &self,
         delivered: bool,
@@ -198,8 +199,8 @@ impl Run<'_> {
             let differing = taken.await?;
             if differing > 0 {
                 self.log.platform(&format!(
-                    "INFO the destination has committed {differing} states that were not stored: the \
-                     sync goes on from them"
+                    "INFO the destination has committed {differing} states that were not stored; the \
+                     sync continues from them"
                 ));
             }
         }
@@ -350,9 +351,8 @@ impl Run<'_> {
         }
     }
 
-    /// Stops an attempt once somebody wants that: the source ends first, the destination takes
-    /// what there is, commits what states cover and says so. Ends itself only when they take too
-    /// long.
+    /// Stops an attempt on request: the source ends first; the destination reads the rest of its
+    /// input, commits what states cover and acknowledges it. Kills them only if they take too long.
     async fn stopped(
         &self,
         source: Option<Group>,

@@ -97,10 +97,10 @@ impl Marking {
         }
     }
 
-    /// Takes over what a destination has committed: where it differs from what is stored, the
-    /// destination is right, since its states are those of its rows. Answers how many states
-    /// differed. States that were changed by hand, and streams that have started over since, are
-    /// left as they are.
+    /// Adopts what a destination has committed: if it differs from the stored states, the
+    /// destination is right, because its states belong to its rows. Returns how many states
+    /// differed. States that were changed manually, and streams that have started over since, are
+    /// not changed.
     pub(super) async fn take_over(
         &self,
         engine: &Engine,

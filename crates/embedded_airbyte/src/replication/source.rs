@@ -19,7 +19,7 @@ use crate::mappers::{self, Mapped};
 use crate::secrets::Redactor;
 use crate::time::now_ms;
 
-/// Where in a line its type is looked for when the line does not read.
+/// How much of a line is searched for its type if the line cannot be parsed.
 const HEAD_LEN: usize = 64;
 /// Bytes of such a line that a failure shows.
 const SHOWN_LEN: usize = 200;
@@ -43,7 +43,7 @@ pub(super) struct SourceLines<'a> {
     by_name: HashMap<&'a str, Vec<usize>>,
     heads: Vec<Vec<u8>>,
     scratch: Vec<u8>,
-    /// Failures that the source told about.
+    /// Failures that the source reported.
     pub(super) failures: Vec<FailureReason>,
 }
 
@@ -89,7 +89,7 @@ impl<'a> SourceLines<'a> {
                 let shown = String::from_utf8_lossy(&line[..line.len().min(SHOWN_LEN)]);
                 let shown = self.redactor.clean(&shown);
                 return fail(format!(
-                    "the source sent a record or state that does not read: {shown}"
+                    "the source sent a record or state that cannot be parsed: {shown}"
                 ));
             }
             let text = String::from_utf8_lossy(line);
@@ -307,8 +307,8 @@ impl<'a> SourceLines<'a> {
     }
 }
 
-/// Whether a line that does not read was to be a record or a state: dropping it as text would lose
-/// data without a word.
+/// Whether a malformed line was meant to be a record or a state: dropping it as text would lose
+/// data silently.
 fn lost_message(line: &[u8]) -> bool {
     let head = &line[..line.len().min(HEAD_LEN)];
     let names = |kind: &[u8]| head.windows(kind.len()).any(|window| window == kind);

@@ -79,7 +79,7 @@ pub(crate) enum StateFault {
     Malformed,
 }
 
-/// The counts of an attempt, shared by whoever reads either connector.
+/// The counts of an attempt, shared by the readers of both connectors.
 pub(crate) struct Tracker {
     inner: Mutex<Inner>,
 }
@@ -91,7 +91,7 @@ struct Inner {
     /// Covers of global and legacy states, oldest first.
     whole: VecDeque<(i64, Vec<(usize, Cover)>)>,
     kept: BTreeMap<String, KeptState>,
-    /// Whether anything came since somebody asked.
+    /// Whether anything arrived since the last call.
     changed: bool,
 }
 
@@ -129,7 +129,7 @@ impl Stream {
         self.stats.bytes_committed += cover.bytes;
     }
 
-    /// Takes back what the destination says it refused.
+    /// Subtracts what the destination reports as refused.
     fn reject(&mut self, records: u64) {
         let refused = records.min(self.stats.records_committed);
         self.stats.records_committed -= refused;
@@ -361,7 +361,7 @@ impl Tracker {
         self.inner().streams[stream].open.records
     }
 
-    /// Whether the source sent a state of its own for a stream, or for all of them.
+    /// Whether the source sent a state for this stream, or for all of them.
     pub(crate) fn has_state(&self, stream: usize) -> bool {
         let inner = self.inner();
         let whole = matches!(inner.kind, Some(StateType::Global | StateType::Legacy));

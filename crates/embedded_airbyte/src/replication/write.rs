@@ -14,7 +14,7 @@ pub(super) struct DestinationLines<'a> {
     pub(super) tracker: &'a Tracker,
     pub(super) log: &'a AttemptLog,
     pub(super) redactor: &'a Redactor,
-    /// Failures that the destination told about.
+    /// Failures that the destination reported.
     pub(super) failures: Vec<FailureReason>,
 }
 

@@ -1,11 +1,11 @@
-//! What Airbyte says about a cron that it does not take.
+//! Airbyte's errors for cron expressions that it rejects.
 
 use schedule::Quartz;
 use serde_json::json;
 
 use crate::fault::Fault;
 
-/// Refuses what is no Quartz expression that Airbyte takes.
+/// Rejects anything but a Quartz expression that Airbyte accepts.
 pub(super) fn check_cron(expression: &str) -> Result<(), Fault> {
     match Quartz::parse(expression) {
         Ok(_) => Ok(()),

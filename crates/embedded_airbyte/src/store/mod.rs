@@ -73,7 +73,8 @@ impl Store {
     }
 }
 
-/// A file of its own: opening and closing the database itself would drop SQLite's locks on it.
+/// A separate file, because opening and closing the database itself would drop SQLite's locks on
+/// it.
 fn lock(database: &Path) -> Result<File, Error> {
     let path = database.with_extension("db.lock");
     let failed = |source| Error::Home {

@@ -1,5 +1,5 @@
 //! `operation_steps`: the intent and the result of each step of an operation, so that another
-//! process can finish or undo it.
+//! process can finish it or roll it back.
 
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,

@@ -1,4 +1,4 @@
-//! A whole stack for one test: one process or four, on free ports, with a folder of its own.
+//! A whole stack for one test: one process or four, on free ports, with a separate folder.
 
 mod stores;
 
@@ -45,13 +45,13 @@ pub struct Wires {
 pub struct Stack {
     /// `aam up`, when it is one process.
     pub up: Option<Process>,
-    /// The embedded Airbyte, when it is a process of its own.
+    /// The embedded Airbyte, if it is a separate process.
     pub airbyte: Option<Process>,
-    /// The auth broker, when it is a process of its own.
+    /// The auth broker, if it is a separate process.
     pub broker: Option<Process>,
-    /// The drift-repair agent, when it is a process of its own.
+    /// The drift-repair agent, if it is a separate process.
     pub agent: Option<Process>,
-    /// The orchestrator, when it is a process of its own.
+    /// The orchestrator, if it is a separate process.
     pub orchestrator: Option<Process>,
     /// The orchestrator's API.
     pub api: Api,
@@ -124,8 +124,8 @@ impl StackBuilder {
         self
     }
 
-    /// With a Salesforce whose discovers, checks and reads are held up by files in `control`, as the
-    /// recording connector tells.
+    /// With a Salesforce whose discovers, checks and reads are delayed by files in `control`, as
+    /// the recording connector documents.
     #[must_use]
     pub fn held_salesforce(self, control: &Path) -> Self {
         self.local_connectors(serde_json::json!([{
@@ -151,8 +151,8 @@ impl StackBuilder {
         self
     }
 
-    /// With the data directory on a disk of so many kilobytes; one process only. `None` where this
-    /// machine lets a process have no file system of its own.
+    /// With the data directory on a disk of this many kilobytes; one process only. `None` if this
+    /// machine does not permit separate file systems.
     #[must_use]
     pub fn on_disk(mut self, kilobytes: u64) -> Option<Self> {
         let allowed = std::process::Command::new("unshare")
@@ -166,7 +166,7 @@ impl StackBuilder {
     /// Starts it.
     pub async fn start(self) -> Stack {
         let folder = tempfile::tempdir().unwrap();
-        // Logs and outputs of the processes are no data of theirs.
+        // Logs and outputs of the processes are not part of their data.
         std::fs::create_dir(folder.path().join("data")).unwrap();
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         let mut variables = vec![
@@ -406,7 +406,8 @@ impl Stack {
         self.orchestrator = Some(process);
     }
 
-    /// A second process of a service, on a port of its own, with other variables beside the stack's.
+    /// A second process of a service, on a separate port, with further variables beside the
+    /// stack's.
     pub async fn start_replica(
         &self,
         service: &str,
@@ -450,7 +451,7 @@ impl Stack {
         }
     }
 
-    /// Waits for a job's end and returns it as the orchestrator tells it.
+    /// Waits for a job's end and returns the orchestrator's view of it.
     pub async fn job_ended(&self, job_id: &str) -> Value {
         crate::eventually_within(std::time::Duration::from_secs(120), async || {
             let job = self.api.get(&format!("/jobs/{job_id}")).await.expect(200);

@@ -24,7 +24,7 @@ struct State {
     jobs: AtomicU64,
 }
 
-/// Starts it on a thread of its own; its base URL.
+/// Starts it on a separate thread; returns its base URL.
 pub(super) fn start(catalog: String) -> anyhow::Result<String> {
     let state = Data::new(State {
         catalog: RawValue::from_string(catalog).context("the catalog is not JSON")?,
@@ -56,7 +56,7 @@ pub(super) fn start(catalog: String) -> anyhow::Result<String> {
             .workers(1)
             .disable_signals()
             .bind("127.0.0.1:0")?;
-            // Nobody listens any more when the measurement is over.
+            // The receiver is gone when the measurement is over.
             let _ = sender.send(server.addrs()[0]);
             server.run().await
         })

@@ -98,10 +98,10 @@ impl<'a> Capture<'a> {
             if header.log_pos() > 0 {
                 place.log_pos = u64::from(header.log_pos());
             }
-            // MariaDB has events of its own, which say nothing of rows.
+            // MariaDB's own events contain no rows.
             if header.event_type() == Ok(EventType::TRANSACTION_PAYLOAD_EVENT) {
                 return Err(Failure::config(
-                    "\"replication_method.method\": the log has compressed transactions, which CDC does not read",
+                    "\"replication_method.method\": the log has compressed transactions, which CDC does not support",
                 ));
             }
             let data = event.read_data().map_err(unreadable)?;
@@ -142,7 +142,7 @@ impl<'a> Capture<'a> {
                 }
             }
         }
-        // Whatever else lies before the end was of no concern here.
+        // Nothing else before the end concerns these streams.
         let reached = if place.reaches(until) { &place } else { until };
         self.state(reached, global)
     }
@@ -181,7 +181,7 @@ impl<'a> Capture<'a> {
             self.changed[position] |= effect != Effect::None;
             if effect == Effect::Empties {
                 let text = format!(
-                    "{} was emptied by a statement: no single row says so, and those in the destination stay",
+                    "{} was truncated: the log contains no deletions for it, so its rows stay in the destination",
                     captured.stream
                 );
                 self.output.log(LogLevel::Warn, text)?;

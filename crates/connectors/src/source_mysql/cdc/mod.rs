@@ -48,7 +48,7 @@ struct Captured {
     before: Layout,
     /// What they consist of now.
     after: Layout,
-    /// Whether the snapshot was made in this read: it has whatever older rows of the log say.
+    /// Whether the snapshot was taken in this read: it includes all older changes of the log.
     fresh: bool,
 }
 
@@ -72,7 +72,7 @@ pub(super) async fn read(
             );
             if !cdc.resyncs {
                 return Err(Failure::config(format!(
-                    "\"replication_method\": {text}; clear the streams to read them anew"
+                    "\"replication_method\": {text}; clear the streams to read them again"
                 )));
             }
             output.log(LogLevel::Warn, format!("{text}; all rows are read"))?;
@@ -109,7 +109,7 @@ pub(super) async fn read(
             Err(failure) => outcomes.add(&stream, Err(failure), output)?,
         }
     }
-    // A stream that is left out now misses changes: should it come back, it starts anew.
+    // A stream that is not read now misses changes: if it returns, it starts again.
     let kept = |part: &StreamState| {
         captured
             .iter()
@@ -123,7 +123,7 @@ pub(super) async fn read(
         streams.push(stream);
     }
     let until = end_of_log(&mut connection).await?;
-    // Looked at after the end was: whatever changed a table later is not read.
+    // Read after the end was determined: later changes of a table are not read.
     for stream in &mut streams {
         let table = captured_table(&mut connection, settings, &stream.stream).await?;
         stream.after = Layout::of(&table);
@@ -151,7 +151,7 @@ async fn captured_table(
     let table = find(connection, settings, stream).await?;
     if table.key.is_empty() {
         return Err(Failure::config(format!(
-            "table {stream} has no primary key to tell its rows apart by"
+            "table {stream} has no primary key to identify its rows"
         )));
     }
     Ok(table)

@@ -77,7 +77,7 @@ pub(super) async fn read(
             break;
         }
     }
-    // Whatever else lies before the end was of no concern here.
+    // Nothing else before the end concerns these streams.
     capture.reached = Some(until.max(from));
     capture.state(global)
 }
@@ -207,7 +207,7 @@ impl<'a> Capture<'a> {
                     if let Some(Some(plan)) = self.plans.get(&relation) {
                         let stream = &self.captured[plan.stream].stream;
                         let text = format!(
-                            "{stream} was truncated: no single row says so, and those in the destination stay"
+                            "{stream} was truncated: the log contains no deletions for it, so its rows stay in the destination"
                         );
                         self.output.log(LogLevel::Warn, text)?;
                     }

@@ -68,7 +68,7 @@ pub(super) async fn read(
             );
             if !cdc.resyncs {
                 return Err(Failure::config(format!(
-                    "\"replication_method.replication_slot\": {text}; clear the streams to read them anew"
+                    "\"replication_method.replication_slot\": {text}; clear the streams to read them again"
                 )));
             }
             output.log(LogLevel::Warn, format!("{text}; all rows are read"))?;
@@ -100,7 +100,7 @@ pub(super) async fn read(
         (Some(_), Some(global)) => global.stream_states.clone(),
         _ => Vec::new(),
     };
-    // A stream that is left out now misses changes: should it come back, it starts anew.
+    // A stream that is not read now misses changes: if it returns, it starts again.
     let parts: Vec<StreamState> = parts
         .into_iter()
         .filter(|part| captured.iter().any(|c| c.stream == part.stream_descriptor))
@@ -156,7 +156,7 @@ async fn captured_table(
     }
     if table.key.is_empty() {
         return Err(Failure::config(format!(
-            "table {stream} has no primary key to tell its rows apart by"
+            "table {stream} has no primary key to identify its rows"
         )));
     }
     Ok(table)

@@ -81,7 +81,7 @@ pub(in crate::source_postgres) async fn inspect(
     }
     if slot.try_get::<bool, _>(3)? {
         return Err(wrong(&format!(
-            "the server has thrown away what slot {name} had still to read; make it anew and clear the streams"
+            "the server has removed log that slot {name} has not read yet; recreate the slot and clear the streams"
         )));
     }
     parsed(&slot.try_get::<String, _>(4)?)

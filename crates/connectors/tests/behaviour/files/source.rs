@@ -197,7 +197,7 @@ fn malformed_lines_are_told_with_their_file_and_number() {
         (
             "t.jsonl",
             "{\"a\":1}\n[1]\n",
-            "t.jsonl, line 2: it is no JSON object",
+            "t.jsonl, line 2: it is not a JSON object",
         ),
     ];
     for (name, text, message) in cases {

@@ -118,7 +118,7 @@ impl Settings {
     }
 }
 
-/// A whole tag is sent; its id says which.
+/// Callers send the whole tag; its id identifies it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct TagRef {

@@ -66,11 +66,11 @@ async fn discover(engine: Shared, bytes: web::Bytes) -> HttpResponse {
         let source = engine.actor(ConnectorKind::Source, asked.source_id).await?;
         if engine.hostility.fails_discover(source.id) {
             let mut job = SynchronousJob::remembered("discover_schema");
-            let said = "the source did not answer in time";
+            let message = "the source did not answer in time";
             job.failure = Some(FailureReason::new(
                 Origin::Source,
                 Kind::TransientError,
-                said,
+                message,
             ));
             let read = DiscoverRead {
                 job_info: Some(job_info(&job)),

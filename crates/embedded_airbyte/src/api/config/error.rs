@@ -22,7 +22,7 @@ pub(super) fn response(fault: &Fault) -> HttpResponse {
         Fault::Unprocessable(text) => (422, Some(text)),
         // Its text is for the caller: why a connector does not run, for instance.
         Fault::Unexpected(text) => (500, Some(text)),
-        // An illegal state is nobody's case in Airbyte.
+        // Airbyte has no separate case for an illegal state.
         Fault::StateConflict(_)
         | Fault::Database(_)
         | Fault::File { .. }

@@ -43,7 +43,7 @@ async fn get(engine: Shared, bytes: web::Bytes) -> HttpResponse {
             return Ok(Reply::json(&web_backend_read(&engine, &row, None).await?));
         }
         let found = engine.discover(row.source_id, true).await?;
-        // A source that does not answer is no error here: what is stored is shown.
+        // A source that does not respond is not an error here: the stored catalog is returned.
         let Some((catalog, text)) = found.catalog else {
             return Ok(Reply::json(&web_backend_read(&engine, &row, None).await?));
         };

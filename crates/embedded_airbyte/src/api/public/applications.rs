@@ -20,8 +20,8 @@ pub(super) fn configure(routes: &mut Routes<Policy>) {
         .delete("/applications/{id}", BEARER, unsupported);
 }
 
-/// The one application, under a new id at every call. Its secret is shown nowhere: whoever may ask has
-/// it.
+/// The only application, under a new id at every call. Its secret is never returned: a caller who
+/// may ask already has it.
 async fn list(engine: Shared) -> HttpResponse {
     answer(engine, |engine| async move {
         let installed_at = engine.installed_at().await?;

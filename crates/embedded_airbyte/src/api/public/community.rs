@@ -44,7 +44,7 @@ async fn organizations() -> HttpResponse {
     HttpResponse::Ok().json(json!({"data": [people::organization()]}))
 }
 
-/// The one user, unless somebody else is asked for.
+/// The only user, unless the request is for another one.
 async fn users(engine: Shared, request: HttpRequest) -> HttpResponse {
     let query = Query::of(&request);
     answer(engine, |_| async move {
@@ -68,7 +68,7 @@ async fn users(engine: Shared, request: HttpRequest) -> HttpResponse {
     .await
 }
 
-/// The caller's own; nobody else is here.
+/// The caller's own; there are no other users.
 async fn permissions(engine: Shared, request: HttpRequest) -> HttpResponse {
     let query = Query::of(&request);
     answer(engine, |_| async move {

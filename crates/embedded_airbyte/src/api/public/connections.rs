@@ -51,7 +51,7 @@ struct Common {
     tags: Option<Vec<TagRef>>,
 }
 
-/// A whole tag is sent; its id says which.
+/// Callers send the whole tag; its id identifies it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct TagRef {

@@ -63,7 +63,7 @@ fn view(definition: &Definition) -> Value {
     })
 }
 
-/// Definitions that a workspace may use; those that are manifests have a list of their own.
+/// Definitions that a workspace may use; manifests have a separate list.
 fn usable(engine: &Engine, kind: ConnectorKind, workspace: Uuid) -> Vec<Arc<Definition>> {
     let mut all = engine.definitions.list(kind);
     all.retain(|known| known.usable_in(workspace) && known.manifest().is_none());

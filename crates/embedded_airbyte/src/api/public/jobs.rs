@@ -166,7 +166,7 @@ fn filter(query: &Query, page: &crate::actors::Page) -> Result<JobFilter, Fault>
     let connection = query.one("connectionId").map(id).transpose()?;
     Ok(JobFilter {
         connection,
-        // A connection says enough.
+        // A connection is sufficient.
         workspaces: match connection {
             Some(_) => Vec::new(),
             None => page.workspace_ids.clone(),

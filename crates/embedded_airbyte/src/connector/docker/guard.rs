@@ -1,6 +1,6 @@
-//! The process between the engine and `docker run`. A container does not die with the command line
-//! that started it: when the engine is gone, this process removes it. What Docker says instead of a
-//! connector becomes the connector's error.
+//! The process between the engine and `docker run`. A container does not end with the command line
+//! that started it: when the engine ends, this process removes it. Errors of Docker itself become
+//! the connector's error.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -38,7 +38,7 @@ async fn guard(
     program: OsString,
     args: Vec<OsString>,
 ) -> std::io::Result<ExitCode> {
-    // Listened for first: the engine's death is told by the same signal.
+    // Registered first: the engine's end is announced by the same signal.
     let mut asked = signal(SignalKind::terminate())?;
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGTERM)?;
@@ -64,15 +64,15 @@ async fn guard(
             }
         }
     };
-    let said = passing.await.unwrap_or_default();
-    Ok(ended(status, said))
+    let message = passing.await.unwrap_or_default();
+    Ok(ended(status, message))
 }
 
-/// Copies what the connector and Docker say; what Docker said last.
+/// Copies what the connector and Docker say; what Docker message last.
 async fn pass_on(stderr: ChildStderr) -> Option<String> {
     let mut lines = BufReader::new(stderr);
     let mut out = tokio::io::stderr();
-    let mut said = None;
+    let mut message = None;
     let mut piece = Vec::new();
     let mut begins = true;
     loop {
@@ -91,29 +91,31 @@ async fn pass_on(stderr: ChildStderr) -> Option<String> {
         begins = end.is_some();
         if begins {
             if let Some(line) = piece.strip_prefix(b"docker: ") {
-                said = Some(String::from_utf8_lossy(line).trim().to_owned());
+                message = Some(String::from_utf8_lossy(line).trim().to_owned());
             }
             piece.clear();
         }
     }
     let _ = out.flush().await;
-    said
+    message
 }
 
-/// The exit of the command line; its own failures are said as the connector's.
-fn ended(status: ExitStatus, said: Option<String>) -> ExitCode {
+/// The exit of the command line; its own failures are message as the connector's.
+fn ended(status: ExitStatus, message: Option<String>) -> ExitCode {
     let Some(code) = status.code() else {
         let signal = u8::try_from(status.signal().unwrap_or_default()).unwrap_or_default();
         return ExitCode::from(signal.saturating_add(128));
     };
     let image = std::env::var("WORKER_CONNECTOR_IMAGE").unwrap_or_default();
-    match (code, said) {
-        (125, Some(said)) => fail(&format!("Docker could not run the image {image}: {said}")),
-        (126, Some(said)) => fail(&format!(
-            "the command of the image {image} cannot be run: {said}"
+    match (code, message) {
+        (125, Some(message)) => fail(&format!(
+            "Docker could not run the image {image}: {message}"
         )),
-        (127, Some(said)) => fail(&format!(
-            "the image {image} does not have the command that it is to run: {said}"
+        (126, Some(message)) => fail(&format!(
+            "the command of the image {image} cannot be run: {message}"
+        )),
+        (127, Some(message)) => fail(&format!(
+            "the image {image} does not have the command that it is to run: {message}"
         )),
         _ => {}
     }
@@ -132,8 +134,7 @@ fn fail(message: &str) {
     let now = now.map_or(0.0, |elapsed| elapsed.as_secs_f64() * 1000.0);
     let message = Message::trace(TraceMessage::error(now.floor(), error));
     if let Ok(line) = serde_json::to_string(&message) {
-        // A line that was begun is none.
-        // Who does not listen any more needs no reason.
+        // An incomplete line is discarded. A receiver that is gone needs no reason.
         let _ = writeln!(std::io::stdout(), "\n{line}");
     }
 }

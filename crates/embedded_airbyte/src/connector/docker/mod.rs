@@ -1,6 +1,6 @@
-//! Connectors that are Docker images, run by the `docker` command line. A container gets the run's
-//! files one by one and read-only, limits, and labels that tell whose it is: an engine's containers
-//! are found again by them, whatever became of it.
+//! Connectors that are Docker images, run by the `docker` command line. A container gets each of
+//! the run's files read-only, limits, and labels by which an engine finds its containers again
+//! after a crash.
 
 mod arguments;
 pub(crate) mod guard;
@@ -41,16 +41,16 @@ pub(super) const INHERITED: [&str; 6] = [
 pub(crate) enum Unavailable {
     #[error("Docker images need the command docker, which is not installed")]
     NoCommand,
-    #[error("no Docker engine answers: {said}")]
-    NoEngine { said: String },
+    #[error("no Docker engine responds: {message}")]
+    NoEngine { message: String },
     #[error("the image {image} is not on this machine; `aam connectors install {image}` pulls it")]
     Absent { image: String },
-    #[error("the image {image} cannot be pulled: {said}")]
-    Pull { image: String, said: String },
-    #[error("{image:?} is no name of a Docker image")]
+    #[error("the image {image} cannot be pulled: {message}")]
+    Pull { image: String, message: String },
+    #[error("{image:?} is not a valid name of a Docker image")]
     Name { image: String },
-    #[error("the image {image} cannot be run: {said}")]
-    Refused { image: String, said: String },
+    #[error("the image {image} cannot be run: {message}")]
+    Refused { image: String, message: String },
 }
 
 /// An image that is on this machine.
@@ -65,7 +65,7 @@ pub(crate) struct Docker {
     program: PathBuf,
     /// Marks containers of this data directory.
     installation: String,
-    /// What the engine says of its own isolation.
+    /// The isolation that the Docker engine reports.
     security: OnceCell<String>,
     /// Users of images by the images' ids, where they had to be looked up.
     users: Mutex<HashMap<String, u32>>,
@@ -104,13 +104,13 @@ impl Docker {
         let format = "{{.Id}} {{.Config.User}}";
         let args = ["image", "inspect", "--format", format, "--", reference];
         let answer = self.ask(&args, PATIENCE).await?;
-        let said = answer.map_err(|said| match said.contains("o such image") {
+        let message = answer.map_err(|message| match message.contains("o such image") {
             true => Unavailable::Absent {
                 image: reference.to_owned(),
             },
-            false => Unavailable::NoEngine { said },
+            false => Unavailable::NoEngine { message },
         })?;
-        let (id, user) = said.split_once(' ').unwrap_or((&said, ""));
+        let (id, user) = message.split_once(' ').unwrap_or((&message, ""));
         Ok(Image {
             reference: reference.to_owned(),
             user: self.run_as(reference, id, user.trim()).await?,
@@ -124,34 +124,34 @@ impl Docker {
     pub(crate) async fn pull(
         self: &Arc<Self>,
         reference: &str,
-        tell: &(dyn Fn(&str) + Sync),
+        report: &(dyn Fn(&str) + Sync),
     ) -> Result<(), Unavailable> {
         match self.image(reference).await {
             Err(Unavailable::Absent { .. }) => {}
             other => return other.map(drop),
         }
-        tell(&format!("pulling {reference}"));
+        report(&format!("pulling {reference}"));
         let args = ["pull", "--quiet", "--", reference];
         let answer = self.ask(&args, PULL_MAX).await?;
-        answer.map(drop).map_err(|said| Unavailable::Pull {
+        answer.map(drop).map_err(|message| Unavailable::Pull {
             image: reference.to_owned(),
-            said,
+            message,
         })
     }
 
-    /// Removes a container, whatever it does.
+    /// Removes a container in any state.
     pub(crate) async fn remove(&self, name: &str) {
         let args = ["rm", "--force", "--volumes", name];
         match self.ask(&args, PATIENCE).await {
-            Ok(Err(said)) if !is_gone(&said) => {
-                tracing::warn!(name, "removing a container: {said}")
+            Ok(Err(message)) if !is_gone(&message) => {
+                tracing::warn!(name, "removing a container: {message}")
             }
             Ok(_) => {}
             Err(error) => tracing::warn!(name, "removing a container: {error}"),
         }
     }
 
-    /// Removes a container when nobody is left to wait for it.
+    /// Removes a container when its waiter was dropped.
     pub(super) fn remove_later(&self, name: &str) {
         let mut command = std::process::Command::new(&self.program);
         command.args(["rm", "--force", "--volumes", name]);
@@ -182,14 +182,14 @@ impl Docker {
         }
     }
 
-    /// Runs the command line: what it said on stdout, or on stderr when it failed.
+    /// Runs the command line: what it message on stdout, or on stderr when it failed.
     async fn ask(
         &self,
         args: &[&str],
         limit: Duration,
     ) -> Result<Result<String, String>, Unavailable> {
         let answer = self.output(args, limit).await?;
-        Ok(answer.map(|said| String::from_utf8_lossy(&said).trim().to_owned()))
+        Ok(answer.map(|message| String::from_utf8_lossy(&message).trim().to_owned()))
     }
 
     async fn output(
@@ -204,7 +204,7 @@ impl Docker {
             .output();
         let output = tokio::time::timeout(limit, output).await;
         let output = output.map_err(|_| Unavailable::NoEngine {
-            said: format!(
+            message: format!(
                 "`docker {}` took longer than {} s",
                 args[0],
                 limit.as_secs()
@@ -213,21 +213,21 @@ impl Docker {
         let output = output.map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Unavailable::NoCommand,
             _ => Unavailable::NoEngine {
-                said: error.to_string(),
+                message: error.to_string(),
             },
         })?;
         if output.status.success() {
             return Ok(Ok(output.stdout));
         }
-        let said = String::from_utf8_lossy(&output.stderr);
-        let first = said.lines().find(|line| !line.trim().is_empty());
-        Ok(Err(first.unwrap_or("it said nothing").trim().to_owned()))
+        let message = String::from_utf8_lossy(&output.stderr);
+        let first = message.lines().find(|line| !line.trim().is_empty());
+        Ok(Err(first.unwrap_or("no output").trim().to_owned()))
     }
 }
 
-/// What a removal says of a container that is not there, or goes already.
-fn is_gone(said: &str) -> bool {
-    said.contains("No such container") || said.contains("already in progress")
+/// Docker's message if the container does not exist or is already being removed.
+fn is_gone(message: &str) -> bool {
+    message.contains("No such container") || message.contains("already in progress")
 }
 
 /// Whether a text can only be read as an image's name: it becomes an argument.

@@ -14,11 +14,11 @@ use super::{Docker, PATIENCE, Unavailable};
 pub(crate) enum RunAs {
     /// As that user, who owns the files as they are.
     Owner(String),
-    /// As the image says, who is that user: the files become his.
+    /// The image's own user, who becomes the owner of the files.
     Image(u32),
 }
 
-/// Users inside that are others outside, unless the container is told not to.
+/// User ids inside are mapped to others outside, unless the container opts out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mapping {
     None,
@@ -37,7 +37,7 @@ impl RunAs {
 }
 
 impl Docker {
-    /// As whom containers of an image run. `user` is what the image says.
+    /// The user that an image's containers run as. `user` is the image's setting.
     pub(super) async fn run_as(
         self: &Arc<Self>,
         reference: &str,
@@ -64,7 +64,7 @@ impl Docker {
         let asked = self.security.get_or_try_init(|| async {
             let args = ["info", "--format", "{{json .SecurityOptions}}"];
             let answer = self.ask(&args, PATIENCE).await?;
-            answer.map_err(|said| Unavailable::NoEngine { said })
+            answer.map_err(|message| Unavailable::NoEngine { message })
         });
         let rootless = asked.await?.contains("name=rootless");
         Ok(if rootless {
@@ -84,11 +84,11 @@ impl Docker {
         if let Some(user) = self.known_user(id) {
             return Ok(user);
         }
-        let refused = |said: String| Unavailable::Refused {
+        let refused = |message: String| Unavailable::Refused {
             image: reference.to_owned(),
-            said,
+            message,
         };
-        // A task of its own: whoever asked may be gone before the container that this takes is.
+        // A separate task: the caller may be dropped before the container is removed.
         let (docker, image) = (Arc::clone(self), reference.to_owned());
         let copied = tokio::spawn(async move { docker.list_of_users(&image).await });
         let copied = copied.await.map_err(|error| refused(error.to_string()))??;
@@ -104,14 +104,14 @@ impl Docker {
         users.get(id).copied()
     }
 
-    /// An image's `/etc/passwd` in an archive, out of a container that never runs and is removed
-    /// whatever happens.
+    /// An image's `/etc/passwd` as an archive, from a container that never runs and is always
+    /// removed.
     async fn list_of_users(&self, reference: &str) -> Result<Vec<u8>, Unavailable> {
-        let refused = |said: String| Unavailable::Refused {
+        let refused = |message: String| Unavailable::Refused {
             image: reference.to_owned(),
-            said,
+            message,
         };
-        // Named here: one whose making is given up may be made all the same.
+        // The name is chosen here, because a create that times out may still succeed.
         let container = format!("aam-user-{}", Uuid::new_v4().simple());
         let labels = self.labels();
         let mut args = vec!["create", "--pull", "never", "--name", &container];
@@ -126,7 +126,7 @@ impl Docker {
                 let args = ["cp", "--follow-link", &from, "-"];
                 self.output(&args, PATIENCE).await
             }
-            Ok(Err(said)) => Err(refused(said)),
+            Ok(Err(message)) => Err(refused(message)),
             Err(error) => Err(error),
         };
         self.remove(&container).await;

@@ -1,4 +1,4 @@
-//! Installing a package into a virtual environment of its own, once, whoever asks first.
+//! Installs a package into its own virtual environment, once, even if several callers ask for it.
 
 use std::collections::HashMap;
 use std::fs::OpenOptions;
@@ -18,7 +18,7 @@ use super::{Installed, Package, Version};
 const DONE: &str = "installed";
 /// How long one step may take; an index may be far away.
 const PATIENCE: Duration = Duration::from_secs(20 * 60);
-/// Lines of a failed step that are told.
+/// How many lines of a failed step are reported.
 const TAIL: usize = 12;
 
 /// Why a package is not installed.
@@ -36,15 +36,15 @@ pub(crate) enum NotInstalled {
     },
     /// The interpreter cannot make environments.
     #[error(
-        "Python {version} cannot make a virtual environment; on Debian: apt-get install python{version}-venv. It said: {said}"
+        "Python {version} cannot create a virtual environment; on Debian: apt-get install python{version}-venv. Its output: {message}"
     )]
-    NoVenv { version: Version, said: String },
+    NoVenv { version: Version, message: String },
     /// The index does not answer.
-    #[error("the Python package index cannot be reached to install {package}: {said}")]
-    NoIndex { package: String, said: String },
+    #[error("the Python package index cannot be reached to install {package}: {message}")]
+    NoIndex { package: String, message: String },
     /// The package cannot be installed.
-    #[error("installing {package} failed: {said}")]
-    Failed { package: String, said: String },
+    #[error("installing {package} failed: {message}")]
+    Failed { package: String, message: String },
     /// The environment cannot be kept.
     #[error("installing {package} at {path}: {source}")]
     File {
@@ -95,7 +95,7 @@ impl Installer {
     pub(crate) async fn ensure(
         &self,
         package: &Package,
-        tell: &(dyn Fn(&str) + Sync),
+        report: &(dyn Fn(&str) + Sync),
     ) -> Result<Installed, NotInstalled> {
         if let Some(installed) = self.installed(package) {
             return Ok(installed);
@@ -131,10 +131,10 @@ impl Installer {
             return Ok(installed);
         }
         if environment.exists() {
-            tell("removing what an interrupted installation left");
+            report("removing what an interrupted installation left");
             std::fs::remove_dir_all(&environment).map_err(failed)?;
         }
-        let installed = self.install(package, &environment, tell).await;
+        let installed = self.install(package, &environment, report).await;
         if installed.is_err() {
             // What stays is repaired by the next attempt.
             let _ = std::fs::remove_dir_all(&environment);
@@ -142,10 +142,10 @@ impl Installer {
         installed?;
         let path = environment.to_string_lossy();
         std::fs::write(environment.join(DONE), path.as_bytes()).map_err(failed)?;
-        tell("installed");
+        report("installed");
         self.installed(package).ok_or_else(|| NotInstalled::Failed {
             package: package.package.clone(),
-            said: format!("it has no command {}", package.connector()),
+            message: format!("it has no command {}", package.connector()),
         })
     }
 
@@ -153,7 +153,7 @@ impl Installer {
         &self,
         package: &Package,
         environment: &Path,
-        tell: &(dyn Fn(&str) + Sync),
+        report: &(dyn Fn(&str) + Sync),
     ) -> Result<(), NotInstalled> {
         let wanted = format!("{}=={}", package.package, package.version);
         let (from, below) = package.python;
@@ -163,7 +163,7 @@ impl Installer {
         });
         let mut pip;
         if uv {
-            tell(&format!("making an environment for {wanted} with uv"));
+            report(&format!("making an environment for {wanted} with uv"));
             let mut make = self.command("uv");
             make.args(["venv", "--quiet", "--python", &format!(">={from},<{below}")])
                 .arg(environment);
@@ -186,7 +186,7 @@ impl Installer {
                 },
             })?;
             let version = interpreter.version;
-            tell(&format!(
+            report(&format!(
                 "making an environment for {wanted} with Python {version}"
             ));
             let mut make = self.command(&interpreter.program);
@@ -194,7 +194,9 @@ impl Installer {
             step(&mut make, package, &|_| {})
                 .await
                 .map_err(|error| match error {
-                    NotInstalled::Failed { said, .. } => NotInstalled::NoVenv { version, said },
+                    NotInstalled::Failed { message, .. } => {
+                        NotInstalled::NoVenv { version, message }
+                    }
                     other => other,
                 })?;
             pip = self.command(environment.join("bin/python"));
@@ -212,10 +214,10 @@ impl Installer {
             pip.args(["--no-binary", &built_here]);
         }
         pip.arg(&wanted);
-        tell(&format!("installing {wanted} and what it needs"));
+        report(&format!("installing {wanted} and what it needs"));
         step(&mut pip, package, &|line| {
             if let Some(told) = progress(line) {
-                tell(&told);
+                report(&told);
             }
         })
         .await
@@ -232,7 +234,7 @@ impl Installer {
     }
 }
 
-/// What a person is told of a line of the installer's: which package it is at.
+/// The progress to report for a line of the installer: the package that it is installing.
 fn progress(line: &str) -> Option<String> {
     let (first, rest) = line.split_once(' ')?;
     match first {
@@ -243,13 +245,13 @@ fn progress(line: &str) -> Option<String> {
     }
 }
 
-/// Runs one step to its end; its lines are passed on, and the last ones are told when it fails.
+/// Runs one step to its end; passes its lines on, and reports the last ones if it fails.
 async fn step(
     command: &mut Command,
     package: &Package,
-    tell: &(dyn Fn(&str) + Sync),
+    report: &(dyn Fn(&str) + Sync),
 ) -> Result<(), NotInstalled> {
-    let failed = |said: String| {
+    let failed = |message: String| {
         let package = format!("{} {}", package.package, package.version);
         let unreachable = [
             "NewConnectionError",
@@ -263,10 +265,10 @@ async fn step(
             "dns error",
             "from versions: none",
         ];
-        if unreachable.iter().any(|sign| said.contains(sign)) {
-            NotInstalled::NoIndex { package, said }
+        if unreachable.iter().any(|sign| message.contains(sign)) {
+            NotInstalled::NoIndex { package, message }
         } else {
-            NotInstalled::Failed { package, said }
+            NotInstalled::Failed { package, message }
         }
     };
     let spawned = command
@@ -279,7 +281,7 @@ async fn step(
     let mut child = spawned.map_err(|error| failed(error.to_string()))?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let work = async {
-        let (mut told, complained) = tokio::join!(lines(stdout, tell), lines(stderr, tell));
+        let (mut told, complained) = tokio::join!(lines(stdout, report), lines(stderr, report));
         told.extend(complained);
         (child.wait().await, told)
     };
@@ -290,14 +292,17 @@ async fn step(
         ))),
         Ok((Err(error), _)) => Err(failed(error.to_string())),
         Ok((Ok(status), _)) if status.success() => Ok(()),
-        Ok((Ok(_), said)) => {
-            let from = said.len().saturating_sub(TAIL);
-            Err(failed(said[from..].join("\n")))
+        Ok((Ok(_), message)) => {
+            let from = message.len().saturating_sub(TAIL);
+            Err(failed(message[from..].join("\n")))
         }
     }
 }
 
-async fn lines(pipe: Option<impl AsyncRead + Unpin>, tell: &(dyn Fn(&str) + Sync)) -> Vec<String> {
+async fn lines(
+    pipe: Option<impl AsyncRead + Unpin>,
+    report: &(dyn Fn(&str) + Sync),
+) -> Vec<String> {
     let Some(pipe) = pipe else {
         return Vec::new();
     };
@@ -305,7 +310,7 @@ async fn lines(pipe: Option<impl AsyncRead + Unpin>, tell: &(dyn Fn(&str) + Sync
     let mut kept = Vec::new();
     // A broken pipe ends the text, as its writer's end does.
     while let Ok(Some(line)) = lines.next_line().await {
-        tell(&line);
+        report(&line);
         if kept.len() >= 4 * TAIL {
             kept.drain(..TAIL);
         }

@@ -18,7 +18,7 @@ const NAMES: [&str; 7] = [
     "python3",
     "python",
 ];
-/// How long one may take to tell its version.
+/// How long an interpreter may take to print its version.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An interpreter of this machine.

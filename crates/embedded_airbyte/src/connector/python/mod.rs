@@ -1,7 +1,7 @@
-//! Connectors that are packages of the Python index, each in a virtual environment of its own.
+//! Connectors that are packages of the Python index, each in its own virtual environment.
 //!
-//! The table beside this file is what may be installed: a package that it does not name never is,
-//! whatever a request asks for. One more is one more line.
+//! Only the packages in the table beside this file are installed, regardless of what a request
+//! names. A new package is a new line.
 
 mod install;
 mod interpreter;
@@ -28,7 +28,7 @@ impl TryFrom<String> for Version {
         let parts = text.split_once('.');
         let numbers =
             parts.and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
-        let (major, minor) = numbers.ok_or_else(|| format!("{text:?} is no version of Python"))?;
+        let (major, minor) = numbers.ok_or_else(|| format!("{text:?} is not a Python version"))?;
         Ok(Self(major, minor))
     }
 }

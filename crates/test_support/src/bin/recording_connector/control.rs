@@ -23,11 +23,11 @@
 //! | `fail_read` | after half of the records a TRACE ERROR of the named `failure_type`, exit 1 |
 //! | `exit_read` | after half of the records exit with the named code |
 //! | `foreign_record`, `no_key` | a record of an unknown stream, one without its key |
-//! | `garbage_read` | read begins with lines that are no messages, one of them of 50 MB |
+//! | `garbage_read` | read starts with lines that are not messages, one of them of 50 MB |
 //! | `torn_record` | the first record of a stream is cut off in the middle |
-//! | `leave_session` | starts a process in a session of its own; its id goes to `child` |
+//! | `leave_session` | starts a process in a separate session; its id goes to `child` |
 //! | `flood_stderr` | read begins with 8 MB of log text on stderr |
-//! | `leave_child` | starts a process of its own that outlives it; its id goes to `child` |
+//! | `leave_child` | starts a process that outlives it; its id goes to `child` |
 //! | `say_secret` | logs its secrets |
 //! | `exit_write` | the destination exits with the named code after its first record |
 //! | `exit_whole` | the destination exits with code 0 once the file `leave` is there, having read nothing |
@@ -66,7 +66,7 @@ impl Control {
     /// Leaves a file for the test.
     pub(crate) fn leave(&self, name: &str, text: &str) {
         if let Some(directory) = &self.directory {
-            // A test that waits for the file says that it is missing.
+            // A test that waits for the file reports that it is missing.
             let _ = std::fs::write(directory.join(name), text);
         }
     }

@@ -16,7 +16,7 @@ use anyhow::{Context, bail};
 use control::Control;
 use serde_json::Value;
 
-/// What the command line says.
+/// The parsed command line.
 #[derive(Default)]
 pub(crate) struct Arguments {
     destination: bool,
@@ -74,7 +74,7 @@ fn parse() -> anyhow::Result<Arguments> {
 /// Writes a message at once.
 pub(crate) fn say(message: &Value) {
     let mut stdout = std::io::stdout().lock();
-    // Whoever listens may be gone, which is not this program's concern.
+    // The reader may be gone, which does not concern this program.
     let _ = writeln!(stdout, "{message}");
     let _ = stdout.flush();
 }

@@ -1,4 +1,4 @@
-//! The source: two streams of Salesforce's kind, incremental by a cursor of their own.
+//! The source: two streams as in Salesforce, each with its own cursor.
 
 use std::io::Write as _;
 use std::process::ExitCode;
