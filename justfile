@@ -1,4 +1,4 @@
-# The commands a developer needs; `just` lists them. Each is a script that also runs without just.
+# Commands for developers; `just` lists them. Each is a script that also runs without just.
 
 _list:
     @just --list
@@ -7,7 +7,7 @@ _list:
 quickstart *arguments:
     scripts/quickstart.sh {{arguments}}
 
-# Every test, against a PostgreSQL and a Redis of its own.
+# All tests, against a throw-away PostgreSQL, MariaDB and Redis.
 test *arguments:
     scripts/test.sh {{arguments}}
 
@@ -15,6 +15,6 @@ test *arguments:
 verify *arguments:
     scripts/verify.sh {{arguments}}
 
-# The figures, from a release build.
+# The benchmarks, from a release build.
 bench *arguments:
     scripts/bench.sh {{arguments}}

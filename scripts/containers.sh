@@ -1,7 +1,7 @@
-# What the stages with a real Docker engine share. Sourced after lib.sh, not run.
+# Functions that the stages with a real Docker engine share. Sourced after lib.sh, not run.
 
-# Returns where a Docker engine answers. Where none does, starts one, runs the script once more inside
-# (docker_engine.sh), ends it and exits. Without root on Linux it cannot start one: the stage is skipped.
+# Returns if a Docker engine responds. Otherwise starts one, runs the script again inside it
+# (docker_engine.sh), stops it and exits. Without root on Linux, it cannot start one and skips the stage.
 with_engine() { # STAGE SCRIPT ARGUMENT…
   local stage=$1
   shift
@@ -18,31 +18,31 @@ with_engine() { # STAGE SCRIPT ARGUMENT…
   export PATH="$PATH:/usr/sbin:/sbin"
   folder=$(mktemp -d "${TMPDIR:-/tmp}/aam-engine.XXXXXX")
   trap 'scripts/docker_engine.sh stop "$folder"' EXIT
-  say "No Docker engine answers: starting one"
+  say "No Docker engine responds: starting one"
   scripts/docker_engine.sh start "$folder"
   scripts/docker_engine.sh exec "$folder" "$script" "$@" || code=$?
   [ "$code" = 0 ] || tail -n 20 "$folder/engine.log" >&2
   exit "$code"
 }
 
-# Makes the image aam-test/base: this machine's Debian with Python, PostgreSQL and Redis. It is put
-# together once, outside the tree.
+# Creates the image aam-test/base: this machine's Debian with Python, PostgreSQL and Redis. It is
+# assembled once, outside the tree.
 base_image() {
   docker image inspect aam-test/base >/dev/null 2>&1 && return
   local codename cache root
   codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
   command -v debootstrap >/dev/null || [ -x /usr/sbin/debootstrap ] ||
-    die "debootstrap is not installed, of which base images are made"
+    die "debootstrap is not installed; it is required for base images"
   cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/aam/containers
   mkdir -p "$cache"
   exec 9>"$cache/lock"
   flock 9
   if [ ! -s "$cache/debian-$codename-1.tar" ]; then
-    say "Making a base image (once, kept in $cache)"
+    say "Creating a base image (once, cached in $cache)"
     root=$(mktemp -d "$cache/.root.XXXXXX")
     debootstrap --variant=minbase --include=ca-certificates "$codename" "$root" >"$cache/debootstrap.log" 2>&1 ||
       { tail -n 20 "$cache/debootstrap.log"; rm -rf "$root"; die "debootstrap failed"; }
-    # Nothing that is installed in there is started.
+    # Installed services are not started.
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
     cp /etc/resolv.conf "$root/etc/resolv.conf"
@@ -60,17 +60,17 @@ base_image() {
   flock -u 9
 }
 
-# Builds NAME from a Dockerfile on stdin and the files of a folder; the classic builder needs no
-# further program and pulls nothing that is here.
+# Builds NAME from a Dockerfile on stdin and the files of a folder. The classic builder requires no
+# other program and pulls no image that exists locally.
 build() { # NAME FOLDER
   DOCKER_BUILDKIT=0 docker build --quiet --tag "$1" --file - "$2" >/dev/null
 }
 
-# Images that behave as the official ones of PostgreSQL and Redis do where compose depends on it.
+# Images that behave like the official ones of PostgreSQL and Redis where compose depends on it.
 database_images() { # FOLDER POSTGRES REDIS
   cat >"$1/postgres.sh" <<'ENTRYPOINT'
 #!/bin/sh
-# Sets the database up on the first start, reachable by its socket alone meanwhile, then runs it.
+# Initializes the database on the first start, with only its socket open, then runs it.
 set -eu
 PATH=$(echo /usr/lib/postgresql/*/bin):$PATH
 if [ ! -s "$PGDATA/PG_VERSION" ]; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes one of every call of both APIs of an Airbyte, in a workspace of its own, and checks each
-# status. Started by test_contract.sh, which puts validating proxies in between. Calls that answer 501
-# are left out: the proxy makes up an answer of its own then.
+# Makes one call of each kind to both APIs of an Airbyte, in a separate workspace, and checks each
+# status. Started by test_contract.sh, which puts validating proxies in between. Calls that return 501
+# are skipped, because the proxy then generates a response.
 #
 # Arguments: public API, Config API, the folder that makes the Salesforce-like test source drift.
 set -euo pipefail

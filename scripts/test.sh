@@ -46,7 +46,7 @@ wants jq jq
 wants sqlite3 sqlite3
 wants openssl openssl
 python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
-# The stages with a Docker engine start one where none answers.
+# The stages with Docker start an engine if none responds.
 wants busybox busybox-static
 if ! timeout 20 docker info >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
   for program in docker dockerd containerd runc; do wants "$program" docker.io; done
@@ -60,7 +60,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   command="apt-get install -y --no-install-recommends ${missing[*]}"
   if [ "$INSTALL" = yes ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     say "Installing ${missing[*]}"
-    # Nothing of it is started: at run level 1 packages start no services.
+    # At run level 1, packages start no services.
     apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive $command -qq >/dev/null
   else
     die "missing: ${missing[*]}. Install them: sudo apt-get update && sudo $command"
@@ -113,8 +113,8 @@ rust() { # [BINARY…]: all tests, or those of these test binaries
 stage() { # NAME
   case $1 in
     rust) rust ;;
-    # The tests of the whole stack on an Airbyte that follows its documents to the letter, and on
-    # one that times out and does the work all the same.
+    # Whole-stack tests on an Airbyte that follows its documentation to the letter, and on one that
+    # times out but does the work anyway.
     strict | hostile) AAM_TEST_AIRBYTE_MODE=$1 rust contract failures heal ;;
     verify) scripts/test_verify_airbyte.sh ;;
     image) scripts/test_compose.sh --image ;;

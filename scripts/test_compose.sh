@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The compose stack from an unedited .env.example, under a project name and ports of its own: README's
-# section as it is written, both smoke scripts, who reaches what, restarts of the database under load, a
-# Python connector, keys given as files. Everything is taken down again.
+# Tests the compose stack with an unedited .env.example, under a separate project name and ports:
+# README's section as written, both smoke scripts, reachability, restarts of the database under load, a
+# Python connector, keys from files. Removes everything at the end.
 #
-# Where no Docker engine answers it starts one (docker_engine.sh), as root. The image takes the programs
-# of this tree's debug build; images of the databases that are not here are made on this machine's Debian.
+# If no Docker engine responds, it starts one (docker_engine.sh), as root. The image contains this tree's
+# debug build; missing images of databases are created from this machine's Debian.
 #
 #   --image   builds the whole Dockerfile instead: 11 to 19 minutes on two cores, with an engine that
-#             answers and reaches the registries of images and crates
+#             reaches the registries of images and crates
 #   BUILD_PROFILE, BUILD_IMAGE, RUNTIME_IMAGE, POSTGRES_IMAGE, REDIS_IMAGE   as in .env.example
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -27,7 +27,7 @@ if [ ! -e "$wheels/complete" ]; then
   touch "$wheels/complete"
 fi
 if [ "${1:-}" = --image ]; then
-  timeout 20 docker info >/dev/null 2>&1 || die "--image wants a Docker engine that reaches the registries"
+  timeout 20 docker info >/dev/null 2>&1 || die "--image requires a Docker engine that reaches the registries"
 fi
 with_engine compose scripts/test_compose.sh "$@"
 
@@ -79,14 +79,14 @@ fi
 [ "$(docker image inspect -f '{{.Config.Healthcheck.Test}}' "$AAM_IMAGE")" = '[CMD aam probe]' ] || die "the image has no health check"
 
 cd "$checkout"
-# What the caller's shell happens to hold is no part of the stack under test.
+# The caller's variables are not part of the stack under test.
 for name in $(sed -n 's/^\(# \)\?\([A-Z_]*\)=.*/\2/p' .env.example); do
   case $name in
     *_IMAGE | BUILD_* | NO_PROXY) ;;
     *) unset "$name" "${name}_FILE" ;;
   esac
 done
-free_port() { # one that nobody listens on now and that was not handed out before
+free_port() { # one without a listener that was not returned before
   local port
   for _ in $(seq 100); do
     port=$((20000 + RANDOM % 20000))
@@ -194,11 +194,11 @@ for address in sys.argv[1:]:
         print(address)
     except OSError:
         pass' orchestrator:8001 $asked)
-[ "$reached" = orchestrator:8001 ] || die "of orchestrator:8001$asked connectors should reach the first alone, and reach: $reached"
-[[ "$(inside redis redis-cli ping 2>&1)" == *NOAUTH* ]] || die "Redis wants no password"
+[ "$reached" = orchestrator:8001 ] || die "of orchestrator:8001$asked connectors should reach only the first, but reach: $reached"
+[[ "$(inside redis redis-cli ping 2>&1)" == *NOAUTH* ]] || die "Redis requires no password"
 echo "as it should be"
 
-say "Nobody runs as root, everybody is confined, nobody is let in without the key"
+say "No service runs as root, all are confined, and none accepts calls without the key"
 for service in orchestrator auth_broker drift_repair_agent embedded_airbyte postgres redis; do
   [ "$(inside "$service" id -u)" != 0 ] || die "$service runs as root"
   found=$(docker inspect "${container[$service]}" | jq -c '.[0].HostConfig |
@@ -208,16 +208,16 @@ for service in orchestrator auth_broker drift_repair_agent embedded_airbyte post
     die "$service: capabilities, privileges, root, memory, processes, log, init: $found"
 done
 status=$(curl -sS -o /dev/null -w '%{http_code}' "$orchestrator/connections")
-[ "$status" = 401 ] || die "without a key, GET /connections answers $status"
+[ "$status" = 401 ] || die "without a key, GET /connections returns $status"
 published=$(docker ps --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" --format '{{.Ports}}' | grep -E '(0\.0\.0\.0|\[?::\]?):[0-9]+->' || true)
 [ -z "$published" ] || die "reachable from other machines: $published"
 inside orchestrator aam status >/dev/null || die "aam status"
 for service in orchestrator auth_broker drift_repair_agent; do
-  said=$(inside "$service" aam doctor) || die "aam doctor in $service: $said"
+  output=$(inside "$service" aam doctor) || die "aam doctor in $service: $output"
 done
-said=$(docker run --rm --network none -e DATABASE_URL=postgresql://u:p@localhost/aam "$AAM_IMAGE" aam migrate status 2>&1) &&
-  die "a database that is not there answers"
-[[ "$said" == *host.docker.internal* ]] || die "no hint about localhost: $said"
+output=$(docker run --rm --network none -e DATABASE_URL=postgresql://u:p@localhost/aam "$AAM_IMAGE" aam migrate status 2>&1) &&
+  die "a missing database responds"
+[[ "$output" == *host.docker.internal* ]] || die "no hint about localhost: $output"
 echo "as it should be"
 
 say "A connector that is a Python package"
@@ -232,14 +232,14 @@ KEY=$(api_key)
 python3 "$root/scripts/restart_under_load.py" "$orchestrator" "http://127.0.0.1:$SERVICE_PORT_AUTH_BROKER" \
   docker restart --time 10 "${container[postgres]}"
 
-say "What was onboarded, the keys and the events outlive the containers"
+say "Connections, keys and events outlive the containers"
 count() { curl -sS -H "Authorization: Bearer $(api_key)" "$orchestrator/connections" | jq length; }
 events() { inside redis sh -c "REDISCLI_AUTH=\$(sed -n 's/^requirepass //p' /run/aam/keys/redis/redis.conf) redis-cli xlen aam:events"; }
-before=$(count) told=$(events)
+before=$(count) published_events=$(events)
 [ "$before" -ge 1 ] || die "no connection is listed"
-[ "$told" -ge 1 ] || die "no event is in Redis"
+[ "$published_events" -ge 1 ] || die "no event is in Redis"
 compose down --timeout 30 >/dev/null 2>&1
-say "A key that .env gives as a file"
+say "A key that .env provides as a file"
 (umask 077; echo "aam_given_$(od -An -N16 -tx4 /dev/urandom | tr -d ' ')" >"$scratch/given")
 echo "AAM_API_KEY_FILE=$scratch/given" >>.env
 compose up -d >/dev/null 2>&1
@@ -247,7 +247,7 @@ find_containers
 ./scripts/test_health.sh
 [ "$(api_key)" = "$(cat "$scratch/given")" ] || die "the scripts take another key than the file's"
 [ "$(count)" = "$before" ] || die "$before connections before, $(count) after"
-[ "$(events)" -ge "$told" ] || die "$told events before, $(events) after"
+[ "$(events)" -ge "$published_events" ] || die "$published_events events before, $(events) after"
 [ "$(inside auth_broker cat /run/aam/keys/broker/secret_key)" = "$made" ] || die "another secret key after the restart"
 [ ! -s "$scratch/seen" ] || { cat "$scratch/seen"; die "calls went through the proxy"; }
 # One that obeys the variables does reach it.

@@ -51,7 +51,7 @@ grep -q 'removing what an interrupted installation left' err.log || { cat err.lo
 say "Asking each for its specification"
 for connector in $("$aam" connectors list --output json | jq -r '.[] | select(.made == "python") | .connector'); do
   try connectors spec "$connector"
-  jq -e '.connectionSpecification.properties | length > 0' out.log >/dev/null || die "$connector's spec says nothing"
+  jq -e '.connectionSpecification.properties | length > 0' out.log >/dev/null || die "$connector's spec has no properties"
   shipped=$root/crates/embedded_airbyte/src/connector/python/specifications/airbyte-$connector.json
   diff <(jq -S .specification "$shipped") <(jq -S . out.log) || die "$connector's shipped specification is another one"
   echo "$connector"

@@ -19,7 +19,7 @@ trap cleanup EXIT
 if python3 -m venv "$scratch/python" 2>/dev/null &&
   timeout 300 "$scratch/python/bin/pip" install -q --disable-pip-version-check --retries 1 uv >"$scratch/pip.log" 2>&1 &&
   timeout 600 "$scratch/python/bin/uv" pip install -q --python "$scratch/python/bin/python" 'moto[server]' >"$scratch/pip.log" 2>&1; then
-  # Port 0 takes a free one, which moto says.
+  # Port 0 selects a free one, which moto prints.
   "$scratch/python/bin/moto_server" -H 127.0.0.1 -p 0 >"$scratch/moto.log" 2>&1 &
   moto=$!
   for _ in $(seq 300); do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Connectors that are Docker images, with a real engine: by hand, in a sync, cancelled, and when the
+# Connectors that are Docker images, with a real engine: on the command line, in a sync, canceled, and when the
 # engine of the sync is killed. The image is made here; nothing is pulled.
 # Where no Docker engine answers it starts one (docker_engine.sh), as root.
 set -euo pipefail
@@ -57,7 +57,7 @@ for name in "$image" "$target"; do
   tar -C root -c . | docker import -c 'ENTRYPOINT ["/airbyte/connector"]' -c 'USER airbyte' - "$name" >/dev/null
 done
 
-say "By hand"
+say "Without an engine"
 "$bin/aam" connectors spec "$image" | jq -e .connectionSpecification.properties.mode >/dev/null
 "$bin/aam" connectors install "$image"
 "$bin/aam" connectors list --output json | jq -e --arg i "$image" '.[] | select(.connector == $i) | .installed' >/dev/null
@@ -65,8 +65,8 @@ say "By hand"
 "$bin/aam" connectors discover "$image" --set mode=once
 read=$("$bin/aam" connectors read "$image" --set mode=forever --limit 3 --output json)
 [ "$(jq -c '[.[0].records[].id]' <<<"$read")" = '[1,2,3]' ] || die "read: $read"
-said=$("$bin/aam" connectors spec aam-test/source-absent:1 2>&1) && die "an image that is not here has a spec"
-grep -q 'is not on this machine' <<<"$said" || die "$said"
+output=$("$bin/aam" connectors spec aam-test/source-absent:1 2>&1) && die "an image that is not here has a spec"
+grep -q 'is not on this machine' <<<"$output" || die "$output"
 
 say "In a sync"
 start() {
@@ -163,7 +163,7 @@ docker run -d --label "aam.installation=$installation" --label "aam.engine=1 lon
 start 2
 job=$(api GET "/jobs?connectionId=$forever&orderBy=createdAt%7CDESC" | jq -r '.data[0].jobId')
 left() { [ -z "$(docker ps -q --filter "label=aam.engine=1 long-ago")" ]; }
-await "what nobody owns is removed" left
+await "containers without an owner are removed" left
 api DELETE "/jobs/$job" >/dev/null
 await "the job is cancelled" is "$job" cancelled
 await "no container is left" none

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Requests that nobody would write, made from each service's own /openapi.json (schemathesis): no 500,
+# Sends unusual requests generated from each service's own /openapi.json (schemathesis): no 500,
 # no answer that the document does not have. Skipped where there is no Python with venv or no package
 # index answers.
 #
@@ -63,13 +63,13 @@ fuzz() { # SERVICE CONFIGURATION ARGUMENT…
     failed="$failed $service;"
   kill -0 "$stack" 2>/dev/null || { tail -n 20 "$scratch/up.log"; die "the stack ended"; }
 }
-# One connection, whatever is asked of it; then anything, with ids of nothing as a rule.
+# All requests about one connection; then any request, mostly with unknown ids.
 fuzz orchestrator pinned.toml --include-path-regex '^(/connections/\{id\}|(/api/v1/airbyte)?/ingestion/\{connectionId\})' --exclude-method DELETE
 # A stream of events has no end.
 fuzz orchestrator free.toml --exclude-path /events
 fuzz "auth broker" free.toml
 fuzz "drift-repair agent" free.toml
-# What actix itself says about heads that are no HTTP is the caller's doing.
+# actix itself responds to heads that are not HTTP.
 if grep '"level":"ERROR"\|panicked' "$scratch/up.log" | grep -v '"target":"actix_http' | head -n 10 | grep .; then
   failed="$failed the log has errors;"
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Onboards a connection, lists it, reads it, syncs it to its end, applies a changed catalog and checks
-# that version 2 is in force. Fails at the first step that fails; prints the connection's id.
+# that version 2 is active. Fails at the first step that fails; prints the connection's id.
 #
 #   SOURCE_TYPE     sqlite
 #   SOURCE_CONFIG   {"path": ".aam/sample.db"}, the sample database of `aam up` and of compose;
@@ -9,7 +9,7 @@
 #   DESTINATION_ID  Airbyte's only destination
 #   WAIT            seconds a sync may take: 300
 #
-# Each run uses a name and a table prefix of its own, so it can be run again, also on a real Airbyte.
+# Each run uses its own name and table prefix, so it can be repeated, also on a real Airbyte.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 need curl jq
@@ -78,7 +78,7 @@ apply=$(jq -n --arg id "$id" --argjson stream "$stream" \
 applied=$(call 200 POST "$DRIFT_REPAIR/repair/apply_new_catalog" "$apply")
 jq -c . <<<"$applied"
 jq -e '.previous_version == 1 and .new_version == 2 and .status == "success"' >/dev/null <<<"$applied" || die "no version 2"
-call 200 GET "$ORCHESTRATOR/connections/$id" | jq -e '.status == "ACTIVE" and .catalog_version == 2' >/dev/null || die "version 2 is not in force"
+call 200 GET "$ORCHESTRATOR/connections/$id" | jq -e '.status == "ACTIVE" and .catalog_version == 2' >/dev/null || die "version 2 is not active"
 
 echo
 echo "Onboarded, synced and changed connection $id"

@@ -31,7 +31,7 @@ compare() { # MODE: prints what verify_airbyte.sh does, and returns its code
 compare lenient >"$scratch/lenient.txt" || { cat "$scratch/lenient.txt"; die "the same engine differs from itself"; }
 cat "$scratch/lenient.txt"
 grep -q '^[0-9]* answers compared, 0 differences$' "$scratch/lenient.txt" || die "no summary"
-compare strict >"$scratch/strict.txt" && die "a strict engine is not told from a lenient one"
+compare strict >"$scratch/strict.txt" && die "a strict engine is not distinguished from a lenient one"
 cat "$scratch/strict.txt"
-grep -q '^token by a form: status: embedded 200, yours 400' "$scratch/strict.txt" || die "the difference is not told"
+grep -q '^token by a form: status: embedded 200, yours 400' "$scratch/strict.txt" || die "the difference is not reported"
 [ "$(wc -l <"$scratch/strict.txt")" = 2 ] || die "more than one difference"

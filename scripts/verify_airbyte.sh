@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Runs the main job, and what surrounds it, against an Airbyte of yours and against an embedded one that
-# is started for it, and prints each difference between their answers. Everything is made in a workspace
-# of its own, which is removed at the end. Exit code 0: no difference; 1: differences; 2: it could not run.
+# Makes AAM's calls to your Airbyte and to an embedded one that it starts, and prints each difference
+# between their responses. Everything is created in a separate workspace, which is removed at the end. Exit code 0: no difference; 1: differences; 2: it could not run.
 #
 #   AIRBYTE_API_URL, AIRBYTE_CLIENT_ID, AIRBYTE_CLIENT_SECRET   your Airbyte; AIRBYTE_CONFIG_API_URL where needed
 #   VERIFY_SOURCE, VERIFY_DESTINATION                           configurations with sourceType and destinationType;
