@@ -21,16 +21,16 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let configured = old.clone().with_all_selected();
-    let told = diff::airbyte(&old, &new, &configured);
+    let airbyte_diff = diff::airbyte(&old, &new, &configured);
     assert_eq!(
-        told.is_breaking(),
-        told.schema_change() == diff::SchemaChange::Breaking
+        airbyte_diff.is_breaking(),
+        airbyte_diff.schema_change() == diff::SchemaChange::Breaking
     );
     if old.fingerprint() != new.fingerprint() {
         assert_ne!(old, new);
     }
     assert!(diff::airbyte(&new, &new, &configured).is_empty());
-    propagated(&configured, &new, &told);
+    propagated(&configured, &new, &airbyte_diff);
     let _ = merge(&configured, &old, &new);
     planned(&configured, &new);
 });
@@ -46,10 +46,10 @@ fn read(text: &str, interner: &mut Interner) -> Option<SyncCatalog> {
     SyncCatalog::parse_with(&stream, interner).ok()
 }
 
-fn propagated(configured: &SyncCatalog, new: &SyncCatalog, told: &CatalogDiff) {
+fn propagated(configured: &SyncCatalog, new: &SyncCatalog, airbyte_diff: &CatalogDiff) {
     for preference in [Preference::Columns, Preference::Fully] {
-        if let Some(done) = propagate(configured, new, told, preference, &[]) {
-            assert!(done.applied.transforms.len() <= told.transforms.len());
+        if let Some(done) = propagate(configured, new, airbyte_diff, preference, &[]) {
+            assert!(done.applied.transforms.len() <= airbyte_diff.transforms.len());
             assert_eq!(
                 SyncCatalog::parse(&done.catalog.to_document()).unwrap(),
                 done.catalog
@@ -58,11 +58,11 @@ fn propagated(configured: &SyncCatalog, new: &SyncCatalog, told: &CatalogDiff) {
     }
 }
 
-/// The plan, followed wholly and not at all: Airbyte accepts what comes of it, the inverse leads
+/// The plan, followed wholly and not at all: Airbyte accepts the result, the inverse leads
 /// back, and what was deferred is seen again.
 fn planned(current: &SyncCatalog, discovered: &SyncCatalog) {
     use catalog::plan::{Capabilities, Change, Decisions, apply, plan};
-    // Members beside `streams` are no part of a plan.
+    // Members beside `streams` are not part of a plan.
     let current = &SyncCatalog::new(current.streams.clone());
     let capabilities = Capabilities::default();
     let first = plan(current, discovered, &capabilities);

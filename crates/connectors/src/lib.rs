@@ -78,11 +78,11 @@ pub fn run(name: &str, args: Vec<OsString>) -> ExitCode {
             dispatch(name, command, &mut output).await
         })
     });
-    let told = match &outcome {
+    let written = match &outcome {
         Ok(()) => output.flush(),
         Err(failure) => output.failure(failure).and_then(|()| output.flush()),
     };
-    match (outcome, told) {
+    match (outcome, written) {
         (Ok(()), Ok(())) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }

@@ -44,7 +44,7 @@ impl View {
                     Escapes::Form,
                     Escapes::Entity,
                 ] {
-                    if let Some(view) = all[at].undone(escapes)
+                    if let Some(view) = all[at].decoded(escapes)
                         && !all.iter().any(|known| known.bytes == view.bytes)
                     {
                         all.push(view);
@@ -75,7 +75,7 @@ impl View {
     }
 
     /// The view with one kind of escapes decoded; none if it contains none.
-    fn undone(&self, escapes: Escapes) -> Option<Self> {
+    fn decoded(&self, escapes: Escapes) -> Option<Self> {
         let first = |byte: &u8| match escapes {
             Escapes::Backslash => *byte == b'\\',
             Escapes::Percent => *byte == b'%',
@@ -92,14 +92,14 @@ impl View {
         let mut at = 0;
         while at < self.bytes.len() {
             let rest = &self.bytes[at..];
-            let undone = match escapes {
+            let decoded = match escapes {
                 Escapes::Backslash => backslash(rest),
                 Escapes::Percent => percent(rest),
                 Escapes::Form if rest[0] == b'+' => Some((vec![b' '], 1)),
                 Escapes::Form => percent(rest),
                 Escapes::Entity => entity(rest),
             };
-            let (bytes, length) = undone.unwrap_or_else(|| (vec![rest[0]], 1));
+            let (bytes, length) = decoded.unwrap_or_else(|| (vec![rest[0]], 1));
             let place = self.place(at, at + length);
             view.origins.extend(bytes.iter().map(|_| place));
             view.bytes.extend(bytes);

@@ -41,8 +41,9 @@ impl Engine {
         let flag = connectors.to_string_lossy().into_owned();
         let args = ["--local-connectors", flag.as_str(), "serve"];
         let running = Running::start("embedded_airbyte", &args, &[], folder, "\"listening\"")?;
-        let line: Value = serde_json::from_str(running.said.lines().last().unwrap_or_default())?;
-        let address = line["address"].as_str().context("it tells no address")?;
+        let line: Value =
+            serde_json::from_str(running.ready_line.lines().last().unwrap_or_default())?;
+        let address = line["address"].as_str().context("it prints no address")?;
         local::install_tls_provider();
         let mut engine = Self {
             root: format!("http://{address}/api/public/v1"),

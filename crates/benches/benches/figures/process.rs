@@ -29,7 +29,7 @@ pub(crate) struct Running {
     /// From its start until it reported that it was ready.
     pub(crate) ready_after: Duration,
     /// The line that reported it.
-    pub(crate) said: String,
+    pub(crate) ready_line: String,
     /// Its output is read continuously, so that it never blocks.
     _drain: std::thread::JoinHandle<()>,
 }
@@ -66,13 +66,13 @@ impl Running {
         let other = sender.clone();
         let first = std::thread::spawn(move || read(stdout, &sender));
         let second = std::thread::spawn(move || read(stderr, &other));
-        let mut said = String::new();
+        let mut ready_line = String::new();
         loop {
             let line = lines
                 .recv_timeout(Duration::from_secs(30))
-                .with_context(|| format!("{name} is not ready: {said}"))?;
-            said.push_str(&line);
-            said.push('\n');
+                .with_context(|| format!("{name} is not ready: {ready_line}"))?;
+            ready_line.push_str(&line);
+            ready_line.push('\n');
             if line.contains(ready) {
                 break;
             }
@@ -85,7 +85,7 @@ impl Running {
         Ok(Self {
             child,
             ready_after,
-            said,
+            ready_line,
             _drain: drain,
         })
     }

@@ -145,9 +145,9 @@ fn sync(services: &Services, folder: &Path, name: &str, rows: u64) -> anyhow::Re
         }
         std::thread::sleep(Duration::from_millis(10));
     };
-    let told = std::io::read_to_string(waiting.stdout.take().context("no stdout")?)?;
-    anyhow::ensure!(ended.success(), "the sync failed: {told}");
-    let job: serde_json::Value = serde_json::from_str(&told)?;
+    let report = std::io::read_to_string(waiting.stdout.take().context("no stdout")?)?;
+    anyhow::ensure!(ended.success(), "the sync failed: {report}");
+    let job: serde_json::Value = serde_json::from_str(&report)?;
     anyhow::ensure!(job["rows_synced"] == rows, "rows are missing: {job}");
     moved.engine = memory(engine, "VmHWM").context("the engine ended")?;
     Ok(moved)

@@ -52,33 +52,33 @@ pub(crate) fn four_processes(table: &mut Table, folder: &Path) -> anyhow::Result
     let folder = folder.join("four");
     std::fs::create_dir(&folder)?;
     let mut total = 0;
-    let mut told = |name: &str, running: &Running| -> anyhow::Result<String> {
+    let mut report = |name: &str, running: &Running| -> anyhow::Result<String> {
         let idle = running.idle()?;
         total += idle;
         table.figure(
             format!("{name}, start to ready; idle memory"),
             format!("{}; {}", seconds(running.ready_after), megabytes(idle)),
         );
-        let line = running.said.lines().last().unwrap_or_default();
+        let line = running.ready_line.lines().last().unwrap_or_default();
         let line: serde_json::Value = serde_json::from_str(line)?;
-        let address = line["address"].as_str().context("it tells no address")?;
+        let address = line["address"].as_str().context("it prints no address")?;
         Ok(address.to_owned())
     };
     let start = |name: &str, args: &[&str], variables: &[(&str, &str)]| {
         Running::start(name, args, variables, &folder, "\"listening\"")
     };
     let airbyte = start("embedded_airbyte", &["serve"], &[])?;
-    let address = told("embedded_airbyte", &airbyte)?;
+    let address = report("embedded_airbyte", &airbyte)?;
     let port = address.rsplit(':').next().unwrap_or_default().to_owned();
     let port = ("SERVICE_PORT_EMBEDDED_AIRBYTE", port.as_str());
     let broker = start("auth_broker", &[], &[port])?;
-    let broker_url = format!("http://{}", told("auth_broker", &broker)?);
+    let broker_url = format!("http://{}", report("auth_broker", &broker)?);
     let broker_at = ("AUTH_BROKER_URL", broker_url.as_str());
     let agent = start("drift_repair_agent", &[], &[port, broker_at])?;
-    let agent_url = format!("http://{}", told("drift_repair_agent", &agent)?);
+    let agent_url = format!("http://{}", report("drift_repair_agent", &agent)?);
     let agent_at = ("DRIFT_REPAIR_URL", agent_url.as_str());
     let orchestrator = start("orchestrator", &[], &[port, broker_at, agent_at])?;
-    let orchestrator_url = format!("http://{}", told("orchestrator", &orchestrator)?);
+    let orchestrator_url = format!("http://{}", report("orchestrator", &orchestrator)?);
     table.figure("the four together, idle memory", megabytes(total));
     Ok(Services {
         airbyte,

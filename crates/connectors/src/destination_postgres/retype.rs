@@ -90,8 +90,8 @@ pub(super) async fn retype(
             "column {column} of {table} is {was} and has to become {becomes}: {}",
             failure.message
         );
-        let mut told = Failure::config(message);
-        told.kind = failure.kind;
-        told
+        let mut explained = Failure::config(message);
+        explained.kind = failure.kind;
+        explained
     })
 }

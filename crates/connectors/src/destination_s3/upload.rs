@@ -253,19 +253,22 @@ fn failure(error: &object_store::Error, permission: &str, key: &Path) -> Failure
         whole = format!("{whole}: {error}");
         cause = error.source();
     }
-    let says = |code: &str| whole.contains(code);
+    let contains = |code: &str| whole.contains(code);
     let refused = matches!(error, PermissionDenied { .. } | Unauthenticated { .. });
-    if says("InvalidAccessKeyId") || says("SignatureDoesNotMatch") || says("InvalidToken") {
+    if contains("InvalidAccessKeyId")
+        || contains("SignatureDoesNotMatch")
+        || contains("InvalidToken")
+    {
         Failure::config("the store does not know the access key, or its secret is another")
     } else if refused {
         Failure::config(format!(
             "the access key lacks the permission {permission} for {key}"
         ))
-    } else if says("NoSuchBucket")
+    } else if contains("NoSuchBucket")
         || (matches!(error, NotFound { .. }) && permission == "s3:PutObject")
     {
         Failure::config("the bucket does not exist")
-    } else if says("PermanentRedirect") || says("AuthorizationHeaderMalformed") {
+    } else if contains("PermanentRedirect") || contains("AuthorizationHeaderMalformed") {
         Failure::config("the bucket is in another region")
     } else {
         Failure::transient(format!("the store could not be reached or failed at {key}"))
@@ -307,8 +310,8 @@ mod tests {
             (generic, "could not be reached"),
         ];
         for (error, words) in cases {
-            let told = failure(&error, "s3:PutObject", &key).message;
-            assert!(told.contains(words), "{told}");
+            let message = failure(&error, "s3:PutObject", &key).message;
+            assert!(message.contains(words), "{message}");
         }
     }
 

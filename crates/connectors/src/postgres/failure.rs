@@ -69,7 +69,7 @@ pub(crate) fn of_database(error: &PgDatabaseError) -> Failure {
             Failure::config(format!("PostgreSQL refuses: {message}"))
         }
         ("08" | "40" | "53" | "57", _) => {
-            Failure::transient(format!("PostgreSQL gave up: {message}"))
+            Failure::transient(format!("PostgreSQL ended the statement: {message}"))
         }
         _ => Failure::system(format!("PostgreSQL failed: {message}")),
     };

@@ -96,7 +96,7 @@ pub(crate) fn of_database(error: &MySqlDatabaseError) -> Failure {
             Failure::transient("timed out waiting for a lock that another session holds")
         }
         1040 | 1053 | 1080 | 1152 | 1158..=1161 | 1203 | 1226 | 1317 | 1927 | 1969 | 3024 => {
-            Failure::transient(format!("MySQL gave up: {message}"))
+            Failure::transient(format!("MySQL ended the statement: {message}"))
         }
         1046..=1064 | 1146 | 1176 | 1356 => Failure::config(format!("MySQL refuses: {message}")),
         _ => Failure::system(format!("MySQL failed: {message}")),

@@ -113,11 +113,11 @@ impl Run<'_> {
         let unacknowledged = self.tracker.unacknowledged();
         let exited_well = taken.status.is_some_and(|status| status.success());
         let delivered = failures.is_empty() && exited_well && !unread && unacknowledged == 0;
-        let told = failures
+        let reported = failures
             .iter()
             .any(|failure| failure.failure_origin == Origin::Destination);
         let text = match taken.status {
-            _ if told || delivered || self.stopping() => None,
+            _ if reported || delivered || self.stopping() => None,
             Some(status) if !status.success() => {
                 Some(format!("the destination {}", describe(status)))
             }

@@ -1,4 +1,4 @@
-//! Going on from what a destination has committed. Each state that it is given carries a mark: which
+//! Resumes from what a destination has committed. Each state that it is given carries a mark: which
 //! attempt sent it, of which generation and epoch its streams were, how much it covers. The
 //! destination keeps state and mark in the transaction of the rows, and hands them back before the
 //! next attempt's source starts.

@@ -51,7 +51,7 @@ impl Store {
         &self.reader
     }
 
-    /// A transaction that holds the write lock from its first statement. Dropping it undoes it.
+    /// A transaction that holds the write lock from its first statement. Dropping it rolls it back.
     pub(crate) async fn write(&self) -> Result<DatabaseTransaction, DbErr> {
         self.writer
             .begin_with_options(TransactionOptions {

@@ -32,7 +32,7 @@ async fn a_wrong_configuration_fails_at_once_and_keeps_what_was_committed() {
     let failure = reason(&info, 0);
     assert_eq!(failure["failureOrigin"], "source");
     assert_eq!(failure["failureType"], "config_error");
-    assert_eq!(failure["externalMessage"], "the source gave up");
+    assert_eq!(failure["externalMessage"], "the source failed");
     assert_eq!(failure["internalMessage"], "on demand");
     assert_eq!(failure["fromTraceMessage"], true);
     assert_eq!(

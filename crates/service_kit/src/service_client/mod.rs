@@ -232,7 +232,7 @@ impl ServiceClient {
         };
         crate::metrics::service_call(service, &code);
         match &outcome {
-            // A slow heal is no evidence about the service's health.
+            // A slow heal does not indicate the service's health.
             Err(Error::NoAnswer { broken: false, .. }) if class == CallClass::Connector => {
                 drop(pass)
             }

@@ -239,7 +239,7 @@ impl Inner {
             .map_or_else(Error::code, |_| "200".to_owned());
         record_call(call.name, &code, started.elapsed());
         match &outcome {
-            // A slow connector is no evidence about Airbyte's health.
+            // A slow connector does not indicate Airbyte's health.
             Err(error) if matches!(error.kind, ErrorKind::TimedOut { .. }) && is_slow => drop(pass),
             Err(error) if error.is_outage() => pass.failed(),
             _ => pass.answered(),

@@ -98,11 +98,11 @@ pub(super) fn postgres_options(url: &str, pooler: Pooler) -> Result<PgConnectOpt
     // sqlx would take missing parts from PGHOST, PGPORT and PGSSLMODE, which may be set for another
     // program; the password must only go where the URL points.
     let parsed = Url::parse(url).map_err(|error| Error::Url(error.to_string()))?;
-    let says = |names: &[&str]| {
+    let sets = |names: &[&str]| {
         let mut pairs = parsed.query_pairs();
         pairs.any(|(name, _)| names.contains(&name.as_ref()))
     };
-    if parsed.host_str().is_none_or(str::is_empty) && !says(&["host", "hostaddr"]) {
+    if parsed.host_str().is_none_or(str::is_empty) && !sets(&["host", "hostaddr"]) {
         let sockets = ["/run/postgresql", "/var/run/postgresql", "/tmp"];
         let file = format!(".s.PGSQL.{}", parsed.port().unwrap_or(PORT));
         options = match sockets.iter().find(|at| Path::new(at).join(&file).exists()) {
@@ -110,10 +110,10 @@ pub(super) fn postgres_options(url: &str, pooler: Pooler) -> Result<PgConnectOpt
             None => options.host("localhost"),
         };
     }
-    if parsed.port().is_none() && !says(&["port"]) {
+    if parsed.port().is_none() && !sets(&["port"]) {
         options = options.port(PORT);
     }
-    if !says(&["sslmode", "ssl-mode"]) {
+    if !sets(&["sslmode", "ssl-mode"]) {
         options = options.ssl_mode(PgSslMode::Prefer);
     }
     if pooler == Pooler::Transaction {

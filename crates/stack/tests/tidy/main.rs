@@ -9,3 +9,4 @@ mod documents;
 mod example;
 mod files;
 mod tree;
+mod words;

@@ -86,9 +86,9 @@ fn start(home: &Path, airbyte: &str) -> anyhow::Result<Services> {
     let run = |name: &str, more: &[(&str, &str)]| -> anyhow::Result<(Running, String)> {
         let variables: Vec<_> = base.iter().chain(more).copied().collect();
         let running = Running::start(name, &[], &variables, home, "\"listening\"")?;
-        let line = running.said.lines().last().unwrap_or_default();
+        let line = running.ready_line.lines().last().unwrap_or_default();
         let line: Value = serde_json::from_str(line)?;
-        let address = line["address"].as_str().context("it tells no address")?;
+        let address = line["address"].as_str().context("it prints no address")?;
         let address = format!("http://{address}");
         Ok((running, address))
     };
@@ -173,8 +173,8 @@ fn rows(table: &mut Table, services: &Services, home: &Path) -> anyhow::Result<(
     );
     let args = ["bare-handler", &database, &bytes];
     let bare = Running::start(&name, &args, &[], home, "listening")?;
-    let line: Value = serde_json::from_str(bare.said.lines().last().unwrap_or_default())?;
-    let address = line["address"].as_str().context("it tells no address")?;
+    let line: Value = serde_json::from_str(bare.ready_line.lines().last().unwrap_or_default())?;
+    let address = line["address"].as_str().context("it prints no address")?;
     let bare_api = Client::new(format!("http://{address}"), None)?;
 
     let one = [
@@ -269,12 +269,12 @@ fn steady(
         }
         seen.push(resident()?);
     }
-    let told: Vec<String> = seen.iter().map(|bytes| megabytes(*bytes)).collect();
+    let report: Vec<String> = seen.iter().map(|bytes| megabytes(*bytes)).collect();
     table.figure(
         format!(
             "{minutes} minutes of reads and syncs, {CONNECTIONS} connections, memory by the minute"
         ),
-        told.join(", "),
+        report.join(", "),
     );
     // The first minute fills pools and caches.
     if let [_, warm, .., last] = seen.as_slice() {

@@ -216,8 +216,8 @@ impl Installer {
         pip.arg(&wanted);
         report(&format!("installing {wanted} and what it needs"));
         step(&mut pip, package, &|line| {
-            if let Some(told) = progress(line) {
-                report(&told);
+            if let Some(progress) = progress(line) {
+                report(&progress);
             }
         })
         .await
@@ -281,9 +281,9 @@ async fn step(
     let mut child = spawned.map_err(|error| failed(error.to_string()))?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let work = async {
-        let (mut told, complained) = tokio::join!(lines(stdout, report), lines(stderr, report));
-        told.extend(complained);
-        (child.wait().await, told)
+        let (mut output, complained) = tokio::join!(lines(stdout, report), lines(stderr, report));
+        output.extend(complained);
+        (child.wait().await, output)
     };
     match tokio::time::timeout(PATIENCE, work).await {
         Err(_) => Err(failed(format!(
@@ -325,19 +325,19 @@ mod tests {
 
     #[test]
     fn of_the_installers_lines_those_that_show_progress_are_told() {
-        let told = |line| progress(line);
+        let reported = |line| progress(line);
         assert_eq!(
-            told("Collecting numpy<2 (from airbyte-cdk)").as_deref(),
+            reported("Collecting numpy<2 (from airbyte-cdk)").as_deref(),
             Some("fetching numpy<2")
         );
         assert_eq!(
-            told("Installing collected packages: a, b, c").as_deref(),
+            reported("Installing collected packages: a, b, c").as_deref(),
             Some("unpacking 3 packages")
         );
         assert_eq!(
-            told("Resolved 3 packages in 1ms").as_deref(),
+            reported("Resolved 3 packages in 1ms").as_deref(),
             Some("resolved 3 packages in 1ms")
         );
-        assert_eq!(told("  Downloading numpy.whl (18 MB)"), None);
+        assert_eq!(reported("  Downloading numpy.whl (18 MB)"), None);
     }
 }

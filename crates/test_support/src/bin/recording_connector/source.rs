@@ -297,7 +297,7 @@ fn read_stream(arguments: &Arguments, stream: &Value, saved: &Value, count: u32)
                 say(&state(name, index));
             }
             if let Some(kind) = control.text("fail_read") {
-                say(&error("the source gave up", &kind));
+                say(&error("the source failed", &kind));
                 return Some(1);
             }
             if let Some(code) = control.text("exit_read") {

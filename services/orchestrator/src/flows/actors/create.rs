@@ -100,7 +100,7 @@ pub(crate) async fn run(
                 kind.as_str()
             );
             let workspace = Some(making.new.workspace_id);
-            let undone = undo(
+            let rolled_back = undo(
                 &state,
                 &lease,
                 kind,
@@ -109,7 +109,7 @@ pub(crate) async fn run(
                 uncertain,
             )
             .await;
-            if let Err(undo_error) = undone {
+            if let Err(undo_error) = rolled_back {
                 // The lease expires, and the worker continues the rollback until Airbyte responds.
                 tracing::warn!(
                     operation.id = %lease.operation_id,
