@@ -56,11 +56,11 @@ fn reports_all_faults_together_with_variable_and_example() {
         "SERVICE_PORT_ORCHESTRATOR: `eighty` is not a port",
         "for example: SERVICE_PORT_ORCHESTRATOR=8001",
         "AIRBYTE_WORKSPACE_ID",
-        "SECRET_KEY: must hold at least 32 bytes",
+        "SECRET_KEY: must contain at least 32 bytes",
         "DATABASE_URL: `mysql`",
         "AIRBYTE_CLIENT_SECRET",
         "AIRBYTE_CONFIG_API_URL: is required",
-        "LOG_FORMAT: `xml` is none of pretty, json",
+        "LOG_FORMAT: `xml` is not one of pretty, json",
     ] {
         assert!(text.contains(expected), "{expected} is missing in:\n{text}");
     }
@@ -137,7 +137,7 @@ fn the_drift_policy_is_a_keyword_or_a_file() {
     );
     let refused = load("reckless").unwrap_err().to_string();
     assert!(
-        refused.contains("AAM_DRIFT_POLICY: `reckless` is none of propose, auto,")
+        refused.contains("AAM_DRIFT_POLICY: `reckless` is neither one of propose, auto,")
             && refused.contains("for example: AAM_DRIFT_POLICY=auto"),
         "{refused}"
     );

@@ -35,7 +35,7 @@ fn converts_a_catalog_and_reports_what_is_lost() {
 
     let public = convert(&folder, &file, &["--to", "public"]);
     for text in [
-        "lost: stream.json_schema of shop.orders: the public API shows neither schemas",
+        "lost: stream.json_schema of shop.orders: the public API contains neither schemas",
         "lost: stream.novel of shop.orders: unknown to AAM",
         "lost: stream of left: only selected streams are listed",
     ] {

@@ -76,7 +76,7 @@ fn keeps_a_folder_that_no_demo_created() {
     let kept = folder.write("mine/precious.txt", "do not empty me");
     let message = folder.aam(&["demo", "--dir", "mine"]).failed(1);
     assert!(
-        message.contains("mine is not an earlier demo's folder"),
+        message.contains("mine is not a folder of an earlier demo"),
         "{message}"
     );
     assert_eq!(std::fs::read_to_string(kept).unwrap(), "do not empty me");

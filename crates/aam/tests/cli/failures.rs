@@ -150,7 +150,7 @@ fn a_too_low_limit_on_open_files_is_reported_with_a_sufficient_one() {
     let program = env!("CARGO_BIN_EXE_aam");
     let ran = folder.shell(&format!("ulimit -n 64 && exec {program} up"), FREE_PORTS);
     let message = ran.failed(1);
-    assert!(message.contains("at most 64 files"), "{message}");
+    assert!(message.contains("limit on open files is 64"), "{message}");
     assert!(message.contains("ulimit -n 256"), "{message}");
     // The program raises a low soft limit to the hard limit.
     let line = format!("ulimit -Sn 64 && exec {program} up");

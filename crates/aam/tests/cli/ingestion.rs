@@ -112,7 +112,7 @@ fn reports_types_and_errors() {
             .to_owned()
     };
     assert!(of("mysql ").contains("short fields"), "{types}");
-    assert!(of("sqlite ").contains("its own"), "{types}");
+    assert!(of("sqlite ").contains("connector's own"), "{types}");
     let s3 = aam("sink types s3").success();
     for text in [
         "bucket_name",

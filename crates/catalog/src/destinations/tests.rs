@@ -256,7 +256,7 @@ fn rejects_incomplete_data() {
             "\"from\": \"*\", \"to\": \"*\"",
             "\"from\": [\"TEXT\"], \"to\": \"*\""
         ),
-        "sqlite: the last rule has to cover every change of a type"
+        "sqlite: the last rule must cover every type change"
     );
     assert_eq!(
         refused(

@@ -122,7 +122,7 @@ fn a_renamed_stream_continues() {
     let from = version(&[stream("orders", &columns, &config("at", true))]);
     let to = version(&[stream("order", &columns, &config("at", true))]);
     let compared = compared(&from, &to);
-    assert_eq!(steps(&compared), ["copy orders on as order"]);
+    assert_eq!(steps(&compared), ["continue orders as order"]);
     let rejected = version(&[stream("order", &columns, &config("at", false))]);
     assert_eq!(
         steps(&self::compared(&from, &rejected)),

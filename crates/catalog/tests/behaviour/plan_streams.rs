@@ -199,7 +199,7 @@ fn a_removed_read_mode_waits() {
         applied.catalog.streams[0].config.sync_mode,
         SyncMode::FullRefresh
     );
-    assert!(applied.notes[0].contains("read as a whole"));
+    assert!(applied.notes[0].contains("now fully read"));
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_plan_round_trips_and_is_readable() {
         "~ column amount: whole number or null → text or null",
         "+ column note: text",
         "refunds\n  + new stream (2 columns)",
-        "old\n  - stream is gone",
+        "old\n  - stream was removed",
         "to be accepted as",
     ] {
         assert!(shown.contains(expected), "{expected:?} is not in\n{shown}");

@@ -79,7 +79,7 @@ fn numbers_and_texts_that_cannot_be_represented_are_faults() {
         let schema = format!(r#"{{"name":"s","json_schema":{{"x":{unusable}}}}}"#);
         let message = faults(&schema);
         assert!(
-            message.contains("holds a number beyond all doubles"),
+            message.contains("contains a number beyond all doubles"),
             "{unusable}: {message}"
         );
         let novel = format!(r#"{{"name":"s","json_schema":{{}},"novel":{unusable}}}"#);

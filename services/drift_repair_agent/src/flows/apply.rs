@@ -1,15 +1,17 @@
 //! Applies a catalog from a request: completed from what the source offers, and rejected as a whole
 //! if any part does not fit.
 
+use async_trait::async_trait;
 use catalog::request::{self, CatalogRequest};
 use contracts::{ApplyAnswer, ApplyStatus};
+use operations::{OnError, Operation, StepRunner};
 use shared::registry::operations::{Ending, Lease};
 use shared::registry::status::OperationKind;
 use uuid::Uuid;
 
 use super::{
-    Error, change, check_active, check_no_running_job, check_version, claim, observe, plan,
-    repairable, run_operation,
+    Error, after_error, change, check_active, check_no_running_job, check_version, claim, observe,
+    plan, repairable,
 };
 use crate::state::State;
 
@@ -32,12 +34,32 @@ pub(crate) async fn run(state: State, request: Request) -> Result<ApplyAnswer, E
     let catalog =
         CatalogRequest::parse(&request.catalog).map_err(|faults| plan::invalid(&faults))?;
     let lease = claim(&state, OperationKind::Heal, target.row.id, WRITTEN).await?;
-    run_operation(
-        &state,
-        &lease,
-        Box::pin(run_steps(&state, &lease, &request, &catalog)),
-    )
-    .await
+    let mut apply = Apply {
+        state: &state,
+        request: &request,
+        catalog: &catalog,
+    };
+    operations::execute(&state.registry, &lease, &mut apply).await
+}
+
+/// Applying a catalog, as an operation.
+struct Apply<'a> {
+    state: &'a State,
+    request: &'a Request,
+    catalog: &'a CatalogRequest,
+}
+
+#[async_trait]
+impl Operation for Apply<'_> {
+    type Output = ApplyAnswer;
+
+    async fn execute(&mut self, run: StepRunner<'_>) -> Result<ApplyAnswer, Error> {
+        run_steps(self.state, run.lease, self.request, self.catalog).await
+    }
+
+    async fn on_error(&self, run: StepRunner<'_>, _error: &Error) -> OnError {
+        after_error(self.state, run.lease).await
+    }
 }
 
 async fn run_steps(

@@ -303,7 +303,7 @@ pub(crate) async fn undo(
                 .registry
                 .step_end(
                     lease,
-                    heal::UPDATE_CONNECTION.name,
+                    intent.purpose.steps().0.name,
                     StepStatus::Undone,
                     None,
                     None,

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use catalog::drift::{Change, Decision};
 use catalog::plan::{self, Applied, BadDecision, Decided, Decisions, Plan};
 use contracts::{ErrorCode, Event, FieldError, HealAnswer, HealOutcome, HealRequest};
+use operations::{OnError, Operation, StepRunner};
 use shared::airbyte::ErrorKind;
 use shared::airbyte::types::ConnectionRead;
 use shared::registry::operations::{Ending, Lease};
@@ -12,8 +14,8 @@ use shared::registry::status::OperationKind;
 
 use super::observe::Offer;
 use super::{
-    Error, Repairable, change, check_active, claim, observe, pending_drift, repairable,
-    run_operation, running_job,
+    Error, Repairable, after_error, change, check_active, claim, observe, pending_drift,
+    repairable, running_job,
 };
 use crate::state::State;
 
@@ -34,22 +36,33 @@ pub(crate) async fn request(state: State, request: HealRequest) -> Result<HealAn
     let written = serde_json::to_string(&request)
         .map_err(|error| shared::registry::Error::Document(error.to_string()))?;
     let lease = claim(&state, OperationKind::Heal, target.row.id, &written).await?;
-    execute(&state, &lease, &request, PATIENCE).await
+    let mut heal = Heal {
+        state: &state,
+        request: &request,
+        patience: PATIENCE,
+    };
+    operations::execute(&state.registry, &lease, &mut heal).await
 }
 
-/// Heals under a lease and ends its operation, unless a job runs for longer than `patience`.
-pub(crate) async fn execute(
-    state: &State,
-    lease: &Lease,
-    request: &HealRequest,
-    patience: Duration,
-) -> Result<HealAnswer, Error> {
-    run_operation(
-        state,
-        lease,
-        Box::pin(run_steps(state, lease, request, patience)),
-    )
-    .await
+/// A heal, as an operation.
+pub(crate) struct Heal<'a> {
+    pub(crate) state: &'a State,
+    pub(crate) request: &'a HealRequest,
+    /// How long it waits for a running job; the operation then stays open.
+    pub(crate) patience: Duration,
+}
+
+#[async_trait]
+impl Operation for Heal<'_> {
+    type Output = HealAnswer;
+
+    async fn execute(&mut self, run: StepRunner<'_>) -> Result<HealAnswer, Error> {
+        run_steps(self.state, run.lease, self.request, self.patience).await
+    }
+
+    async fn on_error(&self, run: StepRunner<'_>, _error: &Error) -> OnError {
+        after_error(self.state, run.lease).await
+    }
 }
 
 async fn run_steps(

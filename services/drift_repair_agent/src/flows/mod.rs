@@ -10,17 +10,15 @@ mod recover;
 pub(crate) mod rollback;
 pub(crate) mod worker;
 
-use std::pin::Pin;
 use std::time::Duration;
 
-use context::error_chain;
 use contracts::ErrorCode;
+use operations::OnError;
 pub(crate) use operations::flow::Error;
+use shared::registry;
 use shared::registry::entities::connection;
-use shared::registry::lease_renewer::LeaseRenewer;
-use shared::registry::operations::{Ending, Lease, NewOperation};
+use shared::registry::operations::{Lease, NewOperation};
 use shared::registry::status::{ConnectionStatus, OperationKind};
-use shared::registry::{self, Conflict};
 use uuid::Uuid;
 
 use crate::state::State;
@@ -72,20 +70,8 @@ pub(crate) async fn claim(
     connection: Uuid,
     request: &str,
 ) -> Result<Lease, Error> {
-    let started = tokio::time::Instant::now();
-    loop {
-        let new = NewOperation::started(kind, connection, request, &state.owner);
-        let begin = state.registry.operation_begin(new);
-        match begin.await {
-            Ok(lease) => return Ok(lease),
-            Err(registry::Error::Conflict(Conflict::OperationInProgress))
-                if started.elapsed() < PATIENCE =>
-            {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let new = NewOperation::started(kind, connection, request, &state.owner);
+    Ok(operations::begin_when_free(&state.registry, new, PATIENCE).await?)
 }
 
 /// Returns the id of the connection's running or pending job, if there is one.
@@ -138,51 +124,19 @@ pub(crate) async fn check_no_running_job(
     }
 }
 
-/// Runs an operation's steps while renewing its lease, and ends it if they fail. Boxed: they are
-/// the largest futures.
-pub(crate) async fn run_operation<T>(
-    state: &State,
-    lease: &Lease,
-    steps: Pin<Box<dyn Future<Output = Result<T, Error>> + Send + '_>>,
-) -> Result<T, Error> {
-    let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
-    let result = steps.await;
-    drop(keeper);
-    if let Err(error) = &result {
-        end_failed(state, lease, error).await;
-    }
-    result
-}
-
-/// Ends a failed operation, unless the worker must resume it: if the connection is still HEALING,
-/// Airbyte may have the new catalog although it is not stored; if it is FAILED `catalog_uncertain`,
-/// the old one is not restored; and if the registry is unreachable, the state is unknown.
-async fn end_failed(state: &State, lease: &Lease, error: &Error) {
+/// What becomes of an operation after an error. The worker must resume it if the connection is still
+/// HEALING, since Airbyte may have the new catalog although it is not stored; if it is FAILED
+/// `catalog_uncertain`, since the old one is not restored; and if the registry is unreachable, since
+/// the state is unknown.
+pub(crate) async fn after_error(state: &State, lease: &Lease) -> OnError {
     let row = operations::flow::connection(&state.registry, lease.connection_id).await;
-    let goes_on = match row {
-        Ok(row) => {
-            row.status == ConnectionStatus::Healing
-                || row.status_reason.as_deref() == Some(change::UNCERTAIN)
-        }
-        Err(_) => true,
-    };
-    if goes_on {
-        // If that fails too, the lease expires.
-        let back = state.registry.operation_release(lease, heal::LOOK_AGAIN);
-        if let Err(error) = back.await {
-            tracing::debug!(
-                operation.id = %lease.operation_id,
-                %error,
-                "failed to release an operation"
-            );
-        }
-        return;
-    }
-    let message = error_chain(error);
-    let ended = state
-        .registry
-        .operation_finish(lease, Ending::failed(&message));
-    if let Err(error) = ended.await {
-        tracing::warn!(operation.id = %lease.operation_id, %error, "failed to end an operation");
+    let must_resume = row.map_or(true, |row| {
+        row.status == ConnectionStatus::Healing
+            || row.status_reason.as_deref() == Some(change::UNCERTAIN)
+    });
+    if must_resume {
+        OnError::Resume(Some(heal::LOOK_AGAIN))
+    } else {
+        OnError::Compensate
     }
 }

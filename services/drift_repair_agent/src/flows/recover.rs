@@ -2,21 +2,29 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use catalog::SyncCatalog;
 use contracts::HealRequest;
-use operations::steps::heal as step;
+use operations::steps::{heal as heal_step, rollback};
+use operations::{OnError, Operation, StepRunner};
 use shared::registry::entities::operation;
 use shared::registry::now;
 use shared::registry::operations::{Ending, Lease};
 use shared::registry::status::{ConnectionStatus, OperationKind, StepStatus};
 
 use super::change::{self, Intent};
-use super::{Error, apply, heal, observe, repairable};
+use super::{Error, Repairable, apply, heal, observe, repairable};
 use crate::domain::configured;
 use crate::state::State;
 
 /// How long a heal may wait for a job to end.
 const WAIT_MAX: chrono::TimeDelta = chrono::TimeDelta::minutes(30);
+
+/// The steps that change a catalog in Airbyte.
+const UPDATES: [&str; 2] = [
+    heal_step::UPDATE_CONNECTION.name,
+    rollback::UPDATE_CONNECTION.name,
+];
 
 /// Completes a repair.
 pub(crate) async fn repair(
@@ -30,7 +38,7 @@ pub(crate) async fn repair(
         .iter()
         .rfind(|started| {
             // Only a restored catalog certainly left nothing behind.
-            started.step == step::UPDATE_CONNECTION.name && started.status != StepStatus::Undone
+            UPDATES.contains(&started.step.as_str()) && started.status != StepStatus::Undone
         })
         .and_then(|step| step.intent.as_deref());
     let Some(intended) = intended else {
@@ -40,18 +48,47 @@ pub(crate) async fn repair(
         .map_err(|error| shared::registry::Error::Document(error.to_string()))?;
     let next = SyncCatalog::parse(&intent.next)
         .map_err(|faults| shared::registry::Error::Document(faults.to_string()))?;
-    let read = state.airbyte.connection_read(target.connection_id).await?;
-    if configured::differences(&next, &observe::configured(&read)?).is_empty() {
-        change::commit(state, lease, &next, &intent).await?;
-        return Ok(());
+    let mut interrupted = Interrupted {
+        state,
+        target,
+        intent,
+        next,
+    };
+    operations::resume(&state.registry, lease, &mut interrupted).await
+}
+
+/// A change of the catalog that may have reached Airbyte before its process stopped.
+struct Interrupted<'a> {
+    state: &'a State,
+    target: Repairable,
+    intent: Intent,
+    next: SyncCatalog,
+}
+
+#[async_trait]
+impl Operation for Interrupted<'_> {
+    type Output = ();
+
+    async fn execute(&mut self, run: StepRunner<'_>) -> Result<(), Error> {
+        let connection = self.target.connection_id;
+        let read = self.state.airbyte.connection_read(connection).await?;
+        if configured::differences(&self.next, &observe::configured(&read)?).is_empty() {
+            change::commit(self.state, run.lease, &self.next, &self.intent).await?;
+            return Ok(());
+        }
+        let reason = "the process that repaired it stopped; the old catalog was restored";
+        self.compensate(run, reason).await
     }
-    change::undo(state, lease, &target, &intent).await?;
-    let message = "the process that repaired it stopped; the old catalog was restored";
-    state
-        .registry
-        .operation_finish(lease, Ending::failed(message))
-        .await?;
-    Ok(())
+
+    async fn on_error(&self, _run: StepRunner<'_>, _error: &Error) -> OnError {
+        OnError::Resume(Some(heal::LOOK_AGAIN))
+    }
+
+    async fn compensate(&mut self, run: StepRunner<'_>, reason: &str) -> Result<(), Error> {
+        change::undo(self.state, run.lease, &self.target, &self.intent).await?;
+        let ending = Ending::failed(reason);
+        Ok(run.registry.operation_finish(run.lease, ending).await?)
+    }
 }
 
 /// Airbyte was not changed: restart a heal from the beginning; an applied catalog must be sent
@@ -84,11 +121,10 @@ async fn untouched(
     }
     let request: HealRequest = serde_json::from_str(&operation.request)
         .map_err(|error| shared::registry::Error::Document(error.to_string()))?;
-    let answer = heal::execute(state, lease, &request, Duration::ZERO).await?;
-    tracing::info!(
-        connection.id = %operation.connection_id,
-        outcome = answer.outcome.as_str(),
-        "resumed a heal"
-    );
-    Ok(())
+    let mut heal = heal::Heal {
+        state,
+        request: &request,
+        patience: Duration::ZERO,
+    };
+    operations::resume(&state.registry, lease, &mut heal).await
 }

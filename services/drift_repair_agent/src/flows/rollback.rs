@@ -1,14 +1,16 @@
 //! Rolls a connection back to an earlier catalog version, under a new number.
 
+use async_trait::async_trait;
 use catalog::SyncCatalog;
 use contracts::{ErrorCode, RollbackAnswer, RollbackRequest};
+use operations::{OnError, Operation, StepRunner};
 use shared::registry;
 use shared::registry::operations::{Ending, Lease};
 use shared::registry::status::OperationKind;
 
 use super::{
-    Error, change, check_active, check_no_running_job, check_version, claim, observe, repairable,
-    run_operation,
+    Error, after_error, change, check_active, check_no_running_job, check_version, claim, observe,
+    repairable,
 };
 use crate::state::State;
 
@@ -24,12 +26,30 @@ pub(crate) async fn run(state: State, request: RollbackRequest) -> Result<Rollba
     let written = serde_json::to_string(&request)
         .map_err(|error| registry::Error::Document(error.to_string()))?;
     let lease = claim(&state, OperationKind::Rollback, target.row.id, &written).await?;
-    run_operation(
-        &state,
-        &lease,
-        Box::pin(run_steps(&state, &lease, &request)),
-    )
-    .await
+    let mut rollback = Rollback {
+        state: &state,
+        request: &request,
+    };
+    operations::execute(&state.registry, &lease, &mut rollback).await
+}
+
+/// A rollback, as an operation.
+struct Rollback<'a> {
+    state: &'a State,
+    request: &'a RollbackRequest,
+}
+
+#[async_trait]
+impl Operation for Rollback<'_> {
+    type Output = RollbackAnswer;
+
+    async fn execute(&mut self, run: StepRunner<'_>) -> Result<RollbackAnswer, Error> {
+        run_steps(self.state, run.lease, self.request).await
+    }
+
+    async fn on_error(&self, run: StepRunner<'_>, _error: &Error) -> OnError {
+        after_error(self.state, run.lease).await
+    }
 }
 
 async fn run_steps(

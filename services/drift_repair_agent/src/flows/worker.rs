@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use context::error_chain;
-use operations::on_behalf;
+use operations::Resume;
+use shared::registry::entities::operation;
+use shared::registry::operations::Lease;
 use shared::registry::status::OperationKind;
 
 use super::{Error, recover};
@@ -26,21 +29,15 @@ pub(crate) async fn run(state: State) {
 }
 
 async fn turn(state: &State) -> Result<(), Error> {
-    let kinds = [OperationKind::Heal, OperationKind::Rollback];
-    while let Some((operation, lease)) =
-        state.registry.operation_claim(&kinds, &state.owner).await?
-    {
-        let repair = Box::pin(recover::repair(state, &operation, &lease));
-        let repaired = on_behalf(&operation, repair).await;
-        if let Err(error) = repaired {
-            // The lease expires, and the repair is then resumed.
-            tracing::warn!(
-                operation.id = %operation.id,
-                error = %error_chain(&error),
-                "failed to resume a repair"
-            );
-            return Ok(());
-        }
-    }
+    operations::resume_all(state, &state.registry, &state.owner).await?;
     Ok(())
+}
+
+#[async_trait]
+impl Resume for State {
+    const KINDS: &'static [OperationKind] = &[OperationKind::Heal, OperationKind::Rollback];
+
+    async fn resume(&self, operation: &operation::Model, lease: &Lease) -> Result<(), Error> {
+        recover::repair(self, operation, lease).await
+    }
 }

@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use context::error_chain;
+use async_trait::async_trait;
 use contracts::ErrorCode;
 use operations::steps::delete as step;
-use operations::{StepOutput, StepRunner};
+use operations::{OnError, Operation, StepOutput, StepRunner};
 use serde::{Deserialize, Serialize};
 use shared::registry;
 use shared::registry::entities::{connection, operation};
-use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::{Lease, NewOperation};
 use shared::registry::status::{ConnectionStatus, OperationKind};
 use uuid::Uuid;
@@ -37,6 +36,13 @@ pub(crate) enum Deleted {
 struct Before {
     status: ConnectionStatus,
     status_reason: Option<String>,
+}
+
+/// Deleting a connection, as an operation.
+struct Deletion<'a> {
+    state: &'a State,
+    row: &'a connection::Model,
+    before: Before,
 }
 
 /// Deletes a connection that is still at `revision`; with `answer_early`, or if Airbyte is
@@ -75,9 +81,17 @@ pub(crate) async fn run(
     let shown = serde_json::to_value(shown).unwrap_or_default();
     let lease = state.registry.deletion_begin(new, revision, shown).await?;
     let operation = lease.operation_id;
-    let flow = complete(state.clone(), row, lease, before);
+    let runtime = state.runtime.clone();
+    let flow = async move {
+        let mut deletion = Deletion {
+            state: &state,
+            row: &row,
+            before,
+        };
+        operations::execute(&state.registry, &lease, &mut deletion).await
+    };
     if answer_early {
-        state.runtime.spawn(async move {
+        runtime.spawn(async move {
             let _ = flow.await;
         });
         return Ok(Deleted::InProgress(operation));
@@ -98,43 +112,49 @@ pub(crate) async fn recover(
     let row = state.connection(lease.connection_id).await?;
     let before = serde_json::from_str(&operation.request)
         .map_err(|error| registry::Error::Document(error.to_string()))?;
-    complete(state.clone(), row, lease.clone(), before).await
+    let mut deletion = Deletion {
+        state,
+        row: &row,
+        before,
+    };
+    operations::resume(&state.registry, lease, &mut deletion).await
 }
 
-async fn complete(
-    state: State,
-    row: connection::Model,
-    lease: Lease,
-    before: Before,
-) -> Result<(), Error> {
-    let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
-    let deleted = run_steps(&state, &row, &lease).await;
-    drop(keeper);
-    match &deleted {
-        Ok(()) => tracing::info!(connection.id = %row.id, "deleted `{}`", row.name),
-        Err(error) if error.is_transient() => {
-            tracing::warn!(
-                connection.id = %row.id,
-                error = %error_chain(error),
-                "deletion will continue when Airbyte responds again"
-            );
-        }
-        Err(error) => {
-            let reason = before.status_reason.as_deref();
-            state
-                .registry
-                .deletion_fail(&lease, before.status, reason, &error_chain(error))
-                .await?;
+#[async_trait]
+impl Operation for Deletion<'_> {
+    type Output = ();
+
+    async fn execute(&mut self, run: StepRunner<'_>) -> Result<(), Error> {
+        run_steps(self.state, self.row, run).await?;
+        tracing::info!(connection.id = %self.row.id, "deleted `{}`", self.row.name);
+        Ok(())
+    }
+
+    /// A deletion continues when Airbyte responds again.
+    async fn on_error(&self, _run: StepRunner<'_>, error: &Error) -> OnError {
+        if error.is_transient() {
+            OnError::Resume(None)
+        } else {
+            OnError::Compensate
         }
     }
-    deleted
+
+    async fn compensate(&mut self, run: StepRunner<'_>, reason: &str) -> Result<(), Error> {
+        let Before {
+            status,
+            status_reason,
+        } = &self.before;
+        let registry = &self.state.registry;
+        let failed = registry.deletion_fail(run.lease, *status, status_reason.as_deref(), reason);
+        Ok(failed.await?)
+    }
 }
 
-async fn run_steps(state: &State, row: &connection::Model, lease: &Lease) -> Result<(), Error> {
-    let run = StepRunner {
-        registry: &state.registry,
-        lease,
-    };
+async fn run_steps(
+    state: &State,
+    row: &connection::Model,
+    run: StepRunner<'_>,
+) -> Result<(), Error> {
     if let Some(connection) = row.airbyte_connection_id {
         let intent = connection.to_string();
         run.step(step::CANCEL_JOB, &intent, cancel(state, connection))
@@ -155,7 +175,7 @@ async fn run_steps(state: &State, row: &connection::Model, lease: &Lease) -> Res
     run.commit(step::FORGET, async {
         state
             .registry
-            .deletion_succeed(lease, &row.name)
+            .deletion_succeed(run.lease, &row.name)
             .await
             .map_err(Error::from)
     })

@@ -2,17 +2,17 @@
 //! Each job is started exactly once, even after a crash: the step's intent records the newest job
 //! before it, and a job with a higher number is the one.
 
+use async_trait::async_trait;
 use context::error_chain;
 use contracts::SyncRequest;
 use operations::steps::sync as step;
-use operations::{Step, StepOutput, StepRunner};
+use operations::{OnError, Operation, Step, StepOutput, StepRunner};
 use serde::{Deserialize, Serialize};
 use shared::airbyte::types::Job;
 use shared::airbyte::{self, ErrorKind, RefreshMode};
 use shared::registry;
 use shared::registry::entities::{connection, operation, operation_step};
 use shared::registry::jobs::StartedBy;
-use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::{Ending, Lease};
 use shared::registry::status::StepStatus;
 use uuid::Uuid;
@@ -21,7 +21,7 @@ use super::{Error, late_creates, sync};
 use crate::state::State;
 
 /// Delay before retrying while something else runs.
-pub(super) const RETRY: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
+const RETRY: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
 /// Number of jobs checked when looking for one that was started.
 const NEWEST: usize = 10;
 
@@ -42,6 +42,7 @@ struct Starting<'a> {
     connection: Uuid,
     /// The steps that a previous process recorded.
     earlier: &'a [operation_step::Model],
+    request: SyncRequest,
 }
 
 /// Starts what remains of an operation, unless something else runs.
@@ -65,23 +66,17 @@ pub(super) async fn start(
     let request: SyncRequest = serde_json::from_str(&operation.request)
         .map_err(|error| registry::Error::Document(error.to_string()))?;
     let earlier = registry.step_list(operation.id).await?;
-    let starting = Starting {
+    let mut starting = Starting {
         state,
         lease,
         row: &row,
         connection,
         earlier: &earlier,
+        request,
     };
-    let keeper = LeaseRenewer::start(registry.clone(), lease.clone());
-    let started = starting.next(&request).await;
-    drop(keeper);
-    match started? {
+    match operations::execute(registry, lease, &mut starting).await? {
         None => registry.operation_release(lease, RETRY).await?,
-        Some((job_id, later)) if later.refresh.is_empty() => {
-            let result = serde_json::json!({ "job_id": job_id }).to_string();
-            let ending = Ending::succeeded(Some(&result));
-            registry.operation_finish(lease, ending).await?;
-        }
+        Some((_, later)) if later.refresh.is_empty() => {}
         Some((_, later)) => {
             let rest = serde_json::to_string(&later)
                 .map_err(|error| registry::Error::Document(error.to_string()))?;
@@ -90,6 +85,28 @@ pub(super) async fn start(
         }
     }
     Ok(())
+}
+
+#[async_trait]
+impl Operation for Starting<'_> {
+    /// The job that was started, with the remaining request; none while another job runs.
+    type Output = Option<(String, SyncRequest)>;
+
+    async fn execute(&mut self, run: StepRunner<'_>) -> Result<Self::Output, Error> {
+        let started = self.next(&self.request).await?;
+        if let Some((job_id, later)) = &started
+            && later.refresh.is_empty()
+        {
+            let result = serde_json::json!({ "job_id": job_id }).to_string();
+            let ending = Ending::succeeded(Some(&result));
+            run.registry.operation_finish(run.lease, ending).await?;
+        }
+        Ok(started)
+    }
+
+    async fn on_error(&self, _run: StepRunner<'_>, _error: &Error) -> OnError {
+        OnError::Resume(Some(RETRY))
+    }
 }
 
 impl Starting<'_> {

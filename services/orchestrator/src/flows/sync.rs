@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use context::error_chain;
+use async_trait::async_trait;
 use contracts::{ErrorCode, SyncStatus, SyncTriggered};
 use operations::steps::trigger as step;
-use operations::{StepOutput, StepRunner};
+use operations::{OnError, Operation, StepOutput, StepRunner};
 use serde_json::Value;
 use shared::airbyte::types::Job;
 use shared::airbyte::{self, ErrorKind};
 use shared::registry::changes::DELETING;
 use shared::registry::entities::{connection, operation};
 use shared::registry::jobs::{JobFacts, StartedBy};
-use shared::registry::lease_renewer::LeaseRenewer;
-use shared::registry::operations::{Ending, Lease, NewOperation};
-use shared::registry::status::{ConnectionStatus, JobStatus, OperationKind, OperationStatus};
+use shared::registry::operations::{Lease, NewOperation};
+use shared::registry::status::{ConnectionStatus, JobStatus, OperationKind};
 use shared::registry::{self, Conflict};
 use uuid::Uuid;
 
@@ -26,6 +25,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Maximum number of attempts while Airbyte reports a running job and none is running.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Starting a sync, as an operation.
+struct Trigger<'a> {
+    state: &'a State,
+    row: &'a connection::Model,
+    /// The newest job before a process that stopped may have started one.
+    before: Option<i64>,
+}
 
 /// Starts a sync of the connection, or attaches to the running sync or refresh. Of several callers
 /// one triggers; the others wait for its result.
@@ -48,37 +55,26 @@ pub(crate) async fn start(state: State, id: Uuid) -> Result<SyncTriggered, Error
             }
             Err(error) => return Err(error.into()),
         };
-        return execute(&state, &row, &lease, None).await;
+        let mut trigger = Trigger {
+            state: &state,
+            row: &row,
+            before: None,
+        };
+        return operations::execute(&state.registry, &lease, &mut trigger).await;
     }
 }
 
 /// Waits for the trigger elsewhere; returns the resulting job.
 async fn triggered_by_another(state: &State, id: Uuid) -> Result<Option<Job>, Error> {
-    let open = state
-        .registry
-        .operation_open(id, OperationKind::Trigger)
-        .await?;
-    let Some(open) = open else {
-        return Ok(None);
-    };
-    let started = tokio::time::Instant::now();
-    while started.elapsed() < PATIENCE {
-        let now = state.registry.operation_get(open.id).await?;
-        let Some(now) = now.filter(|operation| operation.status != OperationStatus::Running) else {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let result: Option<Value> = now
-            .result
-            .as_deref()
-            .and_then(|r| serde_json::from_str(r).ok());
-        let job_id = result.as_ref().and_then(|result| result["job_id"].as_str());
-        return match job_id {
-            Some(job_id) => Ok(Some(state.airbyte.job_get(job_id).await?)),
-            None => Ok(None),
-        };
+    let kind = OperationKind::Trigger;
+    let ended = operations::wait_for_open(&state.registry, id, kind, PATIENCE).await?;
+    let result: Option<Value> = ended
+        .and_then(|ended| ended.result)
+        .and_then(|result| serde_json::from_str(&result).ok());
+    match result.as_ref().and_then(|result| result["job_id"].as_str()) {
+        Some(job_id) => Ok(Some(state.airbyte.job_get(job_id).await?)),
+        None => Ok(None),
     }
-    Ok(None)
 }
 
 /// Resumes a trigger whose process stopped.
@@ -89,95 +85,82 @@ pub(crate) async fn recover(
 ) -> Result<(), Error> {
     let row = state.connection(lease.connection_id).await?;
     let steps = state.registry.step_list(operation.id).await?;
-    let highest = steps
+    let before = steps
         .iter()
         .find(|started| started.step == step::START_JOB.name)
         .and_then(|started| started.intent.as_deref()?.parse().ok());
-    match execute(state, &row, lease, highest).await {
-        // It was completed, successfully or not.
-        Err(error) if !error.is_transient() => Ok(()),
-        other => other.map(|_| ()),
+    let mut trigger = Trigger {
+        state,
+        row: &row,
+        before,
+    };
+    operations::resume(&state.registry, lease, &mut trigger).await
+}
+
+#[async_trait]
+impl Operation for Trigger<'_> {
+    type Output = SyncTriggered;
+
+    async fn execute(&mut self, run: StepRunner<'_>) -> Result<SyncTriggered, Error> {
+        let started = self.run_steps(run).await?;
+        let is_new = started.status == SyncStatus::Triggered;
+        let registry = &self.state.registry;
+        let ended = registry.trigger_succeed(run.lease, &started.job_id, is_new);
+        if let Err(error) = ended.await {
+            // The job runs; when the lease has expired, the worker finds it and ends the operation.
+            tracing::warn!(
+                operation.id = %run.lease.operation_id,
+                %error,
+                "failed to end an operation"
+            );
+        }
+        Ok(started)
+    }
+
+    async fn on_error(&self, _run: StepRunner<'_>, _error: &Error) -> OnError {
+        OnError::Compensate
     }
 }
 
-/// Runs a trigger's steps; `before` is the newest job before a process that stopped may have
-/// started one.
-async fn execute(
-    state: &State,
-    row: &connection::Model,
-    lease: &Lease,
-    before: Option<i64>,
-) -> Result<SyncTriggered, Error> {
-    let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
-    let started = run_steps(state, row, lease, before).await;
-    drop(keeper);
-    let ended = match &started {
-        Ok(started) => {
-            let is_new = started.status == SyncStatus::Triggered;
-            state
-                .registry
-                .trigger_succeed(lease, &started.job_id, is_new)
-                .await
-        }
-        Err(error) => {
-            let ending = error_chain(error);
-            state
-                .registry
-                .operation_finish(lease, Ending::failed(&ending))
-                .await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::warn!(operation.id = %lease.operation_id, %error, "failed to end an operation");
-    }
-    started
-}
-
-async fn run_steps(
-    state: &State,
-    row: &connection::Model,
-    lease: &Lease,
-    before: Option<i64>,
-) -> Result<SyncTriggered, Error> {
-    let run = StepRunner {
-        registry: &state.registry,
-        lease,
-    };
-    let airbyte_id = ready(row)?;
-    if let Some(before) = before {
-        // A sync with a higher number shows whether it was started.
-        let ours = late_creates::look_for(|| newer_sync(state, airbyte_id, before)).await?;
-        if let Some(job) = ours {
-            record(state, row.id, &job, Some(StartedBy::Aam)).await?;
-            return Ok(triggered(row.id, job));
-        }
-    }
-    let newest = state.airbyte.job_list_newest(airbyte_id, 1).await?;
-    let newest = newest.into_iter().next();
-    if let Some(job) = newest.as_ref().filter(|job| !is_final(job)) {
-        return attach(state, row, job).await;
-    }
-    let highest = newest.as_ref().map_or(0, number);
-    let start = async {
-        let job = trigger(state, airbyte_id, highest).await?;
-        let id = match &job {
-            Triggered::Now(job) | Triggered::Before(job) => job.job_id.clone(),
-        };
-        Ok(StepOutput::with_reference(job, id))
-    };
-    let started = run
-        .step(step::START_JOB, &highest.to_string(), start)
-        .await?;
-    let record = async {
-        match started {
-            Triggered::Now(job) => {
+impl Trigger<'_> {
+    async fn run_steps(&self, run: StepRunner<'_>) -> Result<SyncTriggered, Error> {
+        let (state, row) = (self.state, self.row);
+        let airbyte_id = ready(row)?;
+        if let Some(before) = self.before {
+            // A sync with a higher number shows whether it was started.
+            let ours = late_creates::look_for(|| newer_sync(state, airbyte_id, before)).await?;
+            if let Some(job) = ours {
                 record(state, row.id, &job, Some(StartedBy::Aam)).await?;
-                Ok(triggered(row.id, job))
+                return Ok(triggered(row.id, job));
             }
-            Triggered::Before(job) => attach(state, row, &job).await,
         }
-    };
-    run.commit(step::RECORD_JOB, record).await
+        let newest = state.airbyte.job_list_newest(airbyte_id, 1).await?;
+        let newest = newest.into_iter().next();
+        if let Some(job) = newest.as_ref().filter(|job| !is_final(job)) {
+            return attach(state, row, job).await;
+        }
+        let highest = newest.as_ref().map_or(0, number);
+        let start = async {
+            let job = trigger(state, airbyte_id, highest).await?;
+            let id = match &job {
+                Triggered::Now(job) | Triggered::Before(job) => job.job_id.clone(),
+            };
+            Ok(StepOutput::with_reference(job, id))
+        };
+        let started = run
+            .step(step::START_JOB, &highest.to_string(), start)
+            .await?;
+        let record = async {
+            match started {
+                Triggered::Now(job) => {
+                    record(state, row.id, &job, Some(StartedBy::Aam)).await?;
+                    Ok(triggered(row.id, job))
+                }
+                Triggered::Before(job) => attach(state, row, &job).await,
+            }
+        };
+        run.commit(step::RECORD_JOB, record).await
+    }
 }
 
 fn triggered(connection: Uuid, job: Job) -> SyncTriggered {

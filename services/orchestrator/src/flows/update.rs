@@ -2,17 +2,16 @@
 //! registry, as one operation.
 
 use crate::domain::schedule;
-use context::error_chain;
+use async_trait::async_trait;
 use contracts::{ConnectionPatch, DesiredStatus, DriftPolicy, ErrorCode, FieldError, Schedule};
 use operations::steps::update as step;
-use operations::{StepOutput, StepRunner};
+use operations::{OnError, Operation, StepOutput, StepRunner};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use shared::airbyte::ConnectionUpdate;
 use shared::registry::changes::ConnectionChange;
 use shared::registry::entities::{connection, operation};
-use shared::registry::lease_renewer::LeaseRenewer;
-use shared::registry::operations::{Ending, Lease, NewOperation};
+use shared::registry::operations::{Lease, NewOperation};
 use shared::registry::status::{ConnectionStatus, OperationKind, StepStatus};
 use shared::registry::{self, Conflict};
 use uuid::Uuid;
@@ -27,6 +26,12 @@ struct Stored {
     patch: ConnectionPatch,
     /// The previous values of the patch's members.
     before: Map<String, Value>,
+}
+
+/// Changing a connection, as an operation.
+struct Change<'a> {
+    state: &'a State,
+    stored: Stored,
 }
 
 /// Outcome of a change request.
@@ -74,10 +79,11 @@ pub(crate) async fn run(
         .map_err(|error| registry::Error::Document(error.to_string()))?;
     let new = NewOperation::started(OperationKind::Update, id, &request, &state.owner);
     let lease = state.registry.operation_begin_at(new, revision).await?;
-    let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
-    let changed = complete(&state, &lease, &stored).await;
-    drop(keeper);
-    match changed {
+    let mut change = Change {
+        state: &state,
+        stored,
+    };
+    match operations::execute(&state.registry, &lease, &mut change).await {
         Ok(()) => Ok(Updated::Now(Box::new(state.connection(id).await?))),
         Err(error) if error.is_ambiguous() => Ok(Updated::InProgress(lease.operation_id)),
         Err(error) => Err(error),
@@ -96,42 +102,35 @@ pub(crate) async fn recover(
     let begun = steps
         .iter()
         .any(|step| step.step == step::UPDATE_CONNECTION.name && step.status != StepStatus::Failed);
+    let mut change = Change { state, stored };
     if begun {
-        return complete(state, lease, &stored).await;
+        return operations::resume(&state.registry, lease, &mut change).await;
     }
     let message = "the process stopped before it changed the connection";
-    state
-        .registry
-        .operation_finish(lease, Ending::failed(message))
-        .await?;
-    Ok(())
+    operations::roll_back(&state.registry, lease, &mut change, message).await
 }
 
-/// Runs the steps and ends the operation, unless the outcome in Airbyte or the registry is unknown:
-/// the change is idempotent, so the worker repeats it.
-async fn complete(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Error> {
-    let changed = run_steps(state, lease, stored).await;
-    match &changed {
-        Ok(()) => {}
-        Err(Error::Registry(error)) if error.is_unavailable() => {}
-        Err(error) if error.is_ambiguous() => {}
-        Err(error) => {
-            let message = error_chain(error);
-            state
-                .registry
-                .operation_finish(lease, Ending::failed(&message))
-                .await?;
+#[async_trait]
+impl Operation for Change<'_> {
+    type Output = ();
+
+    async fn execute(&mut self, run: StepRunner<'_>) -> Result<(), Error> {
+        run_steps(self.state, run, &self.stored).await
+    }
+
+    /// The change is idempotent: if its outcome in Airbyte or the registry is unknown, the worker
+    /// repeats it.
+    async fn on_error(&self, _run: StepRunner<'_>, error: &Error) -> OnError {
+        match error {
+            Error::Registry(error) if error.is_unavailable() => OnError::Resume(None),
+            error if error.is_ambiguous() => OnError::Resume(None),
+            _ => OnError::Compensate,
         }
     }
-    changed
 }
 
-async fn run_steps(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Error> {
-    let run = StepRunner {
-        registry: &state.registry,
-        lease,
-    };
-    let row = state.connection(lease.connection_id).await?;
+async fn run_steps(state: &State, run: StepRunner<'_>, stored: &Stored) -> Result<(), Error> {
+    let row = state.connection(run.lease.connection_id).await?;
     let patch = &stored.patch;
     let update_airbyte = update_airbyte(state, &row, patch);
     run.step(step::UPDATE_CONNECTION, "", update_airbyte)
@@ -150,7 +149,7 @@ async fn run_steps(state: &State, lease: &Lease, stored: &Stored) -> Result<(), 
             let before = Value::Object(stored.before.clone());
             state
                 .registry
-                .change_commit(lease, &change, before, json!(patch))
+                .change_commit(run.lease, &change, before, json!(patch))
                 .await
                 .map_err(Error::from)
         })

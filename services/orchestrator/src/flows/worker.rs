@@ -7,7 +7,6 @@ use context::error_chain;
 use shared::registry::status::OperationKind;
 
 use super::Error;
-use super::follow_up_sync::{self, RETRY};
 use crate::state::State;
 
 /// Interval between polls while a sync waits for a job to end.
@@ -39,21 +38,6 @@ pub(crate) async fn run(state: State) {
 /// Runs one turn; returns whether something is waiting.
 async fn turn(state: &State) -> Result<bool, Error> {
     super::operations::turn(state).await?;
-    while let Some((operation, lease)) = state
-        .registry
-        .operation_claim(&[OperationKind::Sync], &state.owner)
-        .await?
-    {
-        if let Err(error) = Box::pin(follow_up_sync::start(state, &operation, &lease)).await {
-            tracing::warn!(
-                connection.id = %lease.connection_id,
-                error = %error_chain(&error),
-                "failed to start a sync; will retry"
-            );
-            state.registry.operation_release(&lease, RETRY).await?;
-            break;
-        }
-    }
     let waiting = state
         .registry
         .operation_waiting(OperationKind::Sync)

@@ -81,7 +81,7 @@ fn rejects_what_quartz_cannot_express_and_states_the_reason() {
         ("5/15 * * * *", "write 5-59/15"),
         ("*/0 * * * *", "step"),
         ("0 0 30 2 *", "never matches"),
-        ("@reboot", "never booted"),
+        ("@reboot", "no boot event"),
         ("@often", "none of @hourly"),
         ("0 0 * *", "has 4 fields"),
         ("", "is required"),

@@ -2,17 +2,16 @@
 //! rolled back, and so is the work of a process that crashes on the way, because no caller has the
 //! id yet.
 
-use context::error_chain;
+use async_trait::async_trait;
 use contracts::{ErrorCode, FieldError, NewEndpoint};
 use operations::steps::create_actor as step;
-use operations::{StepOutput, StepRunner};
+use operations::{OnError, Operation, StepOutput, StepRunner};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::airbyte::types::{Actor, Definition};
 use shared::airbyte::{self, ActorKind, ErrorKind};
 use shared::registry::actors::NewActor;
 use shared::registry::entities::operation;
-use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::{Lease, NewOperation};
 use shared::registry::status::{OperationKind, StepStatus};
 use shared::registry::{self, now};
@@ -35,7 +34,7 @@ struct Stored {
 }
 
 /// The creation of an actor, with everything that is known before the first effect.
-struct Making<'a> {
+struct Creation<'a> {
     state: &'a State,
     new: NewActor,
     definition: Definition,
@@ -43,6 +42,10 @@ struct Making<'a> {
     /// Contains secrets: never logged, never stored.
     configuration: Value,
     mark: String,
+    /// Whether the connector's check must succeed.
+    check: bool,
+    /// Whether the create may still take effect although its object was not found.
+    uncertain: bool,
 }
 
 /// Creates an actor; with `check`, only if its connector's check succeeds.
@@ -52,81 +55,48 @@ pub(crate) async fn run(
     request: NewEndpoint,
     check: bool,
 ) -> Result<Shown, Error> {
-    let making = prepare(&state, kind, &request).await?;
+    let mut creation = prepare(&state, kind, &request, check).await?;
     let stored = Stored {
         kind: kind.as_str().to_owned(),
         name: request.name.clone(),
-        connector: making.new.connector.clone(),
+        connector: creation.new.connector.clone(),
     };
     let stored = serde_json::to_string(&stored)
         .map_err(|error| registry::Error::Document(error.to_string()))?;
     let mut operation = NewOperation::started(
         OperationKind::CreateActor,
-        making.new.id,
+        creation.new.id,
         &stored,
         &state.owner,
     );
-    operation.workspace_id = Some(making.new.workspace_id);
-    let lease = state.registry.actor_begin(&making.new, operation).await?;
-    let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
-    let mut uncertain = false;
-    let redactor = prepare::redactor(making.specification.as_ref(), &making.configuration);
-    let steps = Box::pin(making.run_steps(&lease, check, &mut uncertain));
-    let made = redaction::scope(redactor, steps).await;
-    drop(keeper);
-    match made {
-        Ok(actor) => {
-            tracing::info!(
-                actor.id = %actor.id,
-                "created the {} `{}`",
-                kind.as_str(),
-                request.name
-            );
-            let specification = making.specification.as_ref();
-            let definition = Some(&making.definition);
-            Ok(Shown::whole(
-                &state,
-                kind,
-                &actor,
-                definition,
-                specification,
-            ))
-        }
-        Err(error) => {
-            tracing::warn!(
-                operation.id = %lease.operation_id,
-                %error,
-                "failed to create a {}; rolling back",
-                kind.as_str()
-            );
-            let workspace = Some(making.new.workspace_id);
-            let rolled_back = undo(
-                &state,
-                &lease,
-                kind,
-                workspace,
-                &error_chain(&error),
-                uncertain,
-            )
-            .await;
-            if let Err(undo_error) = rolled_back {
-                // The lease expires, and the worker continues the rollback until Airbyte responds.
-                tracing::warn!(
-                    operation.id = %lease.operation_id,
-                    error = %error_chain(&undo_error),
-                    "rollback left to the worker"
-                );
-            }
-            Err(error)
-        }
-    }
+    operation.workspace_id = Some(creation.new.workspace_id);
+    let lease = state.registry.actor_begin(&creation.new, operation).await?;
+    let redactor = prepare::redactor(creation.specification.as_ref(), &creation.configuration);
+    let created = operations::execute(&state.registry, &lease, &mut creation);
+    let actor = redaction::scope(redactor, created).await?;
+    tracing::info!(
+        actor.id = %actor.id,
+        "created the {} `{}`",
+        kind.as_str(),
+        request.name
+    );
+    let specification = creation.specification.as_ref();
+    let definition = Some(&creation.definition);
+    Ok(Shown::whole(
+        &state,
+        kind,
+        &actor,
+        definition,
+        specification,
+    ))
 }
 
 async fn prepare<'a>(
     state: &'a State,
     kind: ActorKind,
     request: &NewEndpoint,
-) -> Result<Making<'a>, Error> {
+    check: bool,
+) -> Result<Creation<'a>, Error> {
     let workspace_id = workspace(state, request.workspace.as_deref()).await?;
     let all = definitions(state, kind, workspace_id).await?;
     let definition = find(kind, &all, &request.kind)?.clone();
@@ -149,7 +119,7 @@ async fn prepare<'a>(
         }
     }
     let id = Uuid::now_v7();
-    Ok(Making {
+    Ok(Creation {
         state,
         new: NewActor {
             id,
@@ -163,26 +133,24 @@ async fn prepare<'a>(
         specification,
         configuration: expanded.configuration,
         mark: ownership_tag::of(state.installation, id),
+        check,
+        uncertain: false,
     })
 }
 
-impl Making<'_> {
-    async fn run_steps(
-        &self,
-        lease: &Lease,
-        check: bool,
-        uncertain: &mut bool,
-    ) -> Result<Actor, Error> {
-        let run = StepRunner {
-            registry: &self.state.registry,
-            lease,
-        };
+#[async_trait]
+impl Operation for Creation<'_> {
+    type Output = Actor;
+
+    async fn execute(&mut self, run: StepRunner<'_>) -> Result<Actor, Error> {
         let name = format!("{}{}", self.new.name, self.mark);
-        let actor = run
-            .step(step::CREATE_ACTOR, &name, self.create(&name))
-            .await
-            .inspect_err(|error| *uncertain = error.is_ambiguous())?;
-        if check {
+        let created = run.step(step::CREATE_ACTOR, &name, self.create(&name));
+        let created = created.await;
+        if let Err(error) = &created {
+            self.uncertain = error.is_ambiguous();
+        }
+        let actor = created?;
+        if self.check {
             run.step(
                 step::CHECK_ACTOR,
                 &actor.id.to_string(),
@@ -192,13 +160,28 @@ impl Making<'_> {
         }
         run.commit(step::COMMIT_ACTOR, async {
             let registry = &self.state.registry;
-            let stored = registry.actor_succeed(lease, &self.new, actor.id);
+            let stored = registry.actor_succeed(run.lease, &self.new, actor.id);
             stored.await.map_err(Error::from)
         })
         .await?;
         Ok(actor)
     }
 
+    async fn on_error(&self, _run: StepRunner<'_>, _error: &Error) -> OnError {
+        OnError::Compensate
+    }
+
+    async fn compensate(&mut self, run: StepRunner<'_>, reason: &str) -> Result<(), Error> {
+        let left = Left {
+            kind: self.new.kind,
+            workspace: Some(self.new.workspace_id),
+        };
+        left.remove(self.state, run.lease, reason, self.uncertain)
+            .await
+    }
+}
+
+impl Creation<'_> {
     async fn create(&self, name: &str) -> Result<StepOutput<Actor>, Error> {
         let (airbyte, new) = (&self.state.airbyte, &self.new);
         let created = airbyte
@@ -277,10 +260,12 @@ pub(crate) async fn recover(
     operation: &operation::Model,
     lease: &Lease,
 ) -> Result<(), Error> {
-    let kind = kind_of(operation)?;
+    let left = Left {
+        kind: kind_of(operation)?,
+        workspace: operation.workspace_id,
+    };
     let reason = "the process that was creating it stopped before it finished; create it again";
-    let workspace = operation.workspace_id;
-    undo(state, lease, kind, workspace, reason, true).await
+    left.remove(state, lease, reason, true).await
 }
 
 /// Deletes what a create produced after its timeout.
@@ -309,26 +294,35 @@ fn kind_of(operation: &operation::Model) -> Result<ActorKind, Error> {
     actors::kind(&stored.kind)
 }
 
-async fn undo(
-    state: &State,
-    lease: &Lease,
+/// What a creation may have left behind.
+struct Left {
     kind: ActorKind,
     workspace: Option<Uuid>,
-    reason: &str,
-    uncertain: bool,
-) -> Result<(), Error> {
-    let registry = &state.registry;
-    registry.steps_abandon(lease, reason).await?;
-    if let Some(workspace) = workspace {
-        remove_marked(state, kind, workspace, lease.connection_id, None).await?;
+}
+
+impl Left {
+    /// Deletes it and ends the operation as failed; `uncertain` means that the create may still
+    /// take effect.
+    async fn remove(
+        &self,
+        state: &State,
+        lease: &Lease,
+        reason: &str,
+        uncertain: bool,
+    ) -> Result<(), Error> {
+        let registry = &state.registry;
+        registry.steps_abandon(lease, reason).await?;
+        if let Some(workspace) = self.workspace {
+            remove_marked(state, self.kind, workspace, lease.connection_id, None).await?;
+        }
+        let made = step::CREATE_ACTOR.name;
+        registry
+            .step_end(lease, made, StepStatus::Undone, None, None)
+            .await?;
+        let settle_until = uncertain.then(|| now() + SETTLING);
+        registry.actor_fail(lease, reason, settle_until).await?;
+        Ok(())
     }
-    let made = step::CREATE_ACTOR.name;
-    registry
-        .step_end(lease, made, StepStatus::Undone, None, None)
-        .await?;
-    let settle_until = uncertain.then(|| now() + SETTLING);
-    registry.actor_fail(lease, reason, settle_until).await?;
-    Ok(())
 }
 
 async fn remove_marked(

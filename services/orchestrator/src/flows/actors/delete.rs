@@ -1,17 +1,16 @@
 //! Deletes a source or destination that nothing uses, as a durable operation. Airbyte deletes its
 //! connections with it, so the registry locks it first: no connection can start to use it.
 
-use context::error_chain;
+use async_trait::async_trait;
 use contracts::{ErrorCode, Event};
 use operations::steps::delete_actor as step;
-use operations::{StepOutput, StepRunner};
+use operations::{OnError, Operation, StepOutput, StepRunner};
 use serde::Deserialize;
 use serde_json::json;
 use shared::airbyte::ActorKind;
 use shared::airbyte::types::Actor;
 use shared::registry::actors::ActorRef;
 use shared::registry::entities::operation;
-use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::Lease;
 use shared::registry::{self, Conflict};
 use uuid::Uuid;
@@ -31,6 +30,12 @@ struct Stored {
     kind: String,
     airbyte_id: Uuid,
     name: String,
+}
+
+/// Deleting an actor, as an operation.
+struct Deletion<'a> {
+    state: &'a State,
+    stored: Stored,
 }
 
 /// Deletes an actor.
@@ -67,7 +72,11 @@ pub(crate) async fn run(state: State, kind: ActorKind, id: Uuid) -> Result<Delet
         airbyte_id: id,
         name: name.to_owned(),
     };
-    match complete(&state, &lease, &stored).await {
+    let mut deletion = Deletion {
+        state: &state,
+        stored,
+    };
+    match operations::execute(&state.registry, &lease, &mut deletion).await {
         Ok(()) => Ok(Deleted::Now),
         Err(error) if error.is_transient() => Ok(Deleted::InProgress(lease.operation_id)),
         Err(error) => Err(error),
@@ -82,7 +91,8 @@ pub(crate) async fn recover(
 ) -> Result<(), Error> {
     let stored: Stored = serde_json::from_str(&operation.request)
         .map_err(|error| registry::Error::Document(error.to_string()))?;
-    complete(state, lease, &stored).await
+    let mut deletion = Deletion { state, stored };
+    operations::resume(&state.registry, lease, &mut deletion).await
 }
 
 /// Rejects the deletion of an actor that connections use, AAM's or others in Airbyte, and names
@@ -122,39 +132,38 @@ async fn refuse_used(state: &State, of: ActorRef<'_>, actor: &Actor) -> Result<(
     })
 }
 
-async fn complete(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Error> {
-    let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
-    let removed = run_steps(state, lease, stored).await;
-    drop(keeper);
-    match &removed {
-        Ok(()) => {
-            tracing::info!(
-                actor.id = %stored.airbyte_id,
-                "deleted the {} `{}`",
-                stored.kind,
-                stored.name
-            );
-        }
-        Err(error) if error.is_transient() => {
-            tracing::warn!(
-                actor.id = %stored.airbyte_id,
-                error = %error_chain(error),
-                "deletion will continue when Airbyte responds again"
-            );
-        }
-        Err(error) => {
-            let message = error_chain(error);
-            state.registry.actor_removal_fail(lease, &message).await?;
+#[async_trait]
+impl Operation for Deletion<'_> {
+    type Output = ();
+
+    async fn execute(&mut self, run: StepRunner<'_>) -> Result<(), Error> {
+        let stored = &self.stored;
+        run_steps(self.state, run, stored).await?;
+        tracing::info!(
+            actor.id = %stored.airbyte_id,
+            "deleted the {} `{}`",
+            stored.kind,
+            stored.name
+        );
+        Ok(())
+    }
+
+    /// A deletion continues when Airbyte responds again.
+    async fn on_error(&self, _run: StepRunner<'_>, error: &Error) -> OnError {
+        if error.is_transient() {
+            OnError::Resume(None)
+        } else {
+            OnError::Compensate
         }
     }
-    removed
+
+    async fn compensate(&mut self, run: StepRunner<'_>, reason: &str) -> Result<(), Error> {
+        let registry = &self.state.registry;
+        Ok(registry.actor_removal_fail(run.lease, reason).await?)
+    }
 }
 
-async fn run_steps(state: &State, lease: &Lease, stored: &Stored) -> Result<(), Error> {
-    let run = StepRunner {
-        registry: &state.registry,
-        lease,
-    };
+async fn run_steps(state: &State, run: StepRunner<'_>, stored: &Stored) -> Result<(), Error> {
     let (kind, id) = (kind(&stored.kind)?, stored.airbyte_id);
     run.step(step::DELETE_ACTOR, &id.to_string(), async {
         state.airbyte.actor_delete(kind, id).await?;
@@ -173,7 +182,7 @@ async fn run_steps(state: &State, lease: &Lease, stored: &Stored) -> Result<(), 
         },
     };
     run.commit(step::FORGET_ACTOR, async {
-        let removed = state.registry.actor_removal_succeed(lease, &event);
+        let removed = state.registry.actor_removal_succeed(run.lease, &event);
         removed.await.map_err(Error::from)
     })
     .await

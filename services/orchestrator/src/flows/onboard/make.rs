@@ -35,6 +35,8 @@ pub(super) struct Making<'a> {
     pub(super) lease: &'a Lease,
     /// Whether a create may still take effect although its object was not found.
     pub(super) uncertain: bool,
+    /// Whether an earlier onboarding of the same connection failed.
+    pub(super) again: bool,
     request: &'a OnboardRequest,
     prepared: &'a Prepared,
     initial_status: InitialStatus,
@@ -68,6 +70,7 @@ impl<'a> Making<'a> {
             state,
             lease,
             uncertain: false,
+            again: false,
             request,
             prepared,
             initial_status,
@@ -100,11 +103,7 @@ impl<'a> Making<'a> {
     }
 
     /// Runs all steps, in order.
-    pub(super) async fn make(&mut self) -> Result<(), Error> {
-        let run = StepRunner {
-            registry: &self.state.registry,
-            lease: self.lease,
-        };
+    pub(super) async fn make(&mut self, run: StepRunner<'_>) -> Result<(), Error> {
         let source_id = match &self.prepared.source {
             PreparedSource::Shared(id) => *id,
             PreparedSource::Own(configuration) => {

@@ -8,15 +8,16 @@ mod undo;
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use context::error_chain;
 use contracts::{ErrorCode, FieldError, OnboardRequest};
 use futures::future::BoxFuture;
+use operations::{OnError, Operation, StepRunner};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::airbyte::types::Actor;
 use shared::registry::connections::NewConnection;
 use shared::registry::entities::connection;
-use shared::registry::lease_renewer::LeaseRenewer;
 use shared::registry::operations::{Lease, NewOperation};
 use shared::registry::status::{ConnectionStatus, OperationKind};
 use shared::registry::{self, Conflict};
@@ -270,54 +271,46 @@ async fn execute(
         "onboarding `{}`",
         request.connection_name
     );
-    let making = Making::begin(&state, &request, &prepared, initial_status, &lease);
-    complete(making, again).await?;
+    let mut making = Making::begin(&state, &request, &prepared, initial_status, &lease);
+    making.again = again;
+    operations::execute(&state.registry, &lease, &mut making).await?;
     let row = state.connection(lease.connection_id).await?;
     tracing::info!(connection.id = %row.id, "onboarded `{}`", row.name);
     Ok(Onboarded::New(row))
 }
 
-/// Creates the connection, or rolls back what was created.
-async fn complete(mut making: Making<'_>, again: bool) -> Result<(), Error> {
-    let (state, lease) = (making.state, making.lease);
-    let keeper = LeaseRenewer::start(state.registry.clone(), lease.clone());
-    let cleared = match again {
-        // An earlier onboarding of this connection may have left objects that it could not delete.
-        true => making.clear().await,
-        false => Ok(()),
-    };
-    let made = match cleared {
-        Ok(()) => {
-            let redactor = making.redactor();
-            // On the heap: otherwise each scope around it would copy it.
-            let make: BoxFuture<'_, _> = Box::pin(making.make());
-            let make = http_client::patiently(AIRBYTE_PATIENCE, make);
-            redaction::scope(redactor, make).await
+#[async_trait]
+impl Operation for Making<'_> {
+    type Output = ();
+
+    async fn execute(&mut self, run: StepRunner<'_>) -> Result<(), Error> {
+        if self.again {
+            // An earlier onboarding of this connection may have left objects that it could not
+            // delete.
+            self.clear().await?;
         }
-        Err(error) => Err(error),
-    };
-    drop(keeper);
-    let Err(error) = made else {
-        if making.is_sealed() {
-            forget(state, lease.operation_id).await;
+        let redactor = self.redactor();
+        // On the heap: otherwise each scope around it would copy it.
+        let make: BoxFuture<'_, _> = Box::pin(self.make(run));
+        let make = http_client::patiently(AIRBYTE_PATIENCE, make);
+        redaction::scope(redactor, make).await?;
+        if self.is_sealed() {
+            forget(self.state, run.lease.operation_id).await;
         }
-        return Ok(());
-    };
-    tracing::warn!(connection.id = %lease.connection_id, %error, "onboarding failed; rolling back");
-    let reason = error_chain(&error);
-    match undo::onboarding(state, lease, &reason, making.uncertain).await {
-        Ok(()) if making.is_sealed() => forget(state, lease.operation_id).await,
-        Ok(()) => {}
-        Err(undo_error) => {
-            // The lease expires, and the worker continues the rollback until Airbyte responds.
-            tracing::warn!(
-                connection.id = %lease.connection_id,
-                error = %error_chain(&undo_error),
-                "rollback of the onboarding left to the worker"
-            );
-        }
+        Ok(())
     }
-    Err(error)
+
+    async fn on_error(&self, _run: StepRunner<'_>, _error: &Error) -> OnError {
+        OnError::Compensate
+    }
+
+    async fn compensate(&mut self, run: StepRunner<'_>, reason: &str) -> Result<(), Error> {
+        undo::onboarding(self.state, run.lease, reason, self.uncertain).await?;
+        if self.is_sealed() {
+            forget(self.state, run.lease.operation_id).await;
+        }
+        Ok(())
+    }
 }
 
 /// The auth broker deletes what remains sealed after a day.

@@ -8,7 +8,7 @@ use shared::registry::status::{ConnectionStatus, StepStatus};
 
 use super::make::Making;
 use super::stored::Stored;
-use super::{complete, undo};
+use super::undo;
 use crate::flows::Error;
 use crate::state::State;
 
@@ -22,11 +22,6 @@ pub(crate) async fn onboarding(
     operation: &operation::Model,
     lease: &Lease,
 ) -> Result<(), Error> {
-    tracing::info!(
-        operation.id = %operation.id,
-        connection.id = %lease.connection_id,
-        "resuming an onboarding whose process stopped"
-    );
     let row = state.connection(lease.connection_id).await?;
     if row.status != ConnectionStatus::Pending {
         // Only the rollback remained.
@@ -54,6 +49,6 @@ pub(crate) async fn onboarding(
         Err(error) => return undo::onboarding(state, lease, &error_chain(&error), true).await,
     };
     let (request, prepared, initial_status) = &opened;
-    let making = Making::resume(state, request, prepared, *initial_status, lease, &steps);
-    complete(making, false).await
+    let mut making = Making::resume(state, request, prepared, *initial_status, lease, &steps);
+    operations::resume(&state.registry, lease, &mut making).await
 }
