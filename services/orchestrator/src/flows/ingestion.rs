@@ -119,10 +119,17 @@ fn with_ingestion_fields(mut error: Error, sink_field: &str) -> Error {
 
 /// The status of an ingestion.
 pub(crate) async fn status(state: State, id: Uuid) -> Result<IngestionStatus, Error> {
-    // Read the job first: a job that succeeds in between is shown as still running, whereas in the
-    // other order it would be shown as succeeded with the `lastSync` of the previous one.
-    let newest = state.registry.job_list(id, 1).await?.pop();
-    let row = state.connection(id).await?;
+    // A job's end and the time of the last sync are stored in one write. If the time moved between
+    // the reads, the job and the time may belong to different syncs.
+    let mut before = state.connection(id).await?;
+    let (row, newest) = loop {
+        let newest = state.registry.job_list(id, 1).await?.pop();
+        let row = state.connection(id).await?;
+        if row.last_synced_at == before.last_synced_at {
+            break (row, newest);
+        }
+        before = row;
+    };
     let written = serde_json::from_str(&row.schedule).unwrap_or_default();
     let next_sync = view::next_runs(&row, newest.as_ref(), now(), 1).pop();
     Ok(IngestionStatus {

@@ -192,7 +192,7 @@ fn malformed_lines_are_told_with_their_file_and_number() {
         (
             "t.jsonl",
             "{\"a\":1}\n\n{\"a\":",
-            "t.jsonl, line 3: it is no JSON",
+            "t.jsonl, line 3: it is not valid JSON",
         ),
         (
             "t.jsonl",
