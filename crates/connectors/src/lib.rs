@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod arguments;
+mod database_failure;
 mod destination;
 mod destination_dev_null;
 mod destination_parquet;

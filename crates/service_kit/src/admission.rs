@@ -17,7 +17,7 @@ use contracts::{ErrorCode, Role};
 
 use crate::access::{Access as Callers, Principal};
 use crate::limits::{Place, RateLimitStatus};
-use crate::middleware::MiddlewareState;
+use crate::middleware_state::MiddlewareState;
 use crate::policy::{Access, Policy};
 use crate::problem::ApiError;
 use context::{caller, request_id};

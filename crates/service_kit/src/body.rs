@@ -7,7 +7,7 @@ use contracts::ErrorCode;
 
 use crate::ApiError;
 use crate::admission::Route;
-use crate::middleware::MiddlewareState;
+use crate::middleware_state::MiddlewareState;
 use http_server::bodies;
 use http_server::bodies::{BodyFault, Share};
 

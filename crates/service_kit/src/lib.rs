@@ -12,6 +12,7 @@ mod json;
 mod limits;
 pub mod metrics;
 mod middleware;
+mod middleware_state;
 mod openapi;
 pub mod policy;
 pub mod problem;
@@ -26,7 +27,7 @@ pub mod service_token;
 
 pub use access::{ANONYMOUS, API_KEY, Access, AccessError, Principal};
 pub use json::{Body, OptionalBody};
-pub use middleware::MiddlewareState;
+pub use middleware_state::MiddlewareState;
 pub use problem::ApiError;
 pub use run::Runtime;
 pub use secret_response::SecretResponse;

@@ -16,7 +16,7 @@ use crate::admission::admission;
 use crate::docs;
 use crate::docs::Document;
 use crate::middleware;
-use crate::middleware::MiddlewareState;
+use crate::middleware_state::MiddlewareState;
 use crate::policy::{PROBE, Policy, VIEWER};
 use crate::{health, openapi};
 use http_server::connections::Connections;

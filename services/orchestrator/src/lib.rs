@@ -2,6 +2,7 @@
 
 mod clients;
 mod domain;
+mod feed;
 mod flows;
 mod openapi;
 mod routes;

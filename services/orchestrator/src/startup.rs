@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi as _;
 use uuid::Uuid;
 
+use crate::feed::Feed;
 use crate::state::State;
 use crate::{flows, openapi, routes};
 
@@ -75,7 +76,7 @@ impl Application {
             wake: Arc::new(Notify::new()),
             track_wake: Arc::new(Notify::new()),
             relay_wake: Arc::new(Notify::new()),
-            feed: flows::feed::Feed::new(),
+            feed: Feed::new(),
         };
         let data = Data::new(state.clone());
         let probed = state.clone();

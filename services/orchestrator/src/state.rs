@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use operations::flow::Error;
 
-use crate::flows::feed::Feed;
+use crate::feed::Feed;
 
 /// What handlers and flows share.
 #[derive(Clone)]

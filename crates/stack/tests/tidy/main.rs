@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod arrows;
+mod circles;
 mod compose;
 mod documents;
 mod example;

@@ -4,7 +4,6 @@ pub(crate) mod actors;
 pub(crate) mod compare;
 pub(crate) mod delete;
 mod discover;
-pub(crate) mod feed;
 mod follow_up_sync;
 pub(crate) mod ingestion;
 pub(crate) mod jobs;

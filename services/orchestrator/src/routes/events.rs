@@ -10,7 +10,7 @@ use service_kit::ApiError;
 use shared::registry::events::EventFilter;
 use uuid::Uuid;
 
-use crate::flows::feed::FeedItem;
+use crate::feed::FeedItem;
 use crate::state::State;
 
 const LIMIT: u64 = 100;

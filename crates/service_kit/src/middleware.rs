@@ -1,8 +1,6 @@
 //! Applied to every response: a request id and a span, a log line, metrics, and problem details for
 //! failures that have none. [`crate::admission`] decides who may call, once the route is known.
 
-mod state;
-
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -15,10 +13,9 @@ use actix_web::{HttpMessage as _, HttpResponse};
 use contracts::ErrorCode;
 use tracing::Instrument as _;
 
-pub use state::MiddlewareState;
-
 use crate::admission::Route;
 use crate::limits::RateLimitStatus;
+use crate::middleware_state::MiddlewareState;
 use crate::policy::Access;
 use crate::problem::{ApiError, CONTENT_TYPE_PROBLEM};
 use context::request_id;
