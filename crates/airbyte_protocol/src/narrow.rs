@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_an_error() {
+    fn a_value_that_is_not_an_object_is_an_error() {
         assert!(narrow("[1]", None, &[], &mut Vec::new()).is_err());
     }
 }

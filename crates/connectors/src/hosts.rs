@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_that_are_no_hosts_are_refused() {
+    fn entries_that_are_not_hosts_are_rejected() {
         for entry in [
             "10.0.0.0/33",
             "a b",

@@ -12,3 +12,6 @@ pub use claims::{Resume, begin_when_free, resume_all, wait_for_open};
 pub use operation::{OnError, Operation, execute, resume, roll_back};
 pub use run::{StepOutput, StepRunner, on_behalf};
 pub use steps::Step;
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! The README's commands against `aam up` do what it says.
+//! The README's commands against `aam up` work as described.
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -169,7 +169,7 @@ fn explains_the_plan_of_a_diff() {
     assert!(decided.contains(&("field_removed", "apply")), "{decided:?}");
 }
 
-/// As in a plan, whatever the policy permits.
+/// As in a plan, under any policy.
 #[test]
 fn an_inexact_rename_waits_for_approval() {
     let folder = Folder::new();

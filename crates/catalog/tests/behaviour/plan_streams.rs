@@ -39,7 +39,7 @@ fn a_changed_key_waits_and_truncates() {
 }
 
 #[test]
-fn a_retyped_key_or_cursor_waits_whatever_the_type() {
+fn a_retyped_key_or_cursor_waits_for_every_type() {
     let old = keyed("a", json!({}));
     let mut new = old.clone();
     new["json_schema"]["properties"]["id"] = json!({ "type": "string" });

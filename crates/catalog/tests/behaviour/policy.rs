@@ -135,7 +135,7 @@ fn the_keywords_behave_as_documented() {
         }
     }
     for kind in Kind::ALL {
-        // A change that can lose values requires approval, whatever the keyword permits.
+        // A change that can lose values requires approval under every keyword.
         assert_eq!(
             does(Word::Auto, kind, Severity::DataLoss, &[]),
             Action::Propose

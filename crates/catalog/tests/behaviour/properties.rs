@@ -224,7 +224,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_decided_airbyte_accepts_the_catalog(
+    fn airbyte_accepts_the_catalog_of_every_decision(
         current in version(), discovered in discovered(), choices in prop::collection::vec(0..3u8, 64), mappers in any::<bool>(),
     ) {
         prop_assume!(current.check(&[]).is_ok());

@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_files_name_says_its_generation() {
+    fn a_files_name_contains_its_generation() {
         assert_eq!(generation(&file(Some(3), Some(7))), Some(Some(3)));
         assert_eq!(generation(&file(None, None)), Some(None));
         for other in [

@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_the_server_takes_is_a_moment() {
+    fn only_what_the_server_accepts_is_a_timestamp() {
         for text in [
             "2024-02-29",
             "0001-01-01",

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_destinations_have_is_told() {
+    fn only_existing_streams_of_a_destination_are_reported() {
         assert!(Digits::new(38, 0).is_some() && Digits::new(5, 5).is_some());
         for (precision, scale) in [(39, 0), (0, 0), (3, 5), (5, -2), (-1, 0), (1000, 1000)] {
             assert_eq!(

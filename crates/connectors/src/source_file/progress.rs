@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_file_is_begun_anew() {
+    fn a_changed_file_is_read_again() {
         let mut progress = Progress::default();
         let at = Position {
             offset: 5,

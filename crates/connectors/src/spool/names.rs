@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_safe_and_tell_streams_apart() {
+    fn names_are_safe_and_distinguish_streams() {
         for (name, safe) in [
             ("orders", "orders"),
             ("../x", "%2E.%2Fx"),

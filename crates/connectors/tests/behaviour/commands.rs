@@ -38,7 +38,7 @@ fn connectors_say_what_they_are() {
 }
 
 #[test]
-fn a_check_that_fails_says_why_and_is_no_failure() {
+fn a_failed_check_gives_its_reason_and_exits_successfully() {
     let folder = Folder::new();
     folder.sql("shop.db", "CREATE TABLE t (id INTEGER)");
     folder.file(
@@ -74,7 +74,7 @@ fn a_check_that_fails_says_why_and_is_no_failure() {
 }
 
 #[test]
-fn a_bad_configuration_is_told_as_the_protocol_says() {
+fn a_bad_configuration_is_reported_by_the_protocol() {
     let folder = Folder::new();
     folder.file("c.json", "{}");
     folder.file("k.json", r#"{"streams":[]}"#);
@@ -106,7 +106,7 @@ fn a_bad_configuration_is_told_as_the_protocol_says() {
 }
 
 #[test]
-fn files_outside_of_the_roots_are_refused_in_words() {
+fn files_outside_of_the_roots_are_rejected_with_the_reason() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path("data")).unwrap();
     std::fs::create_dir(folder.path("home")).unwrap();

@@ -1,5 +1,5 @@
-//! What `destination-sqlite` has committed for a connection: told at its start, in one transaction
-//! with the rows, and only rows that a state covers.
+//! What `destination-sqlite` has committed for a connection: printed at its start, stored in one
+//! transaction with the rows, and only for rows that a state covers.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Child;
@@ -41,7 +41,7 @@ fn count(folder: &Folder, table: &str) -> Value {
 }
 
 #[test]
-fn what_is_committed_is_told_at_the_next_start() {
+fn committed_states_are_reported_at_the_next_start() {
     let folder = Folder::new();
     let streams = [incremental("t")];
     let mut first = rows("t", 0..3);

@@ -214,7 +214,7 @@ fn a_key_inside_an_object_is_a_key() {
 }
 
 #[test]
-fn a_deleted_row_goes() {
+fn a_deleted_row_is_removed() {
     let folder = Folder::new();
     let streams = deduped(json!([["id"]]), json!(["at"]));
     let row = |id: i64, deleted: Value| {
@@ -241,7 +241,7 @@ fn a_deleted_row_goes() {
 }
 
 #[test]
-fn appended_rows_are_deduplicated_once_a_key_is_asked_for() {
+fn appended_rows_are_deduplicated_once_a_key_is_configured() {
     let folder = Folder::new();
     let columns = json!({ "id": whole(), "part": text(), "at": text(), "v": text(), "_ab_cdc_deleted_at": text() });
     let append = [configured(&stream("t", columns), json!({}))];

@@ -114,7 +114,7 @@ fn what_the_platform_never_sends_is_refused() {
 }
 
 #[test]
-fn garbage_in_the_input_undoes_what_no_state_covers() {
+fn garbage_in_the_input_rolls_back_what_no_state_covers() {
     let folder = Folder::new();
     let streams = [configured(
         &stream("t", json!({ "id": whole() })),

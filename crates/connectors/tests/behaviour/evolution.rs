@@ -50,7 +50,7 @@ fn columns_come_change_their_type_and_stay_when_they_go() {
         declared(&folder),
         ["id INTEGER", "old TEXT", "n INTEGER", "new TEXT"]
     );
-    // What is no number stays what it was rather than get lost.
+    // What is not a number is kept unchanged instead of being lost.
     assert_eq!(
         folder.rows("w.db", "SELECT n FROM t ORDER BY id"),
         [[json!(5)], [json!("six")], [json!(7)]]

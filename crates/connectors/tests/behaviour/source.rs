@@ -79,7 +79,7 @@ fn tables_and_views_are_streams_with_their_types_and_keys() {
 }
 
 #[test]
-fn rows_come_as_records_and_what_does_not_fit_is_told() {
+fn rows_become_records_and_values_that_do_not_fit_are_reported() {
     let folder = Folder::new();
     folder.sql(
         "shop.db",
@@ -148,7 +148,7 @@ fn only_configured_columns_are_read() {
 }
 
 #[test]
-fn a_stream_that_is_gone_fails_after_the_others_were_read() {
+fn a_missing_stream_fails_after_the_others_were_read() {
     let folder = Folder::new();
     folder.sql(
         "a.db",
@@ -230,7 +230,7 @@ fn all_streams_are_of_one_moment() {
 }
 
 #[test]
-fn a_database_whose_log_is_gone_can_be_read_and_is_not_changed() {
+fn a_database_without_its_log_can_be_read_and_is_not_changed() {
     let folder = Folder::new();
     folder.sql(
         "a.db",

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_read_back_and_leave_the_program() {
+    fn arguments_round_trip_and_leave_the_program() {
         let limits = Limits {
             memory: Some(7),
             readable: vec!["/usr".into(), "--".into()],
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_limit_is_refused() {
+    fn malformed_limits_are_rejected() {
         for words in [&["--memory", "much", "--"][..], &["-x", "--"], &["--read"]] {
             let mut args = words.iter().map(OsString::from);
             assert_eq!(Limits::parse(&mut args), None, "{words:?}");

@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn a_global_echo_covers_all_streams_and_rejections_are_taken_back() {
+    fn a_global_acknowledgment_covers_all_streams_and_rejections_are_subtracted() {
         let tracker = tracker();
         tracker.record(0, 1);
         tracker.record(1, 1);
@@ -471,7 +471,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_must_not_be_mixed_and_strangers_are_refused() {
+    fn kinds_must_not_be_mixed_and_unknown_ones_are_rejected() {
         let tracker = tracker();
         tracker
             .state_emitted(Some(0), &mut stream_state("a", 1))

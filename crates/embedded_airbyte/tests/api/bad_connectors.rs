@@ -18,7 +18,7 @@ fn log_file(engine: &Engine, info: &Value, attempt: usize) -> (u64, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lines_that_are_no_messages_are_logged_briefly_and_lose_no_record() {
+async fn lines_that_are_not_messages_are_logged_briefly_and_lose_no_record() {
     let engine = Engine::start().await;
     let connection = engine.api.accounts("recorder").await;
     engine.place.set("garbage_read", "");
@@ -49,7 +49,7 @@ async fn a_flood_on_stderr_stops_no_sync_and_leaves_a_bounded_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_source_that_exits_with_137_fails_its_attempt_and_goes_on_from_its_state() {
+async fn a_source_that_exits_with_137_fails_its_attempt_and_resumes_from_its_state() {
     let engine = Engine::start().await;
     let connection = engine.api.accounts("recorder").await;
     engine.place.set("exit_read", "137");
@@ -188,7 +188,7 @@ async fn an_incremental_source_that_ends_well_without_a_state_has_failed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_value_of_the_wrong_type_becomes_null_and_is_told() {
+async fn a_value_of_the_wrong_type_becomes_null_and_is_reported() {
     let engine = Engine::start().await;
     let connection = engine.api.accounts("sqlite").await;
     engine.place.set("wrong_type", "");

@@ -307,7 +307,7 @@ async fn sources_specifications_and_updates_with_a_reason_answer_in_full() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_filter_and_stream_calls_want_streams() {
+async fn lists_filter_and_stream_calls_require_streams() {
     let engine = Engine::start().await;
     let api = &engine.api;
     let workspace = api.workspace().await;

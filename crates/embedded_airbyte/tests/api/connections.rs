@@ -59,7 +59,7 @@ async fn streams_list_modes_paths_and_the_lower_case_namespace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn discover_caches_suggests_and_tells_failures_inside_a_200() {
+async fn discover_caches_suggests_and_returns_failures_inside_a_200() {
     let engine = Engine::start().await;
     let api = &engine.api;
     let source = api.source().await;

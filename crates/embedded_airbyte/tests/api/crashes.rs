@@ -62,7 +62,7 @@ async fn killed_while_the_destination_commits_a_sync_loses_and_doubles_nothing()
     place.set("gate", "first");
     let (mut engine, connection, job) = begun(&place).await;
     left(&place, "waiting").await;
-    // Somebody else writes to the warehouse, so the commit waits.
+    // Another session writes to the warehouse, so the commit waits.
     let mut other = database(&place.warehouse()).await;
     let lock =
         "CREATE TABLE IF NOT EXISTS other (n); BEGIN IMMEDIATE; INSERT INTO other VALUES (1)";

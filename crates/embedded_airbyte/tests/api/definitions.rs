@@ -202,7 +202,7 @@ async fn declarative_sources_have_manifests_with_versions_and_the_manifests_own_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_manifest_reaches_the_runner_inside_the_configuration_and_nobody_else() {
+async fn a_manifest_reaches_only_the_runner_inside_the_configuration() {
     let engine = Engine::start_with(|options| {
         let mut runner = options.local_connectors[0].clone();
         runner.definition_id = Uuid::new_v4();
@@ -242,7 +242,7 @@ async fn a_manifest_reaches_the_runner_inside_the_configuration_and_nobody_else(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_local_connector_takes_the_place_of_a_native_one_with_its_id() {
+async fn a_local_connector_replaces_the_native_one_with_its_id() {
     let id = embedded_airbyte::DESTINATION_DEV_NULL;
     let engine = Engine::start_with(|options| options.local_connectors[1].definition_id = id).await;
     let workspace = engine.api.workspace().await;

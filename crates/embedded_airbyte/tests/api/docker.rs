@@ -59,7 +59,7 @@ async fn engine() -> Engine {
     Engine::start_at(place, |options| options.docker_program = docker).await
 }
 
-/// What the stand-in was told, call by call.
+/// The calls that the stand-in received.
 fn calls(place: &Place, first: &str) -> Vec<String> {
     let text = std::fs::read_to_string(place.path("bin/calls")).unwrap_or_default();
     let of_kind = text.lines().filter(|line| line.starts_with(first));
@@ -173,7 +173,7 @@ async fn only_a_definition_pulls_an_image() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_docker_says_is_why_it_failed() {
+async fn dockers_message_is_the_reason_of_the_failure() {
     let engine = engine().await;
     let (api, place) = (&engine.api, &engine.place);
     let connection = connection(api).await;

@@ -43,7 +43,7 @@ fn columns(catalog: &Value) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn discover_for_a_connection_tells_the_diff_and_writes_the_verdict() {
+async fn discover_for_a_connection_returns_the_diff_and_stores_the_verdict() {
     let engine = Engine::start().await;
     let api = &engine.api;
     let (connection, source) = both(api, "ignore").await;
@@ -173,7 +173,7 @@ async fn catalogs_are_compared_with_and_without_a_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn applying_takes_over_what_the_connection_wants_under_both_spellings() {
+async fn applying_adopts_the_connections_preferences_in_both_spellings() {
     let engine = Engine::start().await;
     let api = &engine.api;
     let workspace = api.workspace().await;
@@ -300,7 +300,7 @@ async fn a_breaking_change_seen_before_a_sync_cancels_it() {
     api.sync(&connection).await;
     let written = engine.place.written().len();
     engine.place.set("lost_cursor", "");
-    // The catalog is not old, so the source is not asked and the sync goes on.
+    // The catalog is recent, so the source is not asked and the sync continues.
     api.sync(&connection).await;
     assert!(engine.place.written().len() > written);
 
@@ -333,7 +333,7 @@ async fn a_breaking_change_seen_before_a_sync_cancels_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sync_fails_whose_source_cannot_be_asked() {
+async fn a_sync_fails_if_its_source_cannot_be_discovered() {
     let engine =
         Engine::start_with(|options| options.timing.discover_window = Duration::ZERO).await;
     let api = &engine.api;
@@ -354,7 +354,7 @@ async fn a_sync_fails_whose_source_cannot_be_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sync_is_cancelled_or_outlives_the_engine_while_its_source_is_asked() {
+async fn a_sync_is_cancelled_or_outlives_the_engine_during_discovery() {
     let old = |options: &mut embedded_airbyte::Options| {
         options.timing.discover_window = Duration::ZERO;
     };

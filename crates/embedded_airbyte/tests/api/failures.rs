@@ -87,7 +87,7 @@ async fn attempts_that_commit_nothing_are_repeated_four_times() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partial_failure_goes_on_from_its_state_in_the_next_attempt() {
+async fn a_partial_failure_resumes_from_its_state_in_the_next_attempt() {
     let engine = Engine::start().await;
     let api = &engine.api;
     let connection = api.accounts("recorder").await;
@@ -245,7 +245,7 @@ async fn a_cancel_lets_the_destination_read_its_input_to_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_of_strangers_and_records_without_a_key_fail_the_source() {
+async fn records_of_unknown_streams_or_without_a_key_fail_the_source() {
     let engine = Engine::start().await;
     let api = &engine.api;
     let connection = api.accounts("recorder").await;

@@ -1,5 +1,5 @@
-//! A disk that fills up under a sync: a clear failed attempt, nothing corrupt, and the sync goes on
-//! once there is room.
+//! A disk that fills up during a sync: the attempt fails clearly, nothing is corrupt, and the sync
+//! continues once there is space.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::sqlite::{database, execute, rows};
 /// Kilobytes of the disk.
 const DISK_KB: u64 = 48 * 1024;
 
-/// Whether this machine lets a process have a file system of its own.
+/// Whether this machine permits separate file systems for a process.
 fn namespaces_allowed() -> bool {
     std::process::Command::new("unshare")
         .args(["--map-root-user", "--user", "--mount", "true"])
@@ -23,7 +23,7 @@ fn namespaces_allowed() -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_fails_the_attempt_and_the_sync_goes_on_once_there_is_room() {
+async fn a_full_disk_fails_the_attempt_and_the_sync_resumes_with_free_space() {
     if !namespaces_allowed() {
         test_support::skip(
             "disk",

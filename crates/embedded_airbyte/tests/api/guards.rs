@@ -202,7 +202,7 @@ async fn foreign_hosts_origins_and_bodies_are_refused_but_health_is_not() {
         ask(post.clone(), list, &[("content-type", "text/plain")]).await,
         415
     );
-    // Not said is read as JSON, as Airbyte does.
+    // An undeclared body is parsed as JSON, as in Airbyte.
     assert_eq!(ask(post, list, &[]).await, 422);
     engine.stop().await;
 }
@@ -280,7 +280,7 @@ async fn connectors_get_the_list_of_allowed_hosts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_that_do_not_come_are_given_up_and_too_many_bytes_are_refused_beforehand() {
+async fn slow_bodies_time_out_and_too_many_bytes_are_rejected_beforehand() {
     let engine = Engine::start().await;
     let address = engine.api.root.trim_start_matches("http://").to_owned();
     let announce = async |path: &str, token: &str, bytes: usize| {
@@ -300,7 +300,7 @@ async fn bodies_that_do_not_come_are_given_up_and_too_many_bytes_are_refused_bef
         text
     };
     let token = engine.api.token.clone();
-    // Nobody needs a token for this one, and it takes little.
+    // This one requires no token and accepts only small bodies.
     let large = announce(TOKENS[0], "", 17 * 1024).await;
     assert!(answer(large).await.starts_with("HTTP/1.1 413"));
     // Four fit. One more each time: the request that asks may have held the bytes that one needed.

@@ -11,7 +11,7 @@ use crate::harness::{Engine, text};
 const PACKAGES: &str = include_str!("../../src/connector/python/packages.json");
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connector_that_wants_too_much_memory_fails_and_says_so() {
+async fn a_connector_that_exceeds_its_memory_fails_with_the_reason() {
     let engine = Engine::start_with(|options| {
         options.connector_memory = Some(256 << 20);
         options.retry.complete_in_a_row = 1;
@@ -60,7 +60,7 @@ fn install(home: &Path, package: &str, script: &str) -> Value {
     entry["definition_id"].clone()
 }
 
-/// Tells in its check which files it can use.
+/// Its check reports which files it can use.
 const CURIOUS: &str = r#"#!/bin/sh
 if [ "$1" = spec ]; then
   echo '{"type":"SPEC","spec":{"connectionSpecification":{"type":"object","properties":{}}}}'
@@ -81,7 +81,7 @@ if kill -0 "$PPID" 2> /dev/null; then said="$said engine=yes"; else said="$said 
 echo "{\"type\":\"CONNECTION_STATUS\",\"connectionStatus\":{\"status\":\"FAILED\",\"message\":\"$said\"}}"
 "#;
 
-/// Asks the kernel on a thread of its own, which alone is confined by it.
+/// Asks the kernel on a separate thread, so that only this thread is confined.
 fn kernel_confines() -> bool {
     use landlock::{ABI, Access as _, AccessFs, Ruleset, RulesetAttr as _, RulesetStatus, Scope};
     let asked = std::thread::spawn(|| {

@@ -95,7 +95,7 @@ async fn definitions_show_native_packaged_and_local_connectors() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn secrets_are_masked_in_answers_sealed_at_rest_and_kept_by_the_mask() {
+async fn secrets_are_masked_in_answers_encrypted_at_rest_and_kept_by_the_mask() {
     let engine = Engine::start().await;
     let api = &engine.api;
     let source = api.source().await;
@@ -227,7 +227,7 @@ async fn what_a_source_cannot_be_made_of_is_refused_by_kind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_have_string_links_and_a_next_that_lies_on_the_last_one() {
+async fn pages_have_string_links_and_a_next_link_on_the_last_one() {
     let engine = Engine::start().await;
     let api = &engine.api;
     for _ in 0..3 {
@@ -256,7 +256,7 @@ async fn pages_have_string_links_and_a_next_that_lies_on_the_last_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_source_takes_its_connections_along_and_shows_when_asked_for() {
+async fn a_deleted_source_deletes_its_connections_and_is_listed_on_request() {
     let engine = Engine::start().await;
     let api = &engine.api;
     let connection = api.accounts("recorder").await;

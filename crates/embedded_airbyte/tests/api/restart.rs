@@ -27,7 +27,7 @@ async fn a_second_engine_on_the_same_data_is_refused_and_so_is_another_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_taken_port_is_told_with_the_variable_that_moves_it() {
+async fn a_port_in_use_is_reported_with_its_variable_at_startup() {
     let engine = Engine::start().await;
     let port = engine.api.root.rsplit_once(':').unwrap().1.parse().unwrap();
     let other = Place::new();
@@ -44,7 +44,7 @@ async fn a_taken_port_is_told_with_the_variable_that_moves_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sync_that_a_stop_interrupts_goes_on_after_the_restart() {
+async fn a_sync_interrupted_by_a_stop_resumes_after_the_restart() {
     let engine = Engine::start().await;
     let connection = engine.api.accounts("recorder").await;
     engine.place.set("records", "6");
@@ -64,7 +64,7 @@ async fn a_sync_that_a_stop_interrupts_goes_on_after_the_restart() {
     engine.stop().await;
 }
 
-/// The engine as a process of its own.
+/// The engine as a separate process.
 pub(crate) struct Process {
     child: Child,
     pub(crate) api: Api,
@@ -98,7 +98,7 @@ impl Process {
         Self::start_by(place, Command::new(program)).await
     }
 
-    /// With a data directory on a disk of its own, of so many kilobytes, which only it sees.
+    /// With a data directory on a separate disk of this many kilobytes, which only it sees.
     pub(crate) async fn start_on_disk(place: &Arc<Place>, kilobytes: u64) -> Self {
         std::fs::create_dir_all(place.home()).unwrap();
         let mut command = Command::new("unshare");
@@ -125,7 +125,7 @@ impl Process {
             serde_json::to_vec(&place.connectors()).unwrap(),
         )
         .unwrap();
-        // Where a test may have put programs of its own.
+        // Where a test may have put its own programs.
         let path = [place.path("bin").into(), std::env::var_os("PATH").unwrap()].join(":".as_ref());
         let mut child = command
             .arg("--local-connectors")
@@ -149,7 +149,7 @@ impl Process {
             let address = line["address"].as_str()?;
             (line["message"] == "listening").then(|| format!("http://{address}"))
         });
-        // An engine whose log nobody reads would be stopped by it.
+        // An engine whose log is not read would block.
         let log = place.path("engine.log");
         std::thread::spawn(move || {
             let mut log = std::fs::File::create(log)?;

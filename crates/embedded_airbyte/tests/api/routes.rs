@@ -129,7 +129,7 @@ async fn call(api: &Api, method: &Method, path: &str) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_call_is_there_and_wants_a_token() {
+async fn every_call_exists_and_requires_a_token() {
     let engine = Engine::start().await;
     let stranger = Api {
         token: String::new(),

@@ -72,7 +72,7 @@ async fn an_incremental_sync_moves_narrowed_records_and_resumes_from_its_state()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn generations_tell_a_refreshing_destination_what_to_replace() {
+async fn generations_determine_what_a_refreshing_destination_replaces() {
     let engine = Engine::start().await;
     let api = &engine.api;
     let streams = json!([

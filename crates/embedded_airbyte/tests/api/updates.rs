@@ -64,7 +64,7 @@ async fn reads_narrow_to_what_is_selected_and_the_web_backend_shows_everything()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_update_takes_the_catalog_as_sent_and_moves_the_accepted_one() {
+async fn an_update_stores_the_catalog_as_sent_and_moves_the_accepted_one() {
     let engine = Engine::start().await;
     let api = &engine.api;
     let connection = api.accounts("recorder").await;

@@ -66,7 +66,7 @@ async fn the_web_backend_refreshes_merges_and_can_switch_a_connection_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_web_backend_refreshes_changed_streams_unless_told_not_to() {
+async fn the_web_backend_refreshes_changed_streams_unless_disabled() {
     let engine = Engine::start().await;
     let api = &engine.api;
     let (connection, source) = both(api, "ignore").await;

@@ -75,7 +75,7 @@ async fn a_policy_is_shown_as_it_was_stated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_installation_has_a_default_of_its_own() {
+async fn an_installation_has_its_own_default() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("policy.json");
     let document = json!({"rules": [{"kind": "field_added", "then": "apply"}]});

@@ -239,7 +239,7 @@ async fn the_same_onboarding_fifty_times_at_once_makes_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_that_are_none_are_told_as_such() {
+async fn bodies_that_are_not_json_are_reported() {
     let stack = stack().await;
     let post = |path: &'static str, text: String| stack.api.post_text(path, text);
     for path in ["/connections/onboard"] {
@@ -294,7 +294,7 @@ async fn bodies_that_are_none_are_told_as_such() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_and_foreign_sites_are_turned_away() {
+async fn unknown_callers_and_foreign_sites_are_rejected() {
     let stack = stack().await;
     for api in [&stack.api, &stack.broker_api, &stack.agent_api] {
         api.anonymous()

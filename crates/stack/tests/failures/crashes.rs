@@ -119,7 +119,7 @@ async fn a_killed_orchestrator_leaves_no_orphan_and_no_double() {
     std::fs::remove_file(control.path().join("hang_check")).unwrap();
 
     stack.start_orchestrator().await;
-    // The lease of the killed process runs out; then another goes on, secrets and all.
+    // The lease of the killed process expires; then another one resumes, with the secrets.
     let row = eventually_within(std::time::Duration::from_secs(90), async || {
         let all = stack.api.get("/connections").await.expect(200);
         if all[0]["status"] == "ACTIVE" {

@@ -1,5 +1,4 @@
-//! A database that drops its connections, as one that restarts does: whoever asks afterwards does not
-//! notice.
+//! A database that drops its connections, as a restart does: later callers do not notice.
 
 use futures::future::join_all;
 use serde_json::{Value, json};

@@ -120,7 +120,7 @@ async fn taken_back(stack: &Stack) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_undo_that_fails_is_finished_when_airbyte_is_back() {
+async fn a_failed_rollback_is_finished_when_airbyte_is_back() {
     let stack = proxied().await;
     let proxy = stack.proxy.as_ref().unwrap();
     let body = onboarding(&stack, "shop");
@@ -130,7 +130,7 @@ async fn an_undo_that_fails_is_finished_when_airbyte_is_back() {
         Fault::Before(500),
         9,
     );
-    // Three tries each, and the undo's list of sources fails as well.
+    // Three attempts each, and the rollback's list of sources fails as well.
     proxy.fail(
         Method::GET,
         "/api/public/v1/connections",
@@ -167,7 +167,7 @@ async fn an_undo_that_fails_is_finished_when_airbyte_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_heal_that_airbyte_refuses_leaves_the_old_catalog_in_force() {
+async fn a_heal_that_airbyte_rejects_leaves_the_old_catalog_active() {
     let stack = proxied().await;
     let proxy = stack.proxy.as_ref().unwrap();
     let made = stack
@@ -193,7 +193,7 @@ async fn a_heal_that_airbyte_refuses_leaves_the_old_catalog_in_force() {
             .len()
     };
 
-    // Refused outright, and taken although Airbyte said that it failed: both are put back.
+    // Rejected, or accepted although Airbyte reported a failure: both are restored.
     for fault in [Fault::Before(422), Fault::After(422)] {
         proxy.fail(Method::POST, "/api/v1/connections/update", fault, 1);
         stack
@@ -215,7 +215,7 @@ async fn a_heal_that_airbyte_refuses_leaves_the_old_catalog_in_force() {
         proxy.mend();
     }
 
-    // Neither the new nor the old catalog can be written: it says so, and goes on trying.
+    // Neither the new nor the old catalog can be written: it reports that and retries.
     proxy.fail(
         Method::POST,
         "/api/v1/connections/update",
@@ -265,7 +265,7 @@ async fn a_heal_that_airbyte_refuses_leaves_the_old_catalog_in_force() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_is_down_is_told_and_found_again() {
+async fn a_registry_outage_is_reported_and_recovered_from() {
     let mut stack = StackBuilder::four_processes(Database::pgbouncer().await)
         .start()
         .await;

@@ -29,7 +29,7 @@ send({"type": "CONNECTION_STATUS", "connectionStatus": {"status": "FAILED", "mes
 "#;
 
 const PASSWORD: &str = "PLANTpaßw ö%rd+1";
-/// What must not be seen of the key, the account and the password, in whatever form.
+/// What must not be visible of the key, the account and the password, in any form.
 const PLANTED: [&str; 9] = [
     "PLANTkeyline",
     "PLANTaccountline",

@@ -21,7 +21,7 @@ fn variables(offset: &'static str) -> [(&'static str, &'static str); 3] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn replicas_whose_clocks_differ_share_duties_and_tell_each_job_once() {
+async fn replicas_whose_clocks_differ_share_leadership_and_publish_each_job_once() {
     if !Path::new(LIBRARY).is_file() {
         skip("clocks", &format!("{LIBRARY} is not installed"));
         return;
@@ -67,8 +67,8 @@ async fn replicas_whose_clocks_differ_share_duties_and_tell_each_job_once() {
         .await;
         jobs.push(job);
         if turn == 0 {
-            // The other takes over what this one has, although its clock says that it was renewed
-            // in the future.
+            // The other takes over from this one, although by its clock the lease was renewed in
+            // the future.
             ahead.kill();
         }
     }
@@ -108,7 +108,7 @@ async fn replicas_whose_clocks_differ_share_duties_and_tell_each_job_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_the_clocks_of_its_services_say_each_flow_works() {
+async fn each_flow_works_for_any_clocks_of_its_services() {
     if !Path::new(LIBRARY).is_file() {
         skip("clocks", &format!("{LIBRARY} is not installed"));
         return;
@@ -150,7 +150,7 @@ async fn whatever_the_clocks_of_its_services_say_each_flow_works() {
                     .await,
             );
         }
-        // Told by the clock that duties are written with.
+        // By the clock that leases are written with.
         let metrics = shop.stack.api.get("/metrics").await.text;
         let ages = metrics
             .lines()

@@ -9,7 +9,7 @@ use crate::table;
 const DISK_KB: u64 = 64 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_a_full_disk_stops_goes_on_once_there_is_room() {
+async fn work_stopped_by_a_full_disk_resumes_with_free_space() {
     let Some(builder) = StackBuilder::one_process().on_disk(DISK_KB) else {
         skip(
             "disk",
@@ -96,7 +96,7 @@ async fn on_postgresql() -> Shop {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_a_full_disk_of_postgresql_stops_goes_on_once_there_is_room() {
+async fn work_stopped_by_a_full_disk_of_postgresql_resumes_with_free_space() {
     let mut shop = on_postgresql().await;
     let mut rows = Vec::new();
     for (fault, tables) in [
@@ -114,7 +114,7 @@ async fn whatever_a_full_disk_of_postgresql_stops_goes_on_once_there_is_room() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_that_could_not_be_stored_is_stored_without_being_asked_for_again() {
+async fn a_version_that_could_not_be_stored_is_stored_without_another_request() {
     let mut shop = on_postgresql().await;
     let before = shop.prepare(Flow::Heal).await;
     fill(&shop.stack, "sync_catalog_versions").await;

@@ -41,7 +41,7 @@ pub(crate) struct Shop {
     pub(crate) stack: Stack,
     pub(crate) id: String,
     airbyte_id: Value,
-    /// Numbers cells, so that each has names of its own.
+    /// Numbers cells, so that each has its own names.
     cells: usize,
     /// The connection that a deletion removes.
     doomed: String,
@@ -172,7 +172,7 @@ impl Shop {
             self.repeat(flow, &before).await
         };
         if let Some(wire) = &self.stack.wires.airbyte {
-            // Only now is it known whether a create that was given up leaves a second one.
+            // Only now is it known whether a create that timed out leaves a second one.
             wire.landed().await;
         }
         let mut recovered = self.check(flow, &before, &done, at_once).await;
@@ -213,7 +213,7 @@ impl Shop {
                 let job = done.json()["job_id"].as_str().unwrap().to_owned();
                 let ended = self.stack.job_ended(&job).await;
                 check(ended["status"] == "succeeded", || ended.to_string())?;
-                // A caller who was told that it failed may start another one.
+                // A caller who received a failure may start another one.
                 let most = before.jobs + if at_once { 1 } else { 2 };
                 self.jobs_agree(most).await?;
             }
@@ -236,7 +236,7 @@ impl Shop {
         Ok(())
     }
 
-    /// No operation of the connection is under way, and Airbyte has nothing that nobody owns.
+    /// No operation of the connection is in progress, and Airbyte has no orphan.
     async fn nothing_is_left(&self, id: &str) {
         let api = &self.stack.api;
         self.becomes(
@@ -271,7 +271,7 @@ impl Shop {
         .await;
     }
 
-    /// Connections to a database that broke are met once each before they are made anew.
+    /// Each broken connection to a database fails once before it is replaced.
     pub(crate) async fn connection(&self) -> Value {
         eventually_within(RECOVERY, async || {
             let path = format!("/connections/{}", self.id);

@@ -14,7 +14,7 @@ struct Fault {
     name: &'static str,
     fault: WireFault,
     flows: &'static [Flow],
-    /// Whether the caller may be told that something failed.
+    /// Whether the caller may receive a failure.
     is_told: bool,
 }
 
@@ -157,7 +157,7 @@ async fn matrix(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_connections_to_airbyte_do_nothing_leaks() {
+async fn nothing_leaks_for_any_failure_of_connections_to_airbyte() {
     matrix(
         stack(None).await,
         "Airbyte",
@@ -168,7 +168,7 @@ async fn whatever_connections_to_airbyte_do_nothing_leaks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_airbyte_answers_nothing_leaks() {
+async fn nothing_leaks_for_any_response_of_airbyte() {
     let faults = HTTP.iter().chain(AIRBYTE);
     matrix(
         stack(None).await,
@@ -180,7 +180,7 @@ async fn whatever_airbyte_answers_nothing_leaks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_the_auth_broker_does_nothing_leaks() {
+async fn nothing_leaks_for_any_failure_of_the_auth_broker() {
     let faults = TCP.iter().chain(HTTP);
     matrix(
         stack(None).await,
@@ -192,7 +192,7 @@ async fn whatever_the_auth_broker_does_nothing_leaks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_postgresql_does_nothing_leaks() {
+async fn nothing_leaks_for_any_failure_of_postgresql() {
     matrix(
         stack(None).await,
         "PostgreSQL",
@@ -203,7 +203,7 @@ async fn whatever_postgresql_does_nothing_leaks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_redis_does_no_caller_notices_and_no_event_is_lost() {
+async fn no_failure_of_redis_affects_callers_or_loses_events() {
     let mut redis = Redis::stopped();
     redis.start().await;
     let _feeding = matrix(

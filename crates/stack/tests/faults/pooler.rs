@@ -7,7 +7,7 @@ use crate::flows::{Flow, Shop};
 use crate::table;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_prepared_statements_a_pooler_loses_nothing_leaks() {
+async fn nothing_leaks_for_any_prepared_statement_that_a_pooler_loses() {
     let database = Database::pgbouncer().await;
     let stack = StackBuilder::four_processes(database)
         .with("AAM_LEASE_SECONDS", "3")

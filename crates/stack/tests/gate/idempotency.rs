@@ -49,7 +49,7 @@ async fn a_repeated_post_is_answered_as_the_first_time(stack: Stack) {
         assert_eq!(again.headers["location"], first.headers["location"]);
         assert_eq!(again.headers["content-type"], "application/json");
     }
-    // Without the key, the flow itself says that it is there.
+    // Without the key, the flow itself reports that it exists.
     stack.api.post(path, &body).await.expect(200);
 
     let other = onboarding(&stack, "other").await;
@@ -87,7 +87,7 @@ async fn fifty_at_once_are_one(stack: Stack) {
     assert_eq!(made.len(), 1, "{all:?}");
     for answer in all.iter().filter(|answer| answer.status != 201) {
         let code = answer.expect(409)["code"].clone();
-        // The key was told once; it is kept nowhere.
+        // The key was returned once; it is stored nowhere.
         assert!(
             code == "idempotency_in_flight" || code == "idempotency_secret_answer",
             "{code}"

@@ -129,7 +129,7 @@ async fn slow(control: &std::path::Path) -> Stack {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_service_says_so_and_stays_alive() {
+async fn an_overloaded_service_returns_503_and_stays_alive() {
     let control = tempfile::tempdir().unwrap();
     let stack = slow(control.path()).await;
     let onboard = |name: &str| -> tokio::task::JoinHandle<Answer> {
@@ -231,7 +231,7 @@ async fn idle_connections(base: &str, count: usize) -> Vec<TcpStream> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_idle_connections_keep_nobody_out() {
+async fn ten_thousand_idle_connections_block_no_caller() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     let wanted = hard.min(65_536).max(soft);

@@ -1,4 +1,4 @@
-//! The route tables: what each service declares, and what its OpenAPI document says.
+//! The route tables: what each service declares, and what its OpenAPI document contains.
 
 use std::collections::BTreeSet;
 

@@ -176,7 +176,7 @@ fn spellings(path: &str, address: &str, each: bool) -> Vec<String> {
     all
 }
 
-/// Answers that give a caller nothing, whatever was asked.
+/// Responses that give a caller nothing.
 fn gives_nothing(reply: &Reply) -> bool {
     if matches!(reply.status, 400 | 401 | 403 | 405 | 414 | 421) {
         return true;
@@ -255,7 +255,7 @@ async fn services_judge_every_spelling_alike_on_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_embedded_airbyte_gives_nothing_to_a_stranger_by_any_spelling() {
+async fn the_embedded_airbyte_rejects_unknown_callers_in_every_spelling() {
     let stack = StackBuilder::one_process().start().await;
     let mut stranger = Wire::new(&stack.airbyte_root, None);
     let mut asked = 0;

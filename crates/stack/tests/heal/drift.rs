@@ -72,7 +72,7 @@ async fn a_removed_column_waits_until_it_is_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plan_that_is_no_longer_true_is_not_applied() {
+async fn an_outdated_plan_is_not_applied() {
     let (stack, id) = shop().await;
     stack
         .sqlite("shop.db", "ALTER TABLE orders DROP COLUMN note")
@@ -189,7 +189,7 @@ async fn a_lost_cursor_warns_that_airbyte_will_cancel_the_next_sync() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_changed_in_airbyte_becomes_a_version() {
+async fn changes_made_in_airbyte_become_a_version() {
     let (stack, id) = shop().await;
     let row = stack
         .api

@@ -8,7 +8,7 @@ use super::{follow_up, heal, shop_with, version};
 const DROP: &str = "ALTER TABLE orders DROP COLUMN note";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn auto_takes_a_lost_column_by_itself() {
+async fn auto_accepts_a_removed_column() {
     let stack = StackBuilder::one_process().start().await;
     let id = shop_with(&stack, json!("auto")).await;
     stack.sqlite("shop.db", DROP).await;
@@ -19,7 +19,7 @@ async fn auto_takes_a_lost_column_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ignore_leaves_everything_and_asks_nobody() {
+async fn ignore_changes_nothing_and_proposes_nothing() {
     let stack = StackBuilder::one_process().start().await;
     let id = shop_with(&stack, json!("ignore")).await;
     stack
@@ -31,7 +31,7 @@ async fn ignore_leaves_everything_and_asks_nobody() {
     assert!(healed["pending"].is_null());
     stack.sync(&id).await;
     assert_eq!(version(&stack, &id).await, 1);
-    // Somebody may still want it.
+    // It may still be in use.
     let change = &healed["plan"]["changes"][0]["id"];
     let accepted = heal(&stack, &id, json!({"accept": [change]})).await;
     assert_eq!(accepted["outcome"], "healed");
@@ -58,7 +58,7 @@ async fn a_document_decides_by_its_first_rule_that_fits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pause_stops_the_connection_until_somebody_decides() {
+async fn pause_stops_the_connection_until_a_decision() {
     let stack = StackBuilder::one_process().start().await;
     let id = shop_with(&stack, json!("pause")).await;
     stack.sqlite("shop.db", DROP).await;

@@ -54,7 +54,7 @@ async fn fifty_syncs_at_once_are_one_job() {
         .iter()
         .filter(|answer| answer.json()["status"] == "triggered")
         .count();
-    // A caller whose trigger's answer was lost cannot tell its own job from another's.
+    // A caller who lost the trigger's response cannot distinguish its own job from another's.
     let honest = std::env::var("AAM_TEST_AIRBYTE_MODE").is_err();
     assert!(
         triggered == jobs.len() || (!honest && triggered > jobs.len()),
@@ -148,7 +148,7 @@ async fn a_heal_waits_for_the_running_job_and_an_applied_catalog_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repair_whose_process_is_killed_is_taken_up_by_the_next() {
+async fn a_repair_whose_process_is_killed_is_resumed() {
     let control = tempfile::tempdir().unwrap();
     let (mut stack, id) = gated(control.path()).await;
     std::fs::write(control.path().join("gate"), "").unwrap();

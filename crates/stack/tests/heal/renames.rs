@@ -115,7 +115,7 @@ async fn postgresqls_own_column_numbers_heal_a_rename_without_a_person() {
     });
     let id = onboard(&stack, &body).await;
     stack.sync(&id).await;
-    // No name says that these are the same; their numbers in the table do.
+    // The names do not show that these are the same; their numbers in the table do.
     database
         .execute("ALTER TABLE orders RENAME COLUMN id TO bestellnummer; ALTER TABLE orders RENAME COLUMN note TO x")
         .await;

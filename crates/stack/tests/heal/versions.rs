@@ -95,7 +95,7 @@ async fn versions_are_compared_on_postgresql() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_asked_for_wrongly_is_named() {
+async fn invalid_requests_name_their_faults() {
     let stack = StackBuilder::one_process().start().await;
     let id = shop_with(&stack, json!("propose")).await;
     let path = format!("/connections/{id}/catalogs/diff");

@@ -92,7 +92,7 @@ async fn lists_hold_every_one_by_type_and_name(stack: Stack) {
 test_support::on_both!(lists_hold_every_one_by_type_and_name);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn types_tell_what_each_is_configured_by() {
+async fn types_state_how_each_is_configured() {
     let stack = StackBuilder::one_process().start().await;
     let types = stack.api.get("/datasource/types").await.expect(200);
     let of = |name: &str| {
@@ -172,7 +172,7 @@ async fn what_an_ingestion_uses_stays(stack: Stack) {
 
     let deleted = stack.api.delete(&format!("/ingestion/{id}")).await;
     assert_eq!(deleted.status, 204, "{}", deleted.text);
-    // The datasource stays with its sink; each goes when it is told to.
+    // The datasource and its sink stay; each is deleted on request.
     stack
         .api
         .get(&format!("/datasource/{source}"))

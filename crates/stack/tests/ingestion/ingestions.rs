@@ -38,7 +38,7 @@ async fn what_callers_send_today_makes_ingestions(stack: Stack) {
         };
         assert_eq!(made["name"], name);
         assert_eq!(made["schedule"], schedule);
-        // What it was made at is true, whatever was sent.
+        // The creation time is correct, even if another one was sent.
         assert!(
             text(&made, "created").starts_with("20") && text(&made, "created").as_str() > "2026"
         );
@@ -166,7 +166,7 @@ async fn a_status_tells_the_last_sync_and_the_next(stack: Stack) {
     assert!(job["bytes"].as_i64().unwrap() > 0 && job["startedAt"].is_string());
     let told = stack.api.get(&format!("/jobs/{}", text(job, "id"))).await;
     assert_eq!(after["lastSync"], told.expect(200)["completed_at"]);
-    // A job that fails is told, and changes nothing about the last sync that succeeded.
+    // A job that fails is published, and does not change the last successful sync.
     stack
         .sqlite(
             "shop.db",

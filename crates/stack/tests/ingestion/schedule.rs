@@ -36,7 +36,7 @@ fn time(status: &Value, member: &str) -> DateTime<Utc> {
     text(status, member).parse().unwrap()
 }
 
-/// Kills whoever knows of schedules, and starts them again.
+/// Kills the processes that know of schedules, and starts them again.
 async fn restart(stack: &mut Stack) {
     stack.airbyte.as_mut().unwrap().kill();
     stack.orchestrator.as_mut().unwrap().kill();

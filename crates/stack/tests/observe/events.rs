@@ -6,7 +6,7 @@ use test_support::{Database, Redis, eventually};
 use crate::given;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listener_hears_each_event_once_and_goes_on_where_it_was() {
+async fn a_listener_receives_each_event_once_and_resumes_at_its_position() {
     for database in given::databases().await {
         let stack = given::shop(database, &[]).await;
         let id = stack.onboard_sqlite("shop", "shop.db").await;
@@ -27,7 +27,7 @@ async fn a_listener_hears_each_event_once_and_goes_on_where_it_was() {
         );
         drop(listener);
 
-        // What happens while nobody listens is heard afterwards, and nothing is heard twice.
+        // Events without a listener are received afterwards, and none is received twice.
         let second = stack.sync(&id).await;
         let path = format!("/events?connection_id={id}");
         let mut resumed = stack.api.listen(&path, Some(last.id)).await;
@@ -64,7 +64,7 @@ async fn a_listener_hears_each_event_once_and_goes_on_where_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_position_that_is_not_kept_is_refused_and_so_is_what_does_not_read() {
+async fn a_position_that_is_gone_or_malformed_is_rejected() {
     let mut stack = given::shop(Database::Sqlite, &[]).await;
     let id = stack.onboard_sqlite("shop", "shop.db").await;
     stack.sync(&id).await;
@@ -168,7 +168,7 @@ async fn redis_gets_every_event_in_order_also_those_it_was_away_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_process_goes_on_relaying_when_one_is_killed() {
+async fn another_process_relays_when_one_is_killed() {
     let mut stack = given::shop(Database::postgres().await, &[]).await;
     let id = stack.onboard_sqlite("shop", "shop.db").await;
     stack.sync(&id).await;

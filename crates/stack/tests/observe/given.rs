@@ -20,7 +20,7 @@ pub(crate) async fn shop(database: Database, variables: &[(&str, &str)]) -> Stac
     stack
 }
 
-/// On each kind of database: what is said must not depend on it.
+/// On each kind of database: the result must not depend on it.
 pub(crate) async fn databases() -> Vec<Database> {
     vec![Database::Sqlite, Database::postgres().await]
 }

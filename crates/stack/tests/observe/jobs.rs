@@ -1,4 +1,4 @@
-//! Jobs: each is followed to its end, whoever started it and whatever crashed; logs; cancelling.
+//! Jobs: each is tracked to its end, whoever started it and even after crashes; logs; cancelling.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn status(stack: &Stack, job: &str, wanted: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_that_somebody_started_in_airbyte_are_found_and_told() {
+async fn jobs_started_in_airbyte_are_found_and_published() {
     // At once: each waits for the look of a tracker that knows of no job.
     let both = given::databases().await.into_iter();
     futures::future::join_all(both.map(async |database| {
@@ -80,7 +80,7 @@ async fn jobs_that_somebody_started_in_airbyte_are_found_and_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_airbyte_fails_to_tell_about_holds_up_no_other() {
+async fn a_job_that_airbyte_fails_to_return_delays_no_other() {
     let stack = StackBuilder::four_processes(Database::Sqlite)
         .proxied()
         .start()
@@ -99,7 +99,7 @@ async fn a_job_that_airbyte_fails_to_tell_about_holds_up_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_ends_while_no_orchestrator_runs_is_told_once_afterwards() {
+async fn a_job_that_ends_without_an_orchestrator_is_published_once_afterwards() {
     let control = tempfile::tempdir().unwrap();
     let (mut stack, made) = given::gated(Database::postgres().await, control.path()).await;
     let id = made["id"].as_str().unwrap().to_owned();

@@ -13,7 +13,7 @@ async fn value(stack: &Stack, line: &str) -> Option<f64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_calls_duties_and_freshness_are_told() {
+async fn jobs_calls_leader_tasks_and_freshness_are_measured() {
     for database in given::databases().await {
         let stack = given::shop(database, &[]).await;
         let name = "shop \"one\"\\two";

@@ -235,7 +235,7 @@ async fn a_deleted_connection_leaves_the_destination_alone() {
         .warehouse_value("SELECT count(*) FROM shop_orders")
         .await;
     assert_eq!(rows.as_deref(), Some("1"));
-    // What was done is still told, and the name is free.
+    // Its operations are still listed, and the name is free.
     let told = stack
         .api
         .get(&format!("{path}/operations"))

@@ -1,4 +1,4 @@
-//! Operations: killed at every moment of every step, changed, undone, deleted, raced for.
+//! Operations: killed at every moment of every step, changed, rolled back, deleted, raced for.
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 #![allow(clippy::print_stdout, reason = "the matrix is printed as a table")]
 

@@ -55,11 +55,11 @@ async fn stack(database: Database) -> Stack {
 /// What is worked on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subject {
-    /// A connection with a source of its own.
+    /// A connection with its own source.
     Connection,
     /// A connection whose source is there already and shared.
     Ingestion,
-    /// A source of its own.
+    /// Its own source.
     Datasource,
     /// A destination.
     Sink,
@@ -123,7 +123,7 @@ async fn cell(
     restart(stack, step.kind, Some(&armed)).await;
     let request = driver.request(stack);
     let caller = tokio::spawn(async move {
-        // Whoever answers, if anybody does, is asked no more.
+        // The service is not called any more, even if it would respond.
         let _ = request.send().await;
     });
     let process = match step.kind {

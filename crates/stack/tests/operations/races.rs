@@ -218,7 +218,7 @@ async fn an_old_replica_works_beside_a_newer_registry() {
     sqlx::raw_sql(newer).execute(&mut registry).await.unwrap();
     registry.close().await.unwrap();
 
-    // One that was running goes on, and one that starts now works as well.
+    // A running one continues, and one that starts now works as well.
     let id = stack.onboard_sqlite("shop", "shop.db").await;
     let (mut process, api) = stack
         .start_replica("orchestrator", "SERVICE_PORT_ORCHESTRATOR", &[])

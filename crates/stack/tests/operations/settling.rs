@@ -1,4 +1,4 @@
-//! What a create makes after its time-out is found and removed; what nobody owns is listed.
+//! What a create produces after its timeout is found and removed; orphans are listed.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ async fn mark(stack: &Stack, id: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_source_that_appears_after_its_create_was_given_up_is_removed() {
+async fn a_source_that_appears_after_its_create_timed_out_is_removed() {
     let (stack, body) = shop(StackBuilder::four_processes(Database::Sqlite).proxied()).await;
     let proxy = stack.proxy.as_ref().unwrap();
     let sources = "/api/public/v1/sources";

@@ -1,4 +1,4 @@
-//! What Airbyte's conflicts mean for whoever asks for a sync.
+//! What Airbyte's conflicts mean for a caller who requests a sync.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -41,7 +41,8 @@ async fn a_sync_that_another_overtook_attaches_to_it_or_is_triggered_once_more()
     let sync = format!("/connections/{}/sync", made["id"].as_str().unwrap());
     let conflict = "https://reference.airbyte.com/reference/errors#try-again-later";
 
-    // Between the look for a running job and the trigger somebody started one, which runs.
+    // Between the search for a running job and the trigger, another caller started one, which is
+    // running.
     std::fs::write(control.path().join("gate"), "").unwrap();
     proxy.fail(Method::POST, JOBS, Fault::Overtaken(conflict), 1);
     let attached = stack.api.post_empty(&sync).await.expect(200);
@@ -62,7 +63,7 @@ async fn a_sync_that_another_overtook_attaches_to_it_or_is_triggered_once_more()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_is_off_or_locked_in_airbyte_has_a_code_of_its_own() {
+async fn a_connection_disabled_or_locked_in_airbyte_has_its_own_code() {
     let control = tempfile::tempdir().unwrap();
     let (stack, made) = gated(control.path()).await;
     let sync = format!("/connections/{}/sync", made["id"].as_str().unwrap());

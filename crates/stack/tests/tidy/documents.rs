@@ -18,7 +18,7 @@ fn headings(path: &str, marks: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_error_code_tells_its_reader_what_to_do() {
+fn every_error_code_is_documented() {
     let page = text("docs/errors.md");
     let documented = headings("docs/errors.md", "##");
     let mut faults = Vec::new();
@@ -189,7 +189,7 @@ fn every_package_has_a_readme_that_is_its_documentation() {
 }
 
 #[test]
-fn every_decision_has_a_number_of_its_own_and_a_status() {
+fn every_decision_has_a_unique_number_and_a_status() {
     let mut faults = Vec::new();
     let mut numbers = BTreeSet::new();
     for path in files(".md")

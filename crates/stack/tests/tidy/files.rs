@@ -43,7 +43,7 @@ fn no_test_is_switched_off() {
 }
 
 #[test]
-fn every_package_takes_the_lints_and_the_version_of_the_workspace() {
+fn every_package_inherits_the_workspaces_lints_and_version() {
     let mut faults = Vec::new();
     for package in packages() {
         let manifest = text(package.join("Cargo.toml"));
@@ -120,7 +120,7 @@ fn shell_scripts_parse_and_say_what_they_are_for() {
 }
 
 #[test]
-fn tracked_text_names_nobodys_machine() {
+fn tracked_text_names_no_machine() {
     // Put together here, so that this file does not find itself.
     let paths = [["/wo", "rk/"].concat(), ["/ro", "ot/"].concat()];
     let mut faults = Vec::new();

@@ -1,5 +1,5 @@
-//! The rules of this repository, as tests: who may use whom, what has to be written down, and how
-//! files look. Each failure says what to do.
+//! The rules of this repository, as tests: which crates may use which, what must be documented, and
+//! how files look. Each failure states what to do.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

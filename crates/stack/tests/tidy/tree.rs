@@ -38,8 +38,8 @@ pub(crate) fn text(path: impl AsRef<Path>) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The folders of the workspace's packages, from the top. One that is a workspace of its own is
-/// not built with the others.
+/// The folders of the workspace's packages, from the top. A separate workspace is not built with
+/// the others.
 pub(crate) fn packages() -> Vec<PathBuf> {
     files("Cargo.toml")
         .into_iter()

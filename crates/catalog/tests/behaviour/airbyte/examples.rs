@@ -38,7 +38,7 @@ fn e03_a_member_added_to_the_items_of_a_list_updates_list_and_items() {
 }
 
 #[test]
-fn e04_a_vanished_object_takes_its_members_along() {
+fn e04_a_removed_object_removes_its_members() {
     let old = json!({ "addr": object(json!({ "zip": text() })) });
     assert_eq!(columns(old, json!({})), ["remove addr", "remove addr.zip"]);
 }

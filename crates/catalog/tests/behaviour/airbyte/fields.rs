@@ -27,7 +27,7 @@ fn r13_fields_come_and_go_with_their_schemas() {
 }
 
 #[test]
-fn r14_whatever_differs_as_json_is_an_update_the_order_of_lists_included() {
+fn r14_any_difference_as_json_is_an_update_including_list_order() {
     assert_eq!(
         transforms(json!({ "a": text() }), json!({ "a": whole() })),
         json!([{ "transformType": "update_field_schema", "fieldName": ["a"], "breaking": false,

@@ -31,7 +31,7 @@ fn r06_every_node_below_the_root_is_a_field_of_its_whole_schema() {
 }
 
 #[test]
-fn r07_nodes_that_are_no_objects_are_skipped_with_what_is_below() {
+fn r07_nodes_that_are_not_objects_are_skipped_with_their_children() {
     let old = json!({ "a": true, "b": null, "c": [{ "type": "string" }], "d": "string" });
     let new = json!({ "a": false, "b": 7, "c": [{ "type": "integer" }] });
     assert_eq!(columns(old, new), NOTHING);

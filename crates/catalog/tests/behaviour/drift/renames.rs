@@ -36,7 +36,7 @@ fn sketch(column: &str, values: std::ops::Range<u32>) -> ColumnSketch {
 }
 
 #[test]
-fn the_sources_own_id_is_exact_whatever_the_name() {
+fn the_sources_own_id_is_exact_for_any_name() {
     let numbers = |name: &str| json!({ "id": 1, "updated_at": 2, (name): 3 });
     let orders = |name: &str| {
         numbered(

@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn declarations_are_taken_apart() {
+    fn declarations_are_parsed() {
         let column = |declared: &str| LoggedColumn {
             name: "c".to_owned(),
             declared: declared.to_owned(),

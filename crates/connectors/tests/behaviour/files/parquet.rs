@@ -262,7 +262,7 @@ fn a_killed_destination_shows_what_it_acknowledged_and_nothing_else() {
         json!({ "upto": 1500 })
     );
     assert!(ids(&folder).into_iter().eq(0..1500));
-    // Another sync of the same stream is told to wait.
+    // Another sync of the same stream fails as transient.
     let second = write(&folder, &streams, &[]);
     assert_eq!(
         (second.code, &second.error()["failure_type"]),
@@ -320,7 +320,7 @@ fn folders_of_others_are_left_alone() {
     );
     std::fs::remove_file(folder.path("lake/t/other.parquet")).unwrap();
     assert_eq!(ids(&folder), [1]);
-    // A stream's folder is no namespace, and a link leads nowhere.
+    // A stream's folder is not a namespace, and links are not followed.
     let mut nested = stream("u", json!({ "id": whole() }));
     nested["namespace"] = json!("t");
     assert_eq!(
@@ -340,7 +340,7 @@ fn folders_of_others_are_left_alone() {
 }
 
 #[test]
-fn deduplication_is_refused_in_words() {
+fn deduplication_is_rejected_with_the_reason() {
     let folder = Folder::new();
     let settings = json!({ "destination_sync_mode": "append_dedup", "primary_key": [["id"]] });
     let streams = [configured(&stream("t", json!({ "id": whole() })), settings)];

@@ -33,7 +33,7 @@ fn what_is_not_supported_is_refused_by_name() {
         (json!({ "secret_access_key": null }), "belong together"),
         (json!({ "role_arn": "arn:aws:iam::1:role/x" }), "role_arn"),
         (json!({ "s3_bucket_name": " " }), "s3_bucket_name"),
-        // Nobody listens there.
+        // Nothing listens there.
         (json!({}), "could not be reached"),
     ];
     for (more, named) in cases {

@@ -76,7 +76,7 @@ fn a_csv_file_gets_the_types_that_all_its_values_have() {
 }
 
 #[test]
-fn a_value_that_does_not_fit_its_column_is_null_and_told() {
+fn a_value_that_does_not_fit_its_column_becomes_null_and_is_reported() {
     let folder = Folder::new();
     folder.file("t.csv", "id,day\n1,2024-01-01\n");
     let config = json!({ "path": "t.csv" });
@@ -93,7 +93,7 @@ fn a_value_that_does_not_fit_its_column_is_null_and_told() {
     let change = |field: &str| json!({ "field": field, "change": "NULLED", "reason": "SOURCE_SERIALIZATION_ERROR" });
     let meta = run.of("RECORD", "record")[0]["meta"].clone();
     assert_eq!(meta["changes"], json!([change("id"), change("day")]));
-    // What it now holds is what a discovery says.
+    // It now contains what a discovery returns.
     let wider = discover(&folder, &config);
     assert_eq!(
         types(&wider[0]),
@@ -176,7 +176,7 @@ fn json_lines_keep_their_values() {
 }
 
 #[test]
-fn malformed_lines_are_told_with_their_file_and_number() {
+fn malformed_lines_are_reported_with_their_file_and_number() {
     let folder = Folder::new();
     let cases = [
         (
@@ -272,7 +272,7 @@ fn a_glob_is_one_stream_of_all_its_files_and_their_headers() {
 }
 
 #[test]
-fn incremental_reads_take_new_and_changed_files() {
+fn incremental_reads_read_new_and_changed_files() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path("in")).unwrap();
     folder.file("in/a.csv", "id\n1\n");
@@ -311,7 +311,7 @@ fn incremental_reads_take_new_and_changed_files() {
 }
 
 #[test]
-fn an_interrupted_read_goes_on_where_its_state_says() {
+fn an_interrupted_read_resumes_at_its_state() {
     for (name, header) in [("t.csv", "id,v\n"), ("t.jsonl", ""), ("t.csv.gz", "id,v\n")] {
         let folder = Folder::new();
         let line = |id: u64| match name {
@@ -377,7 +377,7 @@ fn only_what_is_under_the_data_roots_is_read() {
 }
 
 #[test]
-fn a_full_refresh_of_no_files_is_no_success() {
+fn a_full_refresh_without_files_fails() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path("in")).unwrap();
     folder.file("in/a.csv", "id\n1\n");

@@ -91,7 +91,7 @@ fn a_snapshot_is_followed_by_every_change() {
     assert_eq!(third.statuses(), ["t STARTED", "t COMPLETE"]);
 }
 
-/// A record's data without what says when it was made.
+/// A record's data without its timestamps.
 fn cells(record: &Value) -> Value {
     let mut data = record.clone();
     let members = data.as_object_mut().unwrap();
@@ -143,7 +143,7 @@ fn values_of_the_log_are_those_of_the_table() {
 }
 
 #[test]
-fn columns_that_change_in_between_are_told_apart() {
+fn columns_that_change_in_between_are_distinguished() {
     let database = Database::new(
         "CREATE TABLE t (id int PRIMARY KEY, a int, v varchar(9)); INSERT INTO t VALUES (1, 5, 'x')",
     );
@@ -186,7 +186,7 @@ fn syncs_under_writes_end_equal() {
     let mut state: Option<Value> = None;
     for round in 0..4 {
         let run = std::thread::scope(|scope| {
-            // The last round has nobody writing.
+            // There are no writers in the last round.
             let writing = (round < 3).then(|| {
                 scope.spawn(|| {
                     for n in 0..30 {
@@ -222,7 +222,7 @@ fn syncs_under_writes_end_equal() {
 }
 
 #[test]
-fn a_log_that_is_gone_is_told_or_read_anew() {
+fn a_purged_log_is_reported_or_everything_is_read_again() {
     let database =
         Database::new("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a')");
     let mut state = last(&read(&database, None).ok());
@@ -241,7 +241,7 @@ fn a_log_that_is_gone_is_told_or_read_anew() {
 }
 
 #[test]
-fn a_user_who_may_not_replicate_is_told() {
+fn a_user_without_the_right_to_replicate_is_reported() {
     let database = Database::new("CREATE TABLE t (id int PRIMARY KEY)");
     let user = format!("u{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
     database.sql(&format!(

@@ -1,4 +1,4 @@
-//! Connecting: encryption, and what is said when it fails.
+//! Connecting: encryption, and the reasons of failures.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -131,7 +131,7 @@ fn what_the_user_may_not_read_is_left_out_and_named() {
 }
 
 #[test]
-fn each_ssl_mode_does_what_it_says() {
+fn each_ssl_mode_behaves_as_documented() {
     let database = Database::new("CREATE TABLE t (id int)");
     let user = User::new(&database, "REQUIRE SSL");
     user.grant(&format!("SELECT ON {}.*", database.name));
@@ -203,7 +203,7 @@ fn without_tls() -> u16 {
 }
 
 #[test]
-fn a_server_without_tls_is_told_apart() {
+fn a_server_without_tls_is_distinguished() {
     let database = Database::new("");
     let port = without_tls();
     let said = database.verdict(&json!({ "port": port }));

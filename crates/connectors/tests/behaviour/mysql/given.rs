@@ -89,7 +89,7 @@ impl Database {
             .run("source-mysql", &[command, "--config", "config.json"])
     }
 
-    /// What a check says.
+    /// The result of a check.
     pub(super) fn verdict(&self, changes: &Value) -> String {
         let run = self
             .command("check", &self.config_with(changes.clone()))

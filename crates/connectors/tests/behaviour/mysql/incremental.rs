@@ -42,7 +42,7 @@ fn rows_that_share_the_cursors_last_value_are_not_lost() {
 }
 
 #[test]
-fn texts_that_a_collation_takes_for_equal_are_ties() {
+fn texts_that_a_collation_treats_as_equal_are_ties() {
     let database = Database::new(
         "CREATE TABLE t (id int PRIMARY KEY, c varchar(20) COLLATE utf8mb4_general_ci); \
          INSERT INTO t VALUES (1, 'b'), (2, 'B'), (3, 'a'), (4, 'b'), (5, 'B ')",
@@ -201,7 +201,7 @@ fn a_cursor_that_is_none_is_refused_by_name() {
 }
 
 #[test]
-fn a_cursor_of_another_type_starts_anew() {
+fn a_cursor_of_another_type_starts_over() {
     let database = Database::new(
         "CREATE TABLE t (id int, c varchar(9)); INSERT INTO t VALUES (1, '9'), (2, '10')",
     );

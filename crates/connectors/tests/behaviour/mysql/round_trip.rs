@@ -207,7 +207,7 @@ fn every_type_arrives_as_it_was() {
 }
 
 #[test]
-fn dates_that_are_none_become_null_and_are_told() {
+fn invalid_dates_become_null_and_are_reported() {
     let database = Database::new(
         "SET sql_mode = 'ALLOW_INVALID_DATES'; \
          CREATE TABLE t (id int PRIMARY KEY, d date NOT NULL, dt datetime NOT NULL, \
@@ -261,7 +261,7 @@ fn incremental_syncs_under_writes_end_equal() {
     let mut state: Option<Value> = None;
     for round in 0..4 {
         let run = std::thread::scope(|scope| {
-            // The last round has nobody writing.
+            // There are no writers in the last round.
             let writing = (round < 3).then(|| {
                 scope.spawn(|| {
                     for n in 0..40 {

@@ -96,7 +96,7 @@ fn full_refreshes_read_all_of_every_table() {
 }
 
 #[test]
-fn keys_of_every_type_are_gone_along() {
+fn tables_are_read_in_the_order_of_keys_of_every_type() {
     let cases = [
         ("smallint", "cast(seq AS signed) - 5"),
         ("bigint unsigned", "18446744073709551615 - seq"),
@@ -184,7 +184,7 @@ fn tables_that_change_between_reads_are_read_as_they_are() {
 }
 
 #[test]
-fn one_stream_that_fails_leaves_the_others_be() {
+fn a_failing_stream_does_not_affect_the_others() {
     let database = Database::new(
         "CREATE TABLE a (id int); CREATE TABLE b (id int); INSERT INTO b VALUES (1); \
          CREATE VIEW broken AS SELECT id FROM a",

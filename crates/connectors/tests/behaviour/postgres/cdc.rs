@@ -116,7 +116,7 @@ fn a_snapshot_is_followed_by_every_change() {
 }
 
 #[test]
-fn a_large_value_that_nobody_has_any_more_is_told() {
+fn a_large_value_that_is_lost_is_reported() {
     let database = captured("CREATE TABLE t (id int PRIMARY KEY, v text, big text)");
     database.sql("ALTER TABLE t ALTER big SET STORAGE EXTERNAL; INSERT INTO t VALUES (1, 'a', repeat('x', 9000))");
     let first = read(&database, None).ok();
@@ -132,7 +132,7 @@ fn a_large_value_that_nobody_has_any_more_is_told() {
 }
 
 #[test]
-fn the_slot_moves_on_only_for_a_state_that_comes_back() {
+fn the_slot_advances_only_for_a_returned_state() {
     let database = captured("CREATE TABLE t (id int PRIMARY KEY, v text)");
     let first = read(&database, None).ok();
     database.sql("INSERT INTO t VALUES (1, 'a')");
@@ -166,7 +166,7 @@ fn syncs_under_writes_end_equal() {
     let mut state: Option<Value> = None;
     for round in 0..4 {
         let run = std::thread::scope(|scope| {
-            // The last round has nobody writing.
+            // There are no writers in the last round.
             let writing = (round < 3).then(|| {
                 scope.spawn(|| {
                     for n in 0..30 {
@@ -198,7 +198,7 @@ fn syncs_under_writes_end_equal() {
 }
 
 #[test]
-fn a_killed_snapshot_goes_on_and_misses_no_change() {
+fn a_killed_snapshot_resumes_and_misses_no_change() {
     let database = captured(
         "CREATE TABLE t (id int PRIMARY KEY, v text); \
          INSERT INTO t SELECT n, repeat('x', 400) FROM generate_series(1, 60000) AS n",

@@ -1,4 +1,4 @@
-//! Connecting: encryption, and what is said when it fails.
+//! Connecting: encryption, and the reasons of failures.
 
 use serde_json::{Value, json};
 
@@ -118,7 +118,7 @@ fn tables_that_may_not_be_read_are_left_out_and_named() {
 }
 
 #[test]
-fn each_ssl_mode_does_what_it_says() {
+fn each_ssl_mode_behaves_as_documented() {
     let database = Database::new(
         "CREATE VIEW tls AS SELECT ssl AS id FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
     );

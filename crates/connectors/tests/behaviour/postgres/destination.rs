@@ -185,7 +185,7 @@ fn keys_and_cursors_may_lie_inside_objects() {
 }
 
 #[test]
-fn an_append_that_becomes_deduplicated_loses_its_doubles_once() {
+fn an_append_that_becomes_deduplicated_removes_its_duplicates_once() {
     let database = Database::new("");
     let append = [configured(
         &stream("t", json!({ "id": whole(), "v": text() })),
@@ -202,7 +202,7 @@ fn an_append_that_becomes_deduplicated_loses_its_doubles_once() {
 }
 
 #[test]
-fn schemas_are_made_and_names_kept_apart() {
+fn schemas_are_created_and_names_kept_distinct() {
     let database = Database::new("");
     let long = "a_name_that_is_longer_than_the_server_allows_for_any_table_or_column_of_it";
     let mut streams: Vec<Value> = [
@@ -270,7 +270,7 @@ fn what_others_made_is_not_touched() {
 }
 
 #[test]
-fn a_check_leaves_nothing_behind_and_says_what_is_missing() {
+fn a_check_leaves_nothing_behind_and_reports_what_is_missing() {
     let database = Database::new("");
     let config = database.config_with(json!({ "schema": "new_one" }));
     let status = |config: &Value| {

@@ -45,7 +45,7 @@ fn columns_come_change_their_type_and_stay_when_they_go() {
         json!({ "id": 3, "n": 7 }),
     );
     assert_eq!(declared(&database)[2], "n|bigint");
-    // What is no number is null, and the row says so.
+    // What is not a number becomes null, which the row records.
     assert_eq!(
         database.lines("SELECT id, n FROM t ORDER BY id"),
         ["1|5", "2|-", "3|7"]
@@ -119,7 +119,7 @@ fn a_key_whose_type_changes_stays_unique() {
 }
 
 #[test]
-fn a_view_in_the_way_of_a_change_is_told() {
+fn a_view_that_blocks_a_change_is_reported() {
     let database = Database::new("");
     sync(
         &database,

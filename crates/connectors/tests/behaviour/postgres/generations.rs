@@ -134,7 +134,7 @@ fn acknowledged_rows_of_an_interrupted_refresh_are_not_lost_to_the_next_sync() {
         )
         .ok();
     assert_eq!(run.states().len(), 1);
-    // The saved state says that 2 and 3 were written: the next sync sends only 4.
+    // According to the saved state, 2 and 3 were written: the next sync sends only 4.
     database
         .write(&deduped(2, 0), &[row(4), complete("t")])
         .ok();

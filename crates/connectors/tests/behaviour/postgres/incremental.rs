@@ -160,7 +160,7 @@ fn a_cursor_that_is_none_is_refused_by_name() {
 }
 
 #[test]
-fn a_cursor_of_another_type_starts_anew() {
+fn a_cursor_of_another_type_starts_over() {
     let database =
         Database::new("CREATE TABLE t (id int, c text); INSERT INTO t VALUES (1, '9'), (2, '10')");
     let streams = by(&database, "c");

@@ -95,7 +95,7 @@ fn every_type_arrives_as_it_was() {
         ["[]"]
     );
     for (name, kind, _) in columns {
-        // Where the destination has a type of its own for it, in the source's type; else as JSON.
+        // In the source's type if the destination has one for it, otherwise as JSON.
         let (a, b) = match kind {
             "json" => (format!("s.{name}::jsonb"), format!("c.{name}")),
             _ if kind.ends_with("[]") => (format!("to_jsonb(s.{name})"), format!("c.{name}")),
@@ -130,7 +130,7 @@ fn incremental_syncs_under_writes_end_equal() {
     let mut state: Option<Value> = None;
     for round in 0..4 {
         let run = std::thread::scope(|scope| {
-            // The last round has nobody writing.
+            // There are no writers in the last round.
             let writing = (round < 3).then(|| {
                 scope.spawn(|| {
                     for n in 0..40 {

@@ -324,7 +324,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_the_installers_lines_those_that_show_progress_are_told() {
+    fn the_installers_progress_lines_are_reported() {
         let reported = |line| progress(line);
         assert_eq!(
             reported("Collecting numpy<2 (from airbyte-cdk)").as_deref(),

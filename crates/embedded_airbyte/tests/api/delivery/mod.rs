@@ -16,12 +16,12 @@ use crate::sqlite;
 
 /// Rows that are new in each round, for the modes that read what is new.
 const NEW: usize = 2400;
-/// Rows of the stream that is read anew each time.
+/// Rows of the stream that is read again each time.
 const ALL: usize = 1000;
 /// Rows between two states, and the milliseconds of rest after one.
 const STATES_EVERY: usize = 25;
 const PACE: &str = "16";
-/// Stops of one round: a full refresh begins anew with each attempt and has to end some time.
+/// Stops of one round: a full refresh starts again with each attempt and must end at some point.
 const STOPS_IN_ROUND: usize = 6;
 
 /// How the engine is ended.
@@ -112,7 +112,7 @@ impl Mode {
         ids.flat_map(|id| std::iter::repeat_n(id, copies)).collect()
     }
 
-    /// Looks at what its sync says and at what is in its table.
+    /// Compares what its sync reports with what is in its table.
     async fn examine(&mut self, info: &Value, new: usize, destination: &Destination, at: &Place) {
         let (last, stopped) = info["attempts"].as_array().unwrap().split_last().unwrap();
         self.stops += stopped.len();
@@ -304,7 +304,7 @@ async fn rows_arrive_once_in_s3_when_the_engine_is_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_state_that_somebody_writes_wins_over_what_is_committed() {
+async fn a_state_written_through_the_api_overrides_the_committed_one() {
     let engine = Engine::start().await;
     let api = &engine.api;
     let streams = json!([{"name": "Account", "syncMode": "incremental_append"}]);

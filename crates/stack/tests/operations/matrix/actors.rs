@@ -1,4 +1,4 @@
-//! Sources and destinations of their own, and what is made of them.
+//! Separate sources and destinations, and what is created from them.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use test_support::{Stack, eventually_within};
 
 use super::Subject;
 
-/// What operations work on that is no connection with a source of its own.
+/// What operations work on besides connections with their own source.
 pub(super) struct Actors {
     subject: Subject,
     /// What an ingestion is made of.
@@ -142,7 +142,7 @@ impl Actors {
         format!("{} {ended}", kind.as_str())
     }
 
-    /// Everything in Airbyte belongs to somebody.
+    /// Everything in Airbyte has an owner.
     pub(super) async fn verify(&self, stack: &Stack, failpoint: &str) {
         let orphans = stack.api.get("/orphans?older_than=0").await.expect(200);
         assert_eq!(orphans, json!([]), "{failpoint}");
@@ -151,7 +151,7 @@ impl Actors {
             let failed = |row: &&Value| row["status"] == "failed";
             let rows = known["connections"].as_array().unwrap();
             let active = rows.len() - rows.iter().filter(failed).count();
-            // The datasource stays, whatever becomes of its ingestions.
+            // The datasource stays, even if its ingestions are deleted.
             assert_eq!(
                 stack.airbyte_objects().await,
                 (1, active),

@@ -257,7 +257,7 @@ impl Driver {
         stack.sqlite("shop.db", &statement).await;
     }
 
-    /// One heal left one job, whoever died meanwhile.
+    /// One heal left one job, whichever process crashed.
     async fn was_left_once(&self, stack: &Stack, failpoint: &str) {
         let jobs = self.jobs(stack).await;
         for job in &jobs {
@@ -276,7 +276,7 @@ impl Driver {
         assert_eq!(told["started_by"], "aam", "{failpoint}: {told}");
     }
 
-    /// A trigger that was begun started one job, whoever died meanwhile.
+    /// A trigger that had started created one job, whichever process crashed.
     async fn was_started_once(&self, stack: &Stack, failpoint: &str) -> String {
         let operations = format!("/connections/{}/operations", self.id);
         let all = stack.api.get(&operations).await.expect(200);
