@@ -7,7 +7,7 @@ with_engine() { # STAGE SCRIPT ARGUMENT…
   shift
   command -v docker >/dev/null && timeout 20 docker info >/dev/null 2>&1 && return
   if [ "$(id -u)" != 0 ] || [ "$(uname)" != Linux ]; then
-    skip "$stage" "no Docker engine answers, and starting one needs root on Linux"
+    skip "$stage" "no Docker engine responds, and starting one needs root on Linux"
   fi
   local script=$1 code=0 folder
   shift

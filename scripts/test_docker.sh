@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Connectors that are Docker images, with a real engine: on the command line, in a sync, canceled, and when the
 # engine of the sync is killed. The image is made here; nothing is pulled.
-# Where no Docker engine answers it starts one (docker_engine.sh), as root.
+# If no Docker engine responds, it starts one (docker_engine.sh), as root.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . scripts/containers.sh

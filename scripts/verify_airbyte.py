@@ -213,7 +213,7 @@ def main():
         destination = json.loads(environment.get("VERIFY_DESTINATION") or
                                  '{"destinationType": "dev-null", "test_destination": {"test_destination_type": "SILENT"}}')
     except (KeyError, ValueError) as error:
-        print(f"{error} is missing or does not read", file=sys.stderr)
+        print(f"{error} is missing or cannot be parsed", file=sys.stderr)
         return 2
     root = environment["EMBEDDED_URL"]
     embedded = Airbyte("embedded", f"{root}/api/public/v1", f"{root}/api/v1", "verify", "verify-embedded-airbyte")

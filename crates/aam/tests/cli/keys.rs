@@ -68,7 +68,7 @@ fn a_changed_key_of_the_embedded_airbyte_prevents_its_start() {
     variables.push(("AIRBYTE_SECRET_KEY", OTHER));
     let message = folder.aam_with(&["up"], &variables, "").failed(1);
     assert!(
-        message.contains("AIRBYTE_SECRET_KEY") && message.contains("former key"),
+        message.contains("AIRBYTE_SECRET_KEY") && message.contains("previous key"),
         "{message}"
     );
 }

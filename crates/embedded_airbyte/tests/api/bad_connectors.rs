@@ -79,7 +79,7 @@ async fn a_record_that_does_not_read_is_a_failure_and_no_state_is_kept() {
     assert_eq!(failure["failureOrigin"], "source");
     let said = failure["externalMessage"].as_str().unwrap();
     assert!(
-        said.contains("a record or state that does not read: {"),
+        said.contains("a record or state that cannot be parsed: {"),
         "{said}"
     );
     assert!(said.len() < 400, "{said}");

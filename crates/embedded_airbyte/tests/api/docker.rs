@@ -192,7 +192,7 @@ async fn dockers_message_is_the_reason_of_the_failure() {
     assert_eq!(status, 409, "{problem}");
     let said = text(&problem["data"]["message"]);
     assert!(
-        said.contains("no Docker engine answers: Cannot connect to the Docker daemon"),
+        said.contains("no Docker engine responds: Cannot connect to the Docker daemon"),
         "{said}"
     );
     // A name that would be read as an option is none.
