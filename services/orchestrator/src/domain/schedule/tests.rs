@@ -82,7 +82,7 @@ fn rejects_what_quartz_cannot_express_and_states_the_reason() {
         ("*/0 * * * *", "step"),
         ("0 0 30 2 *", "never matches"),
         ("@reboot", "no boot event"),
-        ("@often", "none of @hourly"),
+        ("@often", "not one of @hourly"),
         ("0 0 * *", "has 4 fields"),
         ("", "is required"),
         ("* * * * * ?", "more often than once a minute"),
