@@ -39,9 +39,15 @@ base_image() {
   flock 9
   if [ ! -s "$cache/debian-$codename-1.tar" ]; then
     say "Creating a base image (once, cached in $cache)"
-    root=$(mktemp -d "$cache/.root.XXXXXX")
-    debootstrap --variant=minbase --include=ca-certificates "$codename" "$root" >"$cache/debootstrap.log" 2>&1 ||
-      { tail -n 20 "$cache/debootstrap.log"; rm -rf "$root"; die "debootstrap failed"; }
+    # A mirror may fail for a moment; debootstrap itself does not retry.
+    for attempt in 1 2 3; do
+      root=$(mktemp -d "$cache/.root.XXXXXX")
+      debootstrap --variant=minbase --include=ca-certificates "$codename" "$root" >"$cache/debootstrap.log" 2>&1 && break
+      tail -n 20 "$cache/debootstrap.log"
+      rm -rf "$root"
+      [ "$attempt" -lt 3 ] || die "debootstrap failed"
+      sleep $((attempt * 10))
+    done
     # Installed services are not started.
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
