@@ -25,24 +25,27 @@ with_engine() { # STAGE SCRIPT ARGUMENT…
   exit "$code"
 }
 
-# Creates the image aam-test/base: this machine's Debian with Python, PostgreSQL and Redis. It is
-# assembled once, outside the tree.
-base_image() {
-  docker image inspect aam-test/base >/dev/null 2>&1 && return
-  local codename cache root
+# Assembles this machine's Debian with Python, PostgreSQL and Redis, once, outside the tree, and sets
+# base_archive to its file. It requires the network, which an engine that with_engine started lacks:
+# call it first.
+fetch_base() {
+  local codename cache root attempt
   codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+  cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/aam/containers
+  base_archive=$cache/debian-$codename-1.tar
+  [ ! -s "$base_archive" ] || return 0
   command -v debootstrap >/dev/null || [ -x /usr/sbin/debootstrap ] ||
     die "debootstrap is not installed; it is required for base images"
-  cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/aam/containers
   mkdir -p "$cache"
   exec 9>"$cache/lock"
   flock 9
-  if [ ! -s "$cache/debian-$codename-1.tar" ]; then
-    say "Creating a base image (once, cached in $cache)"
+  if [ ! -s "$base_archive" ]; then
+    say "Assembling a base image (once, cached in $cache)"
     # A mirror may fail for a moment; debootstrap itself does not retry.
     for attempt in 1 2 3; do
       root=$(mktemp -d "$cache/.root.XXXXXX")
-      debootstrap --variant=minbase --include=ca-certificates "$codename" "$root" >"$cache/debootstrap.log" 2>&1 && break
+      PATH=$PATH:/usr/sbin:/sbin debootstrap --variant=minbase --include=ca-certificates "$codename" "$root" \
+        >"$cache/debootstrap.log" 2>&1 && break
       tail -n 20 "$cache/debootstrap.log"
       rm -rf "$root"
       [ "$attempt" -lt 3 ] || die "debootstrap failed"
@@ -52,18 +55,24 @@ base_image() {
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
     cp /etc/resolv.conf "$root/etc/resolv.conf"
-    chroot "$root" env DEBIAN_FRONTEND=noninteractive sh -c '
+    PATH=$PATH:/usr/sbin:/sbin chroot "$root" env DEBIAN_FRONTEND=noninteractive sh -c '
       apt-get update -qq
       apt-get install -y -qq --no-install-recommends python3 python3-venv postgresql redis-server
       apt-get clean
       rm -rf /var/lib/apt/lists/* /var/lib/postgresql/*/main' >>"$cache/debootstrap.log" 2>&1 ||
       { tail -n 20 "$cache/debootstrap.log"; rm -rf "$root"; die "installing into the base image failed"; }
     tar -C "$root" -cf "$cache/.new" .
-    mv "$cache/.new" "$cache/debian-$codename-1.tar"
+    mv "$cache/.new" "$base_archive"
     rm -rf "$root"
   fi
-  docker import "$cache/debian-$codename-1.tar" aam-test/base >/dev/null
   flock -u 9
+}
+
+# Makes that Debian the image aam-test/base.
+base_image() {
+  docker image inspect aam-test/base >/dev/null 2>&1 && return
+  fetch_base
+  docker import "$base_archive" aam-test/base >/dev/null
 }
 
 # Builds NAME from a Dockerfile on stdin and the files of a folder. The classic builder requires no

@@ -28,6 +28,8 @@ if [ ! -e "$wheels/complete" ]; then
 fi
 if [ "${1:-}" = --image ]; then
   timeout 20 docker info >/dev/null 2>&1 || die "--image requires a Docker engine that reaches the registries"
+else
+  fetch_base
 fi
 with_engine compose scripts/test_compose.sh "$@"
 
